@@ -1,0 +1,242 @@
+package graph
+
+import (
+	"github.com/pkg/errors"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/pcgraph/pcgraph/graph/kernel"
+)
+
+// A Builder adds nodes to one expression graph. Like a bufio.Writer it keeps the first error and turns later calls
+// into no-ops that return nil, so that code that builds reads as mathematics; Err tells in the end.
+type Builder struct {
+	g      *gorgonia.ExprGraph
+	dt     tensor.Dtype
+	scope  string
+	names  map[string]bool
+	inputs []Input
+	err    error
+}
+
+// An Input is a node whose value comes from outside.
+type Input struct {
+	Name string
+	Node *Node
+	Kind Kind
+}
+
+// Kind says what an input is for.
+type Kind uint8
+
+const (
+	Data  Kind = iota // clamped; its leading dimension is the batch
+	State             // a free activity; its leading dimension is the batch
+	Param             // a weight, shared by the batch
+)
+
+// NewBuilder starts an empty graph of element type T.
+func NewBuilder[T Float]() *Builder {
+	return &Builder{g: gorgonia.NewGraph(), dt: dtypeOf[T](), names: make(map[string]bool)}
+}
+
+// Err is the first error.
+func (b *Builder) Err() error { return b.err }
+
+// Graph is Gorgonia's graph that the nodes are in.
+func (b *Builder) Graph() *gorgonia.ExprGraph { return b.g }
+
+// Inputs lists the inputs in the order in which they were added.
+func (b *Builder) Inputs() []Input { return b.inputs }
+
+// Fail records an error found by the code that uses the builder, with the scope in front, unless there was one before.
+func (b *Builder) Fail(err error) {
+	if b.err == nil && err != nil {
+		if b.scope != "" {
+			err = errors.WithMessage(err, b.scope)
+		}
+		b.err = err
+	}
+}
+
+// Within runs f with scope put in front of the names it gives: names and errors say "block2/W".
+func (b *Builder) Within(scope string, f func()) {
+	outer := b.scope
+	b.scope = b.scoped(scope)
+	f()
+	b.scope = outer
+}
+
+func (b *Builder) scoped(name string) string {
+	if b.scope == "" {
+		return name
+	}
+	return b.scope + "/" + name
+}
+
+// Data adds a clamped input [batch, ...].
+func (b *Builder) Data(name string, shape ...int) *Node { return b.input(Data, name, shape) }
+
+// State adds a free activity [batch, ...].
+func (b *Builder) State(name string, shape ...int) *Node { return b.input(State, name, shape) }
+
+// Param adds a weight of any shape.
+func (b *Builder) Param(name string, shape ...int) *Node { return b.input(Param, name, shape) }
+
+func (b *Builder) input(kind Kind, name string, shape []int) *Node {
+	if b.err != nil {
+		return nil
+	}
+	name = b.scoped(name)
+	if b.names[name] {
+		b.err = errors.Errorf("graph: two inputs are named %q: Gorgonia would take them for one", name)
+		return nil
+	}
+	for _, d := range shape {
+		if d <= 0 {
+			b.err = errors.Errorf("graph: input %q of shape %v: every dimension must be positive", name, shape)
+			return nil
+		}
+	}
+	if len(shape) == 0 {
+		b.err = errors.Errorf("graph: input %q has no dimensions: inputs are [batch, ...] or weights of one dimension or more", name)
+		return nil
+	}
+	b.names[name] = true
+	n := gorgonia.NewTensor(b.g, b.dt, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name))
+	b.inputs = append(b.inputs, Input{Name: name, Node: n, Kind: kind})
+	return n
+}
+
+// add applies a fused operation.
+func (b *Builder) add(s spec, kids ...*Node) *Node {
+	if b.err != nil {
+		return nil
+	}
+	n, err := apply(b.scope, s, kids...)
+	b.Fail(err)
+	return n
+}
+
+// keep records err and passes n on.
+func (b *Builder) keep(n *Node, err error) *Node {
+	b.Fail(err)
+	if b.err != nil {
+		return nil
+	}
+	return n
+}
+
+// Linear is factor (x W + c): x [batch, in], W [in, out], c [out] or nil; the result is [batch, out].
+func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
+	if bias == nil {
+		return b.add(matmul{alpha: factor}, x, w)
+	}
+	return b.add(matmul{alpha: factor, bias: true}, x, w, bias)
+}
+
+// MatMul is the product op(x) op(y) of matrices, where op transposes or not.
+func (b *Builder) MatMul(x, y *Node, transX, transY bool) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if x == nil || y == nil {
+		b.Fail(errors.New("product with a missing operand"))
+		return nil
+	}
+	return b.keep(product(x, y, transX, transY, 1))
+}
+
+// Act is f(x), element by element.
+func (b *Builder) Act(f Activation, x *Node) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if f == kernel.Linear {
+		return x
+	}
+	return b.add(activate{f: f}, x)
+}
+
+// Combine is sum_i coefs[i] xs[i] for operands of one shape.
+func (b *Builder) Combine(coefs []float64, xs ...*Node) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if len(coefs) != len(xs) || len(xs) == 0 {
+		b.Fail(errors.Errorf("linear combination of %d operands with %d coefficients", len(xs), len(coefs)))
+		return nil
+	}
+	for _, x := range xs {
+		if x == nil {
+			b.Fail(errors.New("linear combination with a missing operand"))
+			return nil
+		}
+	}
+	return b.keep(combined(b.scope, coefs, xs))
+}
+
+// Add is x + y.
+func (b *Builder) Add(x, y *Node) *Node { return b.Combine([]float64{1, 1}, x, y) }
+
+// Sub is x - y.
+func (b *Builder) Sub(x, y *Node) *Node { return b.Combine([]float64{1, -1}, x, y) }
+
+// Scale is c x.
+func (b *Builder) Scale(x *Node, c float64) *Node { return b.Combine([]float64{c}, x) }
+
+// Mul is x * y, element by element.
+func (b *Builder) Mul(x, y *Node) *Node { return b.add(hadamard{}, x, y) }
+
+// SubIdentity is x - I for a square matrix.
+func (b *Builder) SubIdentity(x *Node) *Node { return b.add(subIdentity{}, x) }
+
+// HalfSquare is the scalar coef/2 sum x^2 / batch; batch 1 for what is not averaged.
+func (b *Builder) HalfSquare(x *Node, coef float64, batch int) *Node {
+	return b.add(halfSquare{coef: coef, batch: batch}, x)
+}
+
+// Inner is the scalar sum x y.
+func (b *Builder) Inner(x, y *Node) *Node { return b.add(inner{coef: 1}, x, y) }
+
+// CrossEntropy is the scalar -coef sum_ik y_ik log softmax(logits_i)_k / batch, stable for logits of any size.
+func (b *Builder) CrossEntropy(y, logits *Node, coef float64, batch int) *Node {
+	return b.add(crossEntropy{coef: coef, batch: batch}, y, logits)
+}
+
+// Do adds whatever f builds with Gorgonia's own operations and names op in errors. Operations that are known to give
+// wrong numbers are refused, and so are inputs that the builder does not know. Not noticed is what happens before: two
+// of Gorgonia's nodes of one 32-bit hash, or a SoftMax and a LogSoftMax of one operand, become one.
+func (b *Builder) Do(op string, f func() (*Node, error)) *Node {
+	if b.err != nil {
+		return nil
+	}
+	n, err := f()
+	if err == nil && n == nil {
+		err = errors.New("no node was built")
+	}
+	if err == nil {
+		err = b.check(n)
+	}
+	if err != nil {
+		b.Fail(errors.WithMessage(err, op))
+		return nil
+	}
+	return n
+}
+
+// check looks at what was built with Gorgonia's own operations.
+func (b *Builder) check(n *Node) error {
+	for _, m := range topological(n) {
+		if m.Op() == nil {
+			if !b.names[m.Name()] {
+				return errors.Errorf("the input %q is not the builder's: add it with Data, State or Param", m.Name())
+			}
+			continue
+		}
+		if err := sound(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}

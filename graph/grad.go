@@ -1,0 +1,209 @@
+package graph
+
+import (
+	"slices"
+
+	"github.com/pkg/errors"
+	"gorgonia.org/gorgonia"
+)
+
+// Grad adds the gradients of the scalar cost by each node of wrt to the graph and returns them in wrt's order.
+//
+// It is stateless: it may be called any number of times, on several costs of one graph, and on functions of its own
+// results, which gives Hessian-vector products. The gradients are distinct nodes and none is an input, so that a Program
+// may compute each where it is wanted. (Gorgonia's own Grad works once per cost and silently returns the
+// first gradient afterwards.) The rules of fused operations are ours; any other operation is asked for its SymDiff,
+// unless it is known to give wrong gradients, which is an error that names the replacement.
+func Grad(cost *Node, wrt ...*Node) ([]*Node, error) {
+	if cost == nil || slices.Contains(wrt, nil) {
+		return nil, errors.New("graph: gradient of or by a missing node: look at the Builder's Err first")
+	}
+	if !cost.IsScalar() {
+		return nil, errors.Errorf("graph: gradient of %s of shape %v: only a scalar has one, reduce it first", label(cost), cost.Shape())
+	}
+	order := topological(cost)
+	wanted := make(map[*Node]bool, len(wrt))
+	for _, w := range wrt {
+		wanted[w] = true
+	}
+	// relevant nodes are those through which the cost depends on wrt.
+	relevant := make(map[*Node]bool, len(order))
+	for _, n := range order {
+		r := wanted[n]
+		if n.Op() != nil && !constantAlmostEverywhere(n.Op()) {
+			for _, k := range children(n) {
+				r = r || relevant[k]
+			}
+		}
+		if r {
+			relevant[n] = true
+		}
+	}
+	seed, err := constantLike(cost, 1)
+	if err != nil {
+		return nil, err
+	}
+	old := int64(len(cost.Graph().AllNodes())) // nodes are numbered as they are added
+	parts := map[*Node][]*Node{cost: {seed}}   // contributions to each node's gradient
+	grads := make(map[*Node]*Node, len(wrt))
+	for i := len(order) - 1; i >= 0; i-- {
+		n := order[i]
+		if !relevant[n] || len(parts[n]) == 0 {
+			continue
+		}
+		g, err := sum(parts[n])
+		if err != nil {
+			return nil, errors.Wrapf(err, "graph: gradient by %s", label(n))
+		}
+		mark(g, old, n)
+		if wanted[n] {
+			grads[n] = g
+		}
+		kids := children(n)
+		if len(kids) == 0 {
+			continue
+		}
+		want := make([]bool, len(kids))
+		any := false
+		for j, k := range kids {
+			want[j] = relevant[k]
+			any = any || want[j]
+		}
+		if !any {
+			continue
+		}
+		ds, err := diff(n, kids, g, want)
+		if err != nil {
+			return nil, errors.Wrapf(err, "graph: differentiating %s", label(n))
+		}
+		for j, k := range kids {
+			if want[j] && ds[j] != nil {
+				mark(ds[j], old, n)
+				parts[k] = append(parts[k], ds[j])
+			}
+		}
+	}
+	out := make([]*Node, len(wrt))
+	for i, w := range wrt {
+		if out[i] = grads[w]; out[i] == nil {
+			return nil, errors.Errorf("graph: %s does not depend on %s, which therefore has no gradient", label(cost), label(w))
+		}
+	}
+	if out, err = distinct(out); err != nil {
+		return nil, err
+	}
+	for i, g := range out {
+		mark(g, old, wrt[i])
+		if o, fused := g.Op().(*op); fused && o.by == "" {
+			o.by = label(wrt[i])
+		}
+	}
+	return out, nil
+}
+
+// mark gives the new nodes behind g the scope of n, whose gradient they belong to.
+func mark(g *Node, old int64, n *Node) {
+	o, fused := g.Op().(*op)
+	if !fused || o.grad || g.ID() < old {
+		return
+	}
+	o.grad, o.scope = true, scopeOf(n)
+	for _, k := range o.kids {
+		mark(k, old, n)
+	}
+}
+
+// distinct replaces inputs and repetitions among gs by copies.
+func distinct(gs []*Node) ([]*Node, error) {
+	seen := make(map[*Node]bool, len(gs))
+	for i, g := range gs {
+		var err error
+		for n := 1; err == nil && (seen[gs[i]] || gs[i].Op() == nil); n++ {
+			gs[i], err = apply("", copied{n}, g)
+		}
+		if err != nil {
+			return nil, err
+		}
+		seen[gs[i]] = true
+	}
+	return gs, nil
+}
+
+// sum adds the contributions to one gradient.
+func sum(parts []*Node) (*Node, error) {
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	ones := make([]float64, len(parts))
+	for i := range ones {
+		ones[i] = 1
+	}
+	return combined("", ones, parts)
+}
+
+// diff asks the operation of n for the gradients of its operands.
+func diff(n *Node, kids []*Node, g *Node, want []bool) ([]*Node, error) {
+	if o, fused := n.Op().(*op); fused {
+		return o.spec.diff(kids, n, g, want)
+	}
+	if err := differentiable(n); err != nil {
+		return nil, err
+	}
+	o, ok := n.Op().(gorgonia.SDOp)
+	if !ok {
+		return nil, errors.Errorf("the operation %v has no symbolic derivative", n.Op())
+	}
+	through := o.DiffWRT(len(kids))
+	ds := make([]*Node, len(kids))
+	flat := true
+	for j := range kids {
+		if want[j] && !(j < len(through) && through[j]) {
+			if !constantAlmostEverywhere(n.Op()) {
+				return nil, errors.Errorf("the operation %v says that it does not depend on operand %d, which cannot be taken for a zero gradient", n.Op(), j)
+			}
+			continue
+		}
+		flat = flat && !want[j]
+	}
+	if flat {
+		return ds, nil
+	}
+	gs, err := o.SymDiff(kids, n, g)
+	if err != nil {
+		return nil, err
+	}
+	copy(ds, gs)
+	return ds, nil
+}
+
+// topological lists the nodes that n depends on, operands first, n last.
+func topological(roots ...*Node) []*Node {
+	var order []*Node
+	seen := make(map[*Node]bool)
+	type frame struct {
+		n    *Node
+		kids []*Node
+	}
+	for _, root := range roots {
+		if seen[root] {
+			continue
+		}
+		seen[root] = true
+		stack := []frame{{root, children(root)}}
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if len(top.kids) == 0 {
+				order = append(order, top.n)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			k := top.kids[0]
+			top.kids = top.kids[1:]
+			if !seen[k] {
+				seen[k] = true
+				stack = append(stack, frame{k, children(k)})
+			}
+		}
+	}
+	return order
+}

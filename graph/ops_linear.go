@@ -1,0 +1,220 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/pkg/errors"
+	"gorgonia.org/tensor"
+
+	"github.com/pcgraph/pcgraph/graph/kernel"
+)
+
+// matmul is alpha (op(A) op(B) + 1 c), where op transposes or not and the row vector c is optional.
+type matmul struct {
+	transA, transB bool
+	alpha          float64
+	bias           bool
+}
+
+func (o matmul) String() string {
+	return fmt.Sprintf("matmul(transA=%t transB=%t alpha=%v bias=%t)", o.transA, o.transB, o.alpha, o.bias)
+}
+
+func (o matmul) dims(in []tensor.Shape) (m, k, k2, n int) {
+	m, k = in[0][0], in[0][1]
+	if o.transA {
+		m, k = k, m
+	}
+	k2, n = in[1][0], in[1][1]
+	if o.transB {
+		k2, n = n, k2
+	}
+	return m, k, k2, n
+}
+
+func (o matmul) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if in[0].Dims() != 2 || in[1].Dims() != 2 {
+		return nil, errors.Errorf("product of %v by %v: both must be matrices", in[0], in[1])
+	}
+	m, k, k2, n := o.dims(in)
+	if k != k2 {
+		return nil, errors.Errorf("product of %v by %v: the left side gives %d features, the right side expects %d", in[0], in[1], k, k2)
+	}
+	if o.bias && (in[2].Dims() != 1 || in[2][0] != n) {
+		return nil, errors.Errorf("bias of shape %v on a result of %d features: want shape [%d]", in[2], n, n)
+	}
+	return tensor.Shape{m, n}, nil
+}
+
+func (o matmul) split(batched []bool) split {
+	if batched[0] && !o.transA && !batched[1] && !(o.bias && batched[2]) {
+		return rowwise
+	}
+	return joint
+}
+
+// diff follows from C = alpha A B, for which dA = alpha g B^T and dB = alpha A^T g.
+func (o matmul) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
+	if o.transA && o.transB {
+		return nil, errors.New("graph: a product of two transposes is not differentiated: transpose the product instead")
+	}
+	a, b := in[0], in[1]
+	ds := make([]*Node, len(in))
+	var err error
+	if want[0] {
+		if o.transA {
+			ds[0], err = product(b, g, o.transB, true, o.alpha)
+		} else {
+			ds[0], err = product(g, b, false, !o.transB, o.alpha)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if want[1] {
+		if o.transB {
+			ds[1], err = product(g, a, true, o.transA, o.alpha)
+		} else {
+			ds[1], err = product(a, g, !o.transA, false, o.alpha)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if o.bias && want[2] {
+		if ds[2], err = columnSums(g, o.alpha); err != nil {
+			return nil, err
+		}
+	}
+	return ds, nil
+}
+
+// product is alpha op(A) op(B); factors of the operands are drawn into alpha.
+func product(a, b *Node, transA, transB bool, alpha float64) (*Node, error) {
+	a, ca := unscale(a)
+	b, cb := unscale(b)
+	return apply("", matmul{transA: transA, transB: transB, alpha: alpha * ca * cb}, a, b)
+}
+
+func (o matmul) f32(c *call[float32]) { runMatmul(o, c) }
+func (o matmul) f64(c *call[float64]) { runMatmul(o, c) }
+
+func runMatmul[T Float](o matmul, c *call[T]) {
+	if c.srcZero[0] && !o.bias || c.srcZero[1] && !o.bias {
+		c.markZero()
+		return
+	}
+	_, k, _, n := o.dims(c.shapes)
+	m := c.rows()
+	a, lda, ldb := c.src[0], c.shapes[0][1], c.shapes[1][1]
+	switch {
+	case o.transA:
+		a = a[c.lo:] // rows of the result are columns of A
+	case !c.rowsOnly:
+		a = a[c.lo*lda:]
+	}
+	var beta T
+	if o.bias {
+		for i := range m {
+			copy(c.dst[i*n:(i+1)*n], c.src[2])
+		}
+		beta = T(o.alpha)
+	}
+	kernel.Gemm(o.transA, o.transB, m, n, k, T(o.alpha), a, lda, c.src[1], ldb, beta, c.dst, n)
+}
+
+// colSums is alpha times the sum of a matrix over its rows.
+type colSums struct{ alpha float64 }
+
+func columnSums(x *Node, alpha float64) (*Node, error) {
+	x, c := unscale(x)
+	return apply("", colSums{alpha: alpha * c}, x)
+}
+
+func (o colSums) String() string { return fmt.Sprintf("columnSums(alpha=%v)", o.alpha) }
+
+func (o colSums) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if in[0].Dims() != 2 {
+		return nil, errors.Errorf("column sums of shape %v: want a matrix", in[0])
+	}
+	return tensor.Shape{in[0][1]}, nil
+}
+
+func (o colSums) split([]bool) split { return joint }
+
+func (o colSums) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
+	d, err := apply("", repeat{rows: in[0].Shape()[0]}, g)
+	if err != nil {
+		return nil, err
+	}
+	d, err = scaled(d, o.alpha)
+	return []*Node{d}, err
+}
+
+func (o colSums) f32(c *call[float32]) { runColSums(o, c) }
+func (o colSums) f64(c *call[float64]) { runColSums(o, c) }
+
+func runColSums[T Float](o colSums, c *call[T]) {
+	m, n := c.shapes[0][0], c.shapes[0][1]
+	if c.srcZero[0] {
+		c.markZero()
+		return
+	}
+	kernel.ColSums(c.dst, c.src[0], m, n, T(o.alpha), 0) // a result of one dimension is never split
+}
+
+// repeat stacks a row vector: [n] -> [rows, n].
+type repeat struct{ rows int }
+
+func (o repeat) String() string { return fmt.Sprintf("repeat(rows=%d)", o.rows) }
+
+func (o repeat) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if in[0].Dims() != 1 {
+		return nil, errors.Errorf("repeat of shape %v: want a vector", in[0])
+	}
+	return tensor.Shape{o.rows, in[0][0]}, nil
+}
+
+func (o repeat) split([]bool) split { return joint }
+
+func (o repeat) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
+	d, err := columnSums(g, 1)
+	return []*Node{d}, err
+}
+
+func (o repeat) f32(c *call[float32]) { runRepeat(c) }
+func (o repeat) f64(c *call[float64]) { runRepeat(c) }
+
+func runRepeat[T Float](c *call[T]) {
+	n := len(c.src[0])
+	for i := range c.rows() {
+		copy(c.dst[i*n:(i+1)*n], c.src[0])
+	}
+}
+
+// subIdentity is X - I for a square matrix.
+type subIdentity struct{}
+
+func (subIdentity) String() string { return "subIdentity" }
+
+func (subIdentity) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if in[0].Dims() != 2 || in[0][0] != in[0][1] {
+		return nil, errors.Errorf("identity taken from shape %v: want a square matrix", in[0])
+	}
+	return in[0].Clone(), nil
+}
+
+func (subIdentity) split([]bool) split { return joint }
+
+func (subIdentity) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) { return []*Node{g}, nil }
+
+func (o subIdentity) f32(c *call[float32]) { runSubIdentity(c) }
+func (o subIdentity) f64(c *call[float64]) { runSubIdentity(c) }
+
+func runSubIdentity[T Float](c *call[T]) {
+	n := c.shapes[0][1]
+	copy(c.dst, c.src[0][c.lo*n:c.hi*n])
+	for i := range c.rows() {
+		c.dst[i*n+c.lo+i]--
+	}
+}

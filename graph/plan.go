@@ -1,0 +1,317 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pkg/errors"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/pcgraph/pcgraph/graph/kernel"
+)
+
+// shardRows is the number of samples that one worker takes through a program at a time: few enough that what it
+// computes stays in its cache, enough for the matrix product to run at speed. No bit of a result depends on it.
+const shardRows = 32
+
+// A Plan says what to compile.
+type Plan struct {
+	// Targets are groups of nodes; Program.Run evaluates one group at a time. All share one storage.
+	Targets [][]*Node
+	// Batched are the inputs whose leading dimension is the batch. Operations on them are done in shards of rows, on
+	// all cores; without any, the program runs operation by operation.
+	Batched []*Node
+	// Cache keeps what later runs may need again: values that depend on no changed input are not recomputed. Inputs
+	// must then change through Load, or Touch must be called.
+	Cache bool
+}
+
+// Compile compiles the nodes that outputs depend on into a program with one target. Inputs that have a Gorgonia value
+// are read from its memory, others are given one; after each run the outputs' Value() is the result.
+func Compile[T Float](outputs ...*Node) (*Program[T], error) {
+	p, err := CompilePlan[T](Plan{Targets: [][]*Node{outputs}})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range outputs {
+		if err := p.publish(n); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// A value is what a node is compiled to.
+type value[T Float] struct {
+	node     *Node
+	shape    tensor.Shape
+	batched  bool // one row per sample
+	static   bool // depends on weights and constants only
+	restless bool // by rows, but from something computed over the whole batch: never known to be up to date
+	kept     bool // has memory of its own; otherwise it lives in a worker's arena while its shard is at work
+	input    bool
+	output   bool
+	width    int // elements per row of a batched value
+	stage    int
+	buf      []T       // all of it, if kept
+	slot     int       // place in the arena, if not kept
+	part     []float64 // sums by row, of a reduction
+	packed   *kernel.Packed[T]
+	users    []int // values computed from it, by shard
+	load     []T   // where an input's rows come from at the next run
+	store    []T   // where an output's rows are copied to
+}
+
+// instr computes one value.
+type instr[T Float] struct {
+	name  string
+	run   func(c *call[T])
+	in    []int
+	out   int
+	kind  split
+	stage int
+	rows  int     // rows that a joint instruction may be divided into; 1 for not at all
+	work  float64 // floating-point operations, roughly
+}
+
+// compiler holds what CompilePlan builds up.
+type compiler[T Float] struct {
+	p       *Program[T]
+	index   map[*Node]int
+	batched map[*Node]bool
+	packs   map[packKey]int
+	uses    map[*Node]int // how often a node is an operand or an output
+}
+
+type packKey struct {
+	weight int
+	trans  bool
+}
+
+// CompilePlan compiles a plan.
+func CompilePlan[T Float](pl Plan) (*Program[T], error) {
+	var outputs []*Node
+	for _, t := range pl.Targets {
+		outputs = append(outputs, t...)
+	}
+	if len(outputs) == 0 {
+		return nil, errors.New("graph: nothing to compile: no outputs given")
+	}
+	for _, n := range outputs {
+		if n == nil {
+			return nil, errors.New("graph: compile: an output is nil: look at the Builder's Err first")
+		}
+		if n.Dtype() != dtypeOf[T]() {
+			return nil, errors.Errorf("graph: compile: %s is %v, the program is to be %v", label(n), n.Dtype(), dtypeOf[T]())
+		}
+	}
+	c := &compiler[T]{
+		p:       &Program[T]{cache: pl.Cache, rows: 1, instrs: nil},
+		index:   make(map[*Node]int),
+		batched: make(map[*Node]bool),
+		packs:   make(map[packKey]int),
+		uses:    make(map[*Node]int),
+	}
+	c.p.index = c.index
+	for _, n := range pl.Batched {
+		if n == nil || n.Op() != nil || n.Shape().Dims() == 0 {
+			return nil, errors.New("graph: compile: Plan.Batched holds a node that is no input [batch, ...]")
+		}
+		rows := n.Shape()[0]
+		if len(c.batched) > 0 && rows != c.p.rows {
+			return nil, errors.Errorf("graph: compile: %s has %d rows, other batched inputs have %d", label(n), rows, c.p.rows)
+		}
+		c.batched[n], c.p.rows = true, rows
+	}
+	order := topological(outputs...)
+	for _, n := range order {
+		for _, k := range children(n) {
+			c.uses[k]++
+		}
+	}
+	for _, n := range outputs {
+		c.uses[n]++
+	}
+	for _, n := range order {
+		if err := c.add(n); err != nil {
+			return nil, errors.Wrapf(err, "graph: compile %s", label(n))
+		}
+	}
+	for _, n := range outputs {
+		c.p.values[c.index[n]].output = true
+	}
+	c.p.prune(pl.Targets)
+	c.p.place()
+	return c.p, nil
+}
+
+// add makes the value of n and, unless it is an input, the instruction that computes it.
+func (c *compiler[T]) add(n *Node) error {
+	p := c.p
+	c.index[n] = len(p.values)
+	v := value[T]{node: n, shape: n.Shape(), slot: -1, stage: -1}
+	o, fused := n.Op().(*op)
+	switch {
+	case n.Op() == nil:
+		v.input, v.kept, v.batched, v.static = true, true, c.batched[n], !c.batched[n]
+		if v.batched {
+			v.width = v.shape.TotalSize() / p.rows
+		}
+		if n.Value() == nil {
+			if err := gorgonia.Let(n, tensor.New(tensor.WithShape(v.shape...), tensor.Of(n.Dtype()))); err != nil {
+				return err
+			}
+		}
+		data, ok := n.Value().Data().([]T)
+		if !ok {
+			return errors.Errorf("its value holds %T", n.Value().Data())
+		}
+		v.buf = data
+		p.values = append(p.values, v)
+		return nil
+	case isConstant(n):
+		k, _ := constant(n)
+		v.kept, v.static, v.buf = true, true, []T{T(k)}
+		p.values = append(p.values, v)
+		return nil
+	}
+	in := make([]int, 0, len(children(n)))
+	batched := make([]bool, 0, cap(in))
+	v.static = true
+	for _, k := range children(n) {
+		j := c.index[k]
+		in = append(in, j)
+		batched = append(batched, p.values[j].batched)
+		v.static = v.static && p.values[j].static
+		v.restless = v.restless || p.values[j].restless || !p.values[j].static && !p.values[j].batched
+	}
+	ins := instr[T]{in: in, kind: joint, rows: 1, name: n.Op().String()}
+	if fused {
+		ins.kind = o.spec.split(batched)
+		ins.run = bind[T](o.spec)
+		ins.work = float64(v.shape.TotalSize())
+		if m, ok := o.spec.(matmul); ok {
+			c.product(&ins, m, v.shape)
+		}
+		if sum, ok := o.spec.(combine); ok {
+			c.gradSum(&ins, sum, o.kids)
+		}
+	} else {
+		if err := sound(n); err != nil {
+			return err
+		}
+		ins.run = foreign[T](n)
+	}
+	if ins.kind == rowwise {
+		v.batched = true
+		v.width = v.shape.TotalSize() / p.rows
+	}
+	if ins.kind == reduce {
+		v.part = make([]float64, p.rows)
+	}
+	// The packed weight, if any, was appended after id was chosen.
+	c.index[n], ins.out = len(p.values), len(p.values)
+	p.values = append(p.values, v)
+	p.instrs = append(p.instrs, ins)
+	return nil
+}
+
+func isConstant(n *Node) bool {
+	_, ok := constant(n)
+	return ok
+}
+
+// product gives a matrix product its work and rows and, where a weight is multiplied shard by shard, its packed form.
+func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
+	p := c.p
+	a, b := &p.values[ins.in[0]], &p.values[ins.in[1]]
+	k := a.shape[1]
+	if m.transA {
+		k = a.shape[0]
+	}
+	ins.work = 2 * float64(out.TotalSize()) * float64(k)
+	if ins.kind == joint {
+		ins.rows = out[0]
+	}
+	if ins.kind != rowwise || !b.static {
+		return
+	}
+	key := packKey{ins.in[1], m.transB}
+	pk, have := c.packs[key]
+	if !have {
+		packed := kernel.NewPacked[T](k, out[1])
+		ldb, trans := b.shape[1], m.transB
+		pk = len(p.values)
+		c.packs[key] = pk
+		p.values = append(p.values, value[T]{shape: b.shape, static: true, kept: true, slot: -1, stage: -1, packed: packed})
+		p.instrs = append(p.instrs, instr[T]{
+			name: "pack", in: []int{ins.in[1]}, out: pk, kind: joint, rows: 1, work: 4 * float64(b.shape.TotalSize()),
+			run: func(c *call[T]) { packed.Pack(c.src[0], ldb, trans) },
+		})
+	}
+	packed, n, alpha := p.values[pk].packed, out[1], T(m.alpha)
+	ins.in = append([]int{ins.in[0], pk}, ins.in[2:]...)
+	ins.run = func(c *call[T]) {
+		var bias []T
+		if m.bias {
+			bias = c.src[2]
+		} else if c.srcZero[0] {
+			c.markZero()
+			return
+		}
+		kernel.GemmPacked(c.rows(), alpha, c.src[0], k, packed, bias, 0, c.dst, n)
+	}
+}
+
+// gradSum draws the last factor of an activity's gradient, f'(x) g, into the sum that it ends in: one pass for two.
+func (c *compiler[T]) gradSum(ins *instr[T], sum combine, kids []*Node) {
+	if len(kids) < 2 {
+		return
+	}
+	at := slices.IndexFunc(kids, func(k *Node) bool {
+		o, fused := k.Op().(*op)
+		if !fused || c.uses[k] != 1 {
+			return false
+		}
+		_, grad := o.spec.(activateGrad)
+		return grad
+	})
+	if at < 0 {
+		return
+	}
+	o := kids[at].Op().(*op)
+	f := o.spec.(activateGrad).f
+	rest := combine{coefs: slices.Delete(slices.Clone(sum.coefs), at, at+1)}
+	factor := T(sum.coefs[at])
+	// operands: the other terms, then x and g of the activation
+	ins.in = append(slices.Delete(slices.Clone(ins.in), at, at+1), c.index[o.kids[0]], c.index[o.kids[1]])
+	n := len(rest.coefs)
+	ins.name = fmt.Sprintf("%s with %s", ins.name, o.spec)
+	ins.run = func(c *call[T]) {
+		x, g, gZero := c.src[n], c.src[n+1], c.srcZero[n+1]
+		src, zeros := c.src, c.srcZero
+		c.src, c.srcZero = src[:n], zeros[:n]
+		base := c.dst
+		if n == 1 && rest.coefs[0] == 1 && !gZero {
+			base = c.src[0]
+		} else {
+			runCombine(rest, c)
+		}
+		c.src, c.srcZero = src, zeros
+		if gZero {
+			return
+		}
+		*c.dstZero = false
+		kernel.ActivateGradSum(f, c.dst, base, factor, x, g)
+	}
+}
+
+// bind picks the kernel of T.
+func bind[T Float](s spec) func(*call[T]) {
+	var run any = s.f64
+	if dtypeOf[T]() == tensor.Float32 {
+		run = s.f32
+	}
+	return run.(func(*call[T]))
+}

@@ -1,0 +1,100 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// A Field is a named, shaped part of a Vector.
+type Field struct {
+	Name  string
+	Shape []int
+}
+
+// Size is the number of elements of f.
+func (f Field) Size() int { return tensor.Shape(f.Shape).TotalSize() }
+
+// A Vector is a flat slab of named, shaped fields; views alias the slab, so a solver or an optimiser that moves Data
+// moves every field. Whoever changes the values by hand calls Touch afterwards, or models that were clamped before the
+// change go on with what they derived from the old values; clamping reads everything anew in any case.
+type Vector[T Float] struct {
+	data    []T
+	fields  []Field
+	offset  map[string]int // index into fields
+	starts  []int
+	version uint64
+}
+
+// NewVector allocates a zero slab for fields, in their order. It panics on two fields of one name.
+func NewVector[T Float](fields ...Field) *Vector[T] {
+	v := &Vector[T]{fields: fields, offset: make(map[string]int, len(fields)), starts: make([]int, len(fields)+1)}
+	for i, f := range fields {
+		if _, twice := v.offset[f.Name]; twice {
+			panic(fmt.Sprintf("graph: two fields of a Vector are named %q", f.Name))
+		}
+		v.offset[f.Name] = i
+		v.starts[i+1] = v.starts[i] + f.Size()
+	}
+	v.data = make([]T, v.starts[len(fields)])
+	return v
+}
+
+// Data is the whole slab: what solvers and optimisers see.
+func (v *Vector[T]) Data() []T { return v.data }
+
+// Field is the memory of one field, row-major; nil if there is none of that name.
+func (v *Vector[T]) Field(name string) []T {
+	i, ok := v.offset[name]
+	if !ok {
+		return nil
+	}
+	return v.part(v.data, i)
+}
+
+// Fields lists names and shapes in the order of the slab.
+func (v *Vector[T]) Fields() []Field { return v.fields }
+
+// Part is the piece of data, a slice as long as the slab, that holds field i.
+func (v *Vector[T]) Part(data []T, i int) []T { return v.part(data, i) }
+
+func (v *Vector[T]) part(data []T, i int) []T {
+	return data[v.starts[i]:v.starts[i+1]:v.starts[i+1]]
+}
+
+// Span is the half-open range of the slab that holds field i.
+func (v *Vector[T]) Span(i int) (lo, hi int) { return v.starts[i], v.starts[i+1] }
+
+// Where names element i of the slab: its field and the indices within the field.
+func (v *Vector[T]) Where(i int) string {
+	for f := range v.fields {
+		if i < v.starts[f+1] {
+			at := i - v.starts[f]
+			shape := v.fields[f].Shape
+			idx := make([]int, len(shape))
+			for d := len(shape) - 1; d >= 0; d-- {
+				idx[d], at = at%shape[d], at/shape[d]
+			}
+			return fmt.Sprintf("%s%v", v.fields[f].Name, idx)
+		}
+	}
+	return fmt.Sprintf("element %d", i)
+}
+
+// Touch says that the values have changed.
+func (v *Vector[T]) Touch() { v.version++ }
+
+// Version counts the calls of Touch.
+func (v *Vector[T]) Version() uint64 { return v.version }
+
+// ParamOf adds field i of v to the graph as a weight that shares its memory.
+func ParamOf[T Float](b *Builder, v *Vector[T], i int) *Node {
+	f := v.fields[i]
+	n := b.Param(f.Name, f.Shape...)
+	if b.err != nil {
+		return nil
+	}
+	b.Fail(gorgonia.Let(n, tensor.New(tensor.WithShape(f.Shape...), tensor.WithBacking(v.part(v.data, i)))))
+	return n
+}
