@@ -1,0 +1,48 @@
+// Package layers holds parametric maps as graph fragments: one file per layer.
+//
+// A layer is an immutable value that describes; it holds no weights and no memory, and does not know the energy, the
+// scaling or the network that it is part of (arch).
+package layers
+
+import "github.com/pcgraph/pcgraph/graph"
+
+// A Layer is a parametric map. Implementations are immutable values.
+type Layer interface {
+	// Params lists the weights in a fixed order.
+	Params() []Param
+	// Forward adds the map of x [batch, ...] with the weights p, in the order of Params, to the graph.
+	Forward(b *graph.Builder, p []*graph.Node, x *graph.Node) *graph.Node
+}
+
+// A Param describes one weight.
+type Param struct {
+	Name   string
+	Shape  []int
+	FanIn  int // inputs that meet in one output
+	FanOut int // outputs that one input feeds
+	Bias   bool
+}
+
+// Act is an elementwise nonlinearity; the zero value is linear.
+type Act = graph.Activation
+
+// The activations.
+const (
+	LinearAct = graph.Linear
+	Tanh      = graph.Tanh
+	HardTanh  = graph.HardTanh
+	Sigmoid   = graph.Sigmoid
+	ReLU      = graph.ReLU
+	LeakyReLU = graph.LeakyReLU // slope .01
+	GELU      = graph.GELU      // tanh form
+	SELU      = graph.SELU
+	SiLU      = graph.SiLU
+)
+
+// Acts lists the activations.
+func Acts() []Act {
+	return []Act{LinearAct, Tanh, HardTanh, Sigmoid, ReLU, LeakyReLU, GELU, SELU, SiLU}
+}
+
+// ParseAct is the activation of a name, as Act.String gives it.
+func ParseAct(name string) (Act, error) { return graph.ParseActivation(name) }
