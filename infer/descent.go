@@ -1,0 +1,51 @@
+package infer
+
+import (
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/optim"
+)
+
+// Descent steps with a first-order optimiser: one evaluation, one step. With
+// [optim.SGD] it is the usual inference of predictive coding,
+//
+//	z <- z - Rate dF_i/dz
+//
+// Rates are per sample: papers and libraries that step on the batch mean quote
+// rates that are larger by the batch size.
+type Descent[T Float] struct {
+	Optimizer optim.Optimizer[T]
+
+	grad []T
+}
+
+var _ Solver[float32] = (*Descent[float32])(nil)
+
+// Reset resets the optimiser.
+func (d *Descent[T]) Reset() { d.Optimizer.Reset() }
+
+// Eval evaluates p once.
+func (d *Descent[T]) Eval(p Problem[T], z []T) (Evaluation[T], error) {
+	if cap(d.grad) < len(z) {
+		d.grad = make([]T, len(z))
+	}
+	d.grad = d.grad[:len(z)]
+	return Evaluate(p, d.grad, z)
+}
+
+// Move makes one step of the optimiser.
+func (d *Descent[T]) Move(_ Problem[T], z []T) (Motion, error) {
+	d.Optimizer.Step(z, d.grad)
+	return Motion{}, nil
+}
+
+// Validate reports a missing optimiser and what the optimiser reports.
+func (d *Descent[T]) Validate() error {
+	if d.Optimizer == nil {
+		return errors.New("infer: Descent: Optimizer is missing")
+	}
+	if v, ok := d.Optimizer.(interface{ Validate() error }); ok {
+		return errors.WithMessage(v.Validate(), "optimiser of Descent")
+	}
+	return nil
+}

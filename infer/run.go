@@ -1,0 +1,125 @@
+package infer
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/pkg/errors"
+)
+
+const noStop = "infer: Run without a stop rule"
+
+// Run moves z in place until stop says so, starting with a Reset of s.
+//
+// Each round asks stop before anything is evaluated, then evaluates, asks stop
+// again with the fresh energy and residual, and moves. So [Steps](n) means n
+// evaluations and n moves exactly, and Converged was measured at the z that is
+// left behind.
+//
+// observe, if not nil, is called after each evaluation.
+//
+// When the energy or the gradient is not finite the run ends as Diverged, with
+// the step and the place in Result; z stays where that was found, one move
+// past the last point with a finite energy. The error is that of p.Energy, with
+// the step. stop may be nil if s is a [Stop] itself.
+//
+// Run allocates nothing once s has its memory, unless the run diverges.
+func Run[T Float](s Solver[T], p Problem[T], z []T, stop Stop, observe func(Reading)) (Result, error) {
+	own, _ := s.(Stop)
+	if stop == nil && own == nil {
+		panic(noStop)
+	}
+	s.Reset()
+	start := time.Now()
+	unknown := math.Inf(1)
+	now := Reading{Energy: unknown, Residual: unknown, Initial: unknown}
+	last := now // now, with the energy and residual of the last evaluation
+
+	for {
+		now.Elapsed = time.Since(start)
+		if status, done := ask(stop, own, now); done {
+			return end(last, now, status, ""), nil
+		}
+
+		e, err := s.Eval(p, z)
+		now.Evals += e.Evals
+		if err != nil {
+			return end(last, now, Running, ""), errors.Wrapf(err, "infer: evaluate at step %d", now.Step)
+		}
+		now.Energy, now.Residual, now.Elapsed = e.Energy, e.Residual, time.Since(start)
+		if math.IsInf(now.Initial, 1) {
+			now.Initial = e.Residual
+		}
+		last = now
+		if observe != nil {
+			observe(now)
+		}
+		if !finite(e.Energy) || !finite(e.Residual) {
+			return end(last, now, Diverged, wrong(p, z, e)), nil
+		}
+		if status, done := ask(stop, own, now); done {
+			return end(last, now, status, ""), nil
+		}
+
+		m, err := s.Move(p, z)
+		now.Evals += m.Evals
+		now.Time += m.Time
+		if err != nil {
+			return end(last, now, Running, ""), errors.Wrapf(err, "infer: move from step %d", now.Step)
+		}
+		now.Step++
+		now.Energy, now.Residual = unknown, unknown
+	}
+}
+
+// ask asks the rule of the caller, then that of the solver; either may be nil.
+func ask(stop, own Stop, r Reading) (Status, bool) {
+	if stop != nil {
+		if status, done := stop.Done(r); done {
+			return status, true
+		}
+	}
+	if own != nil {
+		return own.Done(r)
+	}
+	return Running, false
+}
+
+// end is the result with the counters of now and the measurements of last.
+func end(last, now Reading, status Status, detail string) Result {
+	now.Energy, now.Residual = last.Energy, last.Residual
+	return Result{Reading: now, Status: status, Detail: detail}
+}
+
+// wrong says what is not finite. The first activity comes first, because
+// everything computed from it is wrong as well; then the first gradient; then,
+// for an energy that overflowed by itself, the largest activity.
+func wrong[T Float](p Problem[T], z []T, e Evaluation[T]) string {
+	where := p.Where
+	if where == nil {
+		where = func(i int) string { return fmt.Sprintf("index %d", i) }
+	}
+	for i, v := range z {
+		if !finite(float64(v)) {
+			return fmt.Sprintf("activity %g at %s, energy %g", v, where(i), e.Energy)
+		}
+	}
+	for i, v := range e.Grad {
+		if !finite(float64(v)) {
+			return fmt.Sprintf("gradient %g at %s, where the activity is %g, energy %g", v, where(i), z[i], e.Energy)
+		}
+	}
+	if len(z) == 0 {
+		return fmt.Sprintf("energy %g without activities", e.Energy)
+	}
+	top := 0
+	for i, v := range z {
+		if math.Abs(float64(v)) > math.Abs(float64(z[top])) {
+			top = i
+		}
+	}
+	return fmt.Sprintf("energy %g with a finite gradient, largest activity %g at %s", e.Energy, z[top], where(top))
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

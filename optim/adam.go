@@ -1,0 +1,153 @@
+package optim
+
+import (
+	"math"
+
+	"github.com/pcgraph/pcgraph/graph/kernel"
+)
+
+// Adam is the method of Kingma and Ba (2015, algorithm 1), with the semantics
+// of optax.adam:
+//
+//	m <- Beta1 m + (1-Beta1) g
+//	v <- Beta2 v + (1-Beta2) g^2
+//	w <- w - Rate Factor m/(1-Beta1^t) / (sqrt(v/(1-Beta2^t)) + Eps)
+//
+// with t = 1 for the first step. Eps is outside the square root.
+type Adam[T Float] struct {
+	Rate  float64 // step size
+	Beta1 float64 // in [0, 1); 0 means 0.9
+	Beta2 float64 // in [0, 1); 0 means 0.999
+	Eps   float64 // 0 means 1e-8
+	Spans []Span  // learning-rate factors; nil means 1 everywhere
+
+	mem moments[T]
+}
+
+var (
+	_ Optimizer[float32] = (*Adam[float32])(nil)
+	_ Stateful[float32]  = (*Adam[float32])(nil)
+	_ Rater              = (*Adam[float32])(nil)
+)
+
+// Step moves w in place.
+func (o *Adam[T]) Step(w, grad []T) {
+	o.mem.step(w, grad, o.Spans, hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, 0})
+}
+
+// Reset forgets both moments.
+func (o *Adam[T]) Reset() { o.mem.reset() }
+
+// LearningRate lends Rate.
+func (o *Adam[T]) LearningRate() *float64 { return &o.Rate }
+
+// State returns the first and the second moment and the step counter.
+func (o *Adam[T]) State(n int) State[T] { return o.mem.state(n) }
+
+// Validate reports a negative or not finite rate or Eps, a beta outside [0, 1),
+// and bad spans.
+func (o *Adam[T]) Validate() error {
+	return first(
+		hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, 0}.validate("Adam"),
+		validSpans("Adam", o.Spans))
+}
+
+// AdamW is [Adam] with decoupled weight decay (Loshchilov and Hutter 2019):
+// Rate Factor Decay w is subtracted as well, untouched by the moments.
+type AdamW[T Float] struct {
+	Rate  float64 // step size
+	Beta1 float64 // in [0, 1); 0 means 0.9
+	Beta2 float64 // in [0, 1); 0 means 0.999
+	Eps   float64 // 0 means 1e-8
+	Decay float64 // weight decay; 0 means none
+	Spans []Span  // learning-rate factors, of the decay too; nil means 1 everywhere
+
+	mem moments[T]
+}
+
+var (
+	_ Optimizer[float32] = (*AdamW[float32])(nil)
+	_ Stateful[float32]  = (*AdamW[float32])(nil)
+	_ Rater              = (*AdamW[float32])(nil)
+)
+
+// Step moves w in place.
+func (o *AdamW[T]) Step(w, grad []T) {
+	o.mem.step(w, grad, o.Spans, hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, o.Decay})
+}
+
+// Reset forgets both moments.
+func (o *AdamW[T]) Reset() { o.mem.reset() }
+
+// LearningRate lends Rate.
+func (o *AdamW[T]) LearningRate() *float64 { return &o.Rate }
+
+// State returns the first and the second moment and the step counter.
+func (o *AdamW[T]) State(n int) State[T] { return o.mem.state(n) }
+
+// Validate reports a negative or not finite rate, Eps or decay, a beta outside
+// [0, 1), and bad spans.
+func (o *AdamW[T]) Validate() error {
+	return first(
+		hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, o.Decay}.validate("AdamW"),
+		validSpans("AdamW", o.Spans))
+}
+
+// hyper are the numbers of Adam and AdamW as the user gave them.
+type hyper struct{ rate, beta1, beta2, eps, decay float64 }
+
+func (h hyper) validate(of string) error {
+	return first(
+		nonNegative(of, "Rate", h.rate),
+		fraction(of, "Beta1", h.beta1),
+		fraction(of, "Beta2", h.beta2),
+		nonNegative(of, "Eps", h.eps),
+		nonNegative(of, "Decay", h.decay))
+}
+
+// moments is the memory shared by Adam and AdamW.
+type moments[T Float] struct {
+	m, v  slot[T]
+	steps int
+}
+
+func (a *moments[T]) step(w, grad []T, spans []Span, h hyper) {
+	if len(w) != len(grad) {
+		panic(differentLengths)
+	}
+	a.m.size(len(w))
+	a.v.size(len(w))
+	a.steps++
+
+	beta1, beta2, eps := orElse(h.beta1, 0.9), orElse(h.beta2, 0.999), orElse(h.eps, 1e-8)
+	t := float64(a.steps)
+	// The complements and the bias corrections are formed in float64 before they are rounded to T.
+	k := kernel.AdamCoef[T]{
+		Beta1: T(beta1), Rest1: T(1 - beta1), Correct1: T(1 / (1 - math.Pow(beta1, t))),
+		Beta2: T(beta2), Rest2: T(1 - beta2), Correct2: T(1 / (1 - math.Pow(beta2, t))),
+		Eps: T(eps), Decay: T(h.decay),
+	}
+	for s := (walk{rest: spans, n: len(w)}); s.next(); {
+		k.Rate = T(h.rate * s.Factor)
+		kernel.Adam(w[s.Lo:s.Hi], a.m[s.Lo:s.Hi], a.v[s.Lo:s.Hi], grad[s.Lo:s.Hi], k)
+	}
+}
+
+func (a *moments[T]) reset() {
+	a.m.reset()
+	a.v.reset()
+	a.steps = 0
+}
+
+func (a *moments[T]) state(n int) State[T] {
+	a.m.size(n)
+	a.v.size(n)
+	return State[T]{Slots: [][]T{a.m, a.v}, Steps: &a.steps}
+}
+
+func orElse(v, zero float64) float64 {
+	if v == 0 {
+		return zero
+	}
+	return v
+}

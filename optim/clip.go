@@ -1,0 +1,90 @@
+package optim
+
+import (
+	"math"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/graph/kernel"
+)
+
+// Clip limits the Euclidean norm of the whole gradient before Opt sees it,
+//
+//	g <- g min(1, Max/|g|)
+//
+// (Pascanu et al. 2013). It scales grad in place. A gradient that is not
+// finite has no direction to keep and is passed on as it is.
+type Clip[T Float] struct {
+	Max float64 // largest norm, above 0
+	Opt Optimizer[T]
+}
+
+var (
+	_ Optimizer[float32] = (*Clip[float32])(nil)
+	_ Stateful[float32]  = (*Clip[float32])(nil)
+	_ Rater              = (*Clip[float32])(nil)
+)
+
+// Step scales grad in place and moves w in place.
+func (c *Clip[T]) Step(w, grad []T) {
+	if norm := Norm(grad); norm > c.Max && !math.IsInf(norm, 1) {
+		kernel.Scale(grad, grad, T(c.Max/norm))
+	}
+	c.Opt.Step(w, grad)
+}
+
+// Reset resets Opt.
+func (c *Clip[T]) Reset() { c.Opt.Reset() }
+
+// LearningRate lends the rate of Opt; nil if Opt is no [Rater].
+func (c *Clip[T]) LearningRate() *float64 {
+	if r, ok := c.Opt.(Rater); ok {
+		return r.LearningRate()
+	}
+	return nil
+}
+
+// State returns the state of Opt; an empty one if Opt is not [Stateful].
+func (c *Clip[T]) State(n int) State[T] {
+	if s, ok := c.Opt.(Stateful[T]); ok {
+		return s.State(n)
+	}
+	return State[T]{Steps: new(int)}
+}
+
+// Validate reports a Max that is not above 0, a missing Opt, and what Opt reports.
+func (c *Clip[T]) Validate() error {
+	if !(c.Max > 0) {
+		return errors.Errorf("optim: Clip: Max %g: want a number above 0", c.Max)
+	}
+	if c.Opt == nil {
+		return errors.New("optim: Clip: Opt is missing")
+	}
+	if v, ok := c.Opt.(interface{ Validate() error }); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
+// Norm returns the Euclidean norm of g. It accumulates in float64 and in a
+// fixed order. It is finite if and only if every element is (and the norm is
+// representable).
+func Norm[T Float](g []T) float64 {
+	sum := kernel.SumSquares(g)
+	if !math.IsInf(sum, 1) {
+		return math.Sqrt(sum)
+	}
+	// An infinite element, or finite ones whose squares overflow.
+	var top, scaled float64
+	for _, v := range g {
+		top = max(top, math.Abs(float64(v)))
+	}
+	if math.IsInf(top, 1) {
+		return top
+	}
+	for _, v := range g {
+		p := math.Abs(float64(v)) / top
+		scaled += p * p
+	}
+	return top * math.Sqrt(scaled)
+}

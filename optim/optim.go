@@ -1,0 +1,80 @@
+// Package optim holds first-order optimisers over flat slices of float32 or
+// float64. They are used on activities (inference) and on weights (learning)
+// alike: both are one slab of numbers and a gradient of the same length.
+//
+// An optimiser is a struct literal. Its memory is allocated by the first Step
+// and reused afterwards, so a Step allocates nothing:
+//
+//	opt := &optim.Adam[float32]{Rate: 1e-3}
+//	opt.Step(weights, grad)
+//
+// Every optimiser here also implements [Stateful] (to be saved and restored),
+// [Rater] (to follow a schedule) and has a Validate method.
+//
+// The package is not for: computing gradients, deciding when to stop (package
+// infer), schedules or epochs (package train). It never clips weights.
+package optim
+
+// Float is the element type of weights, activities and gradients.
+type Float interface{ float32 | float64 }
+
+// An Optimizer moves w in place against its gradient.
+type Optimizer[T Float] interface {
+	// Step moves w by one step, given the gradient at w. It does not keep w or
+	// grad. It panics when the lengths differ from each other or from those of
+	// the last Step.
+	Step(w, grad []T)
+	// Reset forgets the past: the next Step is a first one, of any length.
+	Reset()
+}
+
+// A Rater lends its learning rate, so that a schedule can read and change it:
+//
+//	*opt.LearningRate() *= 0.5
+type Rater interface {
+	LearningRate() *float64
+}
+
+// A Stateful optimiser can be saved and restored.
+type Stateful[T Float] interface {
+	// State returns the memory for n weights, which is allocated if there is
+	// none yet. It panics when the optimiser has memory of another length.
+	State(n int) State[T]
+}
+
+// State is the live memory of an optimiser: writing to it restores a saved one.
+type State[T Float] struct {
+	// Slots are what the optimiser remembers of each weight, in a fixed order:
+	// none for SGD; the velocity for Momentum; the first and second moment for
+	// Adam and AdamW. Each has the length of the weights.
+	Slots [][]T
+	// Steps counts the steps taken since the start or the last Reset.
+	Steps *int
+}
+
+// Panics of wrong calls.
+const (
+	differentLengths = "optim: weights and gradient have different lengths"
+	changedLength    = "optim: number of weights changed without Reset"
+	badSpans         = "optim: spans overlap, are out of order or end after the weights"
+)
+
+// slot is optimiser memory that takes its length from its first use.
+type slot[T Float] []T
+
+// size makes the slot n long, with zeros, if it is empty.
+func (s *slot[T]) size(n int) {
+	switch {
+	case len(*s) == n:
+	case len(*s) != 0:
+		panic(changedLength)
+	case cap(*s) < n:
+		*s = make([]T, n)
+	default:
+		*s = (*s)[:n]
+		clear(*s)
+	}
+}
+
+// reset empties the slot and keeps its capacity.
+func (s *slot[T]) reset() { *s = (*s)[:0] }

@@ -1,0 +1,109 @@
+package optim
+
+import "github.com/pcgraph/pcgraph/graph/kernel"
+
+// SGD is plain gradient descent,
+//
+//	w <- w - Rate Factor (g + Decay w)
+//
+// which on activities is the explicit Euler method for dz/dt = -dF/dz.
+type SGD[T Float] struct {
+	Rate  float64 // step size; 0 moves nothing
+	Decay float64 // coefficient of the penalty Decay/2 |w|^2; 0 means none
+	Spans []Span  // learning-rate factors; nil means 1 everywhere
+
+	steps int
+}
+
+var (
+	_ Optimizer[float32] = (*SGD[float32])(nil)
+	_ Stateful[float32]  = (*SGD[float32])(nil)
+	_ Rater              = (*SGD[float32])(nil)
+)
+
+// Step moves w in place.
+func (o *SGD[T]) Step(w, grad []T) {
+	if len(w) != len(grad) {
+		panic(differentLengths)
+	}
+	o.steps++
+	for s := (walk{rest: o.Spans, n: len(w)}); s.next(); {
+		kernel.SGD(w[s.Lo:s.Hi], grad[s.Lo:s.Hi], T(o.Rate*s.Factor), T(o.Decay))
+	}
+}
+
+// Reset sets the step counter, which is all that SGD remembers, to zero.
+func (o *SGD[T]) Reset() { o.steps = 0 }
+
+// LearningRate lends Rate.
+func (o *SGD[T]) LearningRate() *float64 { return &o.Rate }
+
+// State returns the step counter; SGD has no slots.
+func (o *SGD[T]) State(int) State[T] { return State[T]{Steps: &o.steps} }
+
+// Validate reports a negative or not finite rate or decay, and bad spans.
+func (o *SGD[T]) Validate() error {
+	return first(
+		nonNegative("SGD", "Rate", o.Rate),
+		nonNegative("SGD", "Decay", o.Decay),
+		validSpans("SGD", o.Spans))
+}
+
+// Momentum is gradient descent with a heavy ball,
+//
+//	v <- Mu v + (g + Decay w)
+//	w <- w - Rate Factor v                       or, with Nesterov,
+//	w <- w - Rate Factor (g + Decay w + Mu v)
+//
+// The velocity is not damped by 1-Mu: the long-run step is Rate/(1-Mu) g, as in
+// optax.trace and in PyTorch (Sutskever et al. 2013, in its usual rewriting).
+type Momentum[T Float] struct {
+	Rate     float64 // step size
+	Mu       float64 // momentum in [0, 1)
+	Decay    float64 // coefficient of the penalty Decay/2 |w|^2; 0 means none
+	Nesterov bool    // look ahead by the momentum
+	Spans    []Span  // learning-rate factors; nil means 1 everywhere
+
+	v     slot[T]
+	steps int
+}
+
+var (
+	_ Optimizer[float32] = (*Momentum[float32])(nil)
+	_ Stateful[float32]  = (*Momentum[float32])(nil)
+	_ Rater              = (*Momentum[float32])(nil)
+)
+
+// Step moves w in place.
+func (o *Momentum[T]) Step(w, grad []T) {
+	if len(w) != len(grad) {
+		panic(differentLengths)
+	}
+	o.v.size(len(w))
+	o.steps++
+	for s := (walk{rest: o.Spans, n: len(w)}); s.next(); {
+		kernel.Momentum(w[s.Lo:s.Hi], o.v[s.Lo:s.Hi], grad[s.Lo:s.Hi], T(o.Rate*s.Factor), T(o.Mu), T(o.Decay), o.Nesterov)
+	}
+}
+
+// Reset forgets the velocity.
+func (o *Momentum[T]) Reset() { o.v.reset(); o.steps = 0 }
+
+// LearningRate lends Rate.
+func (o *Momentum[T]) LearningRate() *float64 { return &o.Rate }
+
+// State returns the velocity and the step counter.
+func (o *Momentum[T]) State(n int) State[T] {
+	o.v.size(n)
+	return State[T]{Slots: [][]T{o.v}, Steps: &o.steps}
+}
+
+// Validate reports a negative or not finite rate or decay, a momentum outside
+// [0, 1), and bad spans.
+func (o *Momentum[T]) Validate() error {
+	return first(
+		nonNegative("Momentum", "Rate", o.Rate),
+		fraction("Momentum", "Mu", o.Mu),
+		nonNegative("Momentum", "Decay", o.Decay),
+		validSpans("Momentum", o.Spans))
+}
