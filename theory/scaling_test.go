@@ -1,0 +1,224 @@
+package theory
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"gonum.org/v1/gonum/mat"
+)
+
+// Oracle: the table of the JPC library, written out for D = 9, N = 16, L = 4.
+func TestSpec_FactorsEqualTheTable(t *testing.T) {
+	tests := []struct {
+		spec Spec
+		want []float64
+	}{
+		{Spec{Scaling: SP, Depth: 4}, []float64{1, 1, 1, 1}},
+		{Spec{Scaling: SP, Depth: 4, Skips: true, Gamma: 2}, []float64{1, 1, 1, 1. / 2}},
+		{Spec{Scaling: NTP, Depth: 4}, []float64{1. / 3, 1. / 4, 1. / 4, 1. / 4}},
+		{Spec{Scaling: NTP, Depth: 4, Skips: true}, []float64{1. / 3, 1. / 8, 1. / 8, 1. / 4}},
+		{Spec{Scaling: MuPC, Depth: 4}, []float64{1. / 3, 1. / 4, 1. / 4, 1. / 16}},
+		{Spec{Scaling: MuPC, Depth: 4, Skips: true}, []float64{1. / 3, 1. / 8, 1. / 8, 1. / 16}},
+		{Spec{Scaling: MuPC, Depth: 4, Skips: true, Gamma: 0.5}, []float64{1. / 3, 1. / 8, 1. / 8, 1. / 8}},
+		{Spec{Scaling: MuPC, Depth: 4, Skips: true, DepthPower: 1}, []float64{1. / 3, 1. / 16, 1. / 16, 1. / 16}},
+		{Spec{Scaling: MuPC, Depth: 2, Skips: true}, []float64{1. / 3, 1. / 16}},
+		{Spec{Scaling: Orthogonal, Depth: 2, Gamma: 4}, []float64{1, 1. / 4}},
+	}
+	for _, test := range tests {
+		test.spec.Inputs, test.spec.Width, test.spec.Outputs = 9, 16, 5
+		got := must(test.spec.Factors())(t)
+		if d := cmp.Diff(test.want, got, cmpopts.EquateApprox(1e-15, 0)); d != "" {
+			t.Errorf("%+v (-want +got):\n%s", test.spec, d)
+		}
+	}
+}
+
+// Oracle: closed forms, one per parametrisation.
+func TestSpec_ExpectedRescalingClosedForms(t *testing.T) {
+	const width = 32
+	for _, depth := range []int{2, 3, 8, 32} {
+		l, n := float64(depth), float64(width)
+		power := func(alpha float64) float64 {
+			sum := 0.0
+			for k := range depth - 1 {
+				sum += math.Pow(1+math.Pow(l, -2*alpha), float64(k))
+			}
+			return 1 + sum/n
+		}
+		grow := l * (math.Pow(1+1/l, l-1) - 1)
+		tests := []struct {
+			spec Spec
+			want float64
+		}{
+			{Spec{Scaling: MuPC, Skips: true}, 1 + grow/n},
+			{Spec{Scaling: MuPC}, 1 + (l-1)/n},
+			{Spec{Scaling: MuPC, Skips: true, DepthPower: 1}, power(1)},
+			{Spec{Scaling: SP}, 1 + 0.5*(1-math.Pow(3, -(l-1)))},
+			{Spec{Scaling: SP, Skips: true}, math.Pow(4./3, l-1)},
+			{Spec{Scaling: NTP, Skips: true}, 1 + grow},
+			{Spec{Scaling: NTP}, l},
+			{Spec{Scaling: Orthogonal}, l},
+			{Spec{Scaling: MuPC, Gamma: 2, Precision: 5}, 1./5 + (l-1)/n/4},
+		}
+		for _, test := range tests {
+			test.spec.Inputs, test.spec.Width, test.spec.Outputs, test.spec.Depth = 7, width, 3, depth
+			if got := must(test.spec.ExpectedRescaling())(t); math.Abs(got-test.want) > 1e-13*test.want {
+				t.Errorf("%+v: %.15g, want %.15g", test.spec, got, test.want)
+			}
+		}
+	}
+}
+
+// Monte Carlo: the mean of S over draws is s I. Tolerance: 4 standard errors of
+// the mean of tr(S)/K, estimated from the same draws; each draw is one sample,
+// so correlations within a draw do not matter.
+func TestSpec_ExpectedRescalingIsTheMeanOverDraws(t *testing.T) {
+	const draws, outputs = 400, 3
+	for _, scaling := range []Scaling{SP, NTP, MuPC, Orthogonal} {
+		for _, skips := range []bool{false, true} {
+			for _, power := range []float64{0, 1} {
+				spec := Spec{Scaling: scaling, Inputs: 5, Width: 12, Outputs: outputs, Depth: 5, Skips: skips, DepthPower: power, Gamma: 0.8}
+				rng := rand.New(rand.NewPCG(11, uint64(scaling)))
+				want := must(spec.ExpectedRescaling())(t)
+				var sum, squares, off float64
+				for range draws {
+					s := must(must(spec.Sample(rng))(t).Rescaling())(t)
+					v := mat.Trace(s) / outputs
+					sum += v
+					squares += v * v
+					off += s.At(0, 1)
+				}
+				mean := sum / draws
+				stderr := math.Sqrt((squares/draws-mean*mean)/draws) + 1e-12
+				if math.Abs(mean-want) > 4*stderr {
+					t.Errorf("%v skips=%v power=%g: mean %.5g +- %.2g, want %.5g", scaling, skips, power, mean, stderr, want)
+				}
+				if 4*stderr > 0.2*want {
+					t.Errorf("%v skips=%v: too few draws to say anything: +- %g of %g", scaling, skips, stderr, want)
+				}
+				if math.Abs(off/draws) > 0.1*want {
+					t.Errorf("%v skips=%v: mean off-diagonal %g, want 0", scaling, skips, off/draws)
+				}
+			}
+		}
+	}
+}
+
+// With more outputs than hidden units the last orthogonal map loses length.
+func TestSpec_ExpectedRescalingOrthogonalManyOutputs(t *testing.T) {
+	spec := Spec{Scaling: Orthogonal, Inputs: 5, Width: 4, Outputs: 8, Depth: 3}
+	n := must(spec.Sample(rand.New(rand.NewPCG(1, 0))))(t)
+	s := must(n.Rescaling())(t)
+	want := must(spec.ExpectedRescaling())(t)
+	if got := mat.Trace(s) / 8; math.Abs(got-want) > 1e-12 { // the trace is the same for every draw
+		t.Errorf("tr S/K = %g, want %g", got, want)
+	}
+}
+
+func TestOrthogonal_IsSemiOrthogonal(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 0))
+	for _, shape := range [][2]int{{5, 5}, {7, 3}, {3, 7}, {1, 4}} {
+		w := orthogonal(rng, shape[0], shape[1])
+		near(t, "shape", mat.NewDense(1, 2, []float64{float64(w.RawMatrix().Rows), float64(w.RawMatrix().Cols)}),
+			mat.NewDense(1, 2, []float64{float64(shape[0]), float64(shape[1])}), 0)
+		var gram mat.Dense
+		if shape[0] < shape[1] {
+			gram.Mul(w, w.T())
+		} else {
+			gram.Mul(w.T(), w)
+		}
+		k := min(shape[0], shape[1])
+		eye := mat.NewDense(k, k, nil)
+		for i := range k {
+			eye.Set(i, i, 1)
+		}
+		near(t, fmt.Sprint(shape), &gram, eye, 1e-14)
+	}
+}
+
+// Oracles: the spectrum of a drawn network, and digits computed independently.
+func TestOrthogonalCondition(t *testing.T) {
+	printed := map[int]float64{1: 2, 2: 7.854, 4: 29.997, 8: 113.919, 16: 437.928}
+	for _, hidden := range []int{1, 2, 3, 4, 8, 16} {
+		spec := Spec{Scaling: Orthogonal, Inputs: 4, Width: 6, Outputs: 2, Depth: hidden + 1}
+		h := must(must(spec.Sample(rand.New(rand.NewPCG(3, 0))))(t).ActivityHessian())(t)
+		eig := must(Eigenvalues(h))(t)
+		low, high := OrthogonalExtremes(hidden)
+		if math.Abs(eig[0]-low) > 1e-12 || math.Abs(eig[len(eig)-1]-high) > 1e-12 {
+			t.Errorf("H=%d: extremes %.15g, %.15g, want %.15g, %.15g", hidden, eig[0], eig[len(eig)-1], low, high)
+		}
+		kappa := OrthogonalCondition(hidden)
+		if got := must(Condition(h))(t); math.Abs(got-kappa) > 1e-9*kappa {
+			t.Errorf("H=%d: condition %.10g, want %.10g", hidden, got, kappa)
+		}
+		if want, ok := printed[hidden]; ok && math.Abs(kappa-want) > 0.0005 {
+			t.Errorf("H=%d: %.6g, printed %.6g", hidden, kappa, want)
+		}
+	}
+}
+
+// Oracle: condition numbers at initialisation, computed independently, N = 64,
+// K = 10, to its +-25%; the geometric mean of 3 draws.
+func TestCondition_AtInitialisation(t *testing.T) {
+	tests := []struct {
+		scaling Scaling
+		skips   bool
+		want    map[int]float64 // by number of hidden layers
+	}{
+		{SP, false, map[int]float64{1: 1.55, 2: 8.04, 4: 18.5}},
+		{SP, true, map[int]float64{1: 1.55, 2: 26.8, 4: 185}},
+		{MuPC, false, map[int]float64{1: 1.03, 2: 30.5, 4: 174}},
+		{MuPC, true, map[int]float64{1: 1.03, 2: 27.3, 4: 122}},
+	}
+	for _, test := range tests {
+		for hidden, want := range test.want {
+			spec := Spec{Scaling: test.scaling, Inputs: 20, Width: 64, Outputs: 10, Depth: hidden + 1, Skips: test.skips}
+			rng := rand.New(rand.NewPCG(4, uint64(hidden)))
+			logs := 0.0
+			for range 3 {
+				h := must(must(spec.Sample(rng))(t).ActivityHessian())(t)
+				logs += math.Log(must(Condition(h))(t)) / 3
+			}
+			if got := math.Exp(logs); got < 0.75*want || got > 1.25*want {
+				t.Errorf("%v skips=%v H=%d: condition %.4g, want %.4g", test.scaling, test.skips, hidden, got, want)
+			}
+		}
+	}
+}
+
+// Oracle: three cells of a width-by-depth table computed independently, with
+// its tolerances: loss over F*, and the cosine of the PC and BP gradients.
+func TestEquilibrium_WidthByDepthTable(t *testing.T) {
+	tests := []struct {
+		depth, width  int
+		ratio, cosine float64
+	}{
+		{4, 128, 1.030, 0.9987},
+		{8, 128, 1.080, 0.9919},
+		{16, 128, 1.182, 0.9668},
+	}
+	const samples, inputs, outputs, seeds = 64, 784, 10, 2
+	for _, test := range tests {
+		spec := Spec{Scaling: MuPC, Inputs: inputs, Width: test.width, Outputs: outputs, Depth: test.depth, Skips: true}
+		rng := rand.New(rand.NewPCG(6, uint64(test.depth)))
+		var ratio, cosine float64
+		for range seeds {
+			n := must(spec.Sample(rng))(t)
+			x, y := random(rng, samples, inputs), mat.NewDense(samples, outputs, nil)
+			for b := range samples {
+				y.Set(b, rng.IntN(outputs), 1)
+			}
+			eq, pass := must(n.Equilibrium(x, y))(t), must(n.Feedforward(x, y))(t)
+			ratio += pass.Loss / eq.Energy / seeds
+			cosine += must(eq.Gradient().Cosine(pass.Gradient()))(t) / seeds
+		}
+		if math.Abs(ratio/test.ratio-1) > 0.03 || math.Abs(cosine-test.cosine) > 0.03 {
+			t.Errorf("L=%d N=%d: loss/F* %.4g, cosine %.4g, want %.4g, %.4g",
+				test.depth, test.width, ratio, cosine, test.ratio, test.cosine)
+		}
+	}
+}
