@@ -1,0 +1,206 @@
+package arch_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/layers"
+)
+
+// TestCompile_RefusesWrongDescriptions: every error says where, what and what to do.
+func TestCompile_RefusesWrongDescriptions(t *testing.T) {
+	lin := func(in, out int) layers.Linear { return layers.Linear{In: in, Out: out} }
+	good := func() *arch.Network {
+		return &arch.Network{Input: []int{4}, Blocks: []arch.Block{{Name: "a", Layer: lin(4, 3)}, {Name: "b", Layer: lin(3, 2)}}}
+	}
+	plan := arch.Plan{Batch: 2}
+	tests := []struct {
+		reason string
+		change func(n *arch.Network, p *arch.Plan)
+		want   []string
+	}{
+		{"nothing to learn", func(n *arch.Network, _ *arch.Plan) { n.Blocks = nil }, []string{"without blocks", "at least one"}},
+		{"the graph needs the input's shape", func(n *arch.Network, _ *arch.Plan) { n.Input = nil }, []string{"input shape", "Network.Input"}},
+		{"an input of no features", func(n *arch.Network, _ *arch.Plan) { n.Input = []int{0} }, []string{"[0]", "positive"}},
+		{"names tell blocks apart", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Name = "a" }, []string{`named "a"`}},
+		{"x is the input", func(n *arch.Network, _ *arch.Plan) { n.Blocks[0].Name = "x" }, []string{`"x"`, "is the input"}},
+		{"a name is needed in errors", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Name = "" }, []string{"block 2", "no name"}},
+		{"a block is a map", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Layer = nil }, []string{`"b"`, "no layer"}},
+		{"a skip is a map", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Skips = []arch.Skip{{}} }, []string{`"b"`, "Identity"}},
+		{"unknown From", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].From = "q" }, []string{`"b"`, `"q"`, "no block before"}},
+		{"a block cannot read itself", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].From = "b" }, []string{`"b"`, "no block before"}},
+		{"nor one behind it", func(n *arch.Network, _ *arch.Plan) { n.Blocks[0].From = "b" }, []string{`"a"`, `"b"`}},
+		{"unknown From of a skip", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[1].Skips = []arch.Skip{{From: "q", Layer: layers.Identity{}}}
+		}, []string{`"b"`, `"q"`}},
+		{"width mismatch", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Layer = lin(5, 2) }, []string{"b", "5 inputs", "[2 3]", "make In"}},
+		{"width mismatch with the input", func(n *arch.Network, _ *arch.Plan) { n.Input = []int{6} }, []string{"a", "4 inputs", "[2 6]"}},
+		{"an input that is not flat", func(n *arch.Network, _ *arch.Plan) { n.Input = []int{2, 2} }, []string{"a", "[2 2 2]", "flatten"}},
+		{"a skip of unequal widths", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Skips = []arch.Skip{{Layer: layers.Identity{}}} },
+			[]string{"b", "[2 3]", "[2 2]", "equal"}},
+		{"a layer without outputs", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Layer = lin(3, 0) }, []string{"b/W", "[3 0]", "positive"}},
+		{"negative width", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Layer = lin(3, -1) }, []string{"b/W", "positive"}},
+		{"gamma is a positive number", func(n *arch.Network, _ *arch.Plan) { n.Scaling = arch.MuPC{Gamma: -1} }, []string{"mupc", "b/W", "-", "positive"}},
+		{"gamma is a number", func(n *arch.Network, _ *arch.Plan) { n.Scaling = arch.Scaled{Of: arch.SP{}, Gamma: math.NaN()} }, []string{"sp", "NaN"}},
+		{"gamma is finite", func(n *arch.Network, _ *arch.Plan) { n.Scaling = arch.MuPC{Gamma: math.Inf(1)} }, []string{"mupc"}},
+		{"no samples", func(_ *arch.Network, p *arch.Plan) { p.Batch = 0 }, []string{"batch of 0", "one or more"}},
+		{"negative batch", func(_ *arch.Network, p *arch.Plan) { p.Batch = -3 }, []string{"batch of -3"}},
+		{"unknown coordinates", func(_ *arch.Network, p *arch.Plan) { p.Coordinates = 7 }, []string{"unknown coordinates 7"}},
+		{"negative coordinates", func(_ *arch.Network, p *arch.Plan) { p.Coordinates = -1 }, []string{"unknown coordinates -1"}},
+		{"backprop has nothing free", func(_ *arch.Network, p *arch.Plan) { p.Coordinates, p.FreeInput = arch.Feedforward, true }, []string{"nothing free", "use Activities"}},
+		{"backprop has nothing free", func(_ *arch.Network, p *arch.Plan) { p.Coordinates, p.FreeOutput = arch.Feedforward, true }, []string{"nothing free"}},
+		{"negative precision", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.PC{Output: energy.Gaussian{Precision: -1}} },
+			[]string{"energy", "b", "precision -1", "positive"}},
+		{"negative rate", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{energy.PC{}, energy.Spectral{Rate: -1}} },
+			[]string{"energy", "spectral", "-1"}},
+		{"an energy of zero", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{} }, []string{"no terms"}},
+		{"an energy that does not see the weights", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.ActivityDecay{Rate: 1} }, []string{"does not depend on", "a/W"}},
+	}
+	for _, test := range tests {
+		n, p := good(), plan
+		test.change(n, &p)
+		w, err := arch.NewWeights[float64](n, rng(1))
+		if err == nil {
+			_, err = arch.Compile(n, w, p)
+		}
+		if err == nil {
+			t.Errorf("%s: no error", test.reason)
+			continue
+		}
+		for _, part := range test.want {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: error %q does not say %q", test.reason, err, part)
+			}
+		}
+		if !strings.HasPrefix(err.Error(), "arch: ") {
+			t.Errorf("%s: error %q does not begin with the package", test.reason, err)
+		}
+	}
+}
+
+func TestChain_RefusesWrongWidths(t *testing.T) {
+	tests := []struct {
+		reason string
+		chain  arch.Chain
+		want   string
+	}{
+		{"no widths", arch.Chain{}, "at least"},
+		{"no output", arch.Chain{Widths: []int{4}}, "at least"},
+		{"zero width", arch.Chain{Widths: []int{4, 0, 2}}, "width 1 of [4 0 2] is not positive"},
+		{"negative width", arch.Chain{Widths: []int{-4, 2}}, "width 0"},
+		{"a skip needs equal widths", arch.Chain{Widths: []int{4, 3, 5, 2}, Skips: true}, "block2 joins widths 3 and 5"},
+	}
+	for _, test := range tests {
+		if _, err := test.chain.Network(); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %q", test.reason, err, test.want)
+		}
+	}
+}
+
+func TestCompile_RefusesWeightsOfAnotherNetwork(t *testing.T) {
+	n := mlp(t, nil, layers.Tanh, 4, 3, 2)
+	tests := []struct {
+		reason string
+		other  *arch.Network
+		want   string
+	}{
+		{"fewer layers", mlp(t, nil, layers.Tanh, 4, 2), "needs"},
+		{"other widths", mlp(t, nil, layers.Tanh, 4, 5, 2), "block1/W[4 5]"},
+		{"other names", &arch.Network{Input: []int{4}, Blocks: []arch.Block{
+			{Name: "p", Layer: layers.Linear{In: 4, Out: 3, Bias: true}}, {Name: "q", Layer: layers.Linear{In: 3, Out: 2, Bias: true}},
+		}}, "p/W"},
+	}
+	for _, test := range tests {
+		_, err := arch.Compile(n, weightsOf[float64](t, test.other, 1), arch.Plan{Batch: 1})
+		if err == nil || !strings.Contains(err.Error(), "NewWeights") {
+			t.Errorf("%s: error %v, want what to do", test.reason, err)
+		} else if test.want != "needs" && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %q", test.reason, err, test.want)
+		}
+	}
+}
+
+// TestModel_NamesBadData: NaN and Inf in clamped data are an error with sample and element, and the model stays usable.
+func TestModel_NamesBadData(t *testing.T) {
+	n := mlp(t, nil, layers.ReLU, 4, 3, 2)
+	m := compile(t, n, weightsOf[float32](t, n, 1), arch.Plan{Batch: 5})
+	before := must(m.Energy())(t)
+	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+		x, y := samples[float32](4, 2, 5)
+		x[2*4+3] = bad
+		if err := m.Clamp(x, y); err == nil || !strings.Contains(err.Error(), "x of sample 2, element 3") {
+			t.Errorf("error %v, want sample 2 and element 3 of x", err)
+		}
+		x, y = samples[float32](4, 2, 5)
+		y[4*2+1] = bad
+		if err := m.Clamp(x, y); err == nil || !strings.Contains(err.Error(), "y of sample 4, element 1") {
+			t.Errorf("error %v, want sample 4 and element 1 of y", err)
+		}
+	}
+	if after := must(m.Energy())(t); after != before {
+		t.Errorf("refused data changed the energy from %v to %v", before, after)
+	}
+}
+
+// TestModel_LocatesBadWeights: a NaN in a weight reaches the energy and is named.
+func TestModel_LocatesBadWeights(t *testing.T) {
+	n := tangled(layers.ReLU)
+	for i, f := range weightsOf[float64](t, n, 1).Fields() {
+		w := weightsOf[float64](t, n, 1)
+		m := compile(t, n, w, arch.Plan{Batch: 2})
+		if at := m.Locate(); at != "" {
+			t.Fatalf("finite weights, but %q", at)
+		}
+		part := w.Part(w.Data(), i)
+		part[len(part)-1] = math.NaN()
+		w.Touch()
+		ok(t, m.Forward())
+		if e := must(m.Energy())(t); e == e {
+			t.Errorf("%s is NaN, and the energy %v", f.Name, e)
+		}
+		if at := m.Locate(); !strings.HasPrefix(at, f.Name+"[") {
+			t.Errorf("located at %q, want %s", at, f.Name)
+		}
+	}
+}
+
+func TestModel_PanicsOnWrongLengths(t *testing.T) {
+	n := mlp(t, nil, layers.Tanh, 4, 3, 2)
+	w := weightsOf[float64](t, n, 1)
+	m := compile(t, n, w, arch.Plan{Batch: 2})
+	free := compile(t, n, w, arch.Plan{Batch: 2, FreeInput: true})
+	unclamped := must(arch.Compile(n, w, arch.Plan{Batch: 2}))(t)
+	x, y, z, g := make([]float64, 8), make([]float64, 4), make([]float64, 6), make([]float64, len(w.Data()))
+	tests := []struct {
+		reason string
+		call   func()
+		want   string
+	}{
+		{"x too short", func() { _ = m.Clamp(x[1:], y) }, "arch: Clamp"},
+		{"y too long", func() { _ = m.Clamp(x, append(y, 0)) }, "arch: Clamp"},
+		{"no x", func() { _ = m.Clamp(nil, y) }, "arch: Clamp"},
+		{"x for a free input", func() { _ = free.Clamp(x, y) }, "arch: Clamp"},
+		{"gradient too short", func() { _, _ = m.StateGrad(z[1:], z) }, "arch: StateGrad"},
+		{"activities too short", func() { _, _ = m.StateGrad(z, z[1:]) }, "arch: StateGrad"},
+		{"weight gradient too short", func() { _, _ = m.ParamGrad(g[1:]) }, "arch: ParamGrad"},
+		{"weight gradient missing", func() { _, _ = m.ParamGrad(nil) }, "arch: ParamGrad"},
+		{"no data", func() { _, _ = unclamped.Energy() }, "arch: a model is evaluated before Clamp"},
+		{"no data", func() { _, _ = unclamped.StateGrad(z, z) }, "arch: a model is evaluated before Clamp"},
+	}
+	for _, test := range tests {
+		func() {
+			defer func() {
+				if s, _ := recover().(string); !strings.HasPrefix(s, test.want) {
+					t.Errorf("%s: panic %q, want %q", test.reason, s, test.want)
+				}
+			}()
+			test.call()
+		}()
+	}
+	if _, err := m.Predict(x[:5]); err == nil || !strings.Contains(err.Error(), "5 numbers are no whole samples of 4") {
+		t.Errorf("predict of 5/4 samples: error %v", err)
+	}
+}

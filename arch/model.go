@@ -1,0 +1,372 @@
+package arch
+
+import (
+	"math"
+	"slices"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/graph"
+)
+
+// A Model is a network with memory: one expression graph, one energy, and one program over weights that it shares with
+// every other model compiled over them. It is used by one goroutine at a time and spreads its work over the cores.
+//
+// Units: the energy is the mean over the batch, F = 1/B sum_i F_i. StateGrad gives each sample's own gradient
+// dF_i/dz_i = B dF/dz, so that a rate or a tolerance means the same at every batch size; ParamGrad gives dF/dW.
+//
+// After the weights have changed, Clamp reads them anew, and so does every evaluation after weights.Touch().
+type Model[T graph.Float] struct {
+	net     *Network
+	plan    Plan
+	weights *graph.Vector[T]
+	u       *unrolled
+	prog    *graph.Program[T]
+	state   *graph.Vector[T]
+	states  []*graph.Node // the inputs that state's fields are
+	terms   []energy.Term
+	dz, dw  []*graph.Node
+	chain   []graph.Link[T]
+	x, y    []T // what is clamped
+	clamped bool
+	version uint64
+	into    *T // where the program writes weight gradients to
+
+	predictors map[int]*predictor[T]
+	resized    map[int]*Model[T]
+}
+
+// Targets of a model's program.
+const (
+	stateTarget = iota // terms and dF_i/dz_i
+	paramTarget        // terms and dF/dW
+	valueTarget        // terms
+	chainTarget        // and following: one prediction each
+)
+
+// Compile builds the graph of a network with an energy, differentiates it and compiles it over the weights w, which
+// NewWeights allocates. Errors name the block, the shapes and what to do.
+func Compile[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*Model[T], error) {
+	if err := n.Validate(); err != nil {
+		return nil, err
+	}
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	if err := checkWeights(n, w); err != nil {
+		return nil, err
+	}
+	if p.Energy == nil {
+		p.Energy = energy.PC{}
+	}
+	u, err := unroll(n, w, p)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model[T]{net: n, plan: p, weights: w, u: u, predictors: make(map[int]*predictor[T])}
+	m.terms = p.Energy.Terms(u.b, u.latents(n, p.Batch))
+	if err := u.b.Err(); err != nil {
+		return nil, errors.WithMessage(err, "arch: energy")
+	}
+	if len(m.terms) == 0 {
+		return nil, errors.New("arch: the energy has no terms: it would be zero")
+	}
+	if err := m.differentiate(); err != nil {
+		return nil, errors.WithMessage(err, "arch: compile")
+	}
+	return m, nil
+}
+
+// checkWeights compares the slab with what the network needs.
+func checkWeights[T graph.Float](n *Network, w *graph.Vector[T]) error {
+	want, have := n.Weights(), w.Fields()
+	if len(want) != len(have) {
+		return errors.Errorf("arch: the network has %d weights, the slab %d: allocate it with NewWeights for this network", len(want), len(have))
+	}
+	for i, f := range have {
+		if f.Name != want[i].Name || !slices.Equal(f.Shape, want[i].Param.Shape) {
+			return errors.Errorf("arch: weight %d of the slab is %s%v, the network has %s%v: allocate it with NewWeights for this network",
+				i, f.Name, f.Shape, want[i].Name, want[i].Param.Shape)
+		}
+	}
+	return nil
+}
+
+// differentiate adds the gradients to the graph and compiles the program.
+func (m *Model[T]) differentiate() error {
+	u, b := m.u, m.u.b
+	coefs, nodes := make([]float64, len(m.terms)), make([]*graph.Node, len(m.terms))
+	for i, t := range m.terms {
+		coefs[i], nodes[i] = 1, t.Node
+	}
+	total := b.Combine(coefs, nodes...)
+	perSample := b.Scale(total, float64(m.plan.Batch))
+	if err := b.Err(); err != nil {
+		return err
+	}
+	var batched []*graph.Node
+	var fields []graph.Field
+	for _, in := range b.Inputs() {
+		if in.Kind == graph.Param {
+			continue
+		}
+		batched = append(batched, in.Node)
+		if in.Kind == graph.State {
+			m.states = append(m.states, in.Node)
+			fields = append(fields, graph.Field{Name: in.Name, Shape: in.Node.Shape()})
+		}
+	}
+	m.state = graph.NewVector[T](fields...)
+	var err error
+	if len(m.states) > 0 {
+		if m.dz, err = graph.Grad(perSample, m.states...); err != nil {
+			return err
+		}
+	}
+	if len(u.params) > 0 {
+		if m.dw, err = graph.Grad(total, u.params...); err != nil {
+			return err
+		}
+	}
+	targets := [][]*graph.Node{
+		append(append([]*graph.Node(nil), nodes...), m.dz...),
+		append(append([]*graph.Node(nil), nodes...), m.dw...),
+		nodes,
+	}
+	var links []graph.Link[T]
+	for _, s := range u.sites {
+		if s.Output && !m.plan.FreeOutput || !s.Output && m.plan.Coordinates != Activities {
+			continue
+		}
+		links = append(links, graph.Link[T]{Target: len(targets), From: s.Prediction, To: s.Activity})
+		targets = append(targets, []*graph.Node{s.Prediction})
+	}
+	if m.prog, err = graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: batched, Cache: true}); err != nil {
+		return err
+	}
+	at := len(m.states) - len(links) // links are those of the last states, in their order
+	for i := range links {
+		links[i].Copy = m.state.Part(m.state.Data(), at+i)
+	}
+	if m.chain, err = m.prog.Chain(links); err != nil {
+		return err
+	}
+	if !m.plan.FreeInput {
+		m.x = make([]T, u.in.Shape().TotalSize())
+	}
+	if !m.plan.FreeOutput {
+		m.y = make([]T, u.out.Shape().TotalSize())
+	}
+	return nil
+}
+
+// Network is the description that the model was compiled from.
+func (m *Model[T]) Network() *Network { return m.net }
+
+// Plan is the plan that the model was compiled by.
+func (m *Model[T]) Plan() Plan { return m.plan }
+
+// Weights is the slab that the model was compiled over.
+func (m *Model[T]) Weights() *graph.Vector[T] { return m.weights }
+
+// Resized is the model of another batch size over the same weights, itself for its own. It is compiled once.
+func (m *Model[T]) Resized(batch int) (*Model[T], error) {
+	if batch == m.plan.Batch {
+		return m, nil
+	}
+	if r := m.resized[batch]; r != nil {
+		return r, nil
+	}
+	p := m.plan
+	p.Batch = batch
+	r, err := Compile(m.net, m.weights, p)
+	if err != nil {
+		return nil, err
+	}
+	if m.resized == nil {
+		m.resized = make(map[int]*Model[T])
+	}
+	m.resized[batch] = r
+	return r, nil
+}
+
+// Clamp fixes the data: x [batch, in...] and y [batch, out...]; an end that is free takes nil. It copies both, reads the
+// weights anew and refuses numbers that are not finite. The activities stay as they are: call Forward next.
+func (m *Model[T]) Clamp(x, y []T) error {
+	if len(x) != len(m.x) || len(y) != len(m.y) {
+		panic("arch: Clamp of slices whose lengths are not those of the model's clamped ends")
+	}
+	for _, end := range []struct {
+		name string
+		data []T
+	}{{"x", x}, {"y", y}} {
+		if i := firstNonFinite(end.data); i >= 0 {
+			w := len(end.data) / m.plan.Batch
+			return errors.Errorf("arch: clamp: %s of sample %d, element %d is %v: clean the data", end.name, i/w, i%w, end.data[i])
+		}
+	}
+	copy(m.x, x)
+	copy(m.y, y)
+	if m.x != nil {
+		m.prog.Load(m.u.in, m.x)
+	}
+	if m.y != nil {
+		m.prog.Load(m.u.out, m.y)
+	}
+	m.refresh(true)
+	m.clamped = true
+	return nil
+}
+
+// refresh makes the program read the weights anew if they have changed, or in any case.
+func (m *Model[T]) refresh(always bool) {
+	if v := m.weights.Version(); always || v != m.version {
+		m.version = v
+		m.prog.Touch()
+	}
+}
+
+// Forward sets the free activities to the feedforward pass from the input (from the present activities of a free one).
+// In the coordinates of errors that is the zero error, and the prediction for a free output; in those of backprop there
+// is nothing to set.
+func (m *Model[T]) Forward() error {
+	m.refresh(false)
+	first := 0
+	if m.plan.FreeInput {
+		first = 1
+	}
+	if m.plan.Coordinates == Errors {
+		for i := first; i < len(m.states)-len(m.chain); i++ {
+			clear(m.state.Part(m.state.Data(), i))
+		}
+	}
+	if len(m.chain) == 0 {
+		return nil
+	}
+	for i, n := range m.states[:len(m.states)-len(m.chain)] {
+		m.prog.Load(n, m.state.Part(m.state.Data(), i))
+	}
+	return m.prog.RunChain(m.chain)
+}
+
+// State is the live slab of free activities, one field per free site: "block1/z", ... A solver moves it in place.
+func (m *Model[T]) State() []T { return m.state.Data() }
+
+// StateVector is State with its names and shapes.
+func (m *Model[T]) StateVector() *graph.Vector[T] { return m.state }
+
+// StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst and returns F. Both are as long as
+// State; z may be State itself or any other point.
+func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
+	if len(dst) != len(m.state.Data()) || len(z) != len(dst) {
+		panic("arch: StateGrad of slices whose lengths are not that of State")
+	}
+	m.load(z)
+	for i, n := range m.dz {
+		m.prog.Store(n, m.state.Part(dst, i))
+	}
+	if err := m.prog.Run(stateTarget); err != nil {
+		return 0, err
+	}
+	return m.energy(), nil
+}
+
+// ParamGrad writes dF/dW at the present activities to dst, as long as the weights, and returns F.
+func (m *Model[T]) ParamGrad(dst []T) (float64, error) {
+	if len(dst) != len(m.weights.Data()) {
+		panic("arch: ParamGrad into a slice whose length is not that of the weights")
+	}
+	m.load(m.state.Data())
+	if len(dst) > 0 && m.into != &dst[0] {
+		m.into = &dst[0]
+		for i, n := range m.dw {
+			m.prog.Into(n, m.weights.Part(dst, i))
+		}
+	}
+	if err := m.prog.Run(paramTarget); err != nil {
+		return 0, err
+	}
+	return m.energy(), nil
+}
+
+// Energy is F at the present activities.
+func (m *Model[T]) Energy() (float64, error) {
+	m.load(m.state.Data())
+	if err := m.prog.Run(valueTarget); err != nil {
+		return 0, err
+	}
+	return m.energy(), nil
+}
+
+// load hands the activities z to the next run.
+func (m *Model[T]) load(z []T) {
+	if !m.clamped && (m.x != nil || m.y != nil) {
+		panic("arch: a model is evaluated before Clamp")
+	}
+	m.refresh(false)
+	for i, n := range m.states {
+		m.prog.Load(n, m.state.Part(z, i))
+	}
+}
+
+func (m *Model[T]) energy() float64 {
+	f := 0.0
+	for _, t := range m.terms {
+		f += m.prog.Scalar(t.Node)
+	}
+	return f
+}
+
+// Terms names the terms of the energy: one per site, by its block, then those of regularisers.
+func (m *Model[T]) Terms() []string {
+	names := make([]string, len(m.terms))
+	for i, t := range m.terms {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// TermEnergies writes the terms of the last evaluated energy, in the order of Terms, to dst.
+func (m *Model[T]) TermEnergies(dst []float64) {
+	for i, t := range m.terms {
+		dst[i] = m.prog.Scalar(t.Node)
+	}
+}
+
+// Bytes is the memory of the model beside the weights: activities, programs and packed weights.
+func (m *Model[T]) Bytes() int {
+	n := len(m.state.Data()) + len(m.x) + len(m.y)
+	var t T
+	if _, single := any(t).(float32); single {
+		return m.prog.Bytes() + 4*n
+	}
+	return m.prog.Bytes() + 8*n
+}
+
+// Locate names what went wrong first when an energy is not finite: a weight, or else the first site, in the order of the
+// blocks, whose energy or activity is not finite. It is empty if all is finite.
+func (m *Model[T]) Locate() string {
+	if i := firstNonFinite(m.weights.Data()); i >= 0 {
+		return m.weights.Where(i)
+	}
+	for _, t := range m.terms {
+		if e := m.prog.Scalar(t.Node); math.IsNaN(e) || math.IsInf(e, 0) {
+			return "energy of " + t.Name
+		}
+	}
+	if i := firstNonFinite(m.state.Data()); i >= 0 {
+		return m.state.Where(i)
+	}
+	return ""
+}
+
+// firstNonFinite is the index of the first NaN or infinity, -1 if there is none.
+func firstNonFinite[T graph.Float](xs []T) int {
+	for i, x := range xs {
+		if x-x != 0 {
+			return i
+		}
+	}
+	return -1
+}
