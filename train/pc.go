@@ -1,0 +1,100 @@
+package train
+
+import (
+	"math"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+)
+
+// PC is predictive coding: the activities start at the feedforward pass and relax on the energy, then the weight gradient
+// is taken at the activities they came to. (Whittington and Bogacz 2017; JPC, arXiv 2412.03676, section 2.)
+type PC[T graph.Float] struct {
+	Model  *arch.Model[T] // in the coordinates of activities or errors
+	Solver infer.Solver[T]
+	Stop   infer.Stop // nil if the solver ends by itself
+
+	m       *arch.Model[T] // of the last batch's size
+	problem infer.Problem[T]
+	initial float64
+	observe func(infer.Reading)
+}
+
+var _ Rule[float32] = (*PC[float32])(nil)
+
+// Validate reports a missing model or solver, a model in other coordinates or with free ends, and what the solver and the
+// stop rule report.
+func (r *PC[T]) Validate() error {
+	switch {
+	case r.Model == nil:
+		return errors.New("PC: Model is missing")
+	case r.Model.Plan().Coordinates == arch.Feedforward:
+		return errors.New("PC: a model in feedforward coordinates has no activities to relax: compile it in arch.Activities or arch.Errors, or use Backprop")
+	case r.Model.Plan().FreeInput || r.Model.Plan().FreeOutput:
+		return errors.New("PC: a model with a free input or output cannot take a batch of both: compile it with both clamped")
+	case r.Solver == nil:
+		return errors.New("PC: Solver is missing")
+	}
+	if _, ends := r.Solver.(infer.Stop); r.Stop == nil && !ends {
+		return errors.New("PC: Stop is missing, and the solver does not end by itself")
+	}
+	for _, part := range []any{r.Solver, r.Stop} {
+		if v, ok := part.(interface{ Validate() error }); ok {
+			if err := v.Validate(); err != nil {
+				return errors.WithMessage(err, "PC")
+			}
+		}
+	}
+	return nil
+}
+
+// Gradient relaxes the activities and takes dF/dW there. An inference that diverges is reported, not an error.
+func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	m, err := r.Model.Resized(batch)
+	if err != nil {
+		return Report{}, err
+	}
+	if r.m != m {
+		r.m = m
+		r.problem = infer.Problem[T]{Energy: m.StateGrad, Where: m.StateVector().Where}
+		r.observe = func(now infer.Reading) {
+			if now.Step == 0 {
+				r.initial = now.Energy
+			}
+		}
+	}
+	if err := m.Clamp(x, y); err != nil {
+		return Report{}, err
+	}
+	if err := m.Forward(); err != nil {
+		return Report{}, err
+	}
+	r.initial = math.NaN()
+	result, err := infer.Run(r.Solver, r.problem, m.State(), r.Stop, r.observe)
+	if err != nil {
+		return Report{}, err
+	}
+	f, err := m.ParamGrad(grad)
+	if math.IsNaN(r.initial) && result.Evals == 0 {
+		r.initial = f
+	}
+	return Report{Loss: r.initial, Energy: f, Inference: result}, err
+}
+
+// Terms names the terms of the energy.
+func (r *PC[T]) Terms() []string { return r.Model.Terms() }
+
+// TermEnergies writes the terms of the energy where the last gradient was taken.
+func (r *PC[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
+
+// Weights is the model's slab.
+func (r *PC[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
+
+// Predict is the feedforward pass.
+func (r *PC[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
+
+// Locate names what went wrong in the last gradient.
+func (r *PC[T]) Locate() string { return r.m.Locate() }

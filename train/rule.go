@@ -1,0 +1,41 @@
+// Package train turns batches into weight gradients (a Rule), runs a rule over a data set (Trainer) and holds predictive
+// coding against backprop (Compare).
+//
+// One training step of predictive coding:
+//
+//	data.Fill -> Model.Clamp -> Model.Forward                activities at the feedforward pass
+//	infer.Run(Solver, Problem{Model.StateGrad}, Stop)        z -> z*
+//	Model.ParamGrad                                          dF/dW at z*
+//	optim.Step(weights, gradient)                            in place: every compiled model sees it
+//
+// Backprop is Clamp and ParamGrad on a model in feedforward coordinates over the same weights, then the same Step. The
+// package does no arithmetic on networks itself (arch, graph) and draws no pictures (cmd/demo).
+package train
+
+import (
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+)
+
+// A Rule turns a batch into a gradient on the weights. It is used by one goroutine at a time.
+type Rule[T graph.Float] interface {
+	// Gradient writes the gradient for the batch x [batch, in...], y [batch, out...] to grad, as long as the weights.
+	Gradient(grad, x, y []T, batch int) (Report, error)
+	// Terms names the terms of the energy.
+	Terms() []string
+	// TermEnergies writes the terms of the last gradient's energy to dst.
+	TermEnergies(dst []float64)
+	// Weights is the slab that grad is for.
+	Weights() *graph.Vector[T]
+	// Predict is the feedforward pass of any number of samples.
+	Predict(x []T) ([]T, error)
+	// Locate names the first number of the last gradient's computation that is not finite.
+	Locate() string
+}
+
+// A Report says what a rule saw on the way to a gradient.
+type Report struct {
+	Loss      float64      // energy at the initial activities: from a feedforward start the loss of the feedforward pass
+	Energy    float64      // energy where the gradient was taken
+	Inference infer.Result // zero for rules without inference
+}

@@ -1,0 +1,216 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/optim"
+)
+
+// A Trainer runs a rule over a data set and an optimiser over the rule's gradients. It does not know which rule it has.
+// The order of the samples depends on Seed alone; the last, smaller batch of an epoch is used like any other.
+type Trainer[T graph.Float] struct {
+	Rule      Rule[T]
+	Optimizer optim.Optimizer[T]
+	Train     *data.Set
+	Test      *data.Set // nil: never evaluated
+	Batch     int
+	Epochs    int // passes over Train
+	Steps     int // stops after that many steps in all; 0: no such limit
+	Seed      uint64
+	EvalEvery int // evaluates on Test every that many steps, and at the end; 0: at the end only
+
+	OnStep func(Step[T]) // called after every step; may be nil
+	OnEval func(Eval)    // called after every evaluation; may be nil
+}
+
+// A Step is what one training step was like. Slices are the trainer's memory, valid during the call.
+type Step[T graph.Float] struct {
+	Report
+	Step, Total int       // counted from 1, of so many
+	Epoch       int       // from 0
+	Samples     int       // in this batch
+	Terms       []float64 // energies by term, in the order of Rule.Terms
+	Elapsed     time.Duration
+
+	grad, weights []T
+}
+
+// GradNorm is the l2 norm of the gradient, computed when asked for.
+func (s Step[T]) GradNorm() float64 { return math.Sqrt(kernel.SumSquares(s.grad)) }
+
+// WeightNorm is the l2 norm of the weights after the step, computed when asked for.
+func (s Step[T]) WeightNorm() float64 { return math.Sqrt(kernel.SumSquares(s.weights)) }
+
+// An Eval is an evaluation on the test set.
+type Eval struct {
+	Step int
+	Score
+	Elapsed time.Duration // of training so far, evaluations not counted
+}
+
+// History is what a run came to.
+type History struct {
+	Steps       int
+	Evals       []Eval
+	Statuses    map[infer.Status]int // how inferences ended
+	Evaluations int                  // of the energy gradient, by inference
+	Elapsed     time.Duration        // of training, evaluations not counted
+	Interrupted bool                 // the context was cancelled before the end
+}
+
+// Last is the last evaluation.
+func (h *History) Last() Eval {
+	if len(h.Evals) == 0 {
+		return Eval{}
+	}
+	return h.Evals[len(h.Evals)-1]
+}
+
+// Validate reports options that cannot be run.
+func (t *Trainer[T]) Validate() error {
+	switch {
+	case t.Rule == nil:
+		return errors.New("train: Trainer.Rule is missing")
+	case t.Optimizer == nil:
+		return errors.New("train: Trainer.Optimizer is missing")
+	case t.Train == nil || t.Train.Len() == 0:
+		return errors.New("train: Trainer.Train is missing or empty")
+	case t.Test != nil && t.Test.Len() == 0:
+		return errors.New("train: Trainer.Test is empty: leave it nil for no evaluation")
+	case t.Batch <= 0:
+		return errors.Errorf("train: batch of %d samples: want one or more", t.Batch)
+	case t.Epochs <= 0:
+		return errors.Errorf("train: %d epochs: want one or more", t.Epochs)
+	case t.Steps < 0 || t.EvalEvery < 0:
+		return errors.Errorf("train: Steps %d, EvalEvery %d: want zero or more", t.Steps, t.EvalEvery)
+	}
+	for _, part := range []any{t.Rule, t.Optimizer} {
+		if v, ok := part.(interface{ Validate() error }); ok {
+			if err := v.Validate(); err != nil {
+				return errors.WithMessage(err, "train")
+			}
+		}
+	}
+	for _, set := range []*data.Set{t.Train, t.Test} {
+		if set == nil {
+			continue
+		}
+		if p, err := t.Rule.Predict(make([]T, set.In())); err != nil || len(p) != set.Out() {
+			return errors.Errorf("train: the network gives %d outputs for one sample of %q, which has %d inputs and %d outputs (%v): fit the first and last width to the data",
+				len(p), set.Name, set.In(), set.Out(), err)
+		}
+	}
+	return nil
+}
+
+// Run trains until the end, or until ctx is cancelled: then it finishes the step it is in, evaluates no more and returns
+// what it has with Interrupted set and no error. Numbers that go wrong are an error that names step and place; the
+// weights are then those before the step, unless it was the last step itself that spoilt them.
+func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	batches := data.Batches{N: t.Train.Len(), Size: min(t.Batch, t.Train.Len()), Seed: t.Seed}
+	if err := batches.Validate(); err != nil {
+		return nil, err
+	}
+	total := t.Epochs * batches.Steps()
+	if t.Steps > 0 {
+		total = min(total, t.Steps)
+	}
+	w := t.Rule.Weights()
+	grad := make([]T, len(w.Data()))
+	x, y := make([]T, batches.Size*t.Train.In()), make([]T, batches.Size*t.Train.Out())
+	terms := make([]float64, len(t.Rule.Terms()))
+	h := &History{Statuses: make(map[infer.Status]int)}
+	for epoch := 0; h.Steps < total; epoch++ {
+		for _, idx := range batches.Epoch(epoch, 0) {
+			if ctx.Err() != nil {
+				h.Interrupted = true
+				return h, nil
+			}
+			if h.Steps == total {
+				break
+			}
+			start := time.Now()
+			xs, ys := x[:len(idx)*t.Train.In()], y[:len(idx)*t.Train.Out()]
+			data.Fill(t.Train, xs, ys, idx)
+			r, err := t.Rule.Gradient(grad, xs, ys, len(idx))
+			if err != nil {
+				return h, errors.WithMessagef(err, "train: step %d", h.Steps+1)
+			}
+			if err := t.finite(r, grad, h.Steps+1, epoch); err != nil {
+				return h, err
+			}
+			t.Optimizer.Step(w.Data(), grad)
+			w.Touch()
+			h.Elapsed += time.Since(start)
+			h.Steps++
+			h.Statuses[r.Inference.Status]++
+			h.Evaluations += r.Inference.Evals
+			if t.OnStep != nil {
+				t.Rule.TermEnergies(terms)
+				t.OnStep(Step[T]{Report: r, Step: h.Steps, Total: total, Epoch: epoch, Samples: len(idx), Terms: terms,
+					Elapsed: h.Elapsed, grad: grad, weights: w.Data()})
+			}
+			if i := firstNonFinite(w.Data()); h.Steps == total && i >= 0 { // the next step would have found it
+				return h, errors.Errorf("train: after step %d (epoch %d): weight %s is %v: %s", h.Steps, epoch, w.Where(i), w.Data()[i], remedy)
+			}
+			if t.Test != nil && (h.Steps == total || t.EvalEvery > 0 && h.Steps%t.EvalEvery == 0) {
+				if ctx.Err() != nil {
+					h.Interrupted = true
+					return h, nil
+				}
+				score, err := Evaluate(t.Rule.Predict, t.Test)
+				if err != nil {
+					return h, err
+				}
+				h.Evals = append(h.Evals, Eval{Step: h.Steps, Score: score, Elapsed: h.Elapsed})
+				if t.OnEval != nil {
+					t.OnEval(h.Last())
+				}
+			}
+		}
+	}
+	return h, nil
+}
+
+const remedy = "look at the data, or lower the rates"
+
+// finite turns numbers gone wrong into an error.
+func (t *Trainer[T]) finite(r Report, grad []T, step, epoch int) error {
+	diverged := r.Inference.Status == infer.Diverged
+	if !diverged && r.Energy-r.Energy == 0 && kernel.AllFinite(grad) {
+		return nil
+	}
+	w, what := t.Rule.Weights(), ""
+	if i := firstNonFinite(w.Data()); i >= 0 {
+		what = fmt.Sprintf("weight %s is %v", w.Where(i), w.Data()[i])
+	} else if diverged {
+		what = fmt.Sprintf("inference diverged at its step %d: %s", r.Inference.Step, r.Inference.Detail)
+	} else if r.Energy-r.Energy != 0 {
+		what = fmt.Sprintf("energy is %v, first seen in %s", r.Energy, t.Rule.Locate())
+	} else {
+		i := firstNonFinite(grad)
+		what = fmt.Sprintf("energy is %v, but the gradient of weight %s is %v", r.Energy, w.Where(i), grad[i])
+	}
+	return errors.Errorf("train: step %d (epoch %d): %s: %s", step, epoch, what, remedy)
+}
+
+// firstNonFinite is the index of the first NaN or infinity, -1 if there is none.
+func firstNonFinite[T graph.Float](xs []T) int {
+	if kernel.AllFinite(xs) {
+		return -1
+	}
+	return slices.IndexFunc(xs, func(x T) bool { return x-x != 0 })
+}
