@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+)
+
+// compareCmd compares gradients without training.
+type compareCmd struct {
+	outFlags
+	netFlags
+	dataFlags
+	inferFlags
+	Batch   int  `default:"64" help:"Samples in the batch." json:"batch"`
+	Float32 bool `name:"float32" help:"Compute in float32 instead of float64." json:"float32"`
+}
+
+// Validate is called by kong.
+func (cmd compareCmd) Validate() error {
+	return first(cmd.netFlags.validate(), cmd.dataFlags.validate(), cmd.inferFlags.validate(), count("batch", cmd.Batch, 1))
+}
+
+// Run compares in the precision asked for.
+func (cmd compareCmd) Run(c *console) error {
+	start := time.Now()
+	source, err := cmd.source(cmd.Seed, cmd.Widths)
+	if err != nil {
+		return err
+	}
+	training, _, err := source.Load()
+	if err != nil {
+		return err
+	}
+	net, err := cmd.network(training, hidden(cmd.Data)...)
+	if err != nil {
+		return err
+	}
+	out, err := newFolder(cmd.Out, "compare-"+cmd.Data, start)
+	if err != nil {
+		return err
+	}
+	m := newManifest("compare", cmd, cmd.Seed, start, training)
+	if cmd.Float32 {
+		err = compareIn[float32](c, cmd, net, training, out, m)
+	} else {
+		err = compareIn[float64](c, cmd, net, training, out, m)
+	}
+	if err != nil && !errors.Is(err, errInterrupted) {
+		m.Error = err.Error()
+	}
+	m.Seconds["all"] = time.Since(start).Seconds()
+	return first(err, out.close(), out.writeManifest(m))
+}
+
+// compareIn compares in the precision T.
+func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set *data.Set, out *folder, m *manifest) error {
+	w, err := newWeights[T](net, cmd.Seed)
+	if err != nil {
+		return err
+	}
+	b, err := newBench(net, cmd.netFlags, w, set, cmd.Batch)
+	if err != nil {
+		return err
+	}
+	a, err := b.inference(c.ctx, cmd.Precision, cmd.inferFlags)
+	if err != nil {
+		return err
+	}
+	if err := out.logAgreement(a, cmd.Precision); err != nil {
+		return err
+	}
+	if a.result.Status == infer.Diverged {
+		return errors.Errorf("inference diverged at its step %d: %s: lower -rate", a.result.Step, a.result.Detail)
+	}
+	m.Interrupted = c.ctx.Err() != nil // later there is nothing left to interrupt
+	var t T
+	c.printf("%s network of %s, scaling %s, %s, precision %g, %T, seed %d\n", cmd.Act, widthsOf(cmd.Widths), cmd.Scaling.name, set.Name, cmd.Precision, t, cmd.Seed)
+	r := report{Title: "PC against BP, without training", Interrupted: m.Interrupted, Version: m.Version,
+		Lead: fmt.Sprintf("Weight gradients of a %s network of %s units (scaling %s, seed %d) on a batch of %d from %s, in %T; %d inference steps of rate %g, output precision %g.",
+			cmd.Act, widthsOf(cmd.Widths), cmd.Scaling.name, cmd.Seed, b.batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision),
+		Again: c.again(cmd.Seed)}
+	if len(a.rows) > 0 {
+		last, _ := a.last()
+		r.Tiles = []tile{{Value: fmt.Sprintf("%.4f", last.Whole.Cosine), Label: "cosine at the end", Class: "pc"},
+			{Value: fmt.Sprintf("%.2g", last.Whole.Relative), Label: "relative error at the end", Class: "pc"},
+			{Value: fmt.Sprintf("%.2g", last.Residual), Label: "rms of the energy gradient left"}}
+		r.Tables = []table{alongTable(a, "the first samples of "+set.Name)}
+		r.Figures = agreementFigures(a, nil)
+		m.Results["whole"] = last.Whole
+	}
+	if err := r.finish(c, out); err != nil {
+		return err
+	}
+	c.printf("Report: %s\n", out.path("report.html"))
+	if m.Interrupted {
+		return errInterrupted
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-graphviz"
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+)
+
+// graphCmd draws the expression graph of a network.
+type graphCmd struct {
+	netFlags
+	Out   string `placeholder:"DIR" help:"Folder for the picture (default: runs/graph-TIME)." json:"-"`
+	Batch int    `default:"32" help:"Samples in the batch." json:"batch"`
+	What  string `default:"energy" enum:"energy,state,param" help:"What to draw: the energy, with its gradients by the activities (state) or by the weights (param)." json:"what"`
+}
+
+// views are the parts of a model by name.
+var views = map[string]arch.View{"energy": arch.EnergyView, "state": arch.StateView, "param": arch.ParamView}
+
+// mostBlocks is how deep a network may be drawn: pictures of deeper ones take minutes and nobody can read them.
+const mostBlocks = 24
+
+// Validate is called by kong.
+func (cmd graphCmd) Validate() error {
+	if len(cmd.Widths) > mostBlocks+1 {
+		return errors.Errorf("-widths: %d blocks: want %d at most in a picture", len(cmd.Widths)-1, mostBlocks)
+	}
+	return first(cmd.netFlags.validate(), count("batch", cmd.Batch, 1))
+}
+
+// Run writes graph.dot and graph.svg.
+func (cmd graphCmd) Run(c *console) error {
+	if len(cmd.Widths) == 0 {
+		cmd.Widths = []int{4, 5, 3}
+	}
+	dot, err := cmd.dot()
+	if err != nil {
+		return err
+	}
+	out, err := newFolder(cmd.Out, "graph", time.Now())
+	if err != nil {
+		return err
+	}
+	if err := out.write("graph.dot", all(dot)); err != nil {
+		return err
+	}
+	svg, err := render(c.ctx, dot)
+	if err != nil {
+		return errors.Wrapf(err, "draw; %s is there for Graphviz's own dot", filepath.Join(out.dir, "graph.dot"))
+	}
+	if err := out.write("graph.svg", all(svg)); err != nil {
+		return err
+	}
+	c.printf("The %s graph of %v is in %s: graph.svg for a browser, graph.dot for Graphviz.\n", cmd.What, cmd.Widths, out.dir)
+	c.printf("Blue: data. Yellow: free activities. Green: weights. Red: energies. Dashed: gradients.\n")
+	return nil
+}
+
+// all writes b.
+func all(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}
+}
+
+// dot is the graph in Graphviz's language.
+func (cmd graphCmd) dot() ([]byte, error) {
+	net, err := arch.Chain{Scaling: cmd.Scaling.with(cmd.Gamma), Act: cmd.Act.Act, Widths: cmd.Widths, Bias: !cmd.NoBias, Skips: cmd.Skips}.Network()
+	if err != nil {
+		return nil, err
+	}
+	w, err := arch.NewWeights[float32](net, rand.New(rand.NewPCG(1, 1)))
+	if err != nil {
+		return nil, err
+	}
+	m, err := arch.Compile(net, w, arch.Plan{Batch: cmd.Batch, Energy: cmd.energy(cmd.Precision)})
+	if err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	if err := m.Dot(&buf, views[cmd.What]); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// render draws a graph as SVG by Graphviz compiled to WebAssembly: nothing needs to be installed. (Its PNGs fill every
+// curve, go-graphviz v0.2.10: a browser makes better ones.)
+func render(ctx context.Context, dot []byte) (picture []byte, err error) {
+	gv, err := graphviz.New(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(gv, &err)
+	g, err := graphviz.ParseBytes(dot)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(g, &err)
+	var buf bytes.Buffer
+	if err := gv.Render(ctx, g, graphviz.SVG, &buf); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// closing closes c and keeps its error if there is none before.
+func closing(c io.Closer, err *error) {
+	if e := c.Close(); *err == nil {
+		*err = e
+	}
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data"
+)
+
+// mnistCmd is the main job.
+type mnistCmd struct {
+	outFlags
+	learnFlags
+	Loss lossFlag `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Dir  string   `placeholder:"DIR" help:"Folder of MNIST's IDX files (default: searched, see \"demo data\")." json:"-"`
+}
+
+// Validate is called by kong.
+func (cmd mnistCmd) Validate() error { return cmd.learnFlags.validate() }
+
+// Run trains, or falls back on a toy task where MNIST is not to be found.
+func (cmd mnistCmd) Run(c *console) error {
+	all := trainCmd{outFlags: cmd.outFlags, learnFlags: cmd.learnFlags, dataFlags: dataFlags{Data: "mnist", Dir: cmd.Dir}}
+	if err := all.Act.UnmarshalText([]byte("relu")); err != nil {
+		return err
+	}
+	all.Widths, all.Gamma, all.Precision, all.Loss = []int{784, 300, 300, 10}, 1, 1, cmd.Loss
+	err := all.job(c, "mnist")
+	if errors.Is(err, data.ErrNotFound) && cmd.Dir == "" {
+		c.printf("%v\n\nUntil then: two moons, made from the seed.\n\n", err)
+		return toyCmd{outFlags: cmd.outFlags, Task: "moons", Batch: 32, inferFlags: inferFlags{Steps: 16, Rate: .05}, LR: .005}.Run(c)
+	}
+	return err
+}
+
+// trainCmd is the main job with any network and data.
+type trainCmd struct {
+	outFlags
+	learnFlags
+	netFlags
+	dataFlags
+}
+
+// Validate is called by kong.
+func (cmd trainCmd) Validate() error {
+	return first(cmd.learnFlags.validate(), cmd.netFlags.validate(), cmd.dataFlags.validate())
+}
+
+// Run trains.
+func (cmd trainCmd) Run(c *console) error { return cmd.job(c, "train-"+cmd.Data) }
+
+// hidden are the hidden widths of a data set where the flags do not say.
+func hidden(name string) []int {
+	switch name {
+	case "mnist", "fashion":
+		return []int{300, 300}
+	case "spirals":
+		return []int{64, 64}
+	}
+	return []int{32, 32}
+}
+
+// job loads the data, then runs.
+func (cmd trainCmd) job(c *console, name string) error {
+	start := time.Now()
+	source, err := cmd.source(cmd.Seed, cmd.Widths)
+	if err != nil {
+		return err
+	}
+	training, test, err := source.Load()
+	if err != nil {
+		return err
+	}
+	net, err := cmd.network(training, hidden(cmd.Data)...)
+	if err != nil {
+		return err
+	}
+	out, err := newFolder(cmd.Out, name, start)
+	if err != nil {
+		return err
+	}
+	j := &job{lesson: lesson{net: net, flags: cmd.netFlags, learn: cmd.learnFlags, seed: cmd.Seed, train: training, test: test, folder: out}, agree: true}
+	j.manifest = newManifest(name, cmd, cmd.Seed, start, training, test)
+	j.manifest.Seconds["data"] = time.Since(start).Seconds()
+	j.report.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
+	return j.run(c)
+}
+
+// A job is a lesson for both pupils, then the comparison of their gradients.
+type job struct {
+	lesson
+	agree    bool // compares gradients after training
+	manifest *manifest
+	report   report
+	pupils   []*pupil
+	pictures func(j *job) []figure // of the task itself; nil for the predicted digits
+}
+
+func newManifest(command string, options any, seed uint64, start time.Time, sets ...*data.Set) *manifest {
+	m := &manifest{Command: command, Options: options, Seed: seed, Started: start, Version: readVersion(),
+		Data: []data.File{}, Results: make(map[string]any), Seconds: make(map[string]float64)}
+	for _, s := range sets {
+		m.Data = append(m.Data, s.Files...)
+	}
+	return m
+}
+
+// run does everything and leaves the folder whole, also after an error or an interruption.
+func (j *job) run(c *console) (err error) {
+	defer func() {
+		if err != nil && !errors.Is(err, errInterrupted) {
+			j.manifest.Error = err.Error()
+		}
+		j.manifest.Seconds["all"] = time.Since(j.manifest.Started).Seconds()
+		err = first(err, j.folder.close(), j.folder.writeManifest(j.manifest))
+	}()
+	v := readVersion()
+	c.printf("%s: %s network of %s, seed %d\n", j.report.Title, j.flags.Act, widthsOf(j.flags.Widths), j.seed)
+	c.printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.folder.dir)
+	for _, name := range []string{"BP", "PC"} {
+		if c.ctx.Err() != nil {
+			break
+		}
+		start := time.Now()
+		p, err := j.newPupil(name)
+		if err != nil {
+			return err
+		}
+		err = j.teach(c, p)
+		j.manifest.Seconds[name] = time.Since(start).Seconds()
+		if err != nil {
+			return errors.WithMessage(err, name)
+		}
+		j.pupils = append([]*pupil{p}, j.pupils...) // PC first
+	}
+	if len(j.pupils) > 0 {
+		j.describe()
+	}
+	if j.agree && len(j.pupils) > 0 {
+		if err := j.compare(c); err != nil {
+			return err
+		}
+	}
+	return j.finish(c)
+}
+
+// finish draws and writes what there is.
+func (j *job) finish(c *console) error {
+	start := time.Now()
+	interrupted := c.ctx.Err() != nil // later there is nothing left to interrupt
+	j.report.Interrupted, j.manifest.Interrupted = interrupted, interrupted
+	j.report.Version = readVersion()
+	j.report.Again = c.again(j.seed)
+	if err := j.report.finish(c, j.folder); err != nil {
+		return err
+	}
+	j.manifest.Seconds["report"] = time.Since(start).Seconds()
+	c.printf("Report: %s (%.1f s in all)\n", j.folder.path("report.html"), time.Since(j.manifest.Started).Seconds())
+	if interrupted {
+		c.printf("Interrupted: the report holds what there was.\n")
+		return errInterrupted
+	}
+	return nil
+}
+
+func widthsOf(widths []int) string {
+	s := make([]string, len(widths))
+	for i, w := range widths {
+		s[i] = strconv.Itoa(w)
+	}
+	return strings.Join(s, "-")
+}
+
+// describe makes the head, the table and the figures of the training.
+func (j *job) describe() {
+	classes := j.test.Classes() > 0
+	r := &j.report
+	loss := "squared error"
+	if j.flags.Loss.ce {
+		loss = "cross-entropy"
+	}
+	r.Lead = fmt.Sprintf("A %s network of %s units learned %s (%s) twice, from the same start and in the same order: by predictive coding (PC, %d inference steps of rate %g per batch of %d) and by backprop (BP), both with Adam at rate %g.",
+		j.flags.Act, widthsOf(j.flags.Widths), strings.TrimSuffix(j.train.Name, " train"), loss, j.learn.Steps, j.learn.Rate, j.learn.Batch, j.learn.LR)
+	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "energy gradients"}}
+	for _, p := range j.pupils {
+		h, last := p.history, p.history.Last()
+		updates := strconv.Itoa(h.Steps)
+		if h.Interrupted {
+			updates += " (interrupted)"
+		}
+		accuracy, lossText := "-", "-"
+		if len(h.Evals) > 0 {
+			if !j.flags.Loss.ce { // Score.Loss is the squared error, which means nothing for logits
+				lossText = fmt.Sprintf("%.4f", last.Loss)
+			}
+			tile := tile{Value: lossText, Label: p.name + ", test loss", Class: strings.ToLower(p.name)}
+			if classes {
+				accuracy = fmt.Sprintf("%.2f %%", 100*last.Accuracy)
+				tile.Value, tile.Label = accuracy, p.name+", test accuracy"
+			}
+			r.Tiles = append(r.Tiles, tile)
+			j.manifest.Results[p.name] = map[string]any{"test": j.evalLine(p.name, last), "updates": h.Steps}
+		}
+		t.Rows = append(t.Rows, []string{p.name, updates, lossText, accuracy, fmt.Sprintf("%.2f", h.Elapsed.Seconds()),
+			fmt.Sprintf("%.0f", float64(h.Steps)/h.Elapsed.Seconds()), strconv.Itoa(h.Evaluations)})
+	}
+	for _, p := range j.pupils {
+		r.Tiles = append(r.Tiles, tile{Value: p.seconds().String(), Label: p.name + ", training", Class: strings.ToLower(p.name)})
+	}
+	r.Tables = append(r.Tables, t)
+	if len(j.pupils[len(j.pupils)-1].trace) == 0 {
+		return // interrupted before the first update
+	}
+	r.Figures = append(r.Figures, figure{File: "curves.png", Title: "How both learn",
+		Caption: "Both rules see the same batches from the same initial weights. PC follows BP closely: at the small errors of a network that learns, its relaxed activities carry nearly the gradient that backprop computes.",
+		draw:    curves(j.pupils, classes)})
+	if j.pictures != nil {
+		r.Figures = append(r.Figures, j.pictures(j)...)
+	}
+}

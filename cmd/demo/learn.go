@@ -1,0 +1,158 @@
+package main
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// weightStream is the second half of the seed of the initial weights: the same seed starts every rule at the same point.
+const weightStream = 1
+
+// newWeights draws the start of a network.
+func newWeights[T graph.Float](net *arch.Network, seed uint64) (*graph.Vector[T], error) {
+	return arch.NewWeights[T](net, rand.New(rand.NewPCG(seed, weightStream)))
+}
+
+// A pupil is a network under one rule, and what came of it.
+type pupil struct {
+	name    string // "PC" or "BP"
+	rule    train.Rule[float32]
+	history *train.History
+	trace   []point
+}
+
+// A point is one training step of a curve.
+type point struct {
+	step         int
+	loss, energy float64
+}
+
+// A lesson is what both pupils are taught, in the same order from the same start.
+type lesson struct {
+	net    *arch.Network
+	flags  netFlags
+	learn  learnFlags
+	seed   uint64
+	train  *data.Set
+	test   *data.Set
+	folder *folder
+}
+
+// newPupil compiles the network for a rule, "PC" or "BP", from the start that the seed gives.
+func (l *lesson) newPupil(name string) (*pupil, error) {
+	w, err := newWeights[float32](l.net, l.seed)
+	if err != nil {
+		return nil, err
+	}
+	plan := arch.Plan{Batch: min(l.learn.Batch, l.train.Len()), Energy: l.flags.energy(l.flags.Precision)}
+	p := &pupil{name: name}
+	if name == "BP" {
+		plan.Coordinates = arch.Feedforward
+	}
+	m, err := arch.Compile(l.net, w, plan)
+	if err != nil {
+		return nil, err
+	}
+	if name == "BP" {
+		p.rule = &train.Backprop[float32]{Model: m}
+	} else {
+		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps)}
+	}
+	return p, nil
+}
+
+// descent is inference at a rate.
+func descent[T graph.Float](rate float64) *infer.Descent[T] {
+	return &infer.Descent[T]{Optimizer: &optim.SGD[T]{Rate: rate}}
+}
+
+// A stepLine is a training step in metrics.jsonl. All but Seconds depends on the options alone.
+type stepLine struct {
+	Kind       string             `json:"kind"` // "step"
+	Rule       string             `json:"rule"`
+	Step       int                `json:"step"`
+	Epoch      int                `json:"epoch"`
+	Loss       float64            `json:"loss"`
+	Energy     float64            `json:"energy"`
+	Terms      map[string]float64 `json:"terms"`
+	Status     string             `json:"status,omitempty"`
+	Steps      int                `json:"inference_steps"`
+	Residual   *float64           `json:"residual,omitempty"`
+	GradNorm   float64            `json:"grad_norm"`
+	WeightNorm float64            `json:"weight_norm"`
+	Seconds    float64            `json:"seconds"`
+}
+
+// An evalLine is an evaluation in metrics.jsonl.
+type evalLine struct {
+	Kind     string   `json:"kind"` // "eval"
+	Rule     string   `json:"rule"`
+	Step     int      `json:"step"`
+	Samples  int      `json:"samples"`
+	Loss     *float64 `json:"loss,omitempty"` // squared error; none where outputs are logits
+	Accuracy float64  `json:"accuracy"`
+	Seconds  float64  `json:"seconds"`
+}
+
+func (l *lesson) evalLine(name string, e train.Eval) evalLine {
+	line := evalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
+	if !l.flags.Loss.ce {
+		line.Loss = &e.Loss
+	}
+	return line
+}
+
+// teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
+func (l *lesson) teach(c *console, p *pupil) error {
+	w := p.rule.Weights()
+	terms := p.rule.Terms()
+	var show meter
+	var failed error
+	keep := func(line any) {
+		if err := l.folder.line(line); failed == nil {
+			failed = err
+		}
+	}
+	t := train.Trainer[float32]{
+		Rule:      p.rule,
+		Optimizer: &optim.Adam[float32]{Rate: l.learn.LR, Spans: train.AdamSpans(l.net, w)},
+		Train:     l.train, Test: l.test,
+		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
+		OnStep: func(s train.Step[float32]) {
+			if show == nil {
+				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0)
+			}
+			show.step(s.Step, s.Total, s.Loss, s.Energy)
+			p.trace = append(p.trace, point{step: s.Step, loss: s.Loss, energy: s.Energy})
+			line := stepLine{Kind: "step", Rule: p.name, Step: s.Step, Epoch: s.Epoch, Loss: s.Loss, Energy: s.Energy,
+				Terms: make(map[string]float64, len(terms)), GradNorm: s.GradNorm(), WeightNorm: s.WeightNorm(), Seconds: s.Elapsed.Seconds()}
+			for i, name := range terms {
+				line.Terms[name] = s.Terms[i]
+			}
+			if in := s.Inference; in.Status != infer.Running {
+				line.Status, line.Steps, line.Residual = in.Status.String(), in.Step, &in.Residual
+			}
+			keep(line)
+		},
+		OnEval: func(e train.Eval) {
+			show.accuracy(e.Accuracy)
+			keep(l.evalLine(p.name, e))
+		},
+	}
+	var err error
+	p.history, err = t.Run(c.ctx)
+	if show != nil {
+		show.end()
+	}
+	return first(err, failed)
+}
+
+// seconds is the training time so far, rounded for reading.
+func (p *pupil) seconds() time.Duration { return p.history.Elapsed.Round(10 * time.Millisecond) }

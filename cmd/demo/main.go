@@ -1,0 +1,141 @@
+// Command demo trains predictive coding networks beside their backprop twins and shows how the gradients of the first
+// become those of the second.
+//
+//	demo                    the main job: MNIST, PC and BP, a report
+//	demo toy spirals        a small task, with a picture of what was learned
+//	demo compare -act tanh  gradients of any network
+//	demo data               which data sets are here
+//
+// It parses flags, draws and writes files; everything that computes is in the library.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/pkg/errors"
+)
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// errInterrupted is how a run ends that was interrupted and has written its report.
+var errInterrupted = errors.New("interrupted")
+
+// commands are the subcommands, one field each.
+type commands struct {
+	MNIST   mnistCmd   `cmd:"" name:"mnist" default:"withargs" help:"The main job and the default: one epoch of MNIST by PC and by BP, then how their gradients agree."`
+	Toy     toyCmd     `cmd:"" help:"A toy task (xor, moons, spirals, linear, sine), with a picture of what was learned."`
+	Train   trainCmd   `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
+	Compare compareCmd `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
+	Graph   graphCmd   `cmd:"" help:"The expression graph of a network as a picture (SVG and DOT): its energy, or the gradients by activities or weights."`
+	Data    dataCmd    `cmd:"" help:"Which data sets are found where, with sizes and checksums, and how to get what is missing."`
+
+	Version versionFlag `help:"Print version, revision, Go and kernels, then exit."`
+}
+
+// A console is what a command talks to.
+type console struct {
+	ctx      context.Context
+	out      io.Writer
+	args     []string // the command line
+	terminal bool     // out is a terminal: progress may redraw
+}
+
+func (c *console) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
+
+// again is the command line that gives a run again.
+func (c *console) again(seed uint64) string {
+	line := strings.Join(append([]string{"demo"}, c.args...), " ")
+	if !strings.Contains(line, "-seed") {
+		line += " -seed " + strconv.FormatUint(seed, 10)
+	}
+	return line
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() { // the first signal ends the run in order, a second one at once
+		<-ctx.Done()
+		stop()
+	}()
+	info, err := os.Stdout.Stat()
+	c := &console{ctx: ctx, out: os.Stdout, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	os.Exit(run(c, os.Args[1:], os.Stderr))
+}
+
+// run is the command without the process around it; it returns the exit code.
+func run(c *console, args []string, stderr io.Writer) int {
+	c.args = args
+	exited := -1 // set by -help and -version
+	var cmds commands
+	parser, err := kong.New(&cmds,
+		kong.Name("demo"),
+		kong.Description(teaching),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
+		kong.Writers(c.out, stderr),
+		kong.Bind(c),
+		kong.Exit(func(code int) {
+			if exited < 0 {
+				exited = code
+			}
+		}),
+	)
+	if err != nil { // a mistake in the tags of commands: the tests find it
+		fmt.Fprintf(stderr, "demo: %v\n", err)
+		return exitFailure
+	}
+	parsed, err := parser.Parse(longFlags(args))
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "demo: %v\nRun \"demo -help\" for what can be given.\n", err)
+		return exitUsage
+	}
+	switch err := parsed.Run(); {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	default:
+		fmt.Fprintf(stderr, "demo: %v\n", err)
+		return exitFailure
+	}
+}
+
+// longFlags makes -name, as Go's own tools have it, the --name that kong knows, and ties a negative number to the flag
+// before it.
+func longFlags(args []string) []string {
+	var long []string
+	for i, a := range args {
+		switch {
+		case a == "--":
+			return append(long, args[i:]...)
+		case negative(a) && len(long) > 0 && strings.HasPrefix(long[len(long)-1], "--") && !strings.Contains(long[len(long)-1], "="):
+			long[len(long)-1] += "=" + a
+		case len(a) > 2 && a[0] == '-' && a[1] != '-' && !negative(a):
+			long = append(long, "-"+a)
+		default:
+			long = append(long, a)
+		}
+	}
+	return long
+}
+
+// negative tells whether an argument is a number below zero, rather than a flag.
+func negative(arg string) bool {
+	return len(arg) > 1 && arg[0] == '-' && (arg[1] >= '0' && arg[1] <= '9' || arg[1] == '.' || strings.EqualFold(arg, "-inf"))
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// demo runs the command without a process around it.
+func demo(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(&console{ctx: ctx, out: &out}, args, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestOptions_WrongOnesAreNamedAndExitWithTwo(t *testing.T) {
+	for _, c := range []struct {
+		args   string
+		want   string // in the message
+		reason string
+	}{
+		{"compare -widths 784,0,10", "width 2 is 0", "a layer without units"},
+		{"compare -widths 784,-3,10", "widths", "a negative width"},
+		{"compare -widths 10", "one width", "no layer at all"},
+		{"compare -widths 60000,60000", "weights", "more memory than there is"},
+		{"compare -widths 2,x", "widths", "not a number"},
+		{"-rate -1", "-rate is -1", "a negative rate"},
+		{"-rate nan", "-rate is NaN", "no number"},
+		{"-lr inf", "-lr is +Inf", "not finite"},
+		{"-lr 0", "-lr is 0", "nothing would be learned"},
+		{"-steps 0", "-steps is 0", "no inference: hidden layers would not learn"},
+		{"-batch 0", "-batch is 0", "an empty batch"},
+		{"-epochs -2", "-epochs is -2", "negative"},
+		{"-limit -1", "-limit is -1", "negative"},
+		{"compare -precision 0", "-precision is 0", "the output would not matter"},
+		{"compare -gamma nan", "-gamma is NaN", "no number"},
+		{"compare -act swish", "swish", "unknown activation"},
+		{"compare -scaling xavier", `unknown scaling "xavier": want one of sp, ntp, mup, mupc`, "unknown scaling"},
+		{"-loss hinge", `unknown loss "hinge"`, "unknown loss"},
+		{"compare -data cifar", `unknown data "cifar"`, "unknown data"},
+		{"train -data cifar", `unknown data "cifar"`, "unknown data"},
+		{"toy rings", "rings", "unknown task"},
+		{"toy", "task", "no task"},
+		{"toy moons -lr -.1", "-lr is -0.1", "a negative rate"},
+		{"-colour", "colour", "unknown flag"},
+		{"paint", "paint", "unknown command"},
+		{"-seed -1", "seed", "seeds are not negative"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			code, _, stderr := demo(t, t.Context(), strings.Fields(c.args)...)
+			if code != exitUsage || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit code %d and %q, want 2 and a message with %q (%s)", code, stderr, c.want, c.reason)
+			}
+		})
+	}
+}
+
+func TestOptions_ThatDoNotFitTheDataFailBeforeAFolderIsMade(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"compare -data moons -widths 3,4,2", "begin with 3"},
+		{"compare -data sine -loss ce", "regression"},
+		{"compare -data random", "-widths"},
+		{"compare -data moons -widths 2,4,5,2 -skips", "widths 4 and 5"},
+		{"train -data mnist -dir testdata/none", "not found"},
+	} {
+		out := filepath.Join(t.TempDir(), "out")
+		code, _, stderr := demo(t, t.Context(), append(strings.Fields(c.args), "-out", out)...)
+		if code != exitFailure || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d and %q, want 1 and a message with %q", c.args, code, stderr, c.want)
+		}
+		if exists(out) {
+			t.Errorf("%s: the folder was made", c.args)
+		}
+	}
+}
+
+func TestHelpAndVersion_ExitWithZero(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"-help", "Predictive coding (PC) gives every layer an activity"},
+		{"--help", "Exit codes"},
+		{"compare -h", "-precision"},
+		{"-version", "kernels"},
+	} {
+		code, stdout, stderr := demo(t, t.Context(), strings.Fields(c.args)...)
+		if code != exitOK || !strings.Contains(stdout, c.want) {
+			t.Errorf("%s: exit code %d, %q, %q", c.args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestLongFlags_GoStyleBecomesKongStyle(t *testing.T) {
+	got := strings.Join(longFlags(strings.Fields("toy -seed 3 --lr=.1 -h -rate -1 -a=-2 -steps -.5 -- -x")), " ")
+	if want := "toy --seed 3 --lr=.1 -h --rate=-1 --a=-2 --steps=-.5 -- -x"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestData_SaysWhatIsMissingAndHowToGetIt(t *testing.T) {
+	empty := t.TempDir()
+	t.Setenv("PCGRAPH_MNIST", empty)
+	code, stdout, _ := demo(t, t.Context(), "data", "-fashion", empty)
+	if code != exitFailure || strings.Count(stdout, "missing") != 2 || !strings.Contains(stdout, "go mod download") {
+		t.Errorf("exit code %d, %q", code, stdout)
+	}
+	if code, _, _ := demo(t, t.Context(), "data"); code != exitOK {
+		t.Errorf("exit code %d where nobody named a folder that lacks something, want 0", code)
+	}
+}
+
+func TestMNIST_WhereItIsMissingTwoMoonsAreLearned(t *testing.T) {
+	t.Setenv("PCGRAPH_MNIST", t.TempDir())
+	out := filepath.Join(t.TempDir(), "run")
+	code, stdout, stderr := demo(t, t.Context(), "-out", out)
+	if code != exitOK || !strings.Contains(stdout, "PCGRAPH_MNIST") || !strings.Contains(stdout, "two moons") {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(out, "boundary.png")); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"math"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/layers"
+)
+
+// Most of what a flag may ask for: more would exhaust the memory before an error could be given.
+const (
+	maxWidth   = 1 << 16
+	maxWeights = 1 << 28
+	maxCount   = 1 << 20
+)
+
+// outFlags are the flags of every command that writes a run folder.
+type outFlags struct {
+	Out  string `placeholder:"DIR" help:"Folder for the run's files (default: runs/NAME-TIME)." json:"-"`
+	Seed uint64 `default:"1" help:"Seed of weights, order and toy data: the same seed gives the same numbers." json:"seed"`
+}
+
+// inferFlags describe inference: descent on the activities.
+type inferFlags struct {
+	Steps int     `default:"16" help:"Inference steps per batch." json:"steps"`
+	Rate  float64 `default:"0.05" help:"Rate of an inference step, per sample." json:"rate"`
+}
+
+func (f inferFlags) validate() error {
+	return first(count("steps", f.Steps, 1), positive("rate", f.Rate))
+}
+
+// learnFlags describe training.
+type learnFlags struct {
+	inferFlags `embed:""`
+	Batch      int     `default:"64" help:"Samples per batch." json:"batch"`
+	Epochs     int     `default:"1" help:"Passes over the training set." json:"epochs"`
+	Limit      int     `default:"0" help:"Weight updates at most; 0: all of the epochs." json:"limit"`
+	LR         float64 `name:"lr" default:"0.001" help:"Learning rate of Adam on the weights." json:"lr"`
+	EvalEvery  int     `default:"100" help:"Evaluate on the test set every so many updates; 0: at the end only." json:"eval_every"`
+}
+
+func (f learnFlags) validate() error {
+	return first(f.inferFlags.validate(), count("batch", f.Batch, 1), count("epochs", f.Epochs, 1), count("limit", f.Limit, 0),
+		positive("lr", f.LR), count("eval-every", f.EvalEvery, 0))
+}
+
+// netFlags describe a network and its energy.
+type netFlags struct {
+	Widths    []int       `placeholder:"N,..." help:"Widths from input to output (default: two hidden layers that suit the data)." json:"widths"`
+	Act       actFlag     `default:"relu" help:"Activation: linear, tanh, hard_tanh, sigmoid, relu, leaky_relu, gelu, selu, silu." json:"act"`
+	Scaling   scalingFlag `default:"sp" help:"Scaling of the weights: sp, ntp, mup, mupc." json:"scaling"`
+	Gamma     float64     `default:"1" help:"Divides the output: small for lazy, large for rich learning." json:"gamma"`
+	Skips     bool        `help:"Identity skips over the hidden layers." json:"skips"`
+	NoBias    bool        `help:"Layers without biases." json:"no_bias"`
+	Loss      lossFlag    `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Precision float64     `default:"1" help:"Precision of the output: small lets PC approach BP." json:"precision"`
+}
+
+func (f netFlags) validate() error {
+	weights := 0
+	for i, w := range f.Widths {
+		if w <= 0 || w > maxWidth {
+			return errors.Errorf("-widths: width %d is %d: want 1..%d", i+1, w, maxWidth)
+		}
+		if i > 0 {
+			weights += w * f.Widths[i-1]
+		}
+	}
+	if weights > maxWeights {
+		return errors.Errorf("-widths: %d weights: want %d at most", weights, maxWeights)
+	}
+	if len(f.Widths) == 1 {
+		return errors.New("-widths: one width: want the input's and the output's at least")
+	}
+	return first(positive("gamma", f.Gamma), positive("precision", f.Precision))
+}
+
+// network is the network for a data set, hidden being the hidden widths where the flags do not say.
+func (f *netFlags) network(train *data.Set, hidden ...int) (*arch.Network, error) {
+	if len(f.Widths) == 0 {
+		f.Widths = append(append([]int{train.In()}, hidden...), train.Out())
+	}
+	if in, out := f.Widths[0], f.Widths[len(f.Widths)-1]; in != train.In() || out != train.Out() {
+		return nil, errors.Errorf("-widths begin with %d and end with %d, %s has %d inputs and %d outputs", in, out, train.Name, train.In(), train.Out())
+	}
+	if f.Loss.ce && train.Classes() == 0 {
+		return nil, errors.Errorf("-loss ce is for classes, and %s is a regression: use mse", train.Name)
+	}
+	return arch.Chain{Scaling: f.Scaling.with(f.Gamma), Act: f.Act.Act, Widths: f.Widths, Bias: !f.NoBias, Skips: f.Skips}.Network()
+}
+
+// energy is the energy at an output precision.
+func (f netFlags) energy(precision float64) energy.Functional {
+	if f.Loss.ce {
+		return energy.PC{Output: energy.Categorical{Precision: precision}}
+	}
+	return energy.PC{Output: energy.Gaussian{Precision: precision}}
+}
+
+// An actFlag is an activation by name.
+type actFlag struct{ layers.Act }
+
+// UnmarshalText is called by kong.
+func (f *actFlag) UnmarshalText(name []byte) (err error) {
+	f.Act, err = layers.ParseAct(string(name))
+	return err
+}
+
+// MarshalText writes the name.
+func (f actFlag) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// A scalingFlag is a scaling by name.
+type scalingFlag struct{ name string }
+
+// UnmarshalText is called by kong.
+func (f *scalingFlag) UnmarshalText(name []byte) error {
+	f.name = string(name)
+	return known("scaling", f.name, "sp", "ntp", "mup", "mupc")
+}
+
+// MarshalText writes the name.
+func (f scalingFlag) MarshalText() ([]byte, error) { return []byte(f.name), nil }
+
+// with is the scaling with its output divided by gamma.
+func (f scalingFlag) with(gamma float64) arch.Scaling {
+	switch f.name {
+	case "mupc":
+		return arch.MuPC{Gamma: gamma}
+	case "mup":
+		return arch.Scaled{Of: arch.MuP{}, Gamma: gamma}
+	case "ntp":
+		return arch.Scaled{Of: arch.NTP{}, Gamma: gamma}
+	}
+	return arch.Scaled{Of: arch.SP{}, Gamma: gamma}
+}
+
+// A lossFlag is a likelihood of the output by name.
+type lossFlag struct{ ce bool }
+
+// UnmarshalText is called by kong.
+func (f *lossFlag) UnmarshalText(name []byte) error {
+	f.ce = string(name) == "ce"
+	return known("loss", string(name), "mse", "ce")
+}
+
+// MarshalText writes the name.
+func (f lossFlag) MarshalText() ([]byte, error) {
+	if f.ce {
+		return []byte("ce"), nil
+	}
+	return []byte("mse"), nil
+}
+
+// known checks a name.
+func known(what, name string, names ...string) error {
+	for _, n := range names {
+		if n == name {
+			return nil
+		}
+	}
+	return errors.Errorf("unknown %s %q: want one of %s", what, name, strings.Join(names, ", "))
+}
+
+// positive checks a number that must be above zero.
+func positive(flag string, v float64) error {
+	if v > 0 && !math.IsInf(v, 1) {
+		return nil
+	}
+	return errors.Errorf("-%s is %v: want a number above 0", flag, v)
+}
+
+// count checks a whole number.
+func count(flag string, v, least int) error {
+	if v >= least && v <= maxCount {
+		return nil
+	}
+	return errors.Errorf("-%s is %d: want %d..%d", flag, v, least, maxCount)
+}
+
+// first is the first error.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

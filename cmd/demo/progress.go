@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// A meter shows how a training proceeds.
+type meter interface {
+	step(done, total int, loss, energy float64)
+	accuracy(fraction float64)
+	end() // complete or not
+}
+
+// newMeter is a progress bar on a terminal and a line now and then elsewhere.
+func newMeter(c *console, name string, total int, classes bool) meter {
+	if c.terminal {
+		return newBar(c.out, name, total, classes)
+	}
+	return &lines{console: c, name: name, classes: classes, start: time.Now()}
+}
+
+// lines prints a line per tenth of the way.
+type lines struct {
+	console *console
+	name    string
+	classes bool
+	start   time.Time
+	score   float64
+	printed int // tenths
+}
+
+func (l *lines) step(done, total int, loss, energy float64) {
+	if tenth := 10 * done / total; tenth > l.printed {
+		l.printed = tenth
+		passed := time.Since(l.start)
+		rate := float64(done) / passed.Seconds()
+		l.console.printf("%-3s step %5d/%d  loss %.4f  energy %.4f", l.name, done, total, loss, energy)
+		if l.classes && l.score > 0 {
+			l.console.printf("  accuracy %5.2f %%", 100*l.score)
+		}
+		l.console.printf("  %.0f steps/s  ETA %.0f s\n", rate, float64(total-done)/rate)
+	}
+}
+
+func (l *lines) accuracy(fraction float64) { l.score = fraction }
+
+func (l *lines) end() {}
+
+// A bar is a line that redraws itself. mpb draws in a goroutine of its own, hence the lock.
+type bar struct {
+	progress *mpb.Progress
+	bar      *mpb.Bar
+
+	mu                  sync.Mutex
+	loss, energy, score float64
+}
+
+func newBar(out io.Writer, name string, total int, classes bool) *bar {
+	b := &bar{progress: mpb.New(mpb.WithOutput(out), mpb.WithWidth(30), mpb.WithRefreshRate(120*time.Millisecond))}
+	numbers := func(decor.Statistics) string {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		s := fmt.Sprintf("  loss %.4f  energy %.4f", b.loss, b.energy)
+		if classes && b.score > 0 {
+			s += fmt.Sprintf("  accuracy %5.2f %%", 100*b.score)
+		}
+		return s
+	}
+	b.bar = b.progress.New(int64(total), mpb.BarStyle().Lbound("|").Filler("█").Tip("▌").Padding(" ").Rbound("|"),
+		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-3s", name)), decor.CountersNoUnit(" %4d/%d ")),
+		mpb.AppendDecorators(decor.Any(numbers), decor.AverageSpeed(0, "  %.0f steps/s"),
+			decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 6}), ""), decor.Name(" ")))
+	return b
+}
+
+func (b *bar) step(done, _ int, loss, energy float64) {
+	b.mu.Lock()
+	b.loss, b.energy = loss, energy
+	b.mu.Unlock()
+	b.bar.SetCurrent(int64(done))
+}
+
+func (b *bar) accuracy(fraction float64) {
+	b.mu.Lock()
+	b.score = fraction
+	b.mu.Unlock()
+}
+
+func (b *bar) end() {
+	b.bar.Abort(false) // does nothing to a complete one
+	b.progress.Wait()
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"image/color"
+	"io"
+	"math"
+	"strconv"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+)
+
+// Colours that stay apart for every kind of colour blindness (Okabe and Ito 2008).
+var (
+	blue       = color.NRGBA{0x00, 0x72, 0xb2, 0xff} // PC
+	vermillion = color.NRGBA{0xd5, 0x5e, 0x00, 0xff} // BP, and what is wrong
+	green      = color.NRGBA{0x00, 0x9e, 0x73, 0xff}
+	purple     = color.NRGBA{0xcc, 0x79, 0xa7, 0xff}
+	sky        = color.NRGBA{0x56, 0xb4, 0xe9, 0xff}
+	amber      = color.NRGBA{0xe6, 0x9f, 0x00, 0xff}
+	ink        = color.NRGBA{0x1d, 0x27, 0x33, 0xff}
+	soft       = color.NRGBA{0x5b, 0x68, 0x78, 0xff}
+	faint      = color.NRGBA{0xe3, 0xe8, 0xed, 0xff}
+)
+
+// series are the colours of lines that stand for layers or classes.
+var series = []color.NRGBA{blue, vermillion, green, purple, amber, sky, ink}
+
+// nth is the colour of line i.
+func nth(i int) color.NRGBA { return series[i%len(series)] }
+
+// ruleColour is the colour of "PC" or "BP".
+func ruleColour(name string) color.NRGBA {
+	if name == "BP" {
+		return vermillion
+	}
+	return blue
+}
+
+// dashes tell lines apart without colours: solid first.
+func dashes(i int) []vg.Length {
+	return [][]vg.Length{nil, {vg.Points(7), vg.Points(3)}, {vg.Points(2), vg.Points(2)}, {vg.Points(9), vg.Points(2), vg.Points(2), vg.Points(2)}}[i%4]
+}
+
+// dpi makes the pictures sharp on today's screens.
+const dpi = 144
+
+// face is the font of all text.
+func face(size float64) font.Font {
+	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(size)}
+}
+
+// textStyle is text of a size and a colour.
+func textStyle(size float64, c color.Color) text.Style {
+	return text.Style{Color: c, Font: face(size), Handler: plot.DefaultTextHandler, XAlign: draw.XCenter, YAlign: draw.YCenter}
+}
+
+// newPlot is an empty plot in the style of all figures: labels with units, light grid.
+func newPlot(title, x, y string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
+	p.Title.TextStyle.Font, p.Title.TextStyle.Color = face(12), ink
+	p.Title.Padding = vg.Points(6)
+	p.Legend.TextStyle.Font, p.Legend.TextStyle.Color = face(10), ink
+	p.Legend.ThumbnailWidth, p.Legend.Padding = vg.Points(24), vg.Points(3)
+	for _, a := range []*plot.Axis{&p.X, &p.Y} {
+		a.Label.TextStyle.Font, a.Label.TextStyle.Color = face(11), ink
+		a.Tick.Label.Font, a.Tick.Label.Color = face(10), soft
+		a.LineStyle.Color, a.Tick.LineStyle.Color = soft, soft
+		a.LineStyle.Width, a.Tick.LineStyle.Width = vg.Points(.6), vg.Points(.6)
+		a.Padding = vg.Points(4)
+	}
+	return p
+}
+
+// grid adds a light grid; first, so that everything else is on top of it.
+func grid(p *plot.Plot) {
+	g := plotter.NewGrid()
+	g.Vertical.Color, g.Horizontal.Color = faint, faint
+	g.Vertical.Width, g.Horizontal.Width = vg.Points(.6), vg.Points(.6)
+	p.Add(g)
+}
+
+// line is a polyline in the style of all figures.
+func line(xys plotter.XYs, c color.Color, width float64, dash []vg.Length) *plotter.Line {
+	return &plotter.Line{XYs: xys, LineStyle: draw.LineStyle{Color: c, Width: vg.Points(width), Dashes: dash}}
+}
+
+// dots are points in the style of all figures.
+func dots(xys plotter.XYs, c color.Color, radius float64) *plotter.Scatter {
+	return &plotter.Scatter{XYs: xys, GlyphStyle: draw.GlyphStyle{Color: c, Radius: vg.Points(radius), Shape: draw.CircleGlyph{}}}
+}
+
+// logAxis makes an axis logarithmic, with ticks at the powers of ten.
+func logAxis(a *plot.Axis) {
+	a.Scale, a.Tick.Marker = logScale{}, decades{}
+}
+
+// logScale is plot.LogScale but for the middle of the range: gonum/plot asks for it to place the axis' label, means the
+// middle of the axis, and otherwise leaves a gap above the plot.
+type logScale struct{}
+
+// Normalize is called by plot.
+func (logScale) Normalize(lo, hi, x float64) float64 {
+	if x == .5*(lo+hi) {
+		return .5
+	}
+	return plot.LogScale{}.Normalize(lo, hi, x)
+}
+
+// decades are ticks at powers of ten, fewer labels when there are many.
+type decades struct{}
+
+// Ticks is called by plot.
+func (decades) Ticks(lo, hi float64) []plot.Tick {
+	from, to := int(math.Floor(math.Log10(lo))), int(math.Ceil(math.Log10(hi)))
+	step := 1 + (to-from)/9
+	var ticks []plot.Tick
+	for e := from; e <= to; e++ {
+		t := plot.Tick{Value: math.Pow10(e)}
+		if (e-from)%step == 0 {
+			t.Label = power(e)
+		}
+		ticks = append(ticks, t)
+	}
+	inside := ticks[:0]
+	for _, t := range ticks {
+		if t.Value >= lo*(1-1e-9) && t.Value <= hi*(1+1e-9) {
+			inside = append(inside, t)
+		}
+	}
+	return inside
+}
+
+// power writes 10^e for people.
+func power(e int) string {
+	if e >= -2 && e <= 3 {
+		return strconv.FormatFloat(math.Pow10(e), 'f', -1, 64)
+	}
+	return "1e" + strconv.Itoa(e)
+}
+
+// snap widens a logarithmic axis to whole decades, so that it has labels at its ends, and gives one without data a range.
+func snap(a *plot.Axis) {
+	if !(a.Min > 0 && a.Max >= a.Min && a.Max <= math.MaxFloat64) {
+		a.Min, a.Max = .1, 1
+	}
+	a.Min, a.Max = math.Pow(10, math.Floor(math.Log10(a.Min)+1e-9)), math.Pow(10, math.Ceil(math.Log10(a.Max)-1e-9))
+	if a.Min == a.Max {
+		a.Max *= 10
+	}
+}
+
+// picture draws plots side by side, each so wide and so high in inches.
+func picture(width, height float64, plots ...*plot.Plot) io.WriterTo {
+	return panels(width, height, [][]*plot.Plot{plots})
+}
+
+// panels draws rows of equally many plots, each plot so wide and so high in inches.
+func panels(width, height float64, rows [][]*plot.Plot) io.WriterTo {
+	columns := len(rows[0])
+	w, h := vg.Length(width)*vg.Inch, vg.Length(height)*vg.Inch
+	img := vgimg.NewWith(vgimg.UseWH(w*vg.Length(columns), h*vg.Length(len(rows))), vgimg.UseDPI(dpi))
+	tiles := draw.Tiles{Rows: len(rows), Cols: columns, PadX: vg.Points(24), PadY: vg.Points(14),
+		PadTop: vg.Points(6), PadBottom: vg.Points(6), PadLeft: vg.Points(6), PadRight: vg.Points(14)}
+	canvas := draw.New(img)
+	for i, row := range rows {
+		for k, p := range row {
+			p.Draw(tiles.At(canvas, k, i))
+		}
+	}
+	return vgimg.PngCanvas{Canvas: img}
+}

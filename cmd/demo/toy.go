@@ -1,0 +1,88 @@
+package main
+
+import "time"
+
+// toyCmd trains a small network on a task made from the seed.
+type toyCmd struct {
+	outFlags
+	inferFlags
+	Task   string  `arg:"" enum:"xor,moons,spirals,linear,sine" help:"xor, moons, spirals, linear or sine." json:"task"`
+	Batch  int     `default:"32" help:"Samples per batch." json:"batch"`
+	Epochs int     `default:"0" help:"Passes over the training set; 0: as many as the task needs." json:"epochs"`
+	Limit  int     `default:"0" help:"Weight updates at most; 0: all of the epochs." json:"limit"`
+	LR     float64 `name:"lr" default:"0.005" help:"Learning rate of Adam on the weights." json:"lr"`
+}
+
+// Validate is called by kong.
+func (cmd toyCmd) Validate() error {
+	return first(cmd.inferFlags.validate(), count("batch", cmd.Batch, 1), count("epochs", cmd.Epochs, 0), count("limit", cmd.Limit, 0), positive("lr", cmd.LR))
+}
+
+// A toy says what suits a task.
+type toy struct {
+	epochs int
+	act    string
+	hidden []int
+}
+
+func toyFor(task string) toy {
+	switch task {
+	case "xor":
+		return toy{epochs: 20, act: "tanh", hidden: []int{16}}
+	case "spirals":
+		return toy{epochs: 80, act: "relu", hidden: []int{64, 64}}
+	case "linear":
+		return toy{epochs: 20, act: "linear", hidden: []int{16}}
+	case "sine":
+		return toy{epochs: 60, act: "tanh", hidden: []int{32, 32}}
+	}
+	return toy{epochs: 30, act: "tanh", hidden: []int{32, 32}}
+}
+
+// Run trains both pupils and draws what they learned.
+func (cmd toyCmd) Run(c *console) error {
+	start := time.Now()
+	training, test, err := toySource(cmd.Task, cmd.Seed).Load()
+	if err != nil {
+		return err
+	}
+	suits := toyFor(cmd.Task)
+	if cmd.Epochs == 0 {
+		cmd.Epochs = suits.epochs
+	}
+	flags := netFlags{Gamma: 1, Precision: 1}
+	if err := flags.Act.UnmarshalText([]byte(suits.act)); err != nil {
+		return err
+	}
+	net, err := flags.network(training, suits.hidden...)
+	if err != nil {
+		return err
+	}
+	out, err := newFolder(cmd.Out, "toy-"+cmd.Task, start)
+	if err != nil {
+		return err
+	}
+	learn := learnFlags{inferFlags: cmd.inferFlags, Batch: cmd.Batch, Epochs: cmd.Epochs, Limit: cmd.Limit, LR: cmd.LR, EvalEvery: 50}
+	j := &job{lesson: lesson{net: net, flags: flags, learn: learn, seed: cmd.Seed, train: training, test: test, folder: out},
+		manifest: newManifest("toy", cmd, cmd.Seed, start)}
+	j.report.Title = "A small network learns " + cmd.Task
+	j.pictures = func(j *job) []figure { return []figure{taskFigure(j, cmd.Task)} }
+	return j.run(c)
+}
+
+// taskFigure is the picture of what was learned.
+func taskFigure(j *job, task string) figure {
+	switch task {
+	case "linear":
+		return figure{File: "fit.png", Title: "Predicted against true",
+			Caption: "Every point is one output of a test sample: on the diagonal it is predicted exactly. What remains is the noise that was added to the targets (standard deviation 0.1).",
+			draw:    scatter(j.pupils, j.test)}
+	case "sine":
+		return figure{File: "fit.png", Title: "The fit",
+			Caption: "The network sees the noisy points only and finds the curve behind them. Where both lines lie on each other, PC has learned what BP has.",
+			draw:    fit(j.pupils, j.train)}
+	}
+	return figure{File: "boundary.png", Title: "Decision boundaries",
+		Caption: "Colours are the class that the network chooses, the paler the less sure; points are test samples, and those with a black ring are mistaken. Left and right started from the same weights and saw the same batches.",
+		draw:    boundary(j.pupils, j.test)}
+}
