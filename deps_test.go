@@ -1,0 +1,86 @@
+package pcgraph_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pcgraph/pcgraph/"
+
+// allowed is the dependency picture of docs/ARCHITECTURE.md: the packages of ours that each may import.
+// A folder below a listed one belongs to it unless it is listed itself.
+var allowed = map[string][]string{
+	"graph/kernel":     {},
+	"graph/kernel/gen": {},
+	"optim":            {"graph/kernel"},
+	"data":             {},
+	"theory":           {},
+	"graph":            {"graph/kernel"},
+	"infer":            {"optim"},
+	"layers":           {"graph"},
+	"energy":           {"graph"},
+	"arch":             {"graph", "graph/kernel", "layers", "energy"},
+	"train":            {"arch", "infer", "optim", "data", "graph", "graph/kernel", "layers", "energy"},
+	"cmd/demo":         {"train", "arch", "infer", "optim", "data", "graph", "graph/kernel", "layers", "energy", "theory"},
+}
+
+// gorgoniaOnly may import Gorgonia.
+const gorgoniaOnly = "graph"
+
+// TestDependencies holds the imports of every package, tests excepted, against the picture.
+func TestDependencies(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() != "." && strings.HasPrefix(d.Name(), ".")) {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		folder := owner(filepath.ToSlash(filepath.Dir(path)))
+		may, known := allowed[folder]
+		if !known {
+			t.Errorf("%s: package %s is not in the dependency picture: add it to deps_test.go and docs/ARCHITECTURE.md", path, folder)
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			imp, _ := strconv.Unquote(spec.Path.Value)
+			switch {
+			case imp == "C":
+				t.Errorf("%s: cgo: the project is pure Go", path)
+			case strings.HasPrefix(imp, "gorgonia.org/") && folder != gorgoniaOnly:
+				t.Errorf("%s: imports %s: only package %s does", path, imp, gorgoniaOnly)
+			case strings.HasPrefix(imp, module):
+				if target := owner(strings.TrimPrefix(imp, module)); target != folder && !slices.Contains(may, target) {
+					t.Errorf("%s: %s may not import %s", path, folder, target)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// owner is the listed folder that a folder belongs to.
+func owner(folder string) string {
+	for f := folder; f != "."; f = filepath.ToSlash(filepath.Dir(f)) {
+		if _, ok := allowed[f]; ok {
+			return f
+		}
+	}
+	return folder
+}
