@@ -49,6 +49,7 @@ type stage struct {
 	static   bool
 	instrs   []int
 	tasks    []task
+	work     float64 // of one evaluation, in floating-point operations
 	parallel bool
 }
 
@@ -72,10 +73,11 @@ type context[T Float] struct {
 
 // round is what one parallel piece of work is about.
 type round[T Float] struct {
-	stage *stage
-	first bool // the stage that loads inputs
-	last  bool // the stage that copies outputs
-	chain []Link[T]
+	stage   *stage
+	first   bool // the stage that loads inputs
+	last    bool // the stage that copies outputs
+	chain   []Link[T]
+	descent *Descent[T] // with a stage, its steps; without, writing out where they came to
 }
 
 // parallelWork is the number of operations below which a stage is not worth a second core.
@@ -85,7 +87,6 @@ const parallelWork = 400e3
 func (p *Program[T]) newTarget(used []bool) target {
 	byStage := make(map[int]*stage)
 	var order []int
-	work := make(map[int]float64)
 	for i, ins := range p.instrs {
 		if !used[i] {
 			continue
@@ -96,7 +97,7 @@ func (p *Program[T]) newTarget(used []bool) target {
 			byStage[ins.stage] = st
 			order = append(order, ins.stage)
 		}
-		work[ins.stage] += ins.work
+		st.work += ins.work
 		st.instrs = append(st.instrs, i)
 		if ins.kind != joint {
 			continue
@@ -113,7 +114,7 @@ func (p *Program[T]) newTarget(used []bool) target {
 	slices.Sort(order)
 	t := target{}
 	for _, s := range order {
-		byStage[s].parallel = work[s] > parallelWork
+		byStage[s].parallel = byStage[s].work > parallelWork
 		t.stages = append(t.stages, *byStage[s])
 	}
 	return t
@@ -222,14 +223,14 @@ func (p *Program[T]) Close() error { return nil }
 
 // Run computes the outputs of one target.
 func (p *Program[T]) Run(t int) error {
-	err := p.runTarget(t)
+	err := p.runTarget(&p.targets[t], nil)
 	p.pending = p.forget(p.pending)
 	p.storing = p.forget(p.storing)
 	return err
 }
 
-func (p *Program[T]) runTarget(t int) error {
-	tg := &p.targets[t]
+// runTarget runs the stages of a target. With a descent, which is by rows, that takes the place of the first such stage.
+func (p *Program[T]) runTarget(tg *target, d *Descent[T]) error {
 	first, last := -1, -1 // stages by rows, which load and store on the way
 	for i := range tg.stages {
 		if tg.stages[i].byRows {
@@ -257,8 +258,13 @@ func (p *Program[T]) runTarget(t int) error {
 			}
 			continue
 		}
-		p.now = round[T]{stage: st, first: i == first, last: i == last}
-		p.overShards(st.parallel)
+		if d != nil && i == first {
+			p.now = round[T]{stage: st, first: true, descent: d}
+			p.overShards(st.work*float64(d.moves) > parallelWork)
+		} else {
+			p.now = round[T]{stage: st, first: i == first, last: i == last}
+			p.overShards(st.parallel)
+		}
 		p.finish(st)
 	}
 	return nil

@@ -22,7 +22,7 @@ func (p *Program[T]) runShard(worker, s int) {
 		for i := range p.now.chain {
 			l := &p.now.chain[i]
 			if l.stage != nil {
-				p.runRows(ctx, sh, l.stage)
+				p.runRows(ctx, sh, l.stage, true)
 			}
 			from := p.rowsOf(ctx, sh, l.from)
 			p.loadRowsFrom(sh, l.to, from)
@@ -33,7 +33,15 @@ func (p *Program[T]) runShard(worker, s int) {
 		}
 		return
 	}
-	p.runRows(ctx, sh, p.now.stage)
+	if p.now.descent != nil {
+		if p.now.stage != nil {
+			p.descendRows(ctx, sh, s)
+		} else {
+			p.finishRows(ctx, sh)
+		}
+		return
+	}
+	p.runRows(ctx, sh, p.now.stage, true)
 	if p.now.last {
 		for _, id := range p.storing {
 			v := &p.values[id]
@@ -87,11 +95,11 @@ func (p *Program[T]) storeSerially() {
 	}
 }
 
-// runRows brings the shard's values of one stage up to date.
-func (p *Program[T]) runRows(ctx *context[T], sh *shard, st *stage) {
+// runRows brings the shard's values of one stage up to date; without sums, all but its reductions.
+func (p *Program[T]) runRows(ctx *context[T], sh *shard, st *stage, sums bool) {
 	for i := len(st.instrs) - 1; i >= 0; i-- {
 		ins := &p.instrs[st.instrs[i]]
-		if p.values[ins.out].kept {
+		if p.values[ins.out].kept && (sums || ins.kind != reduce) {
 			sh.need[ins.out] = !sh.clean[ins.out] || p.values[ins.out].restless
 		}
 		if !sh.need[ins.out] {

@@ -39,6 +39,26 @@ func (d *Descent[T]) Move(_ Problem[T], z []T) (Motion, error) {
 	return Motion{}, nil
 }
 
+// leap hands all steps to the problem, if it takes them and the optimiser is plain.
+func (d *Descent[T]) leap(p Problem[T], z []T, n int) (Evaluation[T], bool, error) {
+	sgd, plain := d.Optimizer.(*optim.SGD[T])
+	if p.Descend == nil || !plain {
+		return Evaluation[T]{}, false, nil
+	}
+	rate, ok := sgd.Lend(n)
+	if !ok {
+		return Evaluation[T]{}, false, nil
+	}
+	energy, ok, err := p.Descend(d.grad, z, rate, n)
+	if !ok || err != nil {
+		sgd.Lend(-n)
+		return Evaluation[T]{}, false, err
+	}
+	e := measured(energy, d.grad)
+	e.Evals = n - 1 // Eval made the first
+	return e, true, nil
+}
+
 // Validate reports a missing optimiser and what the optimiser reports.
 func (d *Descent[T]) Validate() error {
 	if d.Optimizer == nil {

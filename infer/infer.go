@@ -36,6 +36,15 @@ type Problem[T Float] struct {
 	// and the mean energy 1/B sum_i F_i. It must not change z or keep either
 	// slice. It may be called at other points than the z given to Run.
 	Energy func(grad, z []T) (float64, error)
+	// Descend, if not nil, does at once what n times Energy and then
+	//
+	//	z <- z - rate grad
+	//
+	// do in turn, n >= 1, with the same bits: z is moved n times, grad is the
+	// gradient before the last move, and the energy there is returned. If
+	// numbers are not finite there, or it cannot, ok is false and z unchanged.
+	// It may save the evaluation at z that has just been made.
+	Descend func(grad, z []T, rate float64, n int) (energy float64, ok bool, err error)
 	// Where names index i of the slab, such as "block2 sample 3 unit 17". It is
 	// called only to say where numbers went wrong. If nil, the index is named.
 	Where func(i int) string
@@ -86,11 +95,16 @@ func Evaluate[T Float](p Problem[T], grad, z []T) (Evaluation[T], error) {
 	if err != nil {
 		return Evaluation[T]{Evals: 1}, err
 	}
+	return measured(energy, grad), nil
+}
+
+// measured is one evaluation with its residual.
+func measured[T Float](energy float64, grad []T) Evaluation[T] {
 	e := Evaluation[T]{Energy: energy, Grad: grad, Evals: 1}
 	if len(grad) > 0 {
 		e.Residual = optim.Norm(grad) / math.Sqrt(float64(len(grad)))
 	}
-	return e, nil
+	return e
 }
 
 // A Reading is the state of a run as stop rules and observers see it.
@@ -105,7 +119,10 @@ type Reading struct {
 	// each move.
 	Energy   float64
 	Residual float64 // rms of the gradient over all scalars
-	Initial  float64 // residual of the first evaluation; +Inf before it
+
+	// Those of the first evaluation; +Inf before it.
+	FirstEnergy float64
+	Initial     float64 // residual
 }
 
 // Status says how a run ended.

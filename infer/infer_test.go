@@ -105,11 +105,11 @@ func TestRun_AsksBeforeAndAfterEachEvaluation(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []infer.Reading{
-		{Step: 0, Evals: 0, Energy: inf, Residual: inf, Initial: inf},
-		{Step: 0, Evals: 1, Energy: 8, Residual: 4, Initial: 4},
-		{Step: 1, Evals: 1, Energy: inf, Residual: inf, Initial: 4},
-		{Step: 1, Evals: 2, Energy: 2, Residual: 2, Initial: 4},
-		{Step: 2, Evals: 2, Energy: inf, Residual: inf, Initial: 4},
+		{Step: 0, Evals: 0, Energy: inf, Residual: inf, FirstEnergy: inf, Initial: inf},
+		{Step: 0, Evals: 1, Energy: 8, Residual: 4, FirstEnergy: 8, Initial: 4},
+		{Step: 1, Evals: 1, Energy: inf, Residual: inf, FirstEnergy: 8, Initial: 4},
+		{Step: 1, Evals: 2, Energy: 2, Residual: 2, FirstEnergy: 8, Initial: 4},
+		{Step: 2, Evals: 2, Energy: inf, Residual: inf, FirstEnergy: 8, Initial: 4},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -124,6 +124,54 @@ func TestRun_ResultHoldsTheLastEvaluation(t *testing.T) {
 	want := "step limit after 2 steps (2 evaluations): energy 2, residual 2"
 	if res.String() != want {
 		t.Errorf("String: %q, want %q", res, want)
+	}
+}
+
+// A problem that takes all steps at once is asked to when nothing but their number is asked for and the steps are plain;
+// the result is that of one by one. When it declines, the steps are made one by one.
+func TestRun_HandsAFixedNumberOfPlainStepsToTheProblem(t *testing.T) {
+	for _, declines := range []bool{false, true} {
+		p, asked := bowl(1), 0
+		p.Descend = func(grad, z []float64, rate float64, n int) (energy float64, ok bool, err error) {
+			asked++
+			if declines {
+				return 0, false, nil
+			}
+			for range n {
+				if energy, err = p.Energy(grad, z); err != nil {
+					return 0, false, err
+				}
+				for i := range z {
+					z[i] -= rate * grad[i]
+				}
+			}
+			return energy, true, nil
+		}
+		for _, test := range []struct {
+			stop   infer.Stop
+			opt    optim.Optimizer[float64]
+			want   int // how often it is asked
+			reason string
+		}{
+			{infer.Steps(5), &optim.SGD[float64]{Rate: .5}, 1, "five plain steps"},
+			{infer.Steps(1), &optim.SGD[float64]{Rate: .5}, 1, "one plain step"},
+			{infer.Steps(0), &optim.SGD[float64]{Rate: .5}, 0, "no step"},
+			{infer.Any{infer.Steps(5)}, &optim.SGD[float64]{Rate: .5}, 0, "a rule that may want to see the gradient"},
+			{infer.Steps(5), &optim.SGD[float64]{Rate: .5, Decay: .1}, 0, "a step that does more"},
+			{infer.Steps(5), &optim.Adam[float64]{Rate: .5}, 0, "another optimiser"},
+		} {
+			asked = 0
+			z, one := []float64{4, -1}, []float64{4, -1}
+			plain := p
+			plain.Descend = nil
+			got, err := infer.Run(&infer.Descent[float64]{Optimizer: test.opt}, p, z, test.stop, nil)
+			want, _ := infer.Run(&infer.Descent[float64]{Optimizer: test.opt}, plain, one, test.stop, nil)
+			got.Elapsed, want.Elapsed = 0, 0
+			if err != nil || asked != test.want || got != want || !slices.Equal(z, one) {
+				t.Errorf("%s (declines=%v): asked %d times, want %d; %+v at %v, want %+v at %v; error %v",
+					test.reason, declines, asked, test.want, got, z, want, one, err)
+			}
+		}
 	}
 }
 

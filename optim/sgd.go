@@ -32,6 +32,19 @@ func (o *SGD[T]) Step(w, grad []T) {
 	}
 }
 
+// Lend hands the next n steps to a caller who makes them in place of Step,
+//
+//	w <- w - rate g
+//
+// unless this SGD does more than that: then ok is false and nothing happens.
+func (o *SGD[T]) Lend(n int) (rate float64, ok bool) {
+	if o.Decay != 0 || len(o.Spans) > 0 {
+		return 0, false
+	}
+	o.steps += n
+	return o.Rate, true
+}
+
 // Reset sets the step counter, which is all that SGD remembers, to zero.
 func (o *SGD[T]) Reset() { o.steps = 0 }
 

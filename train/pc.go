@@ -1,8 +1,6 @@
 package train
 
 import (
-	"math"
-
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -19,8 +17,6 @@ type PC[T graph.Float] struct {
 
 	m       *arch.Model[T] // of the last batch's size
 	problem infer.Problem[T]
-	initial float64
-	observe func(infer.Reading)
 }
 
 var _ Rule[float32] = (*PC[float32])(nil)
@@ -59,12 +55,7 @@ func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	}
 	if r.m != m {
 		r.m = m
-		r.problem = infer.Problem[T]{Energy: m.StateGrad, Where: m.StateVector().Where}
-		r.observe = func(now infer.Reading) {
-			if now.Step == 0 {
-				r.initial = now.Energy
-			}
-		}
+		r.problem = infer.Problem[T]{Energy: m.StateGrad, Descend: m.Descend, Where: m.StateVector().Where}
 	}
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
@@ -72,16 +63,16 @@ func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err := m.Forward(); err != nil {
 		return Report{}, err
 	}
-	r.initial = math.NaN()
-	result, err := infer.Run(r.Solver, r.problem, m.State(), r.Stop, r.observe)
+	result, err := infer.Run(r.Solver, r.problem, m.State(), r.Stop, nil)
 	if err != nil {
 		return Report{}, err
 	}
 	f, err := m.ParamGrad(grad)
-	if math.IsNaN(r.initial) && result.Evals == 0 {
-		r.initial = f
+	loss := result.FirstEnergy
+	if result.Evals == 0 {
+		loss = f
 	}
-	return Report{Loss: r.initial, Energy: f, Inference: result}, err
+	return Report{Loss: loss, Energy: f, Inference: result}, err
 }
 
 // Terms names the terms of the energy.
