@@ -8,6 +8,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
 )
 
 // A Model is a network with memory: one expression graph, one energy, and one program over weights that it shares with
@@ -30,6 +31,8 @@ type Model[T graph.Float] struct {
 	chain   []graph.Link[T]
 	descent *graph.Descent[T] // nil where samples depend on each other
 	x, y    []T               // what is clamped
+	sizeX   int // of what is clamped
+	sizeY   int
 	clamped bool
 	version uint64
 	into    *T // where the program writes weight gradients to
@@ -157,13 +160,13 @@ func (m *Model[T]) differentiate() error {
 	for i, n := range m.states {
 		moved[i] = graph.Moved[T]{Input: n, Grad: m.dz[i]}
 	}
-	m.descent, _ = m.prog.Descent(stateTarget, moved)
 	if !m.plan.FreeInput {
-		m.x = make([]T, u.in.Shape().TotalSize())
+		m.sizeX = u.in.Shape().TotalSize()
 	}
 	if !m.plan.FreeOutput {
-		m.y = make([]T, u.out.Shape().TotalSize())
+		m.sizeY = u.out.Shape().TotalSize()
 	}
+	m.descent, _ = m.prog.Descent(stateTarget, moved)
 	return nil
 }
 
@@ -200,29 +203,35 @@ func (m *Model[T]) Resized(batch int) (*Model[T], error) {
 // Clamp fixes the data: x [batch, in...] and y [batch, out...]; an end that is free takes nil. It copies both, reads the
 // weights anew and refuses numbers that are not finite. The activities stay as they are: call Forward next.
 func (m *Model[T]) Clamp(x, y []T) error {
-	if len(x) != len(m.x) || len(y) != len(m.y) {
+	if len(x) != m.sizeX || len(y) != m.sizeY {
 		panic("arch: Clamp of slices whose lengths are not those of the model's clamped ends")
 	}
-	for _, end := range []struct {
-		name string
-		data []T
-	}{{"x", x}, {"y", y}} {
-		if i := firstNonFinite(end.data); i >= 0 {
-			w := len(end.data) / m.plan.Batch
-			return errors.Errorf("arch: clamp: %s of sample %d, element %d is %v: clean the data", end.name, i/w, i%w, end.data[i])
-		}
+	if err := m.finite("x", x); err != nil {
+		return err
 	}
-	copy(m.x, x)
-	copy(m.y, y)
-	if m.x != nil {
-		m.prog.Load(m.u.in, m.x)
+	if err := m.finite("y", y); err != nil {
+		return err
 	}
-	if m.y != nil {
-		m.prog.Load(m.u.out, m.y)
+	if !m.plan.FreeInput {
+		m.prog.Load(m.u.in, x)
 	}
+	if !m.plan.FreeOutput {
+		m.prog.Load(m.u.out, y)
+	}
+	m.prog.LoadNow()
 	m.refresh(true)
 	m.clamped = true
 	return nil
+}
+
+// finite refuses data that are not.
+func (m *Model[T]) finite(name string, data []T) error {
+	i := kernel.FirstNonFinite(data)
+	if i < 0 {
+		return nil
+	}
+	w := len(data) / m.plan.Batch
+	return errors.Errorf("arch: clamp: %s of sample %d, element %d is %v: clean the data", name, i/w, i%w, data[i])
 }
 
 // refresh makes the program read the weights anew if they have changed, or in any case.
@@ -339,7 +348,7 @@ func (m *Model[T]) load(z []T) {
 
 // ready checks that there is data and reads weights that have changed.
 func (m *Model[T]) ready() {
-	if !m.clamped && (m.x != nil || m.y != nil) {
+	if !m.clamped && m.sizeX+m.sizeY > 0 {
 		panic("arch: a model is evaluated before Clamp")
 	}
 	m.refresh(false)
@@ -371,7 +380,7 @@ func (m *Model[T]) TermEnergies(dst []float64) {
 
 // Bytes is the memory of the model beside the weights: activities, programs and packed weights.
 func (m *Model[T]) Bytes() int {
-	n := len(m.state.Data()) + len(m.x) + len(m.y)
+	n := len(m.state.Data())
 	var t T
 	if _, single := any(t).(float32); single {
 		return m.prog.Bytes() + 4*n
@@ -382,7 +391,7 @@ func (m *Model[T]) Bytes() int {
 // Locate names what went wrong first when an energy is not finite: a weight, or else the first site, in the order of the
 // blocks, whose energy or activity is not finite. It is empty if all is finite.
 func (m *Model[T]) Locate() string {
-	if i := firstNonFinite(m.weights.Data()); i >= 0 {
+	if i := kernel.FirstNonFinite(m.weights.Data()); i >= 0 {
 		return m.weights.Where(i)
 	}
 	for _, t := range m.terms {
@@ -390,18 +399,8 @@ func (m *Model[T]) Locate() string {
 			return "energy of " + t.Name
 		}
 	}
-	if i := firstNonFinite(m.state.Data()); i >= 0 {
+	if i := kernel.FirstNonFinite(m.state.Data()); i >= 0 {
 		return m.state.Where(i)
 	}
 	return ""
-}
-
-// firstNonFinite is the index of the first NaN or infinity, -1 if there is none.
-func firstNonFinite[T graph.Float](xs []T) int {
-	for i, x := range xs {
-		if x-x != 0 {
-			return i
-		}
-	}
-	return -1
 }

@@ -140,6 +140,13 @@ func (p *Program[T]) Load(n *Node, src []T) {
 	v.load = src
 }
 
+// LoadNow reads what is to be loaded, rather than at the next run: the slices may then be used again.
+func (p *Program[T]) LoadNow() {
+	p.now = round[T]{first: true}
+	p.overShards(true)
+	p.pending = p.forget(p.pending)
+}
+
 // visible is the value of an output or input: only those have memory that a caller may look at.
 func (p *Program[T]) visible(n *Node) int {
 	id, ok := p.index[n]

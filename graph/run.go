@@ -41,6 +41,9 @@ func (p *Program[T]) runShard(worker, s int) {
 		}
 		return
 	}
+	if p.now.stage == nil {
+		return // loading was all
+	}
 	p.runRows(ctx, sh, p.now.stage, true)
 	if p.now.last {
 		for _, id := range p.storing {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
 )
 
 // A Score is how well predictions meet the targets of a set.
@@ -34,7 +35,7 @@ func Evaluate[T graph.Float](predict func(x []T) ([]T, error), set *data.Set) (S
 		if err != nil {
 			return Score{}, err
 		}
-		if i := firstNonFinite(p); i >= 0 {
+		if i := kernel.FirstNonFinite(p); i >= 0 {
 			return Score{}, errors.Errorf("train: evaluate: output %d of sample %d of %q is %v: %s", i%out, idx[i/out], set.Name, p[i], remedy)
 		}
 		for i, v := range ys {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/pkg/errors"
@@ -163,7 +162,7 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 				t.OnStep(Step[T]{Report: r, Step: h.Steps, Total: total, Epoch: epoch, Samples: len(idx), Terms: terms,
 					Elapsed: h.Elapsed, grad: grad, weights: w.Data()})
 			}
-			if i := firstNonFinite(w.Data()); h.Steps == total && i >= 0 { // the next step would have found it
+			if i := kernel.FirstNonFinite(w.Data()); h.Steps == total && i >= 0 { // the next step would have found it
 				return h, errors.Errorf("train: after step %d (epoch %d): weight %s is %v: %s", h.Steps, epoch, w.Where(i), w.Data()[i], remedy)
 			}
 			if t.Test != nil && (h.Steps == total || t.EvalEvery > 0 && h.Steps%t.EvalEvery == 0) {
@@ -194,23 +193,15 @@ func (t *Trainer[T]) finite(r Report, grad []T, step, epoch int) error {
 		return nil
 	}
 	w, what := t.Rule.Weights(), ""
-	if i := firstNonFinite(w.Data()); i >= 0 {
+	if i := kernel.FirstNonFinite(w.Data()); i >= 0 {
 		what = fmt.Sprintf("weight %s is %v", w.Where(i), w.Data()[i])
 	} else if diverged {
 		what = fmt.Sprintf("inference diverged at its step %d: %s", r.Inference.Step, r.Inference.Detail)
 	} else if r.Energy-r.Energy != 0 {
 		what = fmt.Sprintf("energy is %v, first seen in %s", r.Energy, t.Rule.Locate())
 	} else {
-		i := firstNonFinite(grad)
+		i := kernel.FirstNonFinite(grad)
 		what = fmt.Sprintf("energy is %v, but the gradient of weight %s is %v", r.Energy, w.Where(i), grad[i])
 	}
 	return errors.Errorf("train: step %d (epoch %d): %s: %s", step, epoch, what, remedy)
-}
-
-// firstNonFinite is the index of the first NaN or infinity, -1 if there is none.
-func firstNonFinite[T graph.Float](xs []T) int {
-	if kernel.AllFinite(xs) {
-		return -1
-	}
-	return slices.IndexFunc(xs, func(x T) bool { return x-x != 0 })
 }

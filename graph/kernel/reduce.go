@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // The sums below are formed in float64 also for float32 slices, in an order
 // that depends on the length and the kernel set alone, not on where the slice
@@ -69,6 +72,15 @@ func AllZero[T Float](x []T) bool {
 
 // AllFinite reports whether no element is NaN or infinite.
 func AllFinite[T Float](x []T) bool { return MaxAbs(x) <= math.MaxFloat64 }
+
+// FirstNonFinite returns the index of the first NaN or infinity, -1 if there is
+// none.
+func FirstNonFinite[T Float](x []T) int {
+	if AllFinite(x) {
+		return -1
+	}
+	return slices.IndexFunc(x, func(v T) bool { return v-v != 0 })
+}
 
 // ColSums computes dst[j] = alpha sum_i a[i,j] + beta dst[j] for a [m, n]. Each
 // column is summed in T, downwards. With beta 0, dst is not read.
