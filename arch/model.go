@@ -31,7 +31,7 @@ type Model[T graph.Float] struct {
 	chain   []graph.Link[T]
 	descent *graph.Descent[T] // nil where samples depend on each other
 	x, y    []T               // what is clamped
-	sizeX   int // of what is clamped
+	sizeX   int               // of what is clamped
 	sizeY   int
 	clamped bool
 	version uint64

@@ -65,6 +65,10 @@ func (p *pool) do(n, limit int, task func(worker, task int)) {
 	p.tasks = nil
 }
 
+// OnCores runs task(worker, i) for i < n on all cores; which worker runs which i is not determined. It is for work beside
+// programs, such as the update of weights, and allocates nothing.
+func OnCores(n int, task func(worker, i int)) { workers.do(n, maxWorkers(), task) }
+
 // take runs tasks until there are none left.
 func (p *pool) take(worker int) {
 	for {

@@ -25,15 +25,24 @@ type Adam[T Float] struct {
 }
 
 var (
-	_ Optimizer[float32] = (*Adam[float32])(nil)
+	_ Piecewise[float32] = (*Adam[float32])(nil)
 	_ Stateful[float32]  = (*Adam[float32])(nil)
 	_ Rater              = (*Adam[float32])(nil)
 )
 
 // Step moves w in place.
 func (o *Adam[T]) Step(w, grad []T) {
-	o.mem.step(w, grad, o.Spans, hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, 0})
+	o.Begin(w, grad)
+	o.Piece(w, grad, 0, len(w))
 }
+
+// Begin makes room for the moments and counts the step.
+func (o *Adam[T]) Begin(w, grad []T) {
+	o.mem.begin(w, grad, hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, 0})
+}
+
+// Piece moves w[lo:hi].
+func (o *Adam[T]) Piece(w, grad []T, lo, hi int) { o.mem.piece(w, grad, lo, hi, o.Spans) }
 
 // Reset forgets both moments.
 func (o *Adam[T]) Reset() { o.mem.reset() }
@@ -66,15 +75,24 @@ type AdamW[T Float] struct {
 }
 
 var (
-	_ Optimizer[float32] = (*AdamW[float32])(nil)
+	_ Piecewise[float32] = (*AdamW[float32])(nil)
 	_ Stateful[float32]  = (*AdamW[float32])(nil)
 	_ Rater              = (*AdamW[float32])(nil)
 )
 
 // Step moves w in place.
 func (o *AdamW[T]) Step(w, grad []T) {
-	o.mem.step(w, grad, o.Spans, hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, o.Decay})
+	o.Begin(w, grad)
+	o.Piece(w, grad, 0, len(w))
 }
+
+// Begin makes room for the moments and counts the step.
+func (o *AdamW[T]) Begin(w, grad []T) {
+	o.mem.begin(w, grad, hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, o.Decay})
+}
+
+// Piece moves w[lo:hi].
+func (o *AdamW[T]) Piece(w, grad []T, lo, hi int) { o.mem.piece(w, grad, lo, hi, o.Spans) }
 
 // Reset forgets both moments.
 func (o *AdamW[T]) Reset() { o.mem.reset() }
@@ -109,9 +127,11 @@ func (h hyper) validate(of string) error {
 type moments[T Float] struct {
 	m, v  slot[T]
 	steps int
+	coef  kernel.AdamCoef[T] // of this step, for spans of factor 1
+	rate  float64
 }
 
-func (a *moments[T]) step(w, grad []T, spans []Span, h hyper) {
+func (a *moments[T]) begin(w, grad []T, h hyper) {
 	if len(w) != len(grad) {
 		panic(differentLengths)
 	}
@@ -122,13 +142,18 @@ func (a *moments[T]) step(w, grad []T, spans []Span, h hyper) {
 	beta1, beta2, eps := orElse(h.beta1, 0.9), orElse(h.beta2, 0.999), orElse(h.eps, 1e-8)
 	t := float64(a.steps)
 	// The complements and the bias corrections are formed in float64 before they are rounded to T.
-	k := kernel.AdamCoef[T]{
+	a.rate = h.rate
+	a.coef = kernel.AdamCoef[T]{
 		Beta1: T(beta1), Rest1: T(1 - beta1), Correct1: T(1 / (1 - math.Pow(beta1, t))),
 		Beta2: T(beta2), Rest2: T(1 - beta2), Correct2: T(1 / (1 - math.Pow(beta2, t))),
 		Eps: T(eps), Decay: T(h.decay),
 	}
-	for s := (walk{rest: spans, n: len(w)}); s.next(); {
-		k.Rate = T(h.rate * s.Factor)
+}
+
+func (a *moments[T]) piece(w, grad []T, lo, hi int, spans []Span) {
+	k := a.coef
+	for s := over(spans, lo, hi, len(w)); s.next(); {
+		k.Rate = T(a.rate * s.Factor)
 		kernel.Adam(w[s.Lo:s.Hi], a.m[s.Lo:s.Hi], a.v[s.Lo:s.Hi], grad[s.Lo:s.Hi], k)
 	}
 }

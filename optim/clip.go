@@ -20,17 +20,39 @@ type Clip[T Float] struct {
 }
 
 var (
-	_ Optimizer[float32] = (*Clip[float32])(nil)
+	_ Piecewise[float32] = (*Clip[float32])(nil)
 	_ Stateful[float32]  = (*Clip[float32])(nil)
 	_ Rater              = (*Clip[float32])(nil)
 )
 
 // Step scales grad in place and moves w in place.
 func (c *Clip[T]) Step(w, grad []T) {
+	c.clip(grad)
+	c.Opt.Step(w, grad)
+}
+
+// Begin scales grad in place. If Opt is not [Piecewise] it makes the whole step,
+// and nothing is left for Piece.
+func (c *Clip[T]) Begin(w, grad []T) {
+	c.clip(grad)
+	if o, ok := c.Opt.(Piecewise[T]); ok {
+		o.Begin(w, grad)
+	} else {
+		c.Opt.Step(w, grad)
+	}
+}
+
+// Piece moves w[lo:hi].
+func (c *Clip[T]) Piece(w, grad []T, lo, hi int) {
+	if o, ok := c.Opt.(Piecewise[T]); ok {
+		o.Piece(w, grad, lo, hi)
+	}
+}
+
+func (c *Clip[T]) clip(grad []T) {
 	if norm := Norm(grad); norm > c.Max && !math.IsInf(norm, 1) {
 		kernel.Scale(grad, grad, T(c.Max/norm))
 	}
-	c.Opt.Step(w, grad)
 }
 
 // Reset resets Opt.

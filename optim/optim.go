@@ -28,6 +28,17 @@ type Optimizer[T Float] interface {
 	Reset()
 }
 
+// A Piecewise optimiser can make a step in pieces, on several cores: Begin once,
+// then Piece for disjoint pieces in any order, or all at once. The bits are those
+// of Step.
+type Piecewise[T Float] interface {
+	Optimizer[T]
+	// Begin starts a step; it may change grad.
+	Begin(w, grad []T)
+	// Piece moves w[lo:hi]. Different goroutines may move different pieces.
+	Piece(w, grad []T, lo, hi int)
+}
+
 // A Rater lends its learning rate, so that a schedule can read and change it:
 //
 //	*opt.LearningRate() *= 0.5

@@ -188,6 +188,45 @@ func TestSpans_EqualSeparateOptimisers(t *testing.T) {
 	})
 }
 
+// A step in pieces, in any order, has the bits of one in whole, whatever the pieces and the spans cut.
+func TestPiece_PiecesMakeTheStep(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 60).Draw(t, "n")
+		cuts := rapid.SliceOfN(rapid.IntRange(0, n), 0, 5)
+		ends := cuts.Draw(t, "spans")
+		slices.Sort(ends)
+		var spans []Span
+		for i := 1; i < len(ends); i += 2 {
+			spans = append(spans, Span{ends[i-1], ends[i], float64(i) / 2})
+		}
+		bounds := append(cuts.Draw(t, "pieces"), 0, n)
+		slices.Sort(bounds)
+		whole, parts := all[float32](.1, spans), all[float32](.1, spans)
+		for name, opt := range whole {
+			w, v := make([]float32, n), make([]float32, n)
+			for i := range w {
+				w[i] = float32(i)
+				v[i] = w[i]
+			}
+			for step := range 3 {
+				g, h := make([]float32, n), make([]float32, n)
+				for i, x := range normals(uint64(step), n) {
+					g[i], h[i] = float32(x), float32(x)
+				}
+				opt.Step(w, g)
+				p := parts[name].(Piecewise[float32])
+				p.Begin(v, h)
+				for k := len(bounds) - 1; k > 0; k-- {
+					p.Piece(v, h, bounds[k-1], bounds[k])
+				}
+			}
+			if !slices.Equal(w, v) {
+				t.Errorf("%s with spans %v in pieces at %v: %v, want %v", name, spans, bounds, v, w)
+			}
+		}
+	})
+}
+
 func TestReset_ForgetsThePastAndAllowsAnotherLength(t *testing.T) {
 	for name, opt := range all[float64](0.1, nil) {
 		t.Run(name, func(t *testing.T) {

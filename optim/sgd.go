@@ -16,18 +16,28 @@ type SGD[T Float] struct {
 }
 
 var (
-	_ Optimizer[float32] = (*SGD[float32])(nil)
+	_ Piecewise[float32] = (*SGD[float32])(nil)
 	_ Stateful[float32]  = (*SGD[float32])(nil)
 	_ Rater              = (*SGD[float32])(nil)
 )
 
 // Step moves w in place.
 func (o *SGD[T]) Step(w, grad []T) {
+	o.Begin(w, grad)
+	o.Piece(w, grad, 0, len(w))
+}
+
+// Begin counts the step.
+func (o *SGD[T]) Begin(w, grad []T) {
 	if len(w) != len(grad) {
 		panic(differentLengths)
 	}
 	o.steps++
-	for s := (walk{rest: o.Spans, n: len(w)}); s.next(); {
+}
+
+// Piece moves w[lo:hi].
+func (o *SGD[T]) Piece(w, grad []T, lo, hi int) {
+	for s := over(o.Spans, lo, hi, len(w)); s.next(); {
 		kernel.SGD(w[s.Lo:s.Hi], grad[s.Lo:s.Hi], T(o.Rate*s.Factor), T(o.Decay))
 	}
 }
@@ -82,19 +92,29 @@ type Momentum[T Float] struct {
 }
 
 var (
-	_ Optimizer[float32] = (*Momentum[float32])(nil)
+	_ Piecewise[float32] = (*Momentum[float32])(nil)
 	_ Stateful[float32]  = (*Momentum[float32])(nil)
 	_ Rater              = (*Momentum[float32])(nil)
 )
 
 // Step moves w in place.
 func (o *Momentum[T]) Step(w, grad []T) {
+	o.Begin(w, grad)
+	o.Piece(w, grad, 0, len(w))
+}
+
+// Begin makes room for the velocity and counts the step.
+func (o *Momentum[T]) Begin(w, grad []T) {
 	if len(w) != len(grad) {
 		panic(differentLengths)
 	}
 	o.v.size(len(w))
 	o.steps++
-	for s := (walk{rest: o.Spans, n: len(w)}); s.next(); {
+}
+
+// Piece moves w[lo:hi].
+func (o *Momentum[T]) Piece(w, grad []T, lo, hi int) {
+	for s := over(o.Spans, lo, hi, len(w)); s.next(); {
 		kernel.Momentum(w[s.Lo:s.Hi], o.v[s.Lo:s.Hi], grad[s.Lo:s.Hi], T(o.Rate*s.Factor), T(o.Mu), T(o.Decay), o.Nesterov)
 	}
 }

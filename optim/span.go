@@ -9,31 +9,43 @@ type Span struct {
 	Factor float64
 }
 
-// walk visits the spans of w[:n] and the gaps between them, in order:
+// walk visits the spans of w[lo:hi] and the gaps between them, in order, n being
+// the length of w:
 //
-//	for s := (walk{rest: spans, n: n}); s.next(); {
+//	for s := over(spans, lo, hi, n); s.next(); {
 //		// s.Lo, s.Hi, s.Factor
 //	}
 type walk struct {
 	Span
-	rest []Span
-	n    int
+	rest  []Span
+	hi, n int
+	end   int // of the last span looked at
+}
+
+func over(spans []Span, lo, hi, n int) walk {
+	return walk{Span: Span{Hi: lo}, rest: spans, hi: hi, n: n}
 }
 
 func (w *walk) next() bool {
 	lo := w.Hi
-	if len(w.rest) == 0 {
-		w.Span = Span{lo, w.n, 1}
-		return lo < w.n
+	if lo >= w.hi && lo < w.n {
+		return false // what follows is another piece's
 	}
-	s := w.rest[0]
-	if s.Lo < lo || s.Hi < s.Lo || s.Hi > w.n {
-		panic(badSpans)
+	for len(w.rest) > 0 {
+		s := w.rest[0]
+		if s.Lo < w.end || s.Hi < s.Lo || s.Hi > w.n {
+			panic(badSpans)
+		}
+		if s.Lo > lo {
+			w.Span = Span{lo, min(s.Lo, w.hi), 1}
+			return true
+		}
+		w.end, w.rest = s.Hi, w.rest[1:]
+		if s.Hi > lo {
+			w.Span = Span{lo, min(s.Hi, w.hi), s.Factor}
+			return true
+		}
 	}
-	if s.Lo > lo {
-		w.Span = Span{lo, s.Lo, 1}
-		return true
-	}
-	w.Span, w.rest = s, w.rest[1:]
-	return true
+	w.Span = Span{lo, w.hi, 1}
+	return lo < w.hi
 }

@@ -36,7 +36,7 @@ func BenchmarkStep(b *testing.B) {
 		}
 		grad := make([]float32, len(w.Data()))
 		step := func(name string, rule Rule[float32]) {
-			opt := &optim.Adam[float32]{Rate: 1e-3}
+			update := Update[float32]{Optimizer: &optim.Adam[float32]{Rate: 1e-3}}
 			b.Run(fmt.Sprintf("%v/batch%d/%s", c.widths, c.batch, name), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
@@ -44,8 +44,7 @@ func BenchmarkStep(b *testing.B) {
 					if err != nil || r.Inference.Status == infer.Diverged {
 						b.Fatal(err, r.Inference)
 					}
-					opt.Step(w.Data(), grad)
-					w.Touch()
+					update.Step(w, grad)
 				}
 			})
 		}

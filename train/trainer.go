@@ -129,6 +129,7 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 	}
 	w := t.Rule.Weights()
 	grad := make([]T, len(w.Data()))
+	update := &Update[T]{Optimizer: t.Optimizer}
 	x, y := make([]T, batches.Size*t.Train.In()), make([]T, batches.Size*t.Train.Out())
 	terms := make([]float64, len(t.Rule.Terms()))
 	h := &History{Statuses: make(map[infer.Status]int)}
@@ -148,11 +149,10 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 			if err != nil {
 				return h, errors.WithMessagef(err, "train: step %d", h.Steps+1)
 			}
-			if err := t.finite(r, grad, h.Steps+1, epoch); err != nil {
+			if err := t.finite(update, r, grad, h.Steps+1, epoch); err != nil {
 				return h, err
 			}
-			t.Optimizer.Step(w.Data(), grad)
-			w.Touch()
+			update.Step(w, grad)
 			h.Elapsed += time.Since(start)
 			h.Steps++
 			h.Statuses[r.Inference.Status]++
@@ -187,9 +187,9 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 const remedy = "look at the data, or lower the rates"
 
 // finite turns numbers gone wrong into an error.
-func (t *Trainer[T]) finite(r Report, grad []T, step, epoch int) error {
+func (t *Trainer[T]) finite(u *Update[T], r Report, grad []T, step, epoch int) error {
 	diverged := r.Inference.Status == infer.Diverged
-	if !diverged && r.Energy-r.Energy == 0 && kernel.AllFinite(grad) {
+	if !diverged && r.Energy-r.Energy == 0 && u.Finite(grad) {
 		return nil
 	}
 	w, what := t.Rule.Weights(), ""

@@ -268,13 +268,16 @@ func stepAllocates[T graph.Float](t *testing.T) {
 	for name, rule := range rules[T](t, 20, 30, 30, 10) {
 		for _, opt := range []optim.Optimizer[T]{&optim.SGD[T]{Rate: .01}, &optim.Adam[T]{Rate: .001}} {
 			grad := make([]T, len(rule.Weights().Data()))
+			update := train.Update[T]{Optimizer: opt}
 			n := testing.AllocsPerRun(5, func() {
 				data.Fill(set, x, y, idx)
 				if _, err := rule.Gradient(grad, x, y, batch); err != nil {
 					t.Fatal(err)
 				}
-				opt.Step(rule.Weights().Data(), grad)
-				rule.Weights().Touch()
+				if !update.Finite(grad) {
+					t.Fatal("a gradient that is not finite")
+				}
+				update.Step(rule.Weights(), grad)
 			})
 			if n != 0 {
 				t.Errorf("%s with %T: %g allocations per step", name, opt, n)
