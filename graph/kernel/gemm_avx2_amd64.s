@@ -28,24 +28,32 @@ TEXT ·gemmF32AVX2(SB), NOSPLIT, $0-8
 	JGE     tile4
 
 	// tile 0
-	MOVQ    24(AX), BX
-	TESTQ   BX, BX
-	JZ      nobias5
-	VMOVUPS (BX), Y3
-	VMOVUPS 32(BX), Y4
-	JMP     start6
+	JMP first5
 
-nobias5:
+next6:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first5:
+	MOVQ    24(AX), R8
+	TESTQ   R8, R8
+	JZ      nobias7
+	VMOVUPS (R8), Y3
+	VMOVUPS 32(R8), Y4
+	JMP     start8
+
+nobias7:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 
-start6:
+start8:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest8
+	JZ   rest10
 
-loop7:
+loop9:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -75,13 +83,13 @@ loop7:
 	VFMADD231PS  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop7
+	JNZ          loop9
 
-rest8:
+rest10:
 	ANDQ $0x03, R8
-	JZ   done10
+	JZ   done12
 
-single9:
+single11:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -90,16 +98,16 @@ single9:
 	VFMADD231PS  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single9
+	JNZ          single11
 
-done10:
+done12:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
-	TESTQ        BX, BX
-	JZ           write11
+	MOVQ         88(AX), R8
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
+	TESTQ        R8, R8
+	JZ           write13
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -109,43 +117,65 @@ done10:
 	VFMADD231PS  Y4, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored12
+	JMP          stored14
 
-write11:
+write13:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
 	VMOVUPS Y4, 32(CX)
 	ADDQ    DX, CX
 
-stored12:
+stored14:
+	DECQ 96(AX)
+	JZ   last15
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased16
+	ADDQ CX, 24(AX)
+
+unbiased16:
+	JMP next6
+
+last15:
 	VZEROUPPER
 	RET
 
 tile4:
 	// tile 1
+	JMP first17
+
+next18:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first17:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias13
+	JZ      nobias19
 	VMOVUPS (R8), Y3
 	VMOVAPS Y3, Y5
 	VMOVUPS 32(R8), Y4
 	VMOVAPS Y4, Y6
-	JMP     start14
+	JMP     start20
 
-nobias13:
+nobias19:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 
-start14:
+start20:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest16
+	JZ   rest22
 
-loop15:
+loop21:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -187,13 +217,13 @@ loop15:
 	VFMADD231PS  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop15
+	JNZ          loop21
 
-rest16:
+rest22:
 	ANDQ $0x03, R8
-	JZ   done18
+	JZ   done24
 
-single17:
+single23:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -205,16 +235,16 @@ single17:
 	VFMADD231PS  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single17
+	JNZ          single23
 
-done18:
+done24:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
-	TESTQ        BX, BX
-	JZ           write19
+	MOVQ         88(AX), R8
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
+	TESTQ        R8, R8
+	JZ           write25
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -233,9 +263,9 @@ done18:
 	VFMADD231PS  Y6, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored20
+	JMP          stored26
 
-write19:
+write25:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -247,27 +277,49 @@ write19:
 	VMOVUPS Y6, 32(CX)
 	ADDQ    DX, CX
 
-stored20:
+stored26:
+	DECQ 96(AX)
+	JZ   last27
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased28
+	ADDQ CX, 24(AX)
+
+unbiased28:
+	JMP next18
+
+last27:
 	VZEROUPPER
 	RET
 
 tile3:
 	CMPQ R8, $+3
-	JGE  tile21
+	JGE  tile29
 
 	// tile 2
+	JMP first30
+
+next31:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first30:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias22
+	JZ      nobias32
 	VMOVUPS (R8), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y7
 	VMOVUPS 32(R8), Y4
 	VMOVAPS Y4, Y6
 	VMOVAPS Y4, Y8
-	JMP     start23
+	JMP     start33
 
-nobias22:
+nobias32:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -275,13 +327,13 @@ nobias22:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 
-start23:
+start33:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest25
+	JZ   rest35
 
-loop24:
+loop34:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -335,13 +387,13 @@ loop24:
 	VFMADD231PS  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop24
+	JNZ          loop34
 
-rest25:
+rest35:
 	ANDQ $0x03, R8
-	JZ   done27
+	JZ   done37
 
-single26:
+single36:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -356,16 +408,16 @@ single26:
 	VFMADD231PS  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single26
+	JNZ          single36
 
-done27:
+done37:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
-	TESTQ        BX, BX
-	JZ           write28
+	MOVQ         88(AX), R8
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
+	TESTQ        R8, R8
+	JZ           write38
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -393,9 +445,9 @@ done27:
 	VFMADD231PS  Y8, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored29
+	JMP          stored39
 
-write28:
+write38:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -412,15 +464,37 @@ write28:
 	VMOVUPS Y8, 32(CX)
 	ADDQ    DX, CX
 
-stored29:
+stored39:
+	DECQ 96(AX)
+	JZ   last40
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased41
+	ADDQ CX, 24(AX)
+
+unbiased41:
+	JMP next31
+
+last40:
 	VZEROUPPER
 	RET
 
-tile21:
+tile29:
 	// tile 3
+	JMP first42
+
+next43:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first42:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias30
+	JZ      nobias44
 	VMOVUPS (R8), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y7
@@ -429,9 +503,9 @@ tile21:
 	VMOVAPS Y4, Y6
 	VMOVAPS Y4, Y8
 	VMOVAPS Y4, Y10
-	JMP     start31
+	JMP     start45
 
-nobias30:
+nobias44:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -441,13 +515,13 @@ nobias30:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 
-start31:
+start45:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest33
+	JZ   rest47
 
-loop32:
+loop46:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -513,13 +587,13 @@ loop32:
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop32
+	JNZ          loop46
 
-rest33:
+rest47:
 	ANDQ $0x03, R8
-	JZ   done35
+	JZ   done49
 
-single34:
+single48:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -537,16 +611,16 @@ single34:
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single34
+	JNZ          single48
 
-done35:
+done49:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
-	TESTQ        BX, BX
-	JZ           write36
+	MOVQ         88(AX), R8
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
+	TESTQ        R8, R8
+	JZ           write50
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -583,9 +657,9 @@ done35:
 	VFMADD231PS  Y10, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored37
+	JMP          stored51
 
-write36:
+write50:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -607,20 +681,42 @@ write36:
 	VMOVUPS Y10, 32(CX)
 	ADDQ    DX, CX
 
-stored37:
+stored51:
+	DECQ 96(AX)
+	JZ   last52
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased53
+	ADDQ CX, 24(AX)
+
+unbiased53:
+	JMP next43
+
+last52:
 	VZEROUPPER
 	RET
 
 tile2:
 	CMPQ R8, $+6
-	JGE  tile38
+	JGE  tile54
 	CMPQ R8, $+5
-	JGE  tile39
+	JGE  tile55
 
 	// tile 4
+	JMP first56
+
+next57:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first56:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias40
+	JZ      nobias58
 	VMOVUPS (R8), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y7
@@ -631,9 +727,9 @@ tile2:
 	VMOVAPS Y4, Y8
 	VMOVAPS Y4, Y10
 	VMOVAPS Y4, Y12
-	JMP     start41
+	JMP     start59
 
-nobias40:
+nobias58:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -645,13 +741,13 @@ nobias40:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-start41:
+start59:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest43
+	JZ   rest61
 
-loop42:
+loop60:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -733,13 +829,13 @@ loop42:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop42
+	JNZ          loop60
 
-rest43:
+rest61:
 	ANDQ $0x03, R8
-	JZ   done45
+	JZ   done63
 
-single44:
+single62:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -761,16 +857,16 @@ single44:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single44
+	JNZ          single62
 
-done45:
+done63:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
-	TESTQ        BX, BX
-	JZ           write46
+	MOVQ         88(AX), R8
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
+	TESTQ        R8, R8
+	JZ           write64
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -816,9 +912,9 @@ done45:
 	VFMADD231PS  Y12, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored47
+	JMP          stored65
 
-write46:
+write64:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -845,15 +941,37 @@ write46:
 	VMOVUPS Y12, 32(CX)
 	ADDQ    DX, CX
 
-stored47:
+stored65:
+	DECQ 96(AX)
+	JZ   last66
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased67
+	ADDQ CX, 24(AX)
+
+unbiased67:
+	JMP next57
+
+last66:
 	VZEROUPPER
 	RET
 
-tile39:
+tile55:
 	// tile 5
+	JMP first68
+
+next69:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first68:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias48
+	JZ      nobias70
 	VMOVUPS (R8), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y7
@@ -866,9 +984,9 @@ tile39:
 	VMOVAPS Y4, Y10
 	VMOVAPS Y4, Y12
 	VMOVAPS Y4, Y14
-	JMP     start49
+	JMP     start71
 
-nobias48:
+nobias70:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -882,13 +1000,13 @@ nobias48:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 
-start49:
+start71:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest51
+	JZ   rest73
 
-loop50:
+loop72:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -982,13 +1100,13 @@ loop50:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop50
+	JNZ          loop72
 
-rest51:
+rest73:
 	ANDQ $0x03, R8
-	JZ   done53
+	JZ   done75
 
-single52:
+single74:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	ADDQ         DI, DX
@@ -1013,16 +1131,16 @@ single52:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single52
+	JNZ          single74
 
-done53:
+done75:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
-	TESTQ        BX, BX
-	JZ           write54
+	MOVQ         88(AX), R8
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
+	TESTQ        R8, R8
+	JZ           write76
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1077,9 +1195,9 @@ done53:
 	VFMADD231PS  Y14, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored55
+	JMP          stored77
 
-write54:
+write76:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -1111,33 +1229,47 @@ write54:
 	VMOVUPS Y14, 32(CX)
 	ADDQ    DX, CX
 
-stored55:
+stored77:
+	DECQ 96(AX)
+	JZ   last78
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased79
+	ADDQ CX, 24(AX)
+
+unbiased79:
+	JMP next69
+
+last78:
 	VZEROUPPER
 	RET
 
-tile38:
+tile54:
 	CMPQ R8, $+7
-	JGE  tile56
+	JGE  tile80
 
 	// tile 6
 	MOVQ       24(AX), BX
 	TESTQ      BX, BX
-	JZ         nobias57
+	JZ         nobias83
 	VMOVUPS    (BX), Y3
 	VMASKMOVPS 32(BX), Y15, Y4
-	JMP        start58
+	JMP        start84
 
-nobias57:
+nobias83:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 
-start58:
+start84:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest60
+	JZ   rest86
 
-loop59:
+loop85:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1167,13 +1299,13 @@ loop59:
 	VFMADD231PS  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop59
+	JNZ          loop85
 
-rest60:
+rest86:
 	ANDQ $0x03, R8
-	JZ   done62
+	JZ   done88
 
-single61:
+single87:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1182,16 +1314,16 @@ single61:
 	VFMADD231PS  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single61
+	JNZ          single87
 
-done62:
+done88:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write63
+	JZ           write89
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1201,46 +1333,46 @@ done62:
 	VFMADD231PS  Y4, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored64
+	JMP          stored90
 
-write63:
+write89:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
 	VMASKMOVPS Y4, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored64:
+stored90:
 	VZEROUPPER
 	RET
 
-tile56:
+tile80:
 	CMPQ R8, $+8
-	JGE  tile65
+	JGE  tile91
 
 	// tile 7
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias66
+	JZ         nobias94
 	VMOVUPS    (R8), Y3
 	VMOVAPS    Y3, Y5
 	VMASKMOVPS 32(R8), Y15, Y4
 	VMOVAPS    Y4, Y6
-	JMP        start67
+	JMP        start95
 
-nobias66:
+nobias94:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 
-start67:
+start95:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest69
+	JZ   rest97
 
-loop68:
+loop96:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1282,13 +1414,13 @@ loop68:
 	VFMADD231PS  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop68
+	JNZ          loop96
 
-rest69:
+rest97:
 	ANDQ $0x03, R8
-	JZ   done71
+	JZ   done99
 
-single70:
+single98:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1300,16 +1432,16 @@ single70:
 	VFMADD231PS  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single70
+	JNZ          single98
 
-done71:
+done99:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write72
+	JZ           write100
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1328,9 +1460,9 @@ done71:
 	VFMADD231PS  Y6, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored73
+	JMP          stored101
 
-write72:
+write100:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -1342,24 +1474,24 @@ write72:
 	VMASKMOVPS Y6, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored73:
+stored101:
 	VZEROUPPER
 	RET
 
-tile65:
+tile91:
 	// tile 8
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias74
+	JZ         nobias104
 	VMOVUPS    (R8), Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
 	VMASKMOVPS 32(R8), Y15, Y4
 	VMOVAPS    Y4, Y6
 	VMOVAPS    Y4, Y8
-	JMP        start75
+	JMP        start105
 
-nobias74:
+nobias104:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -1367,13 +1499,13 @@ nobias74:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 
-start75:
+start105:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest77
+	JZ   rest107
 
-loop76:
+loop106:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1427,13 +1559,13 @@ loop76:
 	VFMADD231PS  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop76
+	JNZ          loop106
 
-rest77:
+rest107:
 	ANDQ $0x03, R8
-	JZ   done79
+	JZ   done109
 
-single78:
+single108:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1448,16 +1580,16 @@ single78:
 	VFMADD231PS  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single78
+	JNZ          single108
 
-done79:
+done109:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write80
+	JZ           write110
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1485,9 +1617,9 @@ done79:
 	VFMADD231PS  Y8, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored81
+	JMP          stored111
 
-write80:
+write110:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -1504,22 +1636,22 @@ write80:
 	VMASKMOVPS Y8, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored81:
+stored111:
 	VZEROUPPER
 	RET
 
 tile1:
 	CMPQ R8, $+13
-	JGE  tile82
+	JGE  tile112
 	CMPQ R8, $+11
-	JGE  tile83
+	JGE  tile113
 	CMPQ R8, $+10
-	JGE  tile84
+	JGE  tile114
 
 	// tile 9
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias85
+	JZ         nobias117
 	VMOVUPS    (R8), Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
@@ -1528,9 +1660,9 @@ tile1:
 	VMOVAPS    Y4, Y6
 	VMOVAPS    Y4, Y8
 	VMOVAPS    Y4, Y10
-	JMP        start86
+	JMP        start118
 
-nobias85:
+nobias117:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -1540,13 +1672,13 @@ nobias85:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 
-start86:
+start118:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest88
+	JZ   rest120
 
-loop87:
+loop119:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1612,13 +1744,13 @@ loop87:
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop87
+	JNZ          loop119
 
-rest88:
+rest120:
 	ANDQ $0x03, R8
-	JZ   done90
+	JZ   done122
 
-single89:
+single121:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1636,16 +1768,16 @@ single89:
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single89
+	JNZ          single121
 
-done90:
+done122:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write91
+	JZ           write123
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1682,9 +1814,9 @@ done90:
 	VFMADD231PS  Y10, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored92
+	JMP          stored124
 
-write91:
+write123:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -1706,15 +1838,15 @@ write91:
 	VMASKMOVPS Y10, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored92:
+stored124:
 	VZEROUPPER
 	RET
 
-tile84:
+tile114:
 	// tile 10
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias93
+	JZ         nobias127
 	VMOVUPS    (R8), Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
@@ -1725,9 +1857,9 @@ tile84:
 	VMOVAPS    Y4, Y8
 	VMOVAPS    Y4, Y10
 	VMOVAPS    Y4, Y12
-	JMP        start94
+	JMP        start128
 
-nobias93:
+nobias127:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -1739,13 +1871,13 @@ nobias93:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-start94:
+start128:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest96
+	JZ   rest130
 
-loop95:
+loop129:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1827,13 +1959,13 @@ loop95:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop95
+	JNZ          loop129
 
-rest96:
+rest130:
 	ANDQ $0x03, R8
-	JZ   done98
+	JZ   done132
 
-single97:
+single131:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -1855,16 +1987,16 @@ single97:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single97
+	JNZ          single131
 
-done98:
+done132:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write99
+	JZ           write133
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1910,9 +2042,9 @@ done98:
 	VFMADD231PS  Y12, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored100
+	JMP          stored134
 
-write99:
+write133:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -1939,18 +2071,18 @@ write99:
 	VMASKMOVPS Y12, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored100:
+stored134:
 	VZEROUPPER
 	RET
 
-tile83:
+tile113:
 	CMPQ R8, $+12
-	JGE  tile101
+	JGE  tile135
 
 	// tile 11
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias102
+	JZ         nobias138
 	VMOVUPS    (R8), Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
@@ -1963,9 +2095,9 @@ tile83:
 	VMOVAPS    Y4, Y10
 	VMOVAPS    Y4, Y12
 	VMOVAPS    Y4, Y14
-	JMP        start103
+	JMP        start139
 
-nobias102:
+nobias138:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -1979,13 +2111,13 @@ nobias102:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 
-start103:
+start139:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest105
+	JZ   rest141
 
-loop104:
+loop140:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -2079,13 +2211,13 @@ loop104:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop104
+	JNZ          loop140
 
-rest105:
+rest141:
 	ANDQ $0x03, R8
-	JZ   done107
+	JZ   done143
 
-single106:
+single142:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -2110,16 +2242,16 @@ single106:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single106
+	JNZ          single142
 
-done107:
+done143:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write108
+	JZ           write144
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2174,9 +2306,9 @@ done107:
 	VFMADD231PS  Y14, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored109
+	JMP          stored145
 
-write108:
+write144:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -2208,28 +2340,28 @@ write108:
 	VMASKMOVPS Y14, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored109:
+stored145:
 	VZEROUPPER
 	RET
 
-tile101:
+tile135:
 	// tile 12
 	MOVQ       24(AX), BX
 	TESTQ      BX, BX
-	JZ         nobias110
+	JZ         nobias148
 	VMASKMOVPS (BX), Y15, Y3
-	JMP        start111
+	JMP        start149
 
-nobias110:
+nobias148:
 	VXORPS Y3, Y3, Y3
 
-start111:
+start149:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest113
+	JZ   rest151
 
-loop112:
+loop150:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2251,70 +2383,70 @@ loop112:
 	VFMADD231PS  Y0, Y2, Y3
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop112
+	JNZ          loop150
 
-rest113:
+rest151:
 	ANDQ $0x03, R8
-	JZ   done115
+	JZ   done153
 
-single114:
+single152:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y0, Y2, Y3
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single114
+	JNZ          single152
 
-done115:
+done153:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write116
+	JZ           write154
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored117
+	JMP          stored155
 
-write116:
+write154:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
 
-stored117:
+stored155:
 	VZEROUPPER
 	RET
 
-tile82:
+tile112:
 	CMPQ R8, $+15
-	JGE  tile118
+	JGE  tile156
 	CMPQ R8, $+14
-	JGE  tile119
+	JGE  tile157
 
 	// tile 13
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias120
+	JZ         nobias160
 	VMASKMOVPS (R8), Y15, Y3
 	VMOVAPS    Y3, Y5
-	JMP        start121
+	JMP        start161
 
-nobias120:
+nobias160:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 
-start121:
+start161:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest123
+	JZ   rest163
 
-loop122:
+loop162:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2344,13 +2476,13 @@ loop122:
 	VFMADD231PS  Y0, Y2, Y5
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop122
+	JNZ          loop162
 
-rest123:
+rest163:
 	ANDQ $0x03, R8
-	JZ   done125
+	JZ   done165
 
-single124:
+single164:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2359,16 +2491,16 @@ single124:
 	VFMADD231PS  Y0, Y2, Y5
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single124
+	JNZ          single164
 
-done125:
+done165:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write126
+	JZ           write166
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2379,9 +2511,9 @@ done125:
 	VFMADD231PS  Y5, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored127
+	JMP          stored167
 
-write126:
+write166:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -2389,32 +2521,32 @@ write126:
 	VMASKMOVPS Y5, Y15, (CX)
 	ADDQ       DX, CX
 
-stored127:
+stored167:
 	VZEROUPPER
 	RET
 
-tile119:
+tile157:
 	// tile 14
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias128
+	JZ         nobias170
 	VMASKMOVPS (R8), Y15, Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
-	JMP        start129
+	JMP        start171
 
-nobias128:
+nobias170:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 	VXORPS Y7, Y7, Y7
 
-start129:
+start171:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest131
+	JZ   rest173
 
-loop130:
+loop172:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2452,13 +2584,13 @@ loop130:
 	VFMADD231PS  Y0, Y2, Y7
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop130
+	JNZ          loop172
 
-rest131:
+rest173:
 	ANDQ $0x03, R8
-	JZ   done133
+	JZ   done175
 
-single132:
+single174:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2469,16 +2601,16 @@ single132:
 	VFMADD231PS  Y0, Y2, Y7
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single132
+	JNZ          single174
 
-done133:
+done175:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write134
+	JZ           write176
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2494,9 +2626,9 @@ done133:
 	VFMADD231PS  Y7, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored135
+	JMP          stored177
 
-write134:
+write176:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -2507,37 +2639,37 @@ write134:
 	VMASKMOVPS Y7, Y15, (CX)
 	ADDQ       DX, CX
 
-stored135:
+stored177:
 	VZEROUPPER
 	RET
 
-tile118:
+tile156:
 	CMPQ R8, $+16
-	JGE  tile136
+	JGE  tile178
 
 	// tile 15
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias137
+	JZ         nobias181
 	VMASKMOVPS (R8), Y15, Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
 	VMOVAPS    Y3, Y9
-	JMP        start138
+	JMP        start182
 
-nobias137:
+nobias181:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 	VXORPS Y7, Y7, Y7
 	VXORPS Y9, Y9, Y9
 
-start138:
+start182:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest140
+	JZ   rest184
 
-loop139:
+loop183:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2583,13 +2715,13 @@ loop139:
 	VFMADD231PS  Y0, Y2, Y9
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop139
+	JNZ          loop183
 
-rest140:
+rest184:
 	ANDQ $0x03, R8
-	JZ   done142
+	JZ   done186
 
-single141:
+single185:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2602,16 +2734,16 @@ single141:
 	VFMADD231PS  Y0, Y2, Y9
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single141
+	JNZ          single185
 
-done142:
+done186:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write143
+	JZ           write187
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2632,9 +2764,9 @@ done142:
 	VFMADD231PS  Y9, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored144
+	JMP          stored188
 
-write143:
+write187:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -2648,39 +2780,39 @@ write143:
 	VMASKMOVPS Y9, Y15, (CX)
 	ADDQ       DX, CX
 
-stored144:
+stored188:
 	VZEROUPPER
 	RET
 
-tile136:
+tile178:
 	CMPQ R8, $+17
-	JGE  tile145
+	JGE  tile189
 
 	// tile 16
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias146
+	JZ         nobias192
 	VMASKMOVPS (R8), Y15, Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
 	VMOVAPS    Y3, Y9
 	VMOVAPS    Y3, Y11
-	JMP        start147
+	JMP        start193
 
-nobias146:
+nobias192:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 	VXORPS Y7, Y7, Y7
 	VXORPS Y9, Y9, Y9
 	VXORPS Y11, Y11, Y11
 
-start147:
+start193:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest149
+	JZ   rest195
 
-loop148:
+loop194:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2738,13 +2870,13 @@ loop148:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop148
+	JNZ          loop194
 
-rest149:
+rest195:
 	ANDQ $0x03, R8
-	JZ   done151
+	JZ   done197
 
-single150:
+single196:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2760,16 +2892,16 @@ single150:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single150
+	JNZ          single196
 
-done151:
+done197:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write152
+	JZ           write198
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2795,9 +2927,9 @@ done151:
 	VFMADD231PS  Y11, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored153
+	JMP          stored199
 
-write152:
+write198:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -2814,24 +2946,24 @@ write152:
 	VMASKMOVPS Y11, Y15, (CX)
 	ADDQ       DX, CX
 
-stored153:
+stored199:
 	VZEROUPPER
 	RET
 
-tile145:
+tile189:
 	// tile 17
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias154
+	JZ         nobias202
 	VMASKMOVPS (R8), Y15, Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
 	VMOVAPS    Y3, Y9
 	VMOVAPS    Y3, Y11
 	VMOVAPS    Y3, Y13
-	JMP        start155
+	JMP        start203
 
-nobias154:
+nobias202:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 	VXORPS Y7, Y7, Y7
@@ -2839,13 +2971,13 @@ nobias154:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y13, Y13, Y13
 
-start155:
+start203:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest157
+	JZ   rest205
 
-loop156:
+loop204:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2911,13 +3043,13 @@ loop156:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop156
+	JNZ          loop204
 
-rest157:
+rest205:
 	ANDQ $0x03, R8
-	JZ   done159
+	JZ   done207
 
-single158:
+single206:
 	VMASKMOVPS   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSS (CX), Y2
@@ -2935,16 +3067,16 @@ single158:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single158
+	JNZ          single206
 
-done159:
+done207:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 96(AX), Y2
-	VBROADCASTSS 100(AX), Y1
+	VBROADCASTSS 120(AX), Y2
+	VBROADCASTSS 124(AX), Y1
 	TESTQ        BX, BX
-	JZ           write160
+	JZ           write208
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2975,9 +3107,9 @@ done159:
 	VFMADD231PS  Y13, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored161
+	JMP          stored209
 
-write160:
+write208:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -2997,7 +3129,7 @@ write160:
 	VMASKMOVPS Y13, Y15, (CX)
 	ADDQ       DX, CX
 
-stored161:
+stored209:
 	VZEROUPPER
 	RET
 
@@ -3031,7 +3163,7 @@ TEXT ·peakF32AVX2(SB), NOSPLIT, $0-8
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 
-loop162:
+loop210:
 	VFMADD231PS Y1, Y0, Y2
 	VFMADD231PS Y1, Y0, Y3
 	VFMADD231PS Y1, Y0, Y4
@@ -3045,7 +3177,7 @@ loop162:
 	VFMADD231PS Y1, Y0, Y12
 	VFMADD231PS Y1, Y0, Y13
 	DECQ        AX
-	JNZ         loop162
+	JNZ         loop210
 	VZEROUPPER
 	RET
 
@@ -3065,7 +3197,7 @@ TEXT ·turnF32AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(AX), R12
 	MOVQ 88(AX), AX
 
-loop163:
+loop211:
 	VMOVUPS     (CX), X0
 	VINSERTF128 $0x01, (CX)(R10*1), Y0, Y1
 	VMOVUPS     (CX)(DI*1), X0
@@ -3112,7 +3244,7 @@ loop163:
 	LEAQ        (DX)(BX*2), DX
 	ADDQ        $0x20, CX
 	DECQ        SI
-	JNZ         loop163
+	JNZ         loop211
 	VZEROUPPER
 	RET
 
@@ -3125,7 +3257,7 @@ TEXT ·copyF32AVX2(SB), NOSPLIT, $0-8
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), AX
 
-loop164:
+loop212:
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS Y0, (DX)
@@ -3133,7 +3265,7 @@ loop164:
 	ADDQ    BX, CX
 	ADDQ    $0x00000040, DX
 	DECQ    AX
-	JNZ     loop164
+	JNZ     loop212
 	VZEROUPPER
 	RET
 
@@ -3154,33 +3286,41 @@ TEXT ·gemmF64AVX2(SB), NOSPLIT, $0-8
 	VMOVUPS 32(R9)(R8*8), Y15
 	MOVQ    72(AX), R8
 	CMPQ    R8, $+9
-	JGE     tile165
+	JGE     tile213
 	CMPQ    R8, $+4
-	JGE     tile166
+	JGE     tile214
 	CMPQ    R8, $+2
-	JGE     tile167
+	JGE     tile215
 	CMPQ    R8, $+1
-	JGE     tile168
+	JGE     tile216
 
 	// tile 0
-	MOVQ    24(AX), BX
-	TESTQ   BX, BX
-	JZ      nobias169
-	VMOVUPD (BX), Y3
-	VMOVUPD 32(BX), Y4
-	JMP     start170
+	JMP first217
 
-nobias169:
+next218:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first217:
+	MOVQ    24(AX), R8
+	TESTQ   R8, R8
+	JZ      nobias219
+	VMOVUPD (R8), Y3
+	VMOVUPD 32(R8), Y4
+	JMP     start220
+
+nobias219:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 
-start170:
+start220:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest172
+	JZ   rest222
 
-loop171:
+loop221:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3210,13 +3350,13 @@ loop171:
 	VFMADD231PD  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop171
+	JNZ          loop221
 
-rest172:
+rest222:
 	ANDQ $0x03, R8
-	JZ   done174
+	JZ   done224
 
-single173:
+single223:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3225,16 +3365,16 @@ single173:
 	VFMADD231PD  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single173
+	JNZ          single223
 
-done174:
+done224:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
-	TESTQ        BX, BX
-	JZ           write175
+	MOVQ         88(AX), R8
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
+	TESTQ        R8, R8
+	JZ           write225
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -3244,43 +3384,65 @@ done174:
 	VFMADD231PD  Y4, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored176
+	JMP          stored226
 
-write175:
+write225:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
 	VMOVUPD Y4, 32(CX)
 	ADDQ    DX, CX
 
-stored176:
+stored226:
+	DECQ 96(AX)
+	JZ   last227
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased228
+	ADDQ CX, 24(AX)
+
+unbiased228:
+	JMP next218
+
+last227:
 	VZEROUPPER
 	RET
 
-tile168:
+tile216:
 	// tile 1
+	JMP first229
+
+next230:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first229:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias177
+	JZ      nobias231
 	VMOVUPD (R8), Y3
 	VMOVAPD Y3, Y5
 	VMOVUPD 32(R8), Y4
 	VMOVAPD Y4, Y6
-	JMP     start178
+	JMP     start232
 
-nobias177:
+nobias231:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
 	VXORPD Y6, Y6, Y6
 
-start178:
+start232:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest180
+	JZ   rest234
 
-loop179:
+loop233:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3322,13 +3484,13 @@ loop179:
 	VFMADD231PD  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop179
+	JNZ          loop233
 
-rest180:
+rest234:
 	ANDQ $0x03, R8
-	JZ   done182
+	JZ   done236
 
-single181:
+single235:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3340,16 +3502,16 @@ single181:
 	VFMADD231PD  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single181
+	JNZ          single235
 
-done182:
+done236:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
-	TESTQ        BX, BX
-	JZ           write183
+	MOVQ         88(AX), R8
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
+	TESTQ        R8, R8
+	JZ           write237
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -3368,9 +3530,9 @@ done182:
 	VFMADD231PD  Y6, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored184
+	JMP          stored238
 
-write183:
+write237:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -3382,27 +3544,49 @@ write183:
 	VMOVUPD Y6, 32(CX)
 	ADDQ    DX, CX
 
-stored184:
+stored238:
+	DECQ 96(AX)
+	JZ   last239
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased240
+	ADDQ CX, 24(AX)
+
+unbiased240:
+	JMP next230
+
+last239:
 	VZEROUPPER
 	RET
 
-tile167:
+tile215:
 	CMPQ R8, $+3
-	JGE  tile185
+	JGE  tile241
 
 	// tile 2
+	JMP first242
+
+next243:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first242:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias186
+	JZ      nobias244
 	VMOVUPD (R8), Y3
 	VMOVAPD Y3, Y5
 	VMOVAPD Y3, Y7
 	VMOVUPD 32(R8), Y4
 	VMOVAPD Y4, Y6
 	VMOVAPD Y4, Y8
-	JMP     start187
+	JMP     start245
 
-nobias186:
+nobias244:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -3410,13 +3594,13 @@ nobias186:
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
 
-start187:
+start245:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest189
+	JZ   rest247
 
-loop188:
+loop246:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3470,13 +3654,13 @@ loop188:
 	VFMADD231PD  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop188
+	JNZ          loop246
 
-rest189:
+rest247:
 	ANDQ $0x03, R8
-	JZ   done191
+	JZ   done249
 
-single190:
+single248:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3491,16 +3675,16 @@ single190:
 	VFMADD231PD  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single190
+	JNZ          single248
 
-done191:
+done249:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
-	TESTQ        BX, BX
-	JZ           write192
+	MOVQ         88(AX), R8
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
+	TESTQ        R8, R8
+	JZ           write250
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -3528,9 +3712,9 @@ done191:
 	VFMADD231PD  Y8, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored193
+	JMP          stored251
 
-write192:
+write250:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -3547,15 +3731,37 @@ write192:
 	VMOVUPD Y8, 32(CX)
 	ADDQ    DX, CX
 
-stored193:
+stored251:
+	DECQ 96(AX)
+	JZ   last252
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased253
+	ADDQ CX, 24(AX)
+
+unbiased253:
+	JMP next243
+
+last252:
 	VZEROUPPER
 	RET
 
-tile185:
+tile241:
 	// tile 3
+	JMP first254
+
+next255:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first254:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias194
+	JZ      nobias256
 	VMOVUPD (R8), Y3
 	VMOVAPD Y3, Y5
 	VMOVAPD Y3, Y7
@@ -3564,9 +3770,9 @@ tile185:
 	VMOVAPD Y4, Y6
 	VMOVAPD Y4, Y8
 	VMOVAPD Y4, Y10
-	JMP     start195
+	JMP     start257
 
-nobias194:
+nobias256:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -3576,13 +3782,13 @@ nobias194:
 	VXORPD Y9, Y9, Y9
 	VXORPD Y10, Y10, Y10
 
-start195:
+start257:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest197
+	JZ   rest259
 
-loop196:
+loop258:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3648,13 +3854,13 @@ loop196:
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop196
+	JNZ          loop258
 
-rest197:
+rest259:
 	ANDQ $0x03, R8
-	JZ   done199
+	JZ   done261
 
-single198:
+single260:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3672,16 +3878,16 @@ single198:
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single198
+	JNZ          single260
 
-done199:
+done261:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
-	TESTQ        BX, BX
-	JZ           write200
+	MOVQ         88(AX), R8
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
+	TESTQ        R8, R8
+	JZ           write262
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -3718,9 +3924,9 @@ done199:
 	VFMADD231PD  Y10, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored201
+	JMP          stored263
 
-write200:
+write262:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -3742,20 +3948,42 @@ write200:
 	VMOVUPD Y10, 32(CX)
 	ADDQ    DX, CX
 
-stored201:
+stored263:
+	DECQ 96(AX)
+	JZ   last264
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased265
+	ADDQ CX, 24(AX)
+
+unbiased265:
+	JMP next255
+
+last264:
 	VZEROUPPER
 	RET
 
-tile166:
+tile214:
 	CMPQ R8, $+6
-	JGE  tile202
+	JGE  tile266
 	CMPQ R8, $+5
-	JGE  tile203
+	JGE  tile267
 
 	// tile 4
+	JMP first268
+
+next269:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first268:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias204
+	JZ      nobias270
 	VMOVUPD (R8), Y3
 	VMOVAPD Y3, Y5
 	VMOVAPD Y3, Y7
@@ -3766,9 +3994,9 @@ tile166:
 	VMOVAPD Y4, Y8
 	VMOVAPD Y4, Y10
 	VMOVAPD Y4, Y12
-	JMP     start205
+	JMP     start271
 
-nobias204:
+nobias270:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -3780,13 +4008,13 @@ nobias204:
 	VXORPD Y11, Y11, Y11
 	VXORPD Y12, Y12, Y12
 
-start205:
+start271:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest207
+	JZ   rest273
 
-loop206:
+loop272:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3868,13 +4096,13 @@ loop206:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop206
+	JNZ          loop272
 
-rest207:
+rest273:
 	ANDQ $0x03, R8
-	JZ   done209
+	JZ   done275
 
-single208:
+single274:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -3896,16 +4124,16 @@ single208:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single208
+	JNZ          single274
 
-done209:
+done275:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
-	TESTQ        BX, BX
-	JZ           write210
+	MOVQ         88(AX), R8
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
+	TESTQ        R8, R8
+	JZ           write276
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -3951,9 +4179,9 @@ done209:
 	VFMADD231PD  Y12, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored211
+	JMP          stored277
 
-write210:
+write276:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -3980,15 +4208,37 @@ write210:
 	VMOVUPD Y12, 32(CX)
 	ADDQ    DX, CX
 
-stored211:
+stored277:
+	DECQ 96(AX)
+	JZ   last278
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased279
+	ADDQ CX, 24(AX)
+
+unbiased279:
+	JMP next269
+
+last278:
 	VZEROUPPER
 	RET
 
-tile203:
+tile267:
 	// tile 5
+	JMP first280
+
+next281:
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	LEAQ (CX)(BX*4), R11
+
+first280:
 	MOVQ    24(AX), R8
 	TESTQ   R8, R8
-	JZ      nobias212
+	JZ      nobias282
 	VMOVUPD (R8), Y3
 	VMOVAPD Y3, Y5
 	VMOVAPD Y3, Y7
@@ -4001,9 +4251,9 @@ tile203:
 	VMOVAPD Y4, Y10
 	VMOVAPD Y4, Y12
 	VMOVAPD Y4, Y14
-	JMP     start213
+	JMP     start283
 
-nobias212:
+nobias282:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -4017,13 +4267,13 @@ nobias212:
 	VXORPD Y13, Y13, Y13
 	VXORPD Y14, Y14, Y14
 
-start213:
+start283:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest215
+	JZ   rest285
 
-loop214:
+loop284:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -4117,13 +4367,13 @@ loop214:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop214
+	JNZ          loop284
 
-rest215:
+rest285:
 	ANDQ $0x03, R8
-	JZ   done217
+	JZ   done287
 
-single216:
+single286:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	ADDQ         DI, DX
@@ -4148,16 +4398,16 @@ single216:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single216
+	JNZ          single286
 
-done217:
+done287:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
-	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
-	TESTQ        BX, BX
-	JZ           write218
+	MOVQ         88(AX), R8
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
+	TESTQ        R8, R8
+	JZ           write288
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4212,9 +4462,9 @@ done217:
 	VFMADD231PD  Y14, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored219
+	JMP          stored289
 
-write218:
+write288:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -4246,33 +4496,47 @@ write218:
 	VMOVUPD Y14, 32(CX)
 	ADDQ    DX, CX
 
-stored219:
+stored289:
+	DECQ 96(AX)
+	JZ   last290
+	MOVQ 104(AX), CX
+	ADDQ CX, 8(AX)
+	MOVQ 112(AX), CX
+	ADDQ CX, 16(AX)
+	CMPQ 24(AX), $+0
+	JE   unbiased291
+	ADDQ CX, 24(AX)
+
+unbiased291:
+	JMP next281
+
+last290:
 	VZEROUPPER
 	RET
 
-tile202:
+tile266:
 	CMPQ R8, $+7
-	JGE  tile220
+	JGE  tile292
 
 	// tile 6
 	MOVQ       24(AX), BX
 	TESTQ      BX, BX
-	JZ         nobias221
+	JZ         nobias295
 	VMOVUPD    (BX), Y3
 	VMASKMOVPD 32(BX), Y15, Y4
-	JMP        start222
+	JMP        start296
 
-nobias221:
+nobias295:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 
-start222:
+start296:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest224
+	JZ   rest298
 
-loop223:
+loop297:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4302,13 +4566,13 @@ loop223:
 	VFMADD231PD  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop223
+	JNZ          loop297
 
-rest224:
+rest298:
 	ANDQ $0x03, R8
-	JZ   done226
+	JZ   done300
 
-single225:
+single299:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4317,16 +4581,16 @@ single225:
 	VFMADD231PD  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single225
+	JNZ          single299
 
-done226:
+done300:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write227
+	JZ           write301
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4336,46 +4600,46 @@ done226:
 	VFMADD231PD  Y4, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored228
+	JMP          stored302
 
-write227:
+write301:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
 	VMASKMOVPD Y4, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored228:
+stored302:
 	VZEROUPPER
 	RET
 
-tile220:
+tile292:
 	CMPQ R8, $+8
-	JGE  tile229
+	JGE  tile303
 
 	// tile 7
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias230
+	JZ         nobias306
 	VMOVUPD    (R8), Y3
 	VMOVAPD    Y3, Y5
 	VMASKMOVPD 32(R8), Y15, Y4
 	VMOVAPD    Y4, Y6
-	JMP        start231
+	JMP        start307
 
-nobias230:
+nobias306:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
 	VXORPD Y6, Y6, Y6
 
-start231:
+start307:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest233
+	JZ   rest309
 
-loop232:
+loop308:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4417,13 +4681,13 @@ loop232:
 	VFMADD231PD  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop232
+	JNZ          loop308
 
-rest233:
+rest309:
 	ANDQ $0x03, R8
-	JZ   done235
+	JZ   done311
 
-single234:
+single310:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4435,16 +4699,16 @@ single234:
 	VFMADD231PD  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single234
+	JNZ          single310
 
-done235:
+done311:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write236
+	JZ           write312
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4463,9 +4727,9 @@ done235:
 	VFMADD231PD  Y6, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored237
+	JMP          stored313
 
-write236:
+write312:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -4477,24 +4741,24 @@ write236:
 	VMASKMOVPD Y6, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored237:
+stored313:
 	VZEROUPPER
 	RET
 
-tile229:
+tile303:
 	// tile 8
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias238
+	JZ         nobias316
 	VMOVUPD    (R8), Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
 	VMASKMOVPD 32(R8), Y15, Y4
 	VMOVAPD    Y4, Y6
 	VMOVAPD    Y4, Y8
-	JMP        start239
+	JMP        start317
 
-nobias238:
+nobias316:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -4502,13 +4766,13 @@ nobias238:
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
 
-start239:
+start317:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest241
+	JZ   rest319
 
-loop240:
+loop318:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4562,13 +4826,13 @@ loop240:
 	VFMADD231PD  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop240
+	JNZ          loop318
 
-rest241:
+rest319:
 	ANDQ $0x03, R8
-	JZ   done243
+	JZ   done321
 
-single242:
+single320:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4583,16 +4847,16 @@ single242:
 	VFMADD231PD  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single242
+	JNZ          single320
 
-done243:
+done321:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write244
+	JZ           write322
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4620,9 +4884,9 @@ done243:
 	VFMADD231PD  Y8, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored245
+	JMP          stored323
 
-write244:
+write322:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -4639,22 +4903,22 @@ write244:
 	VMASKMOVPD Y8, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored245:
+stored323:
 	VZEROUPPER
 	RET
 
-tile165:
+tile213:
 	CMPQ R8, $+13
-	JGE  tile246
+	JGE  tile324
 	CMPQ R8, $+11
-	JGE  tile247
+	JGE  tile325
 	CMPQ R8, $+10
-	JGE  tile248
+	JGE  tile326
 
 	// tile 9
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias249
+	JZ         nobias329
 	VMOVUPD    (R8), Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
@@ -4663,9 +4927,9 @@ tile165:
 	VMOVAPD    Y4, Y6
 	VMOVAPD    Y4, Y8
 	VMOVAPD    Y4, Y10
-	JMP        start250
+	JMP        start330
 
-nobias249:
+nobias329:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -4675,13 +4939,13 @@ nobias249:
 	VXORPD Y9, Y9, Y9
 	VXORPD Y10, Y10, Y10
 
-start250:
+start330:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest252
+	JZ   rest332
 
-loop251:
+loop331:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4747,13 +5011,13 @@ loop251:
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop251
+	JNZ          loop331
 
-rest252:
+rest332:
 	ANDQ $0x03, R8
-	JZ   done254
+	JZ   done334
 
-single253:
+single333:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4771,16 +5035,16 @@ single253:
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single253
+	JNZ          single333
 
-done254:
+done334:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write255
+	JZ           write335
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4817,9 +5081,9 @@ done254:
 	VFMADD231PD  Y10, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored256
+	JMP          stored336
 
-write255:
+write335:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -4841,15 +5105,15 @@ write255:
 	VMASKMOVPD Y10, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored256:
+stored336:
 	VZEROUPPER
 	RET
 
-tile248:
+tile326:
 	// tile 10
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias257
+	JZ         nobias339
 	VMOVUPD    (R8), Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
@@ -4860,9 +5124,9 @@ tile248:
 	VMOVAPD    Y4, Y8
 	VMOVAPD    Y4, Y10
 	VMOVAPD    Y4, Y12
-	JMP        start258
+	JMP        start340
 
-nobias257:
+nobias339:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -4874,13 +5138,13 @@ nobias257:
 	VXORPD Y11, Y11, Y11
 	VXORPD Y12, Y12, Y12
 
-start258:
+start340:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest260
+	JZ   rest342
 
-loop259:
+loop341:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4962,13 +5226,13 @@ loop259:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop259
+	JNZ          loop341
 
-rest260:
+rest342:
 	ANDQ $0x03, R8
-	JZ   done262
+	JZ   done344
 
-single261:
+single343:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -4990,16 +5254,16 @@ single261:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single261
+	JNZ          single343
 
-done262:
+done344:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write263
+	JZ           write345
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5045,9 +5309,9 @@ done262:
 	VFMADD231PD  Y12, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored264
+	JMP          stored346
 
-write263:
+write345:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -5074,18 +5338,18 @@ write263:
 	VMASKMOVPD Y12, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored264:
+stored346:
 	VZEROUPPER
 	RET
 
-tile247:
+tile325:
 	CMPQ R8, $+12
-	JGE  tile265
+	JGE  tile347
 
 	// tile 11
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias266
+	JZ         nobias350
 	VMOVUPD    (R8), Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
@@ -5098,9 +5362,9 @@ tile247:
 	VMOVAPD    Y4, Y10
 	VMOVAPD    Y4, Y12
 	VMOVAPD    Y4, Y14
-	JMP        start267
+	JMP        start351
 
-nobias266:
+nobias350:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -5114,13 +5378,13 @@ nobias266:
 	VXORPD Y13, Y13, Y13
 	VXORPD Y14, Y14, Y14
 
-start267:
+start351:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest269
+	JZ   rest353
 
-loop268:
+loop352:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -5214,13 +5478,13 @@ loop268:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop268
+	JNZ          loop352
 
-rest269:
+rest353:
 	ANDQ $0x03, R8
-	JZ   done271
+	JZ   done355
 
-single270:
+single354:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	ADDQ         DI, DX
@@ -5245,16 +5509,16 @@ single270:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single270
+	JNZ          single354
 
-done271:
+done355:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write272
+	JZ           write356
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5309,9 +5573,9 @@ done271:
 	VFMADD231PD  Y14, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored273
+	JMP          stored357
 
-write272:
+write356:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -5343,28 +5607,28 @@ write272:
 	VMASKMOVPD Y14, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored273:
+stored357:
 	VZEROUPPER
 	RET
 
-tile265:
+tile347:
 	// tile 12
 	MOVQ       24(AX), BX
 	TESTQ      BX, BX
-	JZ         nobias274
+	JZ         nobias360
 	VMASKMOVPD (BX), Y15, Y3
-	JMP        start275
+	JMP        start361
 
-nobias274:
+nobias360:
 	VXORPD Y3, Y3, Y3
 
-start275:
+start361:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest277
+	JZ   rest363
 
-loop276:
+loop362:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -5386,70 +5650,70 @@ loop276:
 	VFMADD231PD  Y0, Y2, Y3
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop276
+	JNZ          loop362
 
-rest277:
+rest363:
 	ANDQ $0x03, R8
-	JZ   done279
+	JZ   done365
 
-single278:
+single364:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
 	VFMADD231PD  Y0, Y2, Y3
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single278
+	JNZ          single364
 
-done279:
+done365:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write280
+	JZ           write366
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored281
+	JMP          stored367
 
-write280:
+write366:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
 
-stored281:
+stored367:
 	VZEROUPPER
 	RET
 
-tile246:
+tile324:
 	CMPQ R8, $+15
-	JGE  tile282
+	JGE  tile368
 	CMPQ R8, $+14
-	JGE  tile283
+	JGE  tile369
 
 	// tile 13
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias284
+	JZ         nobias372
 	VMASKMOVPD (R8), Y15, Y3
 	VMOVAPD    Y3, Y5
-	JMP        start285
+	JMP        start373
 
-nobias284:
+nobias372:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 
-start285:
+start373:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest287
+	JZ   rest375
 
-loop286:
+loop374:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -5479,13 +5743,13 @@ loop286:
 	VFMADD231PD  Y0, Y2, Y5
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop286
+	JNZ          loop374
 
-rest287:
+rest375:
 	ANDQ $0x03, R8
-	JZ   done289
+	JZ   done377
 
-single288:
+single376:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -5494,16 +5758,16 @@ single288:
 	VFMADD231PD  Y0, Y2, Y5
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single288
+	JNZ          single376
 
-done289:
+done377:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write290
+	JZ           write378
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5514,9 +5778,9 @@ done289:
 	VFMADD231PD  Y5, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored291
+	JMP          stored379
 
-write290:
+write378:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -5524,32 +5788,32 @@ write290:
 	VMASKMOVPD Y5, Y15, (CX)
 	ADDQ       DX, CX
 
-stored291:
+stored379:
 	VZEROUPPER
 	RET
 
-tile283:
+tile369:
 	// tile 14
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias292
+	JZ         nobias382
 	VMASKMOVPD (R8), Y15, Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
-	JMP        start293
+	JMP        start383
 
-nobias292:
+nobias382:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 	VXORPD Y7, Y7, Y7
 
-start293:
+start383:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest295
+	JZ   rest385
 
-loop294:
+loop384:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -5587,13 +5851,13 @@ loop294:
 	VFMADD231PD  Y0, Y2, Y7
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop294
+	JNZ          loop384
 
-rest295:
+rest385:
 	ANDQ $0x03, R8
-	JZ   done297
+	JZ   done387
 
-single296:
+single386:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -5604,16 +5868,16 @@ single296:
 	VFMADD231PD  Y0, Y2, Y7
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single296
+	JNZ          single386
 
-done297:
+done387:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write298
+	JZ           write388
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5629,9 +5893,9 @@ done297:
 	VFMADD231PD  Y7, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored299
+	JMP          stored389
 
-write298:
+write388:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -5642,37 +5906,37 @@ write298:
 	VMASKMOVPD Y7, Y15, (CX)
 	ADDQ       DX, CX
 
-stored299:
+stored389:
 	VZEROUPPER
 	RET
 
-tile282:
+tile368:
 	CMPQ R8, $+16
-	JGE  tile300
+	JGE  tile390
 
 	// tile 15
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias301
+	JZ         nobias393
 	VMASKMOVPD (R8), Y15, Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
 	VMOVAPD    Y3, Y9
-	JMP        start302
+	JMP        start394
 
-nobias301:
+nobias393:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 	VXORPD Y7, Y7, Y7
 	VXORPD Y9, Y9, Y9
 
-start302:
+start394:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest304
+	JZ   rest396
 
-loop303:
+loop395:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -5718,13 +5982,13 @@ loop303:
 	VFMADD231PD  Y0, Y2, Y9
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          loop303
+	JNZ          loop395
 
-rest304:
+rest396:
 	ANDQ $0x03, R8
-	JZ   done306
+	JZ   done398
 
-single305:
+single397:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -5737,16 +6001,16 @@ single305:
 	VFMADD231PD  Y0, Y2, Y9
 	ADDQ         SI, CX
 	DECQ         R8
-	JNZ          single305
+	JNZ          single397
 
-done306:
+done398:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write307
+	JZ           write399
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5767,9 +6031,9 @@ done306:
 	VFMADD231PD  Y9, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored308
+	JMP          stored400
 
-write307:
+write399:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -5783,39 +6047,39 @@ write307:
 	VMASKMOVPD Y9, Y15, (CX)
 	ADDQ       DX, CX
 
-stored308:
+stored400:
 	VZEROUPPER
 	RET
 
-tile300:
+tile390:
 	CMPQ R8, $+17
-	JGE  tile309
+	JGE  tile401
 
 	// tile 16
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias310
+	JZ         nobias404
 	VMASKMOVPD (R8), Y15, Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
 	VMOVAPD    Y3, Y9
 	VMOVAPD    Y3, Y11
-	JMP        start311
+	JMP        start405
 
-nobias310:
+nobias404:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 	VXORPD Y7, Y7, Y7
 	VXORPD Y9, Y9, Y9
 	VXORPD Y11, Y11, Y11
 
-start311:
+start405:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest313
+	JZ   rest407
 
-loop312:
+loop406:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -5873,13 +6137,13 @@ loop312:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop312
+	JNZ          loop406
 
-rest313:
+rest407:
 	ANDQ $0x03, R8
-	JZ   done315
+	JZ   done409
 
-single314:
+single408:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -5895,16 +6159,16 @@ single314:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single314
+	JNZ          single408
 
-done315:
+done409:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write316
+	JZ           write410
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5930,9 +6194,9 @@ done315:
 	VFMADD231PD  Y11, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored317
+	JMP          stored411
 
-write316:
+write410:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -5949,24 +6213,24 @@ write316:
 	VMASKMOVPD Y11, Y15, (CX)
 	ADDQ       DX, CX
 
-stored317:
+stored411:
 	VZEROUPPER
 	RET
 
-tile309:
+tile401:
 	// tile 17
 	MOVQ       24(AX), R8
 	TESTQ      R8, R8
-	JZ         nobias318
+	JZ         nobias414
 	VMASKMOVPD (R8), Y15, Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
 	VMOVAPD    Y3, Y9
 	VMOVAPD    Y3, Y11
 	VMOVAPD    Y3, Y13
-	JMP        start319
+	JMP        start415
 
-nobias318:
+nobias414:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 	VXORPD Y7, Y7, Y7
@@ -5974,13 +6238,13 @@ nobias318:
 	VXORPD Y11, Y11, Y11
 	VXORPD Y13, Y13, Y13
 
-start319:
+start415:
 	MOVQ 64(AX), R8
 	MOVQ R8, R9
 	SHRQ $0x02, R9
-	JZ   rest321
+	JZ   rest417
 
-loop320:
+loop416:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -6046,13 +6310,13 @@ loop320:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R9
-	JNZ          loop320
+	JNZ          loop416
 
-rest321:
+rest417:
 	ANDQ $0x03, R8
-	JZ   done323
+	JZ   done419
 
-single322:
+single418:
 	VMASKMOVPD   (DX), Y15, Y0
 	ADDQ         DI, DX
 	VBROADCASTSD (CX), Y2
@@ -6070,16 +6334,16 @@ single322:
 	ADDQ         SI, CX
 	ADDQ         SI, R11
 	DECQ         R8
-	JNZ          single322
+	JNZ          single418
 
-done323:
+done419:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 96(AX), Y2
-	VBROADCASTSD 104(AX), Y1
+	VBROADCASTSD 120(AX), Y2
+	VBROADCASTSD 128(AX), Y1
 	TESTQ        BX, BX
-	JZ           write324
+	JZ           write420
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -6110,9 +6374,9 @@ done323:
 	VFMADD231PD  Y13, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored325
+	JMP          stored421
 
-write324:
+write420:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -6132,7 +6396,7 @@ write324:
 	VMASKMOVPD Y13, Y15, (CX)
 	ADDQ       DX, CX
 
-stored325:
+stored421:
 	VZEROUPPER
 	RET
 
@@ -6156,7 +6420,7 @@ TEXT ·peakF64AVX2(SB), NOSPLIT, $0-8
 	VXORPD Y12, Y12, Y12
 	VXORPD Y13, Y13, Y13
 
-loop326:
+loop422:
 	VFMADD231PD Y1, Y0, Y2
 	VFMADD231PD Y1, Y0, Y3
 	VFMADD231PD Y1, Y0, Y4
@@ -6170,7 +6434,7 @@ loop326:
 	VFMADD231PD Y1, Y0, Y12
 	VFMADD231PD Y1, Y0, Y13
 	DECQ        AX
-	JNZ         loop326
+	JNZ         loop422
 	VZEROUPPER
 	RET
 
@@ -6186,7 +6450,7 @@ TEXT ·turnF64AVX2(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), R8
 	MOVQ 56(AX), AX
 
-loop327:
+loop423:
 	VMOVUPS     (CX), X0
 	VINSERTF128 $0x01, (CX)(R8*1), Y0, Y1
 	VMOVUPS     (CX)(DI*1), X0
@@ -6207,6 +6471,6 @@ loop327:
 	LEAQ        (DX)(BX*2), DX
 	ADDQ        $0x20, CX
 	DECQ        SI
-	JNZ         loop327
+	JNZ         loop423
 	VZEROUPPER
 	RET

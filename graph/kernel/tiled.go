@@ -19,6 +19,8 @@ type gemmArgs[T Float] struct {
 	variant       int // rows and kind of column edge, see tileShape.variant
 	last          int // columns in the last vector of the tile
 	readC         int // 0 when beta is
+	tiles         int // of whole width, one after the other to the right
+	nextB, nextC  int // from one to the next
 	alpha, beta   T
 }
 
@@ -100,6 +102,10 @@ func tiledColumns[T Float](s kernelSet, transA bool, m, n, p, depth int, alpha T
 	if transA {
 		args.rowA, args.stepA = args.stepA, args.rowA
 	}
+	args.nextB, args.nextC = t.cols*size, t.cols*size
+	if b.panels {
+		args.nextB *= b.k
+	}
 	if beta != 0 {
 		args.readC = 1
 	}
@@ -111,7 +117,9 @@ func tiledColumns[T Float](s kernelSet, transA bool, m, n, p, depth int, alpha T
 		for block := range blocks {
 			i, next := m*block/blocks, m*(block+1)/blocks
 			args.a = unsafe.Add(firstA, i*args.rowA)
-			for j := left; j < right; j += t.cols {
+			for j := left; j < right; {
+				args.tiles = max(1, (right-j)/t.cols)
+				cols := min(args.tiles*t.cols, n-j)
 				args.b, args.stepB = b.at(t, p, j, n)
 				args.variant, args.last = t.variant(next-i, min(t.cols, n-j))
 				args.c = unsafe.Pointer(&c[i*ldc+j])
@@ -119,6 +127,7 @@ func tiledColumns[T Float](s kernelSet, transA bool, m, n, p, depth int, alpha T
 					args.bias = unsafe.Pointer(&bias[j])
 				}
 				runGemm(s, &args)
+				j += cols
 			}
 		}
 	}

@@ -21,6 +21,9 @@ const (
 	gemmVariant
 	gemmLast
 	gemmReadC
+	gemmTiles
+	gemmNextB
+	gemmNextC
 	gemmAlpha
 )
 
@@ -40,7 +43,8 @@ const tileVecs = 2
 //
 // on one tile of up to tileRows rows and tileVecs vectors. Its variants are
 // numbered edge*tileRows + rows-1, with edge 0 for two whole vectors, 1 for two
-// of which the last is masked, 2 for one masked.
+// of which the last is masked, 2 for one masked. With edge 0 it goes on to the
+// tiles to the right, gemmTiles in all, and moves the pointers in its arguments.
 func (a *asm) gemm() {
 	p := a.function("gemm")
 	g := &gemmTile{
@@ -93,6 +97,15 @@ type gemmTile struct {
 }
 
 func (g *gemmTile) tile(rows, vecs int, masked bool) {
+	first, again := g.label("first"), g.label("next")
+	if !masked {
+		g.JMP(operand.LabelRef(first))
+		g.Label(again)
+		g.MOVQ(mem{Base: g.p, Disp: gemmA}, g.a0)
+		g.MOVQ(mem{Base: g.p, Disp: gemmB}, g.b)
+		g.LEAQ(mem{Base: g.a0, Index: g.rowA, Scale: 4}, g.a4)
+		g.Label(first)
+	}
 	g.start(rows, vecs, masked)
 	const unroll = 4
 	loop, rest, single, done := g.label("loop"), g.label("rest"), g.label("single"), g.label("done")
@@ -115,6 +128,28 @@ func (g *gemmTile) tile(rows, vecs int, masked bool) {
 	g.JNZ(operand.LabelRef(single))
 	g.Label(done)
 	g.finish(rows, vecs, masked)
+	if !masked {
+		g.advance(again)
+	}
+}
+
+// advance moves on to the next tile, if there is one. The pointers never leave
+// what they point into, which the garbage collector would not like.
+func (g *gemmTile) advance(again string) {
+	last := g.label("last")
+	g.DECQ(mem{Base: g.p, Disp: gemmTiles})
+	g.JZ(operand.LabelRef(last))
+	step := g.word(g.p, gemmNextB)
+	g.ADDQ(step, mem{Base: g.p, Disp: gemmB})
+	g.MOVQ(mem{Base: g.p, Disp: gemmNextC}, step)
+	g.ADDQ(step, mem{Base: g.p, Disp: gemmC})
+	noBias := g.label("unbiased")
+	g.CMPQ(mem{Base: g.p, Disp: gemmBias}, operand.I8(0))
+	g.JE(operand.LabelRef(noBias))
+	g.ADDQ(step, mem{Base: g.p, Disp: gemmBias})
+	g.Label(noBias)
+	g.JMP(operand.LabelRef(again))
+	g.Label(last)
 }
 
 // each visits the vectors of a row with the instructions to read and write them.
