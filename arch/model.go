@@ -134,7 +134,7 @@ func (m *Model[T]) differentiate() error {
 		}
 	}
 	targets := [][]*graph.Node{
-		append(append([]*graph.Node(nil), nodes...), m.dz...),
+		append(append([]*graph.Node(nil), m.dz...), nodes...), // gradients first: each is then computed where its layer is in the cache
 		append(append([]*graph.Node(nil), nodes...), m.dw...),
 		nodes,
 	}

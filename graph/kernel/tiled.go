@@ -21,6 +21,7 @@ type gemmArgs[T Float] struct {
 	readC         int // 0 when beta is
 	tiles         int // of whole width, one after the other to the right
 	nextB, nextC  int // from one to the next
+	ahead         int // from B to what is fetched into the second cache meanwhile
 	alpha, beta   T
 }
 
@@ -105,6 +106,7 @@ func tiledColumns[T Float](s kernelSet, transA bool, m, n, p, depth int, alpha T
 	args.nextB, args.nextC = t.cols*size, t.cols*size
 	if b.panels {
 		args.nextB *= b.k
+		args.ahead = args.nextB
 	}
 	if beta != 0 {
 		args.readC = 1

@@ -24,6 +24,7 @@ const (
 	gemmTiles
 	gemmNextB
 	gemmNextC
+	gemmAhead
 	gemmAlpha
 )
 
@@ -51,7 +52,7 @@ func (a *asm) gemm() {
 		asm: a, p: p,
 		a0: a.word(p, gemmA), b: a.word(p, gemmB),
 		rowA: a.word(p, gemmRowA), stepA: a.word(p, gemmStepA), stepB: a.word(p, gemmStepB),
-		count: a.GP64(), loops: a.GP64(), rowA3: a.GP64(), a4: a.GP64(),
+		ahead: a.word(p, gemmAhead), count: a.GP64(), loops: a.GP64(), rowA3: a.GP64(), a4: a.GP64(),
 		acc: make([][]reg.VecVirtual, a.tileRows()), bv: a.vecs(tileVecs), av: a.vec(),
 	}
 	for i := range g.acc {
@@ -90,6 +91,7 @@ type gemmTile struct {
 	p                         reg.GPVirtual
 	a0, a4, b                 reg.GPVirtual // A rows 0 and 4, and B, at the current k
 	rowA, rowA3, stepA, stepB reg.GPVirtual
+	ahead                     reg.GPVirtual // from B to what is to be fetched
 	count, loops              reg.GPVirtual
 	acc                       [][]reg.VecVirtual
 	bv                        []reg.VecVirtual
@@ -190,6 +192,7 @@ func (g *gemmTile) step(rows, vecs int, masked bool) {
 	g.each(vecs, masked, func(v, disp int, load func(mem, op), _ func(op, mem)) {
 		load(mem{Base: g.b, Disp: disp}, g.bv[v])
 	})
+	g.PREFETCHT1(mem{Base: g.b, Index: g.ahead, Scale: 1})
 	g.ADDQ(g.stepB, g.b)
 	for i := range rows {
 		g.broadcast(g.elementA(i), g.av)
