@@ -15,10 +15,16 @@ type Descent[T Float] struct {
 	Target int // computes the gradients, and whatever else is wanted at the last evaluation
 	Fields []Moved[T]
 
+	chunks []chunk
+	after  []int // values of other targets that depend on the moved inputs
+	ahead  int   // steps under way at a time
 	rate   T
 	moves  int
 	finite []bool // by shard
 }
+
+// A chunk is a piece of one step: instructions, and the fields that can move after them.
+type chunk struct{ instrs, moves []int }
 
 // Moved is one input that a Descent moves.
 type Moved[T Float] struct {
@@ -56,7 +62,117 @@ func (p *Program[T]) Descent(target int, fields []Moved[T]) (*Descent[T], error)
 			return nil, errors.Errorf("graph: the gradient by %s cannot be computed sample by sample", label(f.Input))
 		}
 	}
+	if rows != nil {
+		p.cut(d, rows.instrs)
+	}
+	seen := make(map[int]bool)
+	var follow func(id int)
+	follow = func(id int) {
+		for _, u := range p.values[id].users {
+			if seen[u] {
+				continue
+			}
+			seen[u] = true
+			if !inRows[u] {
+				d.after = append(d.after, u)
+			}
+			follow(u)
+		}
+	}
+	for _, f := range fields {
+		follow(f.input)
+	}
 	return d, nil
+}
+
+// cachedBytes is how much of a step's memory stays in a core's caches while several steps work on it, and smallStep the
+// memory of a whole step that stays there by itself.
+const (
+	cachedBytes = 4 << 20
+	smallStep   = 1 << 19
+)
+
+// cut divides one step into chunks such that a step can do chunk c as soon as the step before it has done chunk c+1. Steps
+// then follow each other closely through the network, and what a chunk needs, weights above all, is brought into the cache
+// once for several steps.
+//
+// The conditions are that values without memory of their own do not outlive a chunk; that a moved input has been moved; and
+// that whoever reads what is written, in the step before, has done so.
+func (p *Program[T]) cut(d *Descent[T], instrs []int) {
+	producer, reader := make(map[int]int), make(map[int]int) // positions, of values: first and last
+	for at, i := range instrs {
+		ins := &p.instrs[i]
+		producer[ins.out] = at
+		for _, v := range ins.in {
+			if ins.kind != reduce || !p.values[v].kept { // sums are formed in the last step only
+				reader[v] = at
+			}
+		}
+	}
+	far := make([]int, len(instrs)) // how far the step before must have come
+	moved := make([]int, len(d.Fields))
+	for k, f := range d.Fields {
+		moved[k] = max(producer[f.grad], reader[f.input])
+		far[producer[f.grad]] = max(far[producer[f.grad]], moved[k])
+	}
+	open := make([]int, len(instrs)+1) // values without memory that live across a position, as differences
+	for at, i := range instrs {
+		ins := &p.instrs[i]
+		far[at] = max(far[at], reader[ins.out])
+		for k, f := range d.Fields {
+			if slices.Contains(ins.in, f.input) {
+				far[at] = max(far[at], moved[k])
+			}
+		}
+		if last := reader[ins.out]; !p.values[ins.out].kept && last > at {
+			open[at+1]++
+			open[last+1]--
+		}
+	}
+	bytes, seen := 0, make(map[int]bool)
+	live, need, next := 0, 0, 0 // need: where the chunk being formed must reach; next: the one after it
+	c := chunk{}
+	for at, i := range instrs {
+		c.instrs = append(c.instrs, i)
+		next = max(next, far[at]+1)
+		for _, v := range append(p.instrs[i].in, p.instrs[i].out) {
+			if !seen[v] {
+				seen[v] = true
+				bytes += p.bytesOf(v)
+			}
+		}
+		live += open[at+1]
+		if at+1 < len(instrs) && (live > 0 || at+1 < need) {
+			continue
+		}
+		for k := range d.Fields {
+			if len(c.instrs) > 0 && moved[k] > at-len(c.instrs) && moved[k] <= at {
+				c.moves = append(c.moves, k)
+			}
+		}
+		d.chunks = append(d.chunks, c)
+		c, need, next = chunk{}, next, 0
+	}
+	d.ahead = 1
+	if bytes > smallStep {
+		d.ahead = max(1, cachedBytes*len(d.chunks)/bytes)
+	}
+}
+
+// bytesOf is the memory that one shard touches of a value.
+func (p *Program[T]) bytesOf(id int) int {
+	v := &p.values[id]
+	size := 8
+	if dtypeOf[T]() == dtypeOf[float32]() {
+		size = 4
+	}
+	switch {
+	case v.packed != nil:
+		return v.packed.Bytes()
+	case v.batched:
+		return size * v.width * min(shardRows, p.rows)
+	}
+	return size * len(v.buf)
 }
 
 // Bind says where the rows of field i start and end, and where the last gradient goes. Both are as long as the input.
@@ -84,24 +200,47 @@ func (p *Program[T]) Descend(d *Descent[T], rate T, moves int) (finite bool, err
 	return true, nil
 }
 
-// descendRows takes one shard through the evaluations and all moves but the last.
+// descendRows takes one shard through the evaluations and all moves but the last, a few steps at a time: of those, each
+// follows one chunk behind the step before it.
 func (p *Program[T]) descendRows(ctx *context[T], sh *shard, s int) {
-	d, st := p.now.descent, p.now.stage
-	for i := range d.moves {
-		p.runRows(ctx, sh, st, i == d.moves-1)
-		if i == d.moves-1 {
-			break
-		}
-		for k := range d.Fields {
-			f := &d.Fields[k]
-			if sh.zero[f.grad] {
-				continue
+	d := p.now.descent
+	for first := 0; first < d.moves; first += d.ahead {
+		steps := min(d.ahead, d.moves-first)
+		for wave := range len(d.chunks) + steps - 1 {
+			for step := max(0, wave-len(d.chunks)+1); step < steps && step <= wave; step++ {
+				last := first+step == d.moves-1
+				c := &d.chunks[wave-step]
+				for _, i := range c.instrs {
+					if out := p.instrs[i].out; !sh.clean[out] {
+						p.stale(sh, out)
+					}
+				}
+				p.runRows(ctx, sh, c.instrs, last)
+				if last {
+					continue
+				}
+				for _, k := range c.moves {
+					f := &d.Fields[k]
+					if !sh.zero[f.grad] {
+						kernel.SGD(p.rowsOf(ctx, sh, f.input), p.rowsOf(ctx, sh, f.grad), d.rate, 0)
+						p.stale(sh, f.input)
+					}
+				}
 			}
-			kernel.SGD(p.rowsOf(ctx, sh, f.input), p.rowsOf(ctx, sh, f.grad), d.rate, 0)
-			p.invalidate(sh, f.input)
 		}
 	}
-	d.finite[s] = p.finiteRows(ctx, sh, st, d)
+	for _, v := range d.after {
+		sh.clean[v] = false
+	}
+	d.finite[s] = p.finiteRows(ctx, sh, p.now.stage, d)
+}
+
+// stale marks what is computed directly from a value that changes. It is invalidate for a step of which a part has not
+// been done: what is further down is marked when its turn comes.
+func (p *Program[T]) stale(sh *shard, id int) {
+	for _, u := range p.values[id].users {
+		sh.clean[u] = false
+	}
 }
 
 // finiteRows looks at the last gradients and the sums of one shard.

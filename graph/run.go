@@ -22,7 +22,7 @@ func (p *Program[T]) runShard(worker, s int) {
 		for i := range p.now.chain {
 			l := &p.now.chain[i]
 			if l.stage != nil {
-				p.runRows(ctx, sh, l.stage, true)
+				p.runRows(ctx, sh, l.stage.instrs, true)
 			}
 			from := p.rowsOf(ctx, sh, l.from)
 			p.loadRowsFrom(sh, l.to, from)
@@ -44,7 +44,7 @@ func (p *Program[T]) runShard(worker, s int) {
 	if p.now.stage == nil {
 		return // loading was all
 	}
-	p.runRows(ctx, sh, p.now.stage, true)
+	p.runRows(ctx, sh, p.now.stage.instrs, true)
 	if p.now.last {
 		for _, id := range p.storing {
 			v := &p.values[id]
@@ -98,10 +98,10 @@ func (p *Program[T]) storeSerially() {
 	}
 }
 
-// runRows brings the shard's values of one stage up to date; without sums, all but its reductions.
-func (p *Program[T]) runRows(ctx *context[T], sh *shard, st *stage, sums bool) {
-	for i := len(st.instrs) - 1; i >= 0; i-- {
-		ins := &p.instrs[st.instrs[i]]
+// runRows brings the shard's values that instrs compute up to date; without sums, all but reductions.
+func (p *Program[T]) runRows(ctx *context[T], sh *shard, instrs []int, sums bool) {
+	for i := len(instrs) - 1; i >= 0; i-- {
+		ins := &p.instrs[instrs[i]]
 		if p.values[ins.out].kept && (sums || ins.kind != reduce) {
 			sh.need[ins.out] = !sh.clean[ins.out] || p.values[ins.out].restless
 		}
@@ -114,7 +114,7 @@ func (p *Program[T]) runRows(ctx *context[T], sh *shard, st *stage, sums bool) {
 			}
 		}
 	}
-	for _, i := range st.instrs {
+	for _, i := range instrs {
 		ins := &p.instrs[i]
 		if !sh.need[ins.out] {
 			continue
