@@ -206,19 +206,18 @@ func (m *Model[T]) Clamp(x, y []T) error {
 	if len(x) != m.sizeX || len(y) != m.sizeY {
 		panic("arch: Clamp of slices whose lengths are not those of the model's clamped ends")
 	}
-	if err := m.finite("x", x); err != nil {
-		return err
-	}
-	if err := m.finite("y", y); err != nil {
-		return err
-	}
 	if !m.plan.FreeInput {
 		m.prog.Load(m.u.in, x)
 	}
 	if !m.plan.FreeOutput {
 		m.prog.Load(m.u.out, y)
 	}
-	m.prog.LoadNow()
+	if !m.prog.LoadNow() {
+		if err := m.finite("x", x); err != nil {
+			return err
+		}
+		return m.finite("y", y)
+	}
 	m.refresh(true)
 	m.clamped = true
 	return nil

@@ -18,6 +18,7 @@ type Descent[T Float] struct {
 	chunks []chunk
 	after  []int // values of other targets that depend on the moved inputs
 	ahead  int   // steps under way at a time
+	elems  int // moved
 	rate   T
 	moves  int
 	finite []bool // by shard
@@ -58,6 +59,7 @@ func (p *Program[T]) Descent(target int, fields []Moved[T]) (*Descent[T], error)
 	for i := range fields {
 		f := &fields[i]
 		f.input, f.grad = p.visible(f.Input), p.visible(f.Grad)
+		d.elems += len(p.values[f.input].buf)
 		if !inRows[f.grad] || p.values[f.grad].restless {
 			return nil, errors.Errorf("graph: the gradient by %s cannot be computed sample by sample", label(f.Input))
 		}
@@ -196,7 +198,7 @@ func (p *Program[T]) Descend(d *Descent[T], rate T, moves int) (finite bool, err
 		return false, err
 	}
 	p.now = round[T]{descent: d}
-	p.overShards(true)
+	p.overShards(d.elems > parallelCopy)
 	return true, nil
 }
 

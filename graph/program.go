@@ -32,6 +32,7 @@ type Program[T Float] struct {
 	storing  []int        // values with rows to copy out
 	now      round[T]     // what the workers are doing
 	failed   atomic.Pointer[error]
+	bad      atomic.Bool // a number to be loaded is not finite
 
 	shardTask, jointTask func(worker, task int) // runShard and runTask, bound once
 }
@@ -74,6 +75,7 @@ type context[T Float] struct {
 // round is what one parallel piece of work is about.
 type round[T Float] struct {
 	stage   *stage
+	looking bool // at what is to be loaded
 	first   bool // the stage that loads inputs
 	last    bool // the stage that copies outputs
 	chain   []Link[T]
@@ -82,6 +84,9 @@ type round[T Float] struct {
 
 // parallelWork is the number of operations below which a stage is not worth a second core.
 const parallelWork = 400e3
+
+// parallelCopy is the same for elements that are copied.
+const parallelCopy = 1 << 16
 
 // newTarget lists the instructions marked in used by stage.
 func (p *Program[T]) newTarget(used []bool) target {
@@ -140,11 +145,22 @@ func (p *Program[T]) Load(n *Node, src []T) {
 	v.load = src
 }
 
-// LoadNow reads what is to be loaded, rather than at the next run: the slices may then be used again.
-func (p *Program[T]) LoadNow() {
-	p.now = round[T]{first: true}
-	p.overShards(true)
+// LoadNow reads what is to be loaded, rather than at the next run: the slices may then be used again. If a number is not
+// finite it reads nothing and says so.
+func (p *Program[T]) LoadNow() (finite bool) {
+	p.bad.Store(false)
+	elems := 0
+	for _, id := range p.pending {
+		elems += len(p.values[id].buf)
+	}
+	p.now = round[T]{looking: true}
+	p.overShards(elems > parallelCopy)
+	if !p.bad.Load() {
+		p.now = round[T]{first: true}
+		p.overShards(elems > parallelCopy)
+	}
 	p.pending = p.forget(p.pending)
+	return !p.bad.Load()
 }
 
 // visible is the value of an output or input: only those have memory that a caller may look at.
@@ -309,7 +325,7 @@ func (p *Program[T]) Chain(links []Link[T]) ([]Link[T], error) {
 
 // RunChain computes the links one after the other: a feedforward pass whose results are then the free activities.
 func (p *Program[T]) RunChain(links []Link[T]) error {
-	work := false
+	work := 0.0
 	for i := range links {
 		if !p.cache {
 			p.Touch() // for every link: what one computes may lie where the other's intermediate results were
@@ -322,11 +338,11 @@ func (p *Program[T]) RunChain(links []Link[T]) error {
 					return err
 				}
 			}
-			work = work || stages[j].parallel
+			work += stages[j].work
 		}
 	}
 	p.now = round[T]{first: true, chain: links}
-	p.overShards(work || len(links) > 4)
+	p.overShards(work > parallelWork)
 	p.pending = p.forget(p.pending)
 	return nil
 }

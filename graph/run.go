@@ -13,6 +13,15 @@ import (
 // runShard is the round's work on one shard.
 func (p *Program[T]) runShard(worker, s int) {
 	ctx, sh := &p.contexts[worker], &p.shards[s]
+	if p.now.looking {
+		for _, id := range p.pending {
+			v := &p.values[id]
+			if !kernel.AllFinite(v.load[sh.lo*v.width : sh.hi*v.width]) {
+				p.bad.Store(true)
+			}
+		}
+		return
+	}
 	if p.now.first {
 		for _, id := range p.pending {
 			p.loadRows(sh, id, p.values[id].load)
