@@ -18,7 +18,7 @@ type Descent[T Float] struct {
 	chunks []chunk
 	after  []int // values of other targets that depend on the moved inputs
 	ahead  int   // steps under way at a time
-	elems  int // moved
+	elems  int   // moved
 	rate   T
 	moves  int
 	finite []bool // by shard
