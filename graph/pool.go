@@ -7,18 +7,32 @@ import (
 )
 
 // A pool runs the tasks of one program at a time on persistent workers. Work is handed out by an atomic counter, so a
-// slow worker takes fewer tasks; which worker runs a task changes no bit of the result. Workers without work wait a
-// moment by looking and then park, so that an idle or oversubscribed machine is not kept busy.
+// slow worker takes fewer tasks; which worker runs a task changes no bit of the result.
+//
+// On a busy machine nobody waits for a helper that has not come: a round is over when its tasks are, and a helper that
+// comes later finds it closed. Whoever waits, for work or for a helper in the middle of a task, does so for a moment by
+// looking and then parks, so that the core is free for others, the awaited one among them.
 type pool struct {
-	busy  sync.Mutex
-	tasks func(worker, task int)
-	n     int64
-	next  atomic.Int64
-	left  atomic.Int64  // helpers that have not finished this round
-	round atomic.Uint64 // a counter, with the number of helpers that take part in its low 16 bits
-	sleep []chan struct{}
-	idle  []atomic.Bool
+	busy    sync.Mutex
+	tasks   func(worker, task int)
+	n       int64
+	next    atomic.Int64
+	state   atomic.Uint64 // of the round, see below
+	waiting atomic.Bool   // the caller has parked
+	done    chan struct{}
+	sleep   []chan struct{}
+	idle    []atomic.Bool
 }
+
+// The state of a round: its number, whether it is closed, how many helpers may take part and how many are at work.
+const (
+	roundBits  = 32
+	closed     = 1 << 31
+	helperBits = 16
+	atWork     = 1<<helperBits - 1
+)
+
+func invited(state uint64) int { return int(state &^ closed & (1<<roundBits - 1) >> helperBits) }
 
 // workers is shared by all programs of the process; its goroutines start with the first parallel run.
 var workers pool
@@ -48,21 +62,36 @@ func (p *pool) do(n, limit int, task func(worker, task int)) {
 	}
 	p.tasks, p.n = task, int64(n)
 	p.next.Store(0)
-	// The round ends when all its helpers have finished, so none can be left looking at its tasks later.
-	p.left.Store(int64(helpers))
-	p.round.Store((p.round.Load()>>16+1)<<16 | uint64(helpers))
+	p.state.Store((p.state.Load()>>roundBits+1)<<roundBits | uint64(helpers)<<helperBits)
 	for i := range helpers {
 		if p.idle[i].CompareAndSwap(true, false) {
 			p.sleep[i] <- struct{}{}
 		}
 	}
 	p.take(0)
-	for i := 0; p.left.Load() > 0; i++ {
-		if i > spins {
-			runtime.Gosched()
-		}
-	}
+	p.close()
 	p.tasks = nil
+}
+
+// close ends the round as soon as no helper is at work.
+func (p *pool) close() {
+	for i := 0; ; i++ {
+		s := p.state.Load()
+		if s&atWork == 0 {
+			if p.state.CompareAndSwap(s, s|closed) {
+				return
+			}
+			continue
+		}
+		if i < spins {
+			continue
+		}
+		p.waiting.Store(true)
+		if p.state.Load()&atWork == 0 && p.waiting.CompareAndSwap(true, false) {
+			continue // the last one left meanwhile and does not know
+		}
+		<-p.done
+	}
 }
 
 // OnCores runs task(worker, i) for i < n on all cores; which worker runs which i is not determined. It is for work beside
@@ -84,28 +113,37 @@ func (p *pool) take(worker int) {
 func (p *pool) start() {
 	if p.idle == nil {
 		p.idle = make([]atomic.Bool, mostHelpers)
+		p.done = make(chan struct{}, 1)
 	}
 	me := len(p.sleep)
 	wake := make(chan struct{}, 1)
 	p.sleep = append(p.sleep, wake)
-	seen := p.round.Load()
+	seen := p.state.Load() >> roundBits
 	go func() {
-		for {
-			for i := 0; p.round.Load() == seen; i++ {
-				if i < spins {
-					continue
+		for i := 0; ; i++ {
+			s := p.state.Load()
+			if s>>roundBits != seen && s&closed == 0 {
+				if me >= invited(s) {
+					seen = s >> roundBits
+				} else if p.state.CompareAndSwap(s, s+1) {
+					seen = s >> roundBits
+					p.take(me + 1) // below limit, since me < helpers < limit
+					if p.state.Add(^uint64(0))&atWork == 0 && p.waiting.CompareAndSwap(true, false) {
+						p.done <- struct{}{}
+					}
+					i = 0
 				}
-				p.idle[me].Store(true)
-				if p.round.Load() != seen && p.idle[me].CompareAndSwap(true, false) {
-					break // a round began while parking, and its caller does not know
-				}
-				<-wake
+				continue
 			}
-			seen = p.round.Load()
-			if uint64(me) < seen&0xffff {
-				p.take(me + 1) // below limit, since me < helpers < limit
-				p.left.Add(-1)
+			if i < spins {
+				continue
 			}
+			p.idle[me].Store(true)
+			if s := p.state.Load(); s>>roundBits != seen && s&closed == 0 && p.idle[me].CompareAndSwap(true, false) {
+				continue // a round began while parking, and its caller does not know
+			}
+			<-wake
+			i = 0
 		}
 	}()
 }
