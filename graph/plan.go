@@ -237,6 +237,20 @@ func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 	if ins.kind != rowwise || !b.static {
 		return
 	}
+	if n := out[1]; !m.transB && kernel.InPlace[T](n) {
+		alpha := T(m.alpha)
+		ins.run = func(c *call[T]) {
+			var bias []T
+			if m.bias {
+				bias = c.src[2]
+			} else if c.srcZero[0] {
+				c.markZero()
+				return
+			}
+			kernel.GemmBias(c.rows(), n, k, alpha, c.src[0], k, c.src[1], n, bias, 0, c.dst, n)
+		}
+		return
+	}
 	key := packKey{ins.in[1], m.transB}
 	pk, have := c.packs[key]
 	if !have {

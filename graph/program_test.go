@@ -203,6 +203,36 @@ func TestPool_WorkersBeyondTheLimitStayAway(t *testing.T) {
 	}
 }
 
+// Every task runs once, whether helpers are quick, late or asleep, and the caller goes on only when all are done.
+func TestPool_EveryTaskRunsOnce(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	var p pool
+	r := rng(5)
+	var ran [40]atomic.Int32
+	for round := range 3000 {
+		n := 1 + r.IntN(len(ran))
+		slow := r.IntN(10) == 0
+		p.do(n, 1+r.IntN(4), func(worker, i int) {
+			if slow && i == n/2 {
+				time.Sleep(100 * time.Microsecond) // long enough for the caller to park
+			}
+			ran[i].Add(1)
+		})
+		for i := range ran {
+			want := int32(1)
+			if i >= n {
+				want = 0
+			}
+			if got := ran[i].Swap(0); got != want {
+				t.Fatalf("round %d of %d tasks: task %d ran %d times", round, n, i, got)
+			}
+		}
+		if r.IntN(20) == 0 {
+			time.Sleep(200 * time.Microsecond) // long enough for helpers to park
+		}
+	}
+}
+
 // Two programs in two goroutines share the workers; run with -race.
 func TestProgram_TwoAtOnce(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))

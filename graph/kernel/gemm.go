@@ -29,12 +29,38 @@ func Gemm[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b 
 	switch {
 	case active == setGo || k == 0:
 		goGemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, nil, beta, c, ldc)
-	case transB || m >= manyRows && ldb*sizeOf[T]()%badStride == 0:
+	case transB || m >= manyRows && !InPlace[T](ldb):
 		tiledGemmCopy(active, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 	default:
 		tiledGemm(active, transA, m, n, k, alpha, a, lda, operandB[T]{data: b, ld: ldb}, nil, beta, c, ldc)
 	}
 }
+
+// GemmBias computes
+//
+//	C = alpha (A B + bias) + beta C,  A [m, k], B [k, n], bias [n], C [m, n]
+//
+// with the bias added to every row; nil is no bias. It is GemmPacked with B in
+// place, as fast where InPlace says so.
+func GemmBias[T Float](m, n, k int, alpha T, a []T, lda int, b []T, ldb int, bias []T, beta T, c []T, ldc int) {
+	fits(len(a), m, k, lda)
+	fits(len(b), k, n, ldb)
+	fits(len(c), m, n, ldc)
+	if bias != nil {
+		same(n, len(bias))
+	}
+	switch {
+	case m == 0 || n == 0:
+	case active == setGo || k == 0:
+		goGemm(false, false, m, n, k, alpha, a, lda, b, ldb, bias, beta, c, ldc)
+	default:
+		tiledGemm(active, false, m, n, k, alpha, a, lda, operandB[T]{data: b, ld: ldb}, bias, beta, c, ldc)
+	}
+}
+
+// InPlace says whether rows of B [k, ldb] lie well in the caches as they are, so
+// that packing does not pay.
+func InPlace[T Float](ldb int) bool { return ldb*sizeOf[T]()%badStride != 0 }
 
 // Rows of B at a multiple of badStride bytes compete for the same few places in
 // the caches; copying B pays if manyRows or more use it.
