@@ -127,8 +127,20 @@ func (b *Builder) keep(n *Node, err error) *Node {
 	return n
 }
 
-// Linear is factor (x W + c): x [batch, in], W [in, out], c [out] or nil; the result is [batch, out].
+// Linear is factor (x W + c): x [batch, in], W [in, out], c [out] or nil; the result is [batch, out]. A factor that W has
+// already is drawn into it, if c has the same.
 func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if w != nil {
+		unscaled, f := unscale(w)
+		if bias == nil {
+			w, factor = unscaled, factor*f
+		} else if c, fc := unscale(bias); fc == f {
+			w, bias, factor = unscaled, c, factor*f
+		}
+	}
 	if bias == nil {
 		return b.add(matmul{alpha: factor}, x, w)
 	}

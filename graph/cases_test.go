@@ -296,6 +296,7 @@ func cases() []opCase {
 				}
 			})},
 	}
+	cs = append(cs, siteCases()...)
 	for f, is := range formulas {
 		cs = append(cs,
 			opCase{name: f.String(), inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.Act(f, x[0]) },

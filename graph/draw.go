@@ -225,6 +225,21 @@ func formula(s spec) string {
 		return fmt.Sprintf("repeat %d x", s.rows)
 	case copied:
 		return "a"
+	case chosen:
+		return "b where a, else c"
+	case masked:
+		if s.clamped {
+			return "b where a, else 0"
+		}
+		return "0 where a, else b"
+	case weightedSquare:
+		return fmt.Sprintf("%v/2 sum b a²%s", short(s.coef), over(s.batch))
+	case timesRow, timesColumn:
+		return "a * b"
+	case sumAll:
+		return factor(s.coef) + "sum"
+	case filled:
+		return fmt.Sprintf("%sspread to %v", factor(s.coef), []int(s.to))
 	}
 	return s.String()
 }

@@ -1,0 +1,259 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/pkg/errors"
+	"gorgonia.org/tensor"
+
+	"github.com/pcgraph/pcgraph/graph/kernel"
+)
+
+// The energy of a learned precision needs a few operations whose derivatives are again of their number, so that it can be
+// differentiated any number of times.
+
+// Exp is e^x, element by element.
+func (b *Builder) Exp(x *Node) *Node { return b.add(elementExp{}, x) }
+
+// WeightedSquare is the scalar coef/2 sum_ik w_k x_ik^2 / batch of x [batch, ...] and weights w [...].
+func (b *Builder) WeightedSquare(x, w *Node, coef float64, batch int) *Node {
+	return b.add(weightedSquare{coef: coef, batch: batch}, x, w)
+}
+
+// TimesRow is x_ik w_k of x [batch, ...] and w [...].
+func (b *Builder) TimesRow(x, w *Node) *Node { return b.add(timesRow{}, x, w) }
+
+// Sum is the scalar coef sum x.
+func (b *Builder) Sum(x *Node, coef float64) *Node { return b.add(sumAll{coef: coef}, x) }
+
+// Spread is an array of a shape all of whose elements are the scalar s.
+func (b *Builder) Spread(s *Node, shape ...int) *Node {
+	return b.add(filled{coef: 1, to: tensor.Shape(shape).Clone()}, s)
+}
+
+// rowShape checks operands x [batch, ...] and w [...].
+func rowShape(what string, x, w tensor.Shape) error {
+	if x.Dims() < 2 || !x[1:].Eq(w) {
+		return errors.Errorf("%s of shapes %v and %v: want [batch, ...] and [...]", what, x, w)
+	}
+	return nil
+}
+
+// byBatch is the split of what goes row by row of the first operand if only that carries the batch.
+func byBatch(batched []bool, kind split) split {
+	if batched[0] && !batched[1] {
+		return kind
+	}
+	return joint
+}
+
+// elementExp is e^x.
+type elementExp struct{}
+
+func (elementExp) String() string                                { return "exp" }
+func (elementExp) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
+func (elementExp) split(batched []bool) split                    { return elementwise(batched) }
+
+func (elementExp) diff(_ []*Node, out, g *Node, _ []bool) ([]*Node, error) {
+	d, err := apply("", hadamard{}, out, g)
+	return []*Node{d}, err
+}
+
+func (o elementExp) f32(c *call[float32]) { runElementExp(c) }
+func (o elementExp) f64(c *call[float64]) { runElementExp(c) }
+
+func runElementExp[T Float](c *call[T]) {
+	for i, x := range piece(c, 0) {
+		c.dst[i] = T(math.Exp(float64(x)))
+	}
+}
+
+// weightedSquare is coef/2 sum_ik w_k x_ik^2 / batch.
+type weightedSquare struct {
+	coef  float64
+	batch int
+}
+
+func (o weightedSquare) String() string {
+	return fmt.Sprintf("weightedSquare(coef=%v batch=%d)", o.coef, o.batch)
+}
+
+func (o weightedSquare) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := rowShape("weighted square", in[0], in[1]); err != nil {
+		return nil, err
+	}
+	return tensor.ScalarShape(), averagedOver("weighted square", o.batch)
+}
+
+func (o weightedSquare) split(batched []bool) split { return byBatch(batched, reduce) }
+
+func (o weightedSquare) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
+	ds := make([]*Node, 2)
+	for i, of := range []struct {
+		spec spec
+		by   *Node
+		coef float64
+	}{{timesRow{}, in[1], o.coef}, {columnDots{}, in[0], o.coef / 2}} {
+		if !want[i] {
+			continue
+		}
+		d, err := apply("", of.spec, in[0], of.by)
+		if err != nil {
+			return nil, err
+		}
+		if ds[i], err = weighted(g, d, of.coef, o.batch); err != nil {
+			return nil, err
+		}
+	}
+	return ds, nil
+}
+
+func (o weightedSquare) f32(c *call[float32]) { runWeightedSquare(o, c) }
+func (o weightedSquare) f64(c *call[float64]) { runWeightedSquare(o, c) }
+
+func runWeightedSquare[T Float](o weightedSquare, c *call[T]) {
+	if c.srcZero[0] {
+		clear(c.partial)
+		clear(c.dst)
+		return
+	}
+	x, w, f := c.src[0], c.src[1], o.coef/2/float64(o.batch)
+	eachRow(c, func(lo, hi int) float64 {
+		sum := 0.0
+		for ; lo < hi; lo += len(w) {
+			for k, v := range x[lo : lo+len(w)] {
+				sum += float64(w[k]) * float64(v) * float64(v)
+			}
+		}
+		return f * sum
+	})
+}
+
+// timesRow is x_ik w_k.
+type timesRow struct{}
+
+func (timesRow) String() string { return "timesRow" }
+func (timesRow) shape(in []tensor.Shape) (tensor.Shape, error) {
+	return in[0].Clone(), rowShape("product with a row", in[0], in[1])
+}
+func (timesRow) split(batched []bool) split { return byBatch(batched, rowwise) }
+
+func (timesRow) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
+	ds := make([]*Node, 2)
+	var err error
+	if want[0] {
+		if ds[0], err = apply("", timesRow{}, g, in[1]); err != nil {
+			return nil, err
+		}
+	}
+	if want[1] {
+		ds[1], err = apply("", columnDots{}, in[0], g)
+	}
+	return ds, err
+}
+
+func (o timesRow) f32(c *call[float32]) { runTimesRow(c) }
+func (o timesRow) f64(c *call[float64]) { runTimesRow(c) }
+
+func runTimesRow[T Float](c *call[T]) {
+	if c.srcZero[0] {
+		c.markZero()
+		return
+	}
+	x, w := piece(c, 0), c.src[1]
+	for i := 0; i < len(x); i += len(w) {
+		kernel.Mul(c.dst[i:i+len(w)], x[i:i+len(w)], w)
+	}
+}
+
+// columnDots is sum_i x_ik y_ik of two arrays [batch, ...]: [...].
+type columnDots struct{}
+
+func (columnDots) String() string { return "columnDots" }
+
+func (columnDots) shape(in []tensor.Shape) (tensor.Shape, error) {
+	s, err := sameShape("inner products of columns", in)
+	if err != nil {
+		return nil, err
+	}
+	return s[1:], rowShape("inner products of columns", s, s[1:])
+}
+
+func (columnDots) split([]bool) split { return joint }
+
+func (columnDots) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
+	ds := make([]*Node, 2)
+	for i := range ds {
+		if want[i] {
+			var err error
+			if ds[i], err = apply("", timesRow{}, in[1-i], g); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return ds, nil
+}
+
+func (o columnDots) f32(c *call[float32]) { runColumnDots(c) }
+func (o columnDots) f64(c *call[float64]) { runColumnDots(c) }
+
+func runColumnDots[T Float](c *call[T]) {
+	if c.srcZero[0] || c.srcZero[1] {
+		c.markZero()
+		return
+	}
+	clear(c.dst)
+	x, y, n := c.src[0], c.src[1], len(c.dst)
+	for i := 0; i < len(x); i += n {
+		yi := y[i : i+n]
+		for k, v := range x[i : i+n] {
+			c.dst[k] += v * yi[k]
+		}
+	}
+}
+
+// sumAll is coef sum x.
+type sumAll struct{ coef float64 }
+
+func (o sumAll) String() string                             { return fmt.Sprintf("sum(coef=%v)", o.coef) }
+func (o sumAll) shape([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil }
+func (o sumAll) split(batched []bool) split                 { return sumSplit(batched) }
+
+func (o sumAll) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
+	d, err := apply("", filled{coef: o.coef, to: in[0].Shape().Clone()}, g)
+	return []*Node{d}, err
+}
+
+func (o sumAll) f32(c *call[float32]) { runSumAll(o, c) }
+func (o sumAll) f64(c *call[float64]) { runSumAll(o, c) }
+
+func runSumAll[T Float](o sumAll, c *call[T]) {
+	x := c.src[0]
+	eachRow(c, func(lo, hi int) float64 { return o.coef * kernel.Sum(x[lo:hi]) })
+}
+
+// filled is an array whose elements are all coef times a scalar.
+type filled struct {
+	coef float64
+	to   tensor.Shape
+}
+
+func (o filled) String() string { return fmt.Sprintf("fill(coef=%v %v)", o.coef, []int(o.to)) }
+
+func (o filled) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if !in[0].IsScalar() || o.to.IsScalar() {
+		return nil, errors.Errorf("%v filled from shape %v: want a scalar and a shape of one dimension or more", []int(o.to), in[0])
+	}
+	return o.to.Clone(), nil
+}
+
+func (o filled) split([]bool) split { return joint }
+
+func (o filled) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
+	d, err := apply("", sumAll{coef: o.coef}, g)
+	return []*Node{d}, err
+}
+
+func (o filled) f32(c *call[float32]) { kernel.Fill(c.dst, float32(o.coef)*c.src[0][0]) }
+func (o filled) f64(c *call[float64]) { kernel.Fill(c.dst, o.coef*c.src[0][0]) }
