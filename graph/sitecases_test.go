@@ -58,8 +58,8 @@ func siteCases() []opCase {
 				}
 				return y
 			}},
-		{name: "Sum", inputs: cells(3), second: none(), build: func(b *Builder, x []*Node) *Node { return b.Sum(x[0], -.3) },
-			want: func(x [][]float64) []float64 { return []float64{-.3 * total1(x[0])} }},
+		{name: "Sum", inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.Sum(b.Mul(x[0], x[0]), -.3) },
+			want: func(x [][]float64) []float64 { return []float64{-.3 * dot(x[0], x[0])} }},
 		{name: "Spread", inputs: []in{weight(1)}, build: func(b *Builder, x []*Node) *Node { return b.Spread(b.Sum(x[0], 1), 2, 3) },
 			want: func(x [][]float64) []float64 {
 				v := x[0][0]
