@@ -28,7 +28,7 @@ func (m *Model[T]) Dot(w io.Writer, v View) error {
 	case StateView:
 		outputs = append(outputs, m.dz...)
 	case ParamView:
-		outputs = append(outputs, m.dw...)
+		outputs = append(outputs, seen(m.dw)...)
 	default:
 		return errors.Errorf("arch: no view %d of a model", int(v))
 	}

@@ -30,9 +30,7 @@ func TestCompile_RefusesWrongDescriptions(t *testing.T) {
 		{"a name is needed in errors", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Name = "" }, []string{"block 2", "no name"}},
 		{"a block is a map", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Layer = nil }, []string{`"b"`, "no layer"}},
 		{"a skip is a map", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Skips = []arch.Skip{{}} }, []string{`"b"`, "Identity"}},
-		{"unknown From", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].From = "q" }, []string{`"b"`, `"q"`, "no block before"}},
-		{"a block cannot read itself", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].From = "b" }, []string{`"b"`, "no block before"}},
-		{"nor one behind it", func(n *arch.Network, _ *arch.Plan) { n.Blocks[0].From = "b" }, []string{`"a"`, `"b"`}},
+		{"unknown From", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].From = []string{"q"} }, []string{`"b"`, `"q"`, "no block", "x, a, b"}},
 		{"unknown From of a skip", func(n *arch.Network, _ *arch.Plan) {
 			n.Blocks[1].Skips = []arch.Skip{{From: "q", Layer: layers.Identity{}}}
 		}, []string{`"b"`, `"q"`}},

@@ -89,7 +89,7 @@ func tangled(act layers.Act) *arch.Network {
 		{Name: "a", Layer: layers.Linear{In: 5, Out: 4, Bias: true}},
 		{Name: "b", Layer: lin(4, 4, true), Skips: []arch.Skip{{Layer: layers.Identity{}}, {From: "x", Layer: lin(5, 4, false)}}},
 		{Name: "c", Layer: lin(4, 4, false), Skips: []arch.Skip{{From: "a", Layer: layers.Identity{}}}},
-		{Name: "d", Layer: lin(4, 6, true), From: "b", Skips: []arch.Skip{{From: "c", Layer: lin(4, 6, true)}, {From: "c", Layer: lin(4, 6, true)}}},
+		{Name: "d", Layer: lin(4, 6, true), From: []string{"b"}, Skips: []arch.Skip{{From: "c", Layer: lin(4, 6, true)}, {From: "c", Layer: lin(4, 6, true)}}},
 		{Name: "e", Layer: lin(6, 3, true), Skips: []arch.Skip{{From: "a", Layer: lin(4, 3, false)}}},
 	}}
 }

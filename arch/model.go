@@ -27,13 +27,13 @@ type Model[T graph.Float] struct {
 	state   *graph.Vector[T]
 	states  []*graph.Node // the inputs that state's fields are
 	terms   []energy.Term
-	dz, dw  []*graph.Node
+	dz, dw  []*graph.Node // dw nil for a weight that the energy does not depend on
 	chain   []graph.Link[T]
+	begin   []func()          // sets the states that the chain leaves out to where inference begins
+	chained []bool            // states that the chain sets
 	descent *graph.Descent[T] // nil where samples depend on each other
-	x, y    []T               // what is clamped
-	sizeX   int               // of what is clamped
-	sizeY   int
-	clamped bool
+	clamps  []*clamp[T]
+	x, y    []*clamp[T] // those of the inputs and of the outputs
 	version uint64
 	into    *T // where the program writes weight gradients to
 
@@ -55,7 +55,7 @@ func Compile[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*Model[T], 
 	if err := n.Validate(); err != nil {
 		return nil, err
 	}
-	if err := p.validate(); err != nil {
+	if err := p.validate(n); err != nil {
 		return nil, err
 	}
 	if err := checkWeights(n, w); err != nil {
@@ -69,7 +69,7 @@ func Compile[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*Model[T], 
 		return nil, err
 	}
 	m := &Model[T]{net: n, plan: p, weights: w, u: u, predictors: make(map[int]*predictor[T])}
-	m.terms = p.Energy.Terms(u.b, u.latents(n, p.Batch))
+	m.terms = p.Energy.Terms(u.b, u.latents())
 	if err := u.b.Err(); err != nil {
 		return nil, errors.WithMessage(err, "arch: energy")
 	}
@@ -109,14 +109,11 @@ func (m *Model[T]) differentiate() error {
 	if err := b.Err(); err != nil {
 		return err
 	}
-	var batched []*graph.Node
 	var fields []graph.Field
+	at := make(map[*graph.Node]int) // states by field
 	for _, in := range b.Inputs() {
-		if in.Kind == graph.Param {
-			continue
-		}
-		batched = append(batched, in.Node)
 		if in.Kind == graph.State {
+			at[in.Node] = len(fields)
 			m.states = append(m.states, in.Node)
 			fields = append(fields, graph.Field{Name: in.Name, Shape: in.Node.Shape()})
 		}
@@ -128,30 +125,18 @@ func (m *Model[T]) differentiate() error {
 			return err
 		}
 	}
-	if len(u.params) > 0 {
-		if m.dw, err = graph.Grad(total, u.params...); err != nil {
-			return err
-		}
+	if err := m.differentiateWeights(total); err != nil {
+		return err
 	}
 	targets := [][]*graph.Node{
 		append(append([]*graph.Node(nil), m.dz...), nodes...), // gradients first: each is then computed where its layer is in the cache
-		append(append([]*graph.Node(nil), nodes...), m.dw...),
+		append(append([]*graph.Node(nil), nodes...), seen(m.dw)...),
 		nodes,
 	}
-	var links []graph.Link[T]
-	for _, s := range u.sites {
-		if s.Output && !m.plan.FreeOutput || !s.Output && m.plan.Coordinates != Activities {
-			continue
-		}
-		links = append(links, graph.Link[T]{Target: len(targets), From: s.Prediction, To: s.Activity})
-		targets = append(targets, []*graph.Node{s.Prediction})
-	}
-	if m.prog, err = graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: batched, Cache: true}); err != nil {
+	links, more := m.links(at, len(targets))
+	targets = append(targets, more...)
+	if m.prog, err = graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: u.batched(), Cache: true}); err != nil {
 		return err
-	}
-	at := len(m.states) - len(links) // links are those of the last states, in their order
-	for i := range links {
-		links[i].Copy = m.state.Part(m.state.Data(), at+i)
 	}
 	if m.chain, err = m.prog.Chain(links); err != nil {
 		return err
@@ -160,14 +145,57 @@ func (m *Model[T]) differentiate() error {
 	for i, n := range m.states {
 		moved[i] = graph.Moved[T]{Input: n, Grad: m.dz[i]}
 	}
-	if !m.plan.FreeInput {
-		m.sizeX = u.in.Shape().TotalSize()
-	}
-	if !m.plan.FreeOutput {
-		m.sizeY = u.out.Shape().TotalSize()
-	}
+	m.hold(at)
 	m.descent, _ = m.prog.Descent(stateTarget, moved)
 	return nil
+}
+
+// differentiateWeights adds the gradients by the weights to the graph.
+func (m *Model[T]) differentiateWeights(total *graph.Node) error {
+	var by []*graph.Node
+	for i, w := range m.u.params {
+		if !m.u.unseen(i) {
+			by = append(by, w)
+		}
+	}
+	if len(by) == 0 {
+		return nil
+	}
+	dw, err := graph.Grad(total, by...)
+	if err != nil {
+		return err
+	}
+	for i := range m.u.params {
+		if m.u.unseen(i) {
+			m.dw = append(m.dw, nil)
+			continue
+		}
+		m.dw, dw = append(m.dw, dw[0]), dw[1:]
+	}
+	return nil
+}
+
+// seen leaves out what is nil.
+func seen(ns []*graph.Node) []*graph.Node {
+	return slices.DeleteFunc(slices.Clone(ns), func(n *graph.Node) bool { return n == nil })
+}
+
+// links is the feedforward pass, state by state, with one target each, numbered from first.
+func (m *Model[T]) links(at map[*graph.Node]int, first int) (links []graph.Link[T], targets [][]*graph.Node) {
+	m.chained = make([]bool, len(m.states))
+	if m.u.loop != nil {
+		return nil, nil
+	}
+	for _, i := range m.u.order {
+		p := m.u.place(m.u.n.target(i))
+		if p.block != i || p.landing == nil {
+			continue
+		}
+		m.chained[at[p.state]] = true
+		links = append(links, graph.Link[T]{Target: first + len(links), From: p.landing, To: p.state, Copy: m.state.Part(m.state.Data(), at[p.state])})
+		targets = append(targets, []*graph.Node{p.landing})
+	}
+	return links, targets
 }
 
 // Network is the description that the model was compiled from.
@@ -197,40 +225,14 @@ func (m *Model[T]) Resized(batch int) (*Model[T], error) {
 		m.resized = make(map[int]*Model[T])
 	}
 	m.resized[batch] = r
-	return r, nil
-}
-
-// Clamp fixes the data: x [batch, in...] and y [batch, out...]; an end that is free takes nil. It copies both, reads the
-// weights anew and refuses numbers that are not finite. The activities stay as they are: call Forward next.
-func (m *Model[T]) Clamp(x, y []T) error {
-	if len(x) != m.sizeX || len(y) != m.sizeY {
-		panic("arch: Clamp of slices whose lengths are not those of the model's clamped ends")
-	}
-	if !m.plan.FreeInput {
-		m.prog.Load(m.u.in, x)
-	}
-	if !m.plan.FreeOutput {
-		m.prog.Load(m.u.out, y)
-	}
-	if !m.prog.LoadNow() {
-		if err := m.finite("x", x); err != nil {
-			return err
+	for _, c := range m.clamps {
+		if c.unitMask != nil {
+			if err := r.Mask(c.name, c.unitMask); err != nil {
+				return nil, err
+			}
 		}
-		return m.finite("y", y)
 	}
-	m.refresh(true)
-	m.clamped = true
-	return nil
-}
-
-// finite refuses data that are not.
-func (m *Model[T]) finite(name string, data []T) error {
-	i := kernel.FirstNonFinite(data)
-	if i < 0 {
-		return nil
-	}
-	w := len(data) / m.plan.Batch
-	return errors.Errorf("arch: clamp: %s of sample %d, element %d is %v: clean the data", name, i/w, i%w, data[i])
+	return r, nil
 }
 
 // refresh makes the program read the weights anew if they have changed, or in any case.
@@ -241,25 +243,25 @@ func (m *Model[T]) refresh(always bool) {
 	}
 }
 
-// Forward sets the free activities to the feedforward pass from the input (from the present activities of a free one).
-// In the coordinates of errors that is the zero error, and the prediction for a free output; in those of backprop there
-// is nothing to set.
+// Forward sets the free activities to the feedforward pass from the inputs (from the present activities of free ones); a
+// block's Start takes the place of its prediction. In the coordinates of errors that is the zero error, and the
+// prediction for a free output; in those of backprop there is nothing to set. Blocks that predict each other in a loop
+// without a Start are an error.
 func (m *Model[T]) Forward() error {
-	m.refresh(false)
-	first := 0
-	if m.plan.FreeInput {
-		first = 1
+	if m.u.loop != nil {
+		return errors.Errorf("arch: forward: blocks predict each other in a loop, %s: there is no feedforward pass: give one of them a Start, or set State", arrows(m.u.loop))
 	}
-	if m.plan.Coordinates == Errors {
-		for i := first; i < len(m.states)-len(m.chain); i++ {
-			clear(m.state.Part(m.state.Data(), i))
-		}
+	m.refresh(false)
+	for _, begin := range m.begin {
+		begin()
 	}
 	if len(m.chain) == 0 {
 		return nil
 	}
-	for i, n := range m.states[:len(m.states)-len(m.chain)] {
-		m.prog.Load(n, m.state.Part(m.state.Data(), i))
+	for i, n := range m.states {
+		if !m.chained[i] {
+			m.prog.Load(n, m.state.Part(m.state.Data(), i))
+		}
 	}
 	return m.prog.RunChain(m.chain)
 }
@@ -319,7 +321,14 @@ func (m *Model[T]) ParamGrad(dst []T) (float64, error) {
 	if len(dst) > 0 && m.into != &dst[0] {
 		m.into = &dst[0]
 		for i, n := range m.dw {
-			m.prog.Into(n, m.weights.Part(dst, i))
+			if n != nil {
+				m.prog.Into(n, m.weights.Part(dst, i))
+			}
+		}
+	}
+	for i, n := range m.dw {
+		if n == nil {
+			clear(m.weights.Part(dst, i))
 		}
 	}
 	if err := m.prog.Run(paramTarget); err != nil {
@@ -347,8 +356,10 @@ func (m *Model[T]) load(z []T) {
 
 // ready checks that there is data and reads weights that have changed.
 func (m *Model[T]) ready() {
-	if !m.clamped && m.sizeX+m.sizeY > 0 {
-		panic("arch: a model is evaluated before Clamp")
+	for _, c := range m.clamps {
+		if !c.set {
+			panic("arch: a model is evaluated before Clamp, or ClampSite, gave every clamped site its data")
+		}
 	}
 	m.refresh(false)
 }
@@ -361,7 +372,7 @@ func (m *Model[T]) energy() float64 {
 	return f
 }
 
-// Terms names the terms of the energy: one per site, by its block, then those of regularisers.
+// Terms names the terms of the energy: one per prediction, by its block, then those of regularisers.
 func (m *Model[T]) Terms() []string {
 	names := make([]string, len(m.terms))
 	for i, t := range m.terms {
@@ -380,6 +391,9 @@ func (m *Model[T]) TermEnergies(dst []float64) {
 // Bytes is the memory of the model beside the weights: activities, programs and packed weights.
 func (m *Model[T]) Bytes() int {
 	n := len(m.state.Data())
+	for _, c := range m.clamps {
+		n += len(c.rows) + len(c.mask)
+	}
 	var t T
 	if _, single := any(t).(float32); single {
 		return m.prog.Bytes() + 4*n

@@ -22,20 +22,40 @@ import (
 // InputName names the network's input in From.
 const InputName = "x"
 
-// A Network is a value: blocks and the scaling of their weights. Every block predicts one site; the last block predicts
-// the output.
+// A Network is a value: inputs, blocks and the scaling of their weights. Every block predicts one site; what it reads may
+// be any sites, also ones behind it. A chain unless blocks say otherwise.
+//
+// Blocks that read each other in a loop have no feedforward pass. Their activities then begin at a Start; without one,
+// Model.Forward is an error that names the loop, and the activities are for the caller to set.
 type Network struct {
-	Input   []int // shape of one sample, without the batch
+	Input   []int   // shape of one sample of the input "x", without the batch
+	Inputs  []Input // inputs by name, after "x" or instead of it
 	Blocks  []Block
 	Scaling Scaling // nil means SP
 }
 
-// A Block predicts the activity of its site: factor Layer(z_from) + sum of its skips.
+// An Input is a site that no block needs to predict.
+type Input struct {
+	Name  string
+	Shape []int // of one sample, without the batch
+}
+
+// A Block predicts the activity of a site from those of others: Layer(Merge(z_from, ...)) + sum of its skips.
 type Block struct {
-	Name  string // names the site, its weights ("name/W") and errors
+	Name  string // names the block's site, its weights ("name/W"), its term of the energy and errors
 	Layer layers.Layer
-	From  string // block whose activity is the input; empty for the block before
+	From  []string     // inputs and blocks whose activities it reads; empty for the block before, or the input
+	Merge layers.Merge // makes one of several; layers.Add{}, layers.Concat{}, layers.Attend{...}
 	Skips []Skip
+
+	// Predicts names a site of another block, or an input, that this block predicts too: a further term of the energy for
+	// that activity. A block of this kind has no site of its own; it may read what its site predicts, or the site itself.
+	Predicts  string
+	Shares    string    // block whose layer's weights it uses instead of own ones
+	Output    bool      // its site is an output; if no block says so, the last one's is
+	Shape     []int     // of its site, without the batch; needed only where a layer that is not Linear is read before it is predicted, or with DiagonalPrecision
+	Start     *Start    // where inference on its site begins; nil for its prediction
+	Precision Precision // what is learned of the precision of its prediction
 }
 
 // A Skip adds Layer(z_from), unscaled, to a block's prediction.
@@ -44,15 +64,25 @@ type Skip struct {
 	Layer layers.Layer // layers.Identity{} for a plain skip
 }
 
-// Residual tells whether any block has a skip.
-func (n *Network) Residual() bool {
-	for _, b := range n.Blocks {
-		if len(b.Skips) > 0 {
-			return true
-		}
-	}
-	return false
+// A Start draws the activities that inference on a site begins with, in the coordinates of activities. The zero Start is
+// zeros. The draws are the same at every Forward, and those of a sample in a batch of any size.
+type Start struct {
+	Init
+	Seed uint64
 }
+
+// Precision says what is learned of the precision of a block's prediction: a weight "name/precision", its logarithm, which
+// starts at zero. Regularisers leave it alone, and no scaling changes its rate.
+type Precision int
+
+const (
+	FixedPrecision    Precision = iota // that of the likelihood
+	ScalarPrecision                    // one for all units
+	DiagonalPrecision                  // one for each unit
+)
+
+// precisionName is the name of a learned precision among a block's weights.
+const precisionName = "precision"
 
 // scaling is the network's scaling with its default.
 func (n *Network) scaling() Scaling {
@@ -62,70 +92,22 @@ func (n *Network) scaling() Scaling {
 	return n.Scaling
 }
 
-// Validate checks what can be checked without building the graph: names, references and layers.
-func (n *Network) Validate() error {
-	if len(n.Blocks) == 0 {
-		return errors.New("arch: a network without blocks: give it at least one")
-	}
-	if len(n.Input) == 0 {
-		return errors.New("arch: a network without an input shape: set Network.Input, e.g. []int{784}")
-	}
-	for _, d := range n.Input {
-		if d <= 0 {
-			return errors.Errorf("arch: input of shape %v: every dimension must be positive", n.Input)
+// Residual tells whether any block has a skip, or a layer with a branch in it.
+func (n *Network) Residual() bool {
+	for _, b := range n.Blocks {
+		if len(b.Skips) > 0 {
+			return true
 		}
-	}
-	known := map[string]bool{InputName: true}
-	check := func(block, from string) error {
-		if from != "" && !known[from] {
-			return errors.Errorf("arch: block %q takes its input from %q, which is no block before it", block, from)
+		if b.Layer == nil {
+			continue
 		}
-		return nil
-	}
-	for i, b := range n.Blocks {
-		switch {
-		case b.Name == "":
-			return errors.Errorf("arch: block %d has no name", i+1)
-		case known[b.Name]:
-			return errors.Errorf("arch: two blocks are named %q (%q is the input)", b.Name, InputName)
-		case b.Layer == nil:
-			return errors.Errorf("arch: block %q has no layer", b.Name)
-		}
-		if err := check(b.Name, b.From); err != nil {
-			return err
-		}
-		for _, s := range b.Skips {
-			if s.Layer == nil {
-				return errors.Errorf("arch: a skip of block %q has no layer: use layers.Identity{} for a plain one", b.Name)
-			}
-			if err := check(b.Name, s.From); err != nil {
-				return err
+		for _, p := range b.Layer.Params() {
+			if p.Role == layers.BranchRole {
+				return true
 			}
 		}
-		known[b.Name] = true
 	}
-	return n.validateWeights()
-}
-
-// validateWeights checks the weights' shapes and what the scaling says of them.
-func (n *Network) validateWeights() error {
-	for _, w := range n.Weights() {
-		for _, d := range w.Param.Shape {
-			if d <= 0 {
-				return errors.Errorf("arch: %s has shape %v: every dimension must be positive", w.Name, w.Param.Shape)
-			}
-		}
-		f := w.Factors
-		for _, v := range []float64{f.SGD, f.Adam, f.Init.Std} {
-			if !(v >= 0) || math.IsInf(v, 1) {
-				return errors.Errorf("arch: the scaling %s gives %s the factors %+v: they must be finite and not negative: look at its fields", n.scaling(), w.Name, f)
-			}
-		}
-		if !(f.Forward > 0) || math.IsInf(f.Forward, 1) {
-			return errors.Errorf("arch: the scaling %s gives %s the forward factor %v: it must be a positive number: look at its fields", n.scaling(), w.Name, f.Forward)
-		}
-	}
-	return nil
+	return false
 }
 
 // A Weight is one weight of a network with what its scaling says of it.
@@ -135,53 +117,100 @@ type Weight struct {
 	Factors Factors
 }
 
+// A part is a layer or a merge of a block with the name of its weights.
+type part struct {
+	prefix string // "block2/", "block2/skip1/", "block2/merge/"
+	params []layers.Param
+	skip   bool
+}
+
+// parts lists what of block i has weights, the layer first. A layer that shares its weights has its owner's names.
+func (n *Network) parts(i int) []part {
+	b := n.Blocks[i]
+	owner := b.Name
+	if b.Shares != "" {
+		owner = b.Shares
+	}
+	ps := []part{{prefix: owner + "/", params: b.Layer.Params()}}
+	for j, s := range b.Skips {
+		ps = append(ps, part{prefix: b.Name + "/skip" + strconv.Itoa(j+1) + "/", params: s.Layer.Params(), skip: true})
+	}
+	if b.Merge != nil {
+		ps = append(ps, part{prefix: b.Name + "/merge/", params: b.Merge.Params()})
+	}
+	return ps
+}
+
 // Weights lists all weights in the order of the slab that NewWeights allocates.
 func (n *Network) Weights() []Weight {
 	var ws []Weight
 	for i, b := range n.Blocks {
-		for j, l := range n.layersOf(b) {
-			pos := n.position(i)
-			for _, p := range l.Params() {
-				at := pos
-				at.FanIn, at.FanOut = p.FanIn, p.FanOut
-				f := n.scaling().Factors(at)
-				if j > 0 {
-					f.Forward = 1 // skips are not scaled
-				}
-				if p.Bias {
-					f = n.scaling().Bias(at)
-				}
-				ws = append(ws, Weight{Name: paramName(b.Name, j, p.Name), Param: p, Factors: f})
+		for j, part := range n.parts(i) {
+			if j == 0 && b.Shares != "" {
+				continue
 			}
+			for _, p := range part.params {
+				ws = append(ws, Weight{Name: part.prefix + p.Name, Param: p, Factors: n.factors(i, part, p)})
+			}
+		}
+		if b.Precision != FixedPrecision {
+			shape := []int{1}
+			if b.Precision == DiagonalPrecision {
+				shape = b.shape()
+			}
+			ws = append(ws, Weight{
+				Name:    b.Name + "/" + precisionName,
+				Param:   layers.Param{Name: precisionName, Shape: shape, FanIn: 1, FanOut: 1, Bias: true},
+				Factors: Factors{Forward: 1, SGD: 1, Adam: 1},
+			})
 		}
 	}
 	return ws
 }
 
-// layersOf is the block's layer followed by those of its skips.
-func (n *Network) layersOf(b Block) []layers.Layer {
-	ls := []layers.Layer{b.Layer}
-	for _, s := range b.Skips {
-		ls = append(ls, s.Layer)
+// factors is what the scaling says of a weight of block i.
+func (n *Network) factors(i int, of part, p layers.Param) Factors {
+	at := n.position(i, p)
+	f := n.scaling().Factors(at)
+	forward := f.Forward
+	if p.Bias || p.Role == layers.GainRole {
+		f = n.scaling().Bias(at)
 	}
-	return ls
+	f.Forward = forward
+	if of.skip { // skips are not scaled
+		f.Forward = 1
+	}
+	if p.Role == layers.GainRole {
+		f.Forward, f.Init = 1, Init{Mean: 1}
+	}
+	return f
 }
 
-// paramName names weight p of the block's layer (part 0) or of its skip number part.
-func paramName(block string, part int, p string) string {
-	if part == 0 {
-		return block + "/" + p
+// position says where a weight of block i (from 0) stands.
+func (n *Network) position(i int, p layers.Param) Position {
+	target, reads := n.target(i), n.From(i)
+	s := n.site(target)
+	at := Position{
+		Index: i + 1, Depth: len(n.Blocks), FanIn: p.FanIn, FanOut: p.FanOut,
+		Residual: n.Residual(), Output: s.output, Role: p.Role,
 	}
-	return block + "/skip" + strconv.Itoa(part) + "/" + p
-}
-
-// position says where block i (from 0) stands.
-func (n *Network) position(i int) Position {
-	pos := Position{Index: i + 1, Depth: len(n.Blocks), Residual: n.Residual(), FanIn: 1, FanOut: 1}
-	if ps := n.Blocks[i].Layer.Params(); len(ps) > 0 {
-		pos.FanIn, pos.FanOut = ps[0].FanIn, ps[0].FanOut
+	if p.Role != layers.ByPlace {
+		return at
 	}
-	return pos
+	at.Role = layers.InputRole
+	for _, from := range reads {
+		if !n.site(from).input {
+			at.Role = layers.HiddenRole
+		}
+	}
+	switch {
+	case at.Role == layers.InputRole:
+	case s.output || s.input:
+		at.Role = layers.ReadoutRole
+	case at.Residual:
+		at.Role = layers.BranchRole
+	}
+	return at
 }
 
 // NewWeights allocates the weights of a network and draws them from the scaling's initial distribution.
@@ -203,4 +232,30 @@ func NewWeights[T graph.Float](n *Network, rng *rand.Rand) (*graph.Vector[T], er
 	}
 	v.Touch()
 	return v, nil
+}
+
+// validateWeights checks the weights' shapes and what the scaling says of them.
+func (n *Network) validateWeights() error {
+	seen := make(map[string]bool)
+	for _, w := range n.Weights() {
+		if seen[w.Name] {
+			return errors.Errorf("arch: two weights are named %q: rename the block or the layer's weight", w.Name)
+		}
+		seen[w.Name] = true
+		for _, d := range w.Param.Shape {
+			if d <= 0 {
+				return errors.Errorf("arch: %s has shape %v: every dimension must be positive", w.Name, w.Param.Shape)
+			}
+		}
+		f := w.Factors
+		for _, v := range []float64{f.SGD, f.Adam, f.Init.Std, f.Eps, f.Decay} {
+			if !(v >= 0) || math.IsInf(v, 1) {
+				return errors.Errorf("arch: the scaling %s gives %s the factors %+v: they must be finite and not negative: look at its fields", n.scaling(), w.Name, f)
+			}
+		}
+		if !(f.Forward > 0) || math.IsInf(f.Forward, 1) {
+			return errors.Errorf("arch: the scaling %s gives %s the forward factor %v: it must be a positive number: look at its fields", n.scaling(), w.Name, f.Forward)
+		}
+	}
+	return nil
 }

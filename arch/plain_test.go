@@ -43,8 +43,8 @@ func plainForward(n *arch.Network, w *graph.Vector[float64], x []float64, batch 
 	}
 	previous := "x"
 	for i, b := range n.Blocks {
-		if b.From != "" {
-			previous = b.From
+		if len(b.From) > 0 {
+			previous = b.From[0]
 		}
 		first := at
 		mu := append([]float64(nil), apply(b.Layer, p.z[previous])...)

@@ -8,16 +8,20 @@ import (
 
 // A predictor is the feedforward pass of a model's network for one number of samples.
 type predictor[T graph.Float] struct {
-	in, out *graph.Node
-	prog    *graph.Program[T]
+	prog   *graph.Program[T]
+	inputs []*graph.Node
+	rows   [][]T // of each input
+	outs   []*graph.Node
 }
 
-// Predict is the output of the feedforward pass for any number of samples x [n, in...]. It leaves what is clamped and
-// the activities alone. The first call for a number of samples (the batch, and what is left over) compiles a program.
+// Predict is the outputs of the feedforward pass, side by side if there are several, for any number of samples
+// x [n, in...], whose inputs are side by side. It leaves what is clamped and the activities alone; what this model clamps
+// beside the inputs is predicted here. The first call for a number of samples (the batch, and what is left over) compiles
+// a program. Blocks that predict each other in a loop are an error.
 func (m *Model[T]) Predict(x []T) ([]T, error) {
-	in := 1
-	for _, d := range m.net.Input {
-		in *= d
+	in := 0
+	for _, i := range m.net.inputs() {
+		in += graph.Field{Shape: i.Shape}.Size()
 	}
 	if len(x)%in != 0 {
 		return nil, errors.Errorf("arch: predict: %d numbers are no whole samples of %d", len(x), in)
@@ -29,12 +33,34 @@ func (m *Model[T]) Predict(x []T) ([]T, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.prog.Load(p.in, x[:rows*in])
-		if err := p.prog.Run(0); err != nil {
+		if out, err = p.run(out, x[:rows*in], rows); err != nil {
 			return nil, err
 		}
-		out = append(out, p.prog.Value(p.out)...)
 		x = x[rows*in:]
+	}
+	return out, nil
+}
+
+// run appends the outputs for rows of inputs.
+func (p *predictor[T]) run(out, x []T, rows int) ([]T, error) {
+	lo, in := 0, len(x)/rows
+	for i, n := range p.inputs {
+		w := len(p.rows[i]) / rows
+		for r := range rows {
+			copy(p.rows[i][r*w:(r+1)*w], x[r*in+lo:])
+		}
+		lo += w
+		p.prog.Load(n, p.rows[i])
+	}
+	if err := p.prog.Run(0); err != nil {
+		return nil, err
+	}
+	for r := range rows {
+		for _, n := range p.outs {
+			v := p.prog.Value(n)
+			w := len(v) / rows
+			out = append(out, v[r*w:(r+1)*w]...)
+		}
 	}
 	return out, nil
 }
@@ -44,15 +70,23 @@ func (m *Model[T]) predictor(rows int) (*predictor[T], error) {
 	if p := m.predictors[rows]; p != nil {
 		return p, nil
 	}
-	u, err := unroll(m.net, m.weights, Plan{Batch: rows, Coordinates: Feedforward})
+	u, err := unroll(m.net, m.weights, Plan{Batch: rows, Coordinates: Feedforward, FreeOutput: true})
 	if err != nil {
 		return nil, err
 	}
-	prog, err := graph.CompilePlan[T](graph.Plan{Targets: [][]*graph.Node{{u.predict}}, Batched: []*graph.Node{u.in, u.out}})
-	if err != nil {
+	p := &predictor[T]{outs: u.outputs()}
+	if len(p.outs) == 0 {
+		return nil, errors.New("arch: predict: the network has no output: every block predicts an input")
+	}
+	for _, at := range u.places {
+		if at.input {
+			p.inputs = append(p.inputs, at.data)
+			p.rows = append(p.rows, make([]T, at.data.Shape().TotalSize()))
+		}
+	}
+	if p.prog, err = graph.CompilePlan[T](graph.Plan{Targets: [][]*graph.Node{p.outs}, Batched: u.batched()}); err != nil {
 		return nil, err
 	}
-	p := &predictor[T]{in: u.in, out: u.predict, prog: prog}
 	m.predictors[rows] = p
 	return p, nil
 }

@@ -3,6 +3,8 @@ package arch
 import (
 	"math"
 	"math/rand/v2"
+
+	"github.com/pcgraph/pcgraph/layers"
 )
 
 // A Scaling is an abc-parametrisation: it sees where a weight stands and returns its factors, so it fits every
@@ -10,40 +12,42 @@ import (
 type Scaling interface {
 	// Factors are those of a weight matrix.
 	Factors(at Position) Factors
-	// Bias are those of a bias; its Forward is not used, a block's factor multiplies weight and bias alike.
+	// Bias are those of a bias or a gain; its Forward is not used: the weight's factor multiplies its bias too.
 	Bias(at Position) Factors
 	String() string
 }
 
-// A Position says where a weight stands: block Index of Depth, counted from 1.
+// A Position says where a weight stands: in block Index of Depth, counted from 1, and what it is for.
 type Position struct {
 	Index, Depth  int
 	FanIn, FanOut int
-	Residual      bool // the network has skips
+	Residual      bool        // the network has skips
+	Output        bool        // the block predicts an output
+	Role          layers.Role // never ByPlace: that of the weight, or of its block's place
 }
-
-func (p Position) first() bool { return p.Index == 1 }
-func (p Position) last() bool  { return p.Index == p.Depth && p.Depth > 1 }
 
 // Factors are what a scaling says of one weight.
 type Factors struct {
-	Forward float64 // multiplies the block's prediction
+	Forward float64 // multiplies the weight where its layer uses it, and the layer's bias with it
 	Init    Init    // distribution that the weight is drawn from
 	SGD     float64 // learning-rate factor under SGD, with or without momentum
 	Adam    float64 // learning-rate factor under Adam and its kin
+	Eps     float64 // factor of Adam's epsilon; 0 means 1
+	Decay   float64 // factor of AdamW's decay; 0 means 1. Biases, gains and precisions are not to be decayed at all
 }
 
-// An Init is a distribution of initial weights of mean zero.
+// An Init is a distribution of initial weights.
 type Init struct {
 	Uniform bool    // uniform rather than normal
 	Std     float64 // standard deviation
+	Mean    float64
 }
 
 func (i Init) draw(rng *rand.Rand) float64 {
 	if i.Uniform {
-		return i.Std * math.Sqrt(3) * (2*rng.Float64() - 1)
+		return i.Mean + i.Std*math.Sqrt(3)*(2*rng.Float64()-1)
 	}
-	return i.Std * rng.NormFloat64()
+	return i.Mean + i.Std*rng.NormFloat64()
 }
 
 // fanInUniform is uniform on +-1/sqrt(fan-in).
@@ -65,7 +69,7 @@ func (s SP) Bias(at Position) Factors { return s.Factors(at) }
 func (SP) String() string { return "sp" }
 
 // NTP is the neural-tangent parametrisation: weights N(0,1), forward factor 1/sqrt(fan-in), 1/sqrt(fan-in Depth) for
-// the hidden blocks of a residual network. (JPC keeps the uniform start here: docs/DIVERGENCE.md.)
+// branches: hidden blocks of a residual network. (JPC keeps the uniform start here: docs/DIVERGENCE.md.)
 type NTP struct{}
 
 var _ Scaling = NTP{}
@@ -80,10 +84,10 @@ func (NTP) Bias(Position) Factors { return Factors{Forward: 1, SGD: 1, Adam: 1} 
 
 func (NTP) String() string { return "ntp" }
 
-// branch is 1/sqrt(fan-in), with the depth under the root for the hidden blocks of a residual network.
+// branch is 1/sqrt(fan-in), with the depth under the root for branches.
 func branch(at Position) float64 {
 	n := float64(at.FanIn)
-	if at.Residual && !at.first() && !at.last() {
+	if at.Role == layers.BranchRole {
 		n *= float64(at.Depth)
 	}
 	return 1 / math.Sqrt(n)
@@ -98,10 +102,10 @@ type Scaled struct {
 
 var _ Scaling = Scaled{}
 
-// Factors are those of Of, the last Forward divided by Gamma.
+// Factors are those of Of, those of the outputs' readouts with Forward divided by Gamma.
 func (s Scaled) Factors(at Position) Factors {
 	f := s.Of.Factors(at)
-	if at.Index == at.Depth && s.Gamma != 0 {
+	if ends := at.Role == layers.ReadoutRole || at.Role == layers.InputRole; at.Output && ends && s.Gamma != 0 {
 		f.Forward /= s.Gamma
 	}
 	return f

@@ -1,6 +1,10 @@
 package arch
 
-import "math"
+import (
+	"math"
+
+	"github.com/pcgraph/pcgraph/layers"
+)
 
 // MuP is the maximal-update parametrisation as the table of Yang et al. (2022, arXiv 2203.03466, table 3) has it:
 // no forward factors; hidden weights of variance 1/fan-in and output weights of variance 1/fan-in^2; learning-rate
@@ -12,13 +16,13 @@ var _ Scaling = MuP{}
 // Factors follow the table.
 func (MuP) Factors(at Position) Factors {
 	in, out := float64(at.FanIn), float64(at.FanOut)
-	switch {
-	case at.last():
-		return Factors{Forward: 1, Init: Init{Std: 1 / in}, SGD: 1 / in, Adam: 1 / in}
-	case at.first():
-		return Factors{Forward: 1, Init: Init{Std: 1 / math.Sqrt(in)}, SGD: out, Adam: 1}
+	switch at.Role {
+	case layers.ReadoutRole:
+		return Factors{Forward: 1, Init: Init{Std: 1 / in}, SGD: 1 / in, Adam: 1 / in, Decay: in}
+	case layers.InputRole:
+		return Factors{Forward: 1, Init: Init{Std: 1 / math.Sqrt(in)}, SGD: out, Adam: 1, Eps: 1 / out}
 	}
-	return Factors{Forward: 1, Init: Init{Std: 1 / math.Sqrt(in)}, SGD: 1, Adam: 1 / in}
+	return Factors{Forward: 1, Init: Init{Std: 1 / math.Sqrt(in)}, SGD: 1, Adam: 1 / in, Eps: 1 / in, Decay: in}
 }
 
 // Bias starts at zero and learns as input weights do.
@@ -27,8 +31,8 @@ func (MuP) Bias(at Position) Factors { return Factors{Forward: 1, SGD: float64(a
 func (MuP) String() string { return "mup" }
 
 // MuPC is the parametrisation of muPC (Innocenti et al. 2025, arXiv 2505.13124, table 1), depth-muP for predictive
-// coding: weights N(0,1); forward factors 1/sqrt(D) first, 1/sqrt(N) in between (1/sqrt(N L) in a residual network),
-// and 1/(Gamma N) last. Gamma 0 means 1. Adam's rate is not rescaled, as in that paper; under SGD the rate factor is
+// coding: weights N(0,1); forward factors 1/sqrt(D) for inputs, 1/sqrt(N) for hidden weights (1/sqrt(N L) for branches, as
+// all hidden blocks of a residual network are), and 1/(Gamma N) for readouts. Gamma 0 means 1. Adam's rate is not rescaled, as in that paper; under SGD the rate factor is
 // Gamma^2 N (arXiv 2602.07697), N being the fan-in of the block, for the first block its fan-out.
 type MuPC struct{ Gamma float64 }
 
@@ -41,11 +45,11 @@ func (s MuPC) Factors(at Position) Factors {
 		gamma = 1
 	}
 	n := float64(at.FanIn)
-	if at.first() {
+	if at.Role == layers.InputRole {
 		n = float64(at.FanOut)
 	}
 	f := Factors{Forward: branch(at), Init: Init{Std: 1}, SGD: gamma * gamma * n, Adam: 1}
-	if at.last() {
+	if at.Role == layers.ReadoutRole {
 		f.Forward = 1 / (gamma * float64(at.FanIn))
 	}
 	return f

@@ -8,13 +8,15 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 )
 
-// A Site is where an activity meets its prediction.
+// A Site is where an activity meets a prediction of it. An activity that several blocks predict is in several.
 type Site struct {
-	Name       string
-	Prediction *graph.Node // [batch, ...]
-	Activity   *graph.Node // of the prediction's shape
-	Error      *graph.Node // Activity - Prediction, where that is a node already; nil otherwise
-	Output     bool
+	Name         string      // of the block that predicts
+	Prediction   *graph.Node // [batch, ...]
+	Activity     *graph.Node // of the prediction's shape
+	Error        *graph.Node // Activity - Prediction, where that is a node already; nil otherwise
+	Mask         *graph.Node // of the prediction's shape: not zero where the activity is data; nil if all of it or none is
+	LogPrecision *graph.Node // logarithm of a learned precision [...], without the batch; nil otherwise
+	Output       bool
 }
 
 // A Named is a node with the name to report it by.
@@ -26,8 +28,9 @@ type Named struct {
 // Latents is what an energy is a function of.
 type Latents struct {
 	Sites   []Site
-	Free    []Named // free activities [batch, ...]
-	Weights []Named // of all layers, without biases
+	Exact   []string // blocks whose prediction is the activity itself and therefore costs nothing
+	Free    []Named  // free activities [batch, ...]
+	Weights []Named  // of all layers, without biases, gains and precisions
 	Batch   int
 }
 

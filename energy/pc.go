@@ -1,7 +1,10 @@
 package energy
 
 import (
+	"maps"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/pkg/errors"
 
@@ -12,21 +15,29 @@ import (
 //
 //	F = 1/B sum_i sum_l -log p(z_l | mu_l)
 //
-// one term per site, named after it. Nil likelihoods are Gaussian of unit precision. (Millidge et al. 2021; JPC,
-// arXiv 2412.03676, equation 1.)
+// one term per prediction, named after the block that makes it. Nil likelihoods are Gaussian of unit precision. (Millidge
+// et al. 2021; JPC, arXiv 2412.03676, equation 1.)
 type PC struct {
 	Hidden, Output Likelihood
+	Sites          map[string]Likelihood // of single blocks, by name, instead of Hidden or Output
 }
 
 var _ Functional = PC{}
 
 // Terms is one term per site.
 func (f PC) Terms(b *graph.Builder, l Latents) []Term {
+	if err := f.unknown(l); err != nil {
+		b.Fail(err)
+		return nil
+	}
 	ts := make([]Term, 0, len(l.Sites))
 	for _, s := range l.Sites {
 		lik := f.Hidden
 		if s.Output {
 			lik = f.Output
+		}
+		if own := f.Sites[s.Name]; own != nil {
+			lik = own
 		}
 		if lik == nil {
 			lik = Gaussian{}
@@ -36,11 +47,29 @@ func (f PC) Terms(b *graph.Builder, l Latents) []Term {
 	return ts
 }
 
+// unknown reports a likelihood for a block that there is not.
+func (f PC) unknown(l Latents) error {
+	names := slices.Clone(l.Exact)
+	for _, s := range l.Sites {
+		names = append(names, s.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Sites)) {
+		if !slices.Contains(names, name) {
+			return errors.Errorf("a likelihood for %q, which is no block: there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
 // Gaussian is the likelihood of a normal distribution around the prediction:
 //
 //	1/B sum_i Precision/2 |z_i - mu_i|^2
 //
-// Precision 0 means 1.
+// Precision 0 means 1. At a site with a learned precision, of logarithm s, it is
+//
+//	1/B sum_i Precision/2 sum_k exp(s_k) (z_ik - mu_ik)^2 - 1/2 sum_k s_k
+//
+// so that the precision of unit k is Precision exp(s_k); the second part, half its log-determinant, keeps it from growing.
 type Gaussian struct{ Precision float64 }
 
 var _ Likelihood = Gaussian{}
@@ -55,14 +84,18 @@ func (g Gaussian) NegLog(b *graph.Builder, s Site, batch int) *graph.Node {
 	if e == nil {
 		e = b.Sub(s.Activity, s.Prediction)
 	}
-	return b.HalfSquare(e, p, batch)
+	if s.LogPrecision == nil {
+		return b.HalfSquare(e, p, batch)
+	}
+	return b.Combine([]float64{1, -.5}, b.WeightedSquare(e, b.Exp(s.LogPrecision), p, batch), b.Sum(s.LogPrecision, 1))
 }
 
 // Categorical is the cross-entropy of the activity, a distribution over the last axis, with the prediction as logits:
 //
 //	-1/B sum_i Precision sum_k z_ik log softmax(mu_i)_k
 //
-// It is computed from log-softmax and stable for logits of any size. Precision 0 means 1.
+// It is computed from log-softmax and stable for logits of any size. Units that a mask leaves free say nothing: they add
+// nothing to it. Precision 0 means 1.
 type Categorical struct{ Precision float64 }
 
 var _ Likelihood = Categorical{}
@@ -73,7 +106,15 @@ func (c Categorical) NegLog(b *graph.Builder, s Site, batch int) *graph.Node {
 	if !ok {
 		return nil
 	}
-	return b.CrossEntropy(s.Activity, s.Prediction, p, batch)
+	if s.LogPrecision != nil {
+		b.Fail(errors.New("a learned precision at a categorical site: it has no noise to learn, leave the block's Precision out"))
+		return nil
+	}
+	y := s.Activity
+	if s.Mask != nil {
+		y = b.Only(s.Mask, y)
+	}
+	return b.CrossEntropy(y, s.Prediction, p, batch)
 }
 
 // precision checks a precision; 0 means 1.

@@ -6,6 +6,9 @@ import "gorgonia.org/tensor"
 // free. It selects and does not multiply, so that the gradient by x is exactly zero where data is taken.
 func (b *Builder) Choose(mask, data, x *Node) *Node { return b.add(chosen{}, mask, data, x) }
 
+// Only is x where mask is not zero and 0 where it is.
+func (b *Builder) Only(mask, x *Node) *Node { return b.add(masked{clamped: true}, mask, x) }
+
 // chosen takes its second operand where the first, the mask, is not zero, and its third where it is.
 type chosen struct{}
 

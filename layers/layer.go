@@ -18,10 +18,26 @@ type Layer interface {
 type Param struct {
 	Name   string
 	Shape  []int
-	FanIn  int // inputs that meet in one output
-	FanOut int // outputs that one input feeds
-	Bias   bool
+	FanIn  int  // inputs that meet in one output
+	FanOut int  // outputs that one input feeds
+	Bias   bool // a bias or a gain: no regulariser acts on it
+	Role   Role // what it is for, by which scalings tell weights apart
 }
+
+// A Role says what a weight is for. A layer of one weight leaves it to the place of its block; a layer of several says
+// what each is, because one place does not fit all: an attention block has neither its first nor its last weight at an
+// end of the network.
+type Role uint8
+
+// The roles.
+const (
+	ByPlace     Role = iota // of the block: one that reads data has input weights, one that predicts an end a readout, others hidden weights, or branches in a network with skips
+	InputRole               // from the data to the width: first layers, embeddings
+	HiddenRole              // from width to width
+	BranchRole              // from width to width, the last weight of a branch that is added to a skip
+	ReadoutRole             // from the width to the data
+	GainRole                // multiplies units one by one: starts at one
+)
 
 // Act is an elementwise nonlinearity; the zero value is linear.
 type Act = graph.Activation

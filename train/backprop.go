@@ -24,7 +24,7 @@ func (r *Backprop[T]) Validate() error {
 	if c := r.Model.Plan().Coordinates; c != arch.Feedforward {
 		return errors.Errorf("Backprop: a model in the coordinates of %v has free activities: compile it in arch.Feedforward", c)
 	}
-	return nil
+	return errors.WithMessage(r.Model.TakesBatches(), "Backprop")
 }
 
 // Gradient is dL/dW.

@@ -29,10 +29,11 @@ func (r *PC[T]) Validate() error {
 		return errors.New("PC: Model is missing")
 	case r.Model.Plan().Coordinates == arch.Feedforward:
 		return errors.New("PC: a model in feedforward coordinates has no activities to relax: compile it in arch.Activities or arch.Errors, or use Backprop")
-	case r.Model.Plan().FreeInput || r.Model.Plan().FreeOutput:
-		return errors.New("PC: a model with a free input or output cannot take a batch of both: compile it with both clamped")
 	case r.Solver == nil:
 		return errors.New("PC: Solver is missing")
+	}
+	if err := r.Model.TakesBatches(); err != nil {
+		return errors.WithMessage(err, "PC")
 	}
 	if _, ends := r.Solver.(infer.Stop); r.Stop == nil && !ends {
 		return errors.New("PC: Stop is missing, and the solver does not end by itself")

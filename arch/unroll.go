@@ -1,0 +1,309 @@
+package arch
+
+import (
+	"slices"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/layers"
+)
+
+// An unrolled network: its graph and the nodes that a model is about.
+type unrolled struct {
+	b       *graph.Builder
+	n       *Network
+	plan    Plan
+	weights []Weight
+	params  []*graph.Node // in the order of the weights
+	places  []*place      // in the order of n.sites()
+	free    []energy.Named
+	sites   []energy.Site
+	exact   []string
+	loop    []string // blocks that predict each other, so that there is no feedforward pass
+	order   []int    // of the blocks; that of the feedforward pass, if there is one
+}
+
+// A place is a site in the graph. Its nodes are nil where it has none.
+type place struct {
+	site
+	hold       Hold
+	shape      []int // [batch, ...]
+	data, mask *graph.Node
+	state      *graph.Node // free: the activity, or its error
+	isError    bool        // state is an error
+	activity   *graph.Node
+	prediction *graph.Node // by its own block
+	landing    *graph.Node // what the feedforward pass sets state to
+}
+
+// unroll builds the network's graph up to its sites.
+func unroll[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*unrolled, error) {
+	u := &unrolled{b: graph.NewBuilder[T](), n: n, plan: p, weights: n.Weights()}
+	for i := range w.Fields() {
+		u.params = append(u.params, graph.ParamOf(u.b, w, i))
+	}
+	for _, s := range n.sites() {
+		u.places = append(u.places, &place{site: s, hold: p.hold(s)})
+	}
+	if err := u.plot(); err != nil {
+		return nil, err
+	}
+	for i, in := range n.inputs() {
+		u.open(u.places[i], in.Shape)
+	}
+	for _, i := range u.order {
+		u.block(i)
+		if err := u.b.Err(); err != nil {
+			return nil, errors.WithMessage(err, "arch: compile")
+		}
+	}
+	return u, nil
+}
+
+// plot finds the order of the blocks.
+func (u *unrolled) plot() error {
+	given := func(name string) bool { // its activity does not wait for its prediction
+		at := u.place(name)
+		return at.hold == Clamped || u.plan.Coordinates == Activities && at.block >= 0 && u.n.Blocks[at.block].Start != nil
+	}
+	if u.order, u.loop = u.n.order(given); u.loop == nil {
+		return nil
+	}
+	if u.plan.Coordinates != Activities {
+		return errors.Errorf("arch: compile: blocks predict each other in a loop, %s: there is no feedforward pass, which the coordinates of %v need: use Activities, or clamp one of them", arrows(u.loop), u.plan.Coordinates)
+	}
+	order, loop := u.n.order(func(name string) bool {
+		at := u.place(name)
+		return given(name) || at.block >= 0 && u.n.Blocks[at.block].shape() != nil
+	})
+	if loop != nil {
+		return errors.Errorf("arch: compile: blocks predict each other in a loop, %s: give one of them its Shape, and a Start for inference to begin at", arrows(loop))
+	}
+	u.order = order
+	return nil
+}
+
+// place finds a site.
+func (u *unrolled) place(name string) *place {
+	return u.places[slices.IndexFunc(u.places, func(p *place) bool { return p.name == name })]
+}
+
+// inActivities tells whether a site's state is its activity, which is then there before its prediction.
+func (u *unrolled) inActivities(at *place) bool {
+	return at.input || u.plan.Coordinates == Activities || u.plan.Coordinates == Errors && at.output
+}
+
+// open adds what a site of a shape, without the batch, has before its prediction: data, mask and state.
+func (u *unrolled) open(at *place, shape []int) {
+	at.shape = append([]int{u.plan.Batch}, shape...)
+	data, mask, state := "data", "mask", "z"
+	switch {
+	case at.output && at.hold == Free:
+		data, state = "y", "y"
+	case at.output:
+		data = "y"
+	}
+	if !at.input {
+		u.b.Within(at.name, func() { u.openAs(at, data, mask, state) })
+		return
+	}
+	data, mask, state = at.name, at.name+"/mask", at.name+"/z"
+	if at.hold == Free {
+		state = at.name
+	}
+	u.openAs(at, data, mask, state)
+}
+
+// openAs is open with the names of the nodes.
+func (u *unrolled) openAs(at *place, data, mask, state string) {
+	b := u.b
+	if at.hold != Free {
+		at.data = b.Data(data, at.shape...)
+	}
+	if at.hold == Masked {
+		at.mask = b.Data(mask, at.shape...)
+	}
+	switch {
+	case at.hold == Clamped:
+		at.activity = at.data
+	case u.inActivities(at):
+		at.state = b.State(state, at.shape...)
+		at.activity = at.state
+		if at.hold == Masked {
+			at.activity = b.Choose(at.mask, at.data, at.state)
+		}
+		u.free = append(u.free, energy.Named{Name: at.name, Node: at.activity})
+	case u.plan.Coordinates == Errors:
+		at.state, at.isError = b.State("e", at.shape...), true
+	}
+}
+
+// activity is that of a site, which is added now if it does not wait for its prediction.
+func (u *unrolled) activity(name string) *graph.Node {
+	at := u.place(name)
+	if at.activity == nil {
+		shape := u.n.Blocks[at.block].shape()
+		if shape == nil {
+			u.b.Fail(errors.Errorf("block %q is read before it is predicted: give it the Shape of its site", name))
+			return nil
+		}
+		u.open(at, shape)
+	}
+	return at.activity
+}
+
+// block adds the prediction of block i, and its site.
+func (u *unrolled) block(i int) {
+	b, blk := u.b, u.n.Blocks[i]
+	var xs []*graph.Node
+	for _, name := range u.n.From(i) {
+		xs = append(xs, u.activity(name))
+	}
+	skips := make([]*graph.Node, len(blk.Skips))
+	for j, s := range blk.Skips {
+		if s.From != "" {
+			skips[j] = u.activity(s.From)
+		}
+	}
+	at := u.place(u.n.target(i))
+	if blk.Predicts != "" {
+		u.activity(at.name)
+	}
+	if b.Err() != nil {
+		return
+	}
+	var mu *graph.Node
+	b.Within(blk.Name, func() {
+		parts := u.n.parts(i)
+		x := xs[0]
+		if blk.Merge != nil {
+			x = blk.Merge.Merge(b, u.paramsOf(i, parts[len(parts)-1]), xs)
+		}
+		if b.Err() != nil {
+			return
+		}
+		mu = blk.Layer.Forward(b, u.paramsOf(i, parts[0]), x)
+		for j, s := range blk.Skips {
+			from := skips[j]
+			if from == nil {
+				from = x
+			}
+			if b.Err() != nil {
+				return
+			}
+			skip := s.Layer.Forward(b, u.paramsOf(i, parts[j+1]), from)
+			if b.Err() == nil && !skip.Shape().Eq(mu.Shape()) {
+				b.Fail(errors.Errorf("a skip gives shape %v where the layer gives %v: make them equal", []int(skip.Shape()), []int(mu.Shape())))
+			}
+			mu = b.Add(mu, skip)
+		}
+		if b.Err() == nil && at.shape != nil && !slices.Equal(at.shape, []int(mu.Shape())) {
+			b.Fail(errors.Errorf("a prediction of shape %v of %q, which has shape %v (Block.Shape or Input.Shape, with the batch): make them equal", []int(mu.Shape()), at.name, at.shape))
+		}
+	})
+	if b.Err() == nil {
+		u.predicted(i, at, mu)
+	}
+}
+
+// paramsOf gives the weights of a part of block i, times their forward factors.
+func (u *unrolled) paramsOf(i int, of part) []*graph.Node {
+	var ps []*graph.Node
+	for _, p := range of.params {
+		at := slices.IndexFunc(u.weights, func(w Weight) bool { return w.Name == of.prefix+p.Name })
+		ps = append(ps, u.b.Scale(u.params[at], u.n.factors(i, of, p).Forward))
+	}
+	return ps
+}
+
+// predicted adds the site where a prediction by block i meets its activity.
+func (u *unrolled) predicted(i int, at *place, mu *graph.Node) {
+	blk := u.n.Blocks[i]
+	if blk.Predicts == "" && at.shape == nil {
+		u.open(at, mu.Shape()[1:])
+	}
+	u.b.Within(blk.Name, func() {
+		s := energy.Site{Name: blk.Name, Prediction: mu, Output: at.output}
+		if blk.Predicts == "" {
+			s.Error = u.land(at, mu, blk.Start != nil)
+		}
+		if at.activity == mu { // no error, no site
+			u.exact = append(u.exact, blk.Name)
+			return
+		}
+		s.Activity, s.Mask = at.activity, at.mask
+		if blk.Precision != FixedPrecision {
+			s.LogPrecision = u.params[slices.IndexFunc(u.weights, func(w Weight) bool { return w.Name == blk.Name+"/"+precisionName })]
+			if blk.Precision == ScalarPrecision {
+				s.LogPrecision = u.b.Spread(u.b.Sum(s.LogPrecision, 1), mu.Shape()[1:]...)
+			}
+		}
+		u.sites = append(u.sites, s)
+	})
+}
+
+// land gives a site its activity from its own block's prediction, and tells the error if that is a node already.
+func (u *unrolled) land(at *place, mu *graph.Node, started bool) (e *graph.Node) {
+	b := u.b
+	at.prediction = mu
+	masked := func(free *graph.Node) *graph.Node {
+		if at.hold == Masked {
+			return b.Choose(at.mask, at.data, free)
+		}
+		return free
+	}
+	switch {
+	case at.activity == nil && at.isError:
+		at.activity, e = masked(b.Add(mu, at.state)), at.state
+		if at.hold == Masked {
+			e = b.Choose(at.mask, b.Sub(at.data, mu), at.state)
+		}
+		u.free = append(u.free, energy.Named{Name: at.name, Node: at.activity})
+	case at.activity == nil:
+		at.activity = masked(mu)
+	case at.state != nil && !started:
+		at.landing = masked(mu)
+	}
+	return e
+}
+
+// outputs are the predictions of the outputs.
+func (u *unrolled) outputs() []*graph.Node {
+	var ns []*graph.Node
+	for _, at := range u.places {
+		if at.output {
+			ns = append(ns, at.prediction)
+		}
+	}
+	return ns
+}
+
+// batched are the inputs of the graph that carry the batch.
+func (u *unrolled) batched() []*graph.Node {
+	var ns []*graph.Node
+	for _, in := range u.b.Inputs() {
+		if in.Kind != graph.Param {
+			ns = append(ns, in.Node)
+		}
+	}
+	return ns
+}
+
+// latents is what the energy is a function of.
+func (u *unrolled) latents() energy.Latents {
+	l := energy.Latents{Sites: u.sites, Exact: u.exact, Free: u.free, Batch: u.plan.Batch}
+	for i, w := range u.weights {
+		if !w.Param.Bias && w.Param.Role != layers.GainRole {
+			l.Weights = append(l.Weights, energy.Named{Name: w.Name, Node: u.params[i]})
+		}
+	}
+	return l
+}
+
+// unseen tells whether weight i is a precision that no energy depends on, for its site costs nothing.
+func (u *unrolled) unseen(i int) bool {
+	w := u.weights[i]
+	return w.Param.Name == precisionName && slices.ContainsFunc(u.exact, func(name string) bool { return w.Name == name+"/"+precisionName })
+}
