@@ -44,6 +44,81 @@ func TestCompile_RefusesWrongDescriptions(t *testing.T) {
 		{"gamma is a positive number", func(n *arch.Network, _ *arch.Plan) { n.Scaling = arch.MuPC{Gamma: -1} }, []string{"mupc", "b/W", "-", "positive"}},
 		{"gamma is a number", func(n *arch.Network, _ *arch.Plan) { n.Scaling = arch.Scaled{Of: arch.SP{}, Gamma: math.NaN()} }, []string{"sp", "NaN"}},
 		{"gamma is finite", func(n *arch.Network, _ *arch.Plan) { n.Scaling = arch.MuPC{Gamma: math.Inf(1)} }, []string{"mupc"}},
+		{"blocks in a loop, activities", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[0] = arch.Block{Name: "a", Layer: layers.Identity{}, From: []string{"x", "b"}, Merge: layers.Add{}}
+			n.Blocks[1].Layer = layers.Identity{}
+		}, []string{"loop", "a -> b -> a", "Shape", "Start"}},
+		{"a block that reads itself", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[1].From, n.Blocks[1].Layer = []string{"b"}, layers.Identity{}
+			n.Blocks[1].Skips = []arch.Skip{{From: "a", Layer: layers.Identity{}}}
+		}, []string{"loop", "b -> b", "Shape"}},
+		{"blocks in a loop, backprop", func(n *arch.Network, p *arch.Plan) {
+			n.Blocks[0].Skips, p.Coordinates = []arch.Skip{{From: "b", Layer: lin(2, 3)}}, arch.Feedforward
+		}, []string{"loop", "a -> b -> a", "feedforward", "use Activities"}},
+		{"blocks in a loop, errors", func(n *arch.Network, p *arch.Plan) {
+			n.Blocks[0].Skips, p.Coordinates = []arch.Skip{{From: "b", Layer: lin(2, 3)}}, arch.Errors
+			n.Blocks[0].Start = &arch.Start{}
+		}, []string{"loop", "errors", "use Activities"}},
+		{"a start of unknown shape", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[0] = arch.Block{Name: "a", Layer: lin(6, 3), From: []string{"x", "b"}, Merge: layers.Concat{}}
+			n.Blocks[1] = arch.Block{Name: "b", Layer: layers.Lateral{Width: 3}, Start: &arch.Start{}}
+			n.Input = []int{3}
+		}, []string{`"b"`, "before it is predicted", "Shape"}},
+		{"a wrong shape", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[0].Skips, n.Blocks[1].Shape = []arch.Skip{{From: "b", Layer: lin(5, 3)}}, []int{5}
+		},
+			[]string{"b", "[2 2]", "[2 5]", "make them equal"}},
+		{"a shape of nothing", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Shape = []int{0} }, []string{`"b"`, "[0]", "positive"}},
+		{"a start that is no number", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Start = &arch.Start{Init: arch.Init{Std: math.NaN()}} },
+			[]string{`"b"`, "starts", "finite"}},
+		{"several inputs are merged", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].From = []string{"x", "a"} }, []string{`"b"`, "2 inputs", "Merge", "Concat"}},
+		{"merged widths must fit", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[1].From, n.Blocks[1].Merge = []string{"x", "a"}, layers.Concat{}
+		}, []string{"b", "3 inputs", "[2 7]"}},
+		{"a sum needs equal shapes", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[1].From, n.Blocks[1].Merge = []string{"x", "a"}, layers.Add{}
+		}, []string{"b", "[2 4]", "[2 3]", "Concat"}},
+		{"an input without a name", func(n *arch.Network, _ *arch.Plan) { n.Inputs = []arch.Input{{Shape: []int{2}}} }, []string{"input 2", "no name"}},
+		{"an input twice", func(n *arch.Network, _ *arch.Plan) { n.Inputs = []arch.Input{{Name: "x", Shape: []int{2}}} }, []string{`named "x"`}},
+		{"an input of no shape", func(n *arch.Network, _ *arch.Plan) { n.Inputs = []arch.Input{{Name: "c"}} }, []string{`"c"`, "no shape"}},
+		{"an input that nothing reads", func(n *arch.Network, _ *arch.Plan) {
+			n.Inputs = []arch.Input{{Name: "c", Shape: []int{2}}}
+			n.Blocks[0].From = []string{"x"}
+		},
+			[]string{`"c"`, "no block reads", "From"}},
+		{"which of two inputs", func(n *arch.Network, _ *arch.Plan) { n.Inputs = []arch.Input{{Name: "c", Shape: []int{2}}} }, []string{`"a"`, "several inputs", "From"}},
+		{"unknown site to predict", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Predicts = "q" }, []string{`"b"`, "predicts", `"q"`, "there are x, a"}},
+		{"a block predicts its own site by itself", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks = append(n.Blocks, arch.Block{Name: "c", Layer: lin(3, 2), From: []string{"a"}, Predicts: "c"})
+		},
+			[]string{`"c"`, "predicts"}},
+		{"a block without a site is read", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks = append(n.Blocks, arch.Block{Name: "c", Layer: lin(2, 3), Predicts: "a"}, arch.Block{Name: "d", Layer: lin(3, 3), From: []string{"c"}})
+		}, []string{`"d"`, `"c"`, "no site of its own", `"a"`}},
+		{"a prediction of another shape", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks = append(n.Blocks, arch.Block{Name: "c", Layer: lin(2, 2), Predicts: "a"})
+		}, []string{"c", "[2 2]", `"a"`, "[2 3]"}},
+		{"an output of another's site", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks = append(n.Blocks, arch.Block{Name: "c", Layer: lin(2, 3), Predicts: "a", Output: true})
+		}, []string{`"c"`, "Output", `"a"`}},
+		{"weights of nobody", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Shares = "q" }, []string{`"b"`, `"q"`, "no block"}},
+		{"weights of another shape", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Shares = "a" }, []string{`"b"`, `"a"`, "equal in name and shape"}},
+		{"weights that are shared themselves", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Shares = "b" }, []string{`"b"`, "none of its own"}},
+		{"unknown precision", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Precision = 7 }, []string{`"b"`, "precision 7"}},
+		{"a diagonal of unknown length", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[1].Layer, n.Blocks[1].Precision = layers.Identity{}, arch.DiagonalPrecision
+		}, []string{`"b"`, "diagonal", "Shape"}},
+		{"a categorical has no noise", func(n *arch.Network, p *arch.Plan) {
+			n.Blocks[1].Precision, p.Energy = arch.ScalarPrecision, energy.PC{Output: energy.Categorical{}}
+		}, []string{"energy", "b", "categorical", "Precision"}},
+		{"a likelihood of nothing", func(_ *arch.Network, p *arch.Plan) {
+			p.Energy = energy.PC{Sites: map[string]energy.Likelihood{"q": energy.Gaussian{}}}
+		}, []string{"energy", `"q"`, "there are a, b"}},
+		{"hold of nothing", func(_ *arch.Network, p *arch.Plan) { p.Hold = map[string]arch.Hold{"q": arch.Clamped} }, []string{`"q"`, "no site", "x, a, b"}},
+		{"unknown hold", func(_ *arch.Network, p *arch.Plan) { p.Hold = map[string]arch.Hold{"a": 7} }, []string{`"a"`, "hold 7"}},
+		{"backprop has nothing free", func(_ *arch.Network, p *arch.Plan) {
+			p.Coordinates, p.Hold = arch.Feedforward, map[string]arch.Hold{"x": arch.Masked}
+		}, []string{`"x"`, "nothing free"}},
 		{"no samples", func(_ *arch.Network, p *arch.Plan) { p.Batch = 0 }, []string{"batch of 0", "one or more"}},
 		{"negative batch", func(_ *arch.Network, p *arch.Plan) { p.Batch = -3 }, []string{"batch of -3"}},
 		{"unknown coordinates", func(_ *arch.Network, p *arch.Plan) { p.Coordinates = 7 }, []string{"unknown coordinates 7"}},
@@ -170,6 +245,7 @@ func TestModel_PanicsOnWrongLengths(t *testing.T) {
 	w := weightsOf[float64](t, n, 1)
 	m := compile(t, n, w, arch.Plan{Batch: 2})
 	free := compile(t, n, w, arch.Plan{Batch: 2, FreeInput: true})
+	hidden := compile(t, n, w, arch.Plan{Batch: 2, Hold: map[string]arch.Hold{"block1": arch.Clamped}})
 	unclamped := must(arch.Compile(n, w, arch.Plan{Batch: 2}))(t)
 	x, y, z, g := make([]float64, 8), make([]float64, 4), make([]float64, 6), make([]float64, len(w.Data()))
 	tests := []struct {
@@ -185,6 +261,8 @@ func TestModel_PanicsOnWrongLengths(t *testing.T) {
 		{"activities too short", func() { _, _ = m.StateGrad(z, z[1:]) }, "arch: StateGrad"},
 		{"weight gradient too short", func() { _, _ = m.ParamGrad(g[1:]) }, "arch: ParamGrad"},
 		{"weight gradient missing", func() { _, _ = m.ParamGrad(nil) }, "arch: ParamGrad"},
+		{"site too short", func() { _ = hidden.ClampSite("block1", x[:5]) }, "arch: ClampSite"},
+		{"no data for a hidden site", func() { _, _ = hidden.Energy() }, "arch: a model is evaluated before Clamp, or ClampSite"},
 		{"no data", func() { _, _ = unclamped.Energy() }, "arch: a model is evaluated before Clamp"},
 		{"no data", func() { _, _ = unclamped.StateGrad(z, z) }, "arch: a model is evaluated before Clamp"},
 	}
@@ -200,5 +278,31 @@ func TestModel_PanicsOnWrongLengths(t *testing.T) {
 	}
 	if _, err := m.Predict(x[:5]); err == nil || !strings.Contains(err.Error(), "5 numbers are no whole samples of 4") {
 		t.Errorf("predict of 5/4 samples: error %v", err)
+	}
+}
+
+// TestMask_RefusesWhatIsNoMask: wrong names, lengths and numbers are errors that say what is wanted.
+func TestMask_RefusesWhatIsNoMask(t *testing.T) {
+	n := mlp(t, nil, layers.Tanh, 4, 3, 2)
+	m := compile(t, n, weightsOf[float64](t, n, 1), arch.Plan{Batch: 2, Hold: map[string]arch.Hold{"x": arch.Masked}})
+	tests := []struct {
+		reason string
+		err    error
+		want   []string
+	}{
+		{"unknown site", m.Mask("q", make([]float64, 8)), []string{`"q"`, "arch.Masked"}},
+		{"clamped site", m.Mask("block2", make([]float64, 4)), []string{`"block2"`, "arch.Masked"}},
+		{"free site", m.ClampSite("block1", make([]float64, 6)), []string{`"block1"`, "Plan.Hold"}},
+		{"wrong length", m.Mask("x", make([]float64, 7)), []string{"7 numbers", "want 4", "or 8"}},
+		{"half a mask", m.Mask("x", []float64{0, 1, .5, 1}), []string{"element 2", "0.5", "1, clamped"}},
+		{"no number", m.Mask("x", []float64{0, 1, 1, math.NaN()}), []string{"element 3", "NaN"}},
+		{"bad data", m.ClampSite("x", []float64{0, 0, 0, 0, 0, math.Inf(1), 0, 0}), []string{"x of sample 1, element 1", "+Inf"}},
+	}
+	for _, test := range tests {
+		for _, part := range append(test.want, "arch: ") {
+			if test.err == nil || !strings.Contains(test.err.Error(), part) {
+				t.Errorf("%s: error %v, want %q in it", test.reason, test.err, part)
+			}
+		}
 	}
 }

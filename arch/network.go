@@ -73,6 +73,9 @@ type Start struct {
 
 // Precision says what is learned of the precision of a block's prediction: a weight "name/precision", its logarithm, which
 // starts at zero. Regularisers leave it alone, and no scaling changes its rate.
+//
+// Where the activity is data, that is the noise around the prediction. Where it is free, inference has made the errors
+// smaller than the noise, and the precision learned from them comes out larger.
 type Precision int
 
 const (

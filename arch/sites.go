@@ -134,7 +134,11 @@ func (n *Network) order(cut func(name string) bool) (order []int, loop []string)
 	}
 	// Following what each waits for must come back to a block.
 	var trail []string
-	for name := waits(first); ; name = waits(n.site(name).block) {
+	name := n.target(first)
+	if known[name] {
+		name = waits(first)
+	}
+	for ; ; name = waits(n.site(name).block) {
 		if at := slices.Index(trail, name); at >= 0 {
 			loop = append(trail[at:], name)
 			slices.Reverse(loop)
