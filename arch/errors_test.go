@@ -47,17 +47,21 @@ func TestCompile_RefusesWrongDescriptions(t *testing.T) {
 		{"blocks in a loop, activities", func(n *arch.Network, _ *arch.Plan) {
 			n.Blocks[0] = arch.Block{Name: "a", Layer: layers.Identity{}, From: []string{"x", "b"}, Merge: layers.Add{}}
 			n.Blocks[1].Layer = layers.Identity{}
+			n.Blocks = append(n.Blocks, arch.Block{Name: "c", Layer: lin(3, 2)})
 		}, []string{"loop", "a -> b -> a", "Shape", "Start"}},
 		{"a block that reads itself", func(n *arch.Network, _ *arch.Plan) {
 			n.Blocks[1].From, n.Blocks[1].Layer = []string{"b"}, layers.Identity{}
 			n.Blocks[1].Skips = []arch.Skip{{From: "a", Layer: layers.Identity{}}}
+			n.Blocks = append(n.Blocks, arch.Block{Name: "c", Layer: lin(3, 2)})
 		}, []string{"loop", "b -> b", "Shape"}},
 		{"blocks in a loop, backprop", func(n *arch.Network, p *arch.Plan) {
 			n.Blocks[0].Skips, p.Coordinates = []arch.Skip{{From: "b", Layer: lin(2, 3)}}, arch.Feedforward
+			n.Blocks = append(n.Blocks, arch.Block{Name: "c", Layer: lin(2, 2)})
 		}, []string{"loop", "a -> b -> a", "feedforward", "use Activities"}},
 		{"blocks in a loop, errors", func(n *arch.Network, p *arch.Plan) {
 			n.Blocks[0].Skips, p.Coordinates = []arch.Skip{{From: "b", Layer: lin(2, 3)}}, arch.Errors
 			n.Blocks[0].Start = &arch.Start{}
+			n.Blocks = append(n.Blocks, arch.Block{Name: "c", Layer: lin(2, 2)})
 		}, []string{"loop", "errors", "use Activities"}},
 		{"a start of unknown shape", func(n *arch.Network, _ *arch.Plan) {
 			n.Blocks[0] = arch.Block{Name: "a", Layer: lin(6, 3), From: []string{"x", "b"}, Merge: layers.Concat{}}
