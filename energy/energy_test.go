@@ -12,7 +12,7 @@ import (
 )
 
 func TestFunctionals_Conform(t *testing.T) {
-	for _, f := range []energy.Functional{
+	runAll(t,
 		energy.PC{},
 		energy.PC{Output: energy.Categorical{Precision: .3}},
 		energy.PC{Hidden: energy.Gaussian{Precision: 2}, Output: energy.Gaussian{Precision: 1e-3}},
@@ -20,7 +20,13 @@ func TestFunctionals_Conform(t *testing.T) {
 		energy.Spectral{Rate: .2},
 		energy.ActivityDecay{Rate: 1.3},
 		energy.Sum{energy.PC{Output: energy.Categorical{}}, energy.WeightDecay{Rate: .1}, energy.Spectral{Rate: .2}, energy.ActivityDecay{Rate: .3}},
-	} {
+		energy.PC{Sites: map[string]energy.Likelihood{"second": energy.Gaussian{Precision: 3}}},
+	)
+}
+
+// runAll runs the conformance suite on functionals.
+func runAll(t *testing.T, fs ...energy.Functional) {
+	for _, f := range fs {
 		t.Run(fmt.Sprintf("%T%+v", f, f), func(t *testing.T) { energytest.Run(t, f) })
 	}
 }
