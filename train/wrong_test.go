@@ -41,6 +41,11 @@ func TestTrainer_RefusesOptionsThatCannotRun(t *testing.T) {
 	feedforward := toyModel[float32](t, arch.Feedforward, 2, 4, 2)
 	freeInput, err := arch.Compile(model.Network(), model.Weights(), arch.Plan{Batch: 8, FreeInput: true})
 	ok(t, err)
+	held := map[string]arch.Hold{"block1": arch.Clamped}
+	hidden, err := arch.Compile(model.Network(), model.Weights(), arch.Plan{Batch: 8, Hold: held})
+	ok(t, err)
+	teacher, err := arch.Compile(model.Network(), model.Weights(), arch.Plan{Batch: 8, Hold: held, Coordinates: arch.Feedforward})
+	ok(t, err)
 	descent := &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: .1}}
 	pc := func(change func(r *train.PC[float32])) func(*train.Trainer[float32]) {
 		return func(tr *train.Trainer[float32]) {
@@ -74,11 +79,13 @@ func TestTrainer_RefusesOptionsThatCannotRun(t *testing.T) {
 		{"no model", pc(func(r *train.PC[float32]) { r.Model = nil }), "Model is missing"},
 		{"no activities", pc(func(r *train.PC[float32]) { r.Model = feedforward }), "use Backprop"},
 		{"no place for x", pc(func(r *train.PC[float32]) { r.Model = freeInput }), "free input"},
+		{"no data for a hidden site", pc(func(r *train.PC[float32]) { r.Model = hidden }), `"block1" clamped`},
 		{"no solver", pc(func(r *train.PC[float32]) { r.Solver = nil }), "Solver is missing"},
 		{"no end", pc(func(r *train.PC[float32]) { r.Stop = nil }), "Stop is missing"},
 		{"a bad stop", pc(func(r *train.PC[float32]) { r.Stop = infer.Steps(-1) }), "Steps(-1)"},
 		{"a bad solver", pc(func(r *train.PC[float32]) { r.Solver = &infer.Descent[float32]{} }), "Descent"},
 		{"backprop without a model", func(tr *train.Trainer[float32]) { tr.Rule = &train.Backprop[float32]{} }, "Model is missing"},
+		{"backprop without data for a hidden site", func(tr *train.Trainer[float32]) { tr.Rule = &train.Backprop[float32]{Model: teacher} }, `"block1" clamped`},
 		{"backprop with free activities", func(tr *train.Trainer[float32]) { tr.Rule = &train.Backprop[float32]{Model: model} }, "arch.Feedforward"},
 	}
 	for _, test := range tests {
