@@ -10,6 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/optim"
 )
 
 // A sketch is a network as a user would write it, with what is clamped.
@@ -553,4 +554,39 @@ func (p plainGraph) apply(l layers.Layer, prefix string, x []float64) []float64 
 		}
 	}
 	return y
+}
+
+// TestGraphs_DescendIsOneByOneToTheBit: the fast way through several steps, where there is one, on every sketch.
+func TestGraphs_DescendIsOneByOneToTheBit(t *testing.T) {
+	forSketches(t, func(t *testing.T, s sketch, c arch.Coordinates) {
+		if c == arch.Feedforward {
+			return
+		}
+		const rate, moves = .05, 7
+		sgd := &optim.SGD[float64]{Rate: rate}
+		w := weightsOf[float64](t, s.n, 3)
+		fast, slow := compileSketch(t, s, w, c, 35), compileSketch(t, s, w, c, 35)
+		ok(t, fast.Forward())
+		ok(t, slow.Forward())
+		got, want := make([]float64, len(fast.State())), make([]float64, len(fast.State()))
+		f, done, err := fast.Descend(got, fast.State(), rate, moves)
+		ok(t, err)
+		if !done {
+			t.Fatal("no descent: samples are taken to depend on each other")
+		}
+		terms := make([]float64, len(fast.Terms()))
+		fast.TermEnergies(terms)
+		var g float64
+		for range moves {
+			g = must(slow.StateGrad(want, slow.State()))(t)
+			sgd.Step(slow.State(), want)
+		}
+		slowTerms := make([]float64, len(terms))
+		slow.TermEnergies(slowTerms)
+		if f != g || !slices.Equal(terms, slowTerms) {
+			t.Errorf("energy %v, one by one %v", f, g)
+		}
+		sameBits(t, "gradient", got, want)
+		sameBits(t, "activities", fast.State(), slow.State())
+	})
 }
