@@ -32,13 +32,14 @@ var checkers = map[string]func(*testing.T, *refCase){
 	"regularised":   checkRegularised,
 	"errors":        checkErrors,
 	"training":      checkTraining,
+	"flow":          checkFlow,
 	"activation":    checkActivation,
 	"layer":         checkLayer,
 	"linear_theory": nil, // by package theory
 }
 
 // laterKinds are known and not computed yet; a kind in neither list is an error.
-var laterKinds = []string{"flow", "bidirectional", "hybrid"}
+var laterKinds = []string{"bidirectional", "hybrid"}
 
 // laterLayers are the layers of kind "layer" that are not computed yet.
 var laterLayers = []string{"conv", "pool", "avgpool", "maxpool", "globalavgpool", "layernorm", "attention"}
@@ -126,13 +127,24 @@ type refCase struct {
 	ActivityRate   float64 `json:"activity_rate"`
 	InferenceSteps int     `json:"inference_steps"`
 	Steps          int
+	Solver         string
+	Control        string
+	RTol           float64
+	ATol           float64
+	DT0            *float64
+	T1             float64
+	Accepted       int
+	Rejected       int
 	Layer          string
 	Activation     string
 	Act            string
-	Arrays         map[string]struct {
-		Shape []int
-		Data  []float64
-	}
+	Arrays         map[string]refArray
+}
+
+// A refArray is row-major.
+type refArray struct {
+	Shape []int
+	Data  []float64
 }
 
 func readCase(file string) (*refCase, error) {
