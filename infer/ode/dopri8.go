@@ -2,8 +2,9 @@ package ode
 
 // Dopri8 is the 8(7) pair of Prince and Dormand (1981), known as RK8(7)13M:
 // order 8, its 13 stages and the new point's slope, which is the first of the
-// next step and serves the interpolant of order 6 (Bogacki and Shampine 1990).
-// The fractions are the paper's, good to about 1e-17.
+// next step and serves the interpolant (Bogacki and Shampine 1990). That one is
+// of order 5, and misses order 6 by about 1e-5. The fractions are the paper's,
+// good to about 1e-17.
 var Dopri8 = &Method{
 	Name: "Dopri8",
 	A: [][]float64{
