@@ -3,6 +3,7 @@ package infer_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -328,7 +329,14 @@ func TestFlow_Validate(t *testing.T) {
 // The cost of a step around an energy that costs nothing, on a slab of 64 samples times 4 layers of 128.
 func BenchmarkFlow(b *testing.B) {
 	const n = 64 * 4 * 128
-	p := infer.Problem[float32]{Energy: func(grad, z []float32) (float64, error) { return 1, nil }}
+	p := infer.Problem[float32]{Energy: func(grad, z []float32) (float64, error) {
+		if grad[0] != 1e-3 {
+			for i := range grad {
+				grad[i] = 1e-3 * float32(1-2*(i*i%7%2))
+			}
+		}
+		return 1, nil
+	}}
 	for _, m := range methods {
 		b.Run(m.Name, func(b *testing.B) {
 			control := ode.Control(ode.PID{RTol: 1e-3, ATol: 1e-3, Step: 0.1, MaxFactor: 1.0000001})
@@ -337,6 +345,10 @@ func BenchmarkFlow(b *testing.B) {
 			}
 			s := &infer.Flow[float32]{Method: m, Control: control, Horizon: 10}
 			z := make([]float32, n)
+			rng := rand.New(rand.NewPCG(1, 2))
+			for i := range z {
+				z[i] = rng.Float32() - 0.5
+			}
 			b.ReportAllocs()
 			evals := 0
 			for b.Loop() {

@@ -293,10 +293,8 @@ func (s *Stepper[T]) scaledError(z []T, h float64) float64 {
 		}
 		was, is := z[lo:hi], s.trial[lo:hi]
 		for i, v := range d {
-			size := math.Abs(float64(was[i]))
-			if b := math.Abs(float64(is[i])); !(b <= size) {
-				size = b
-			}
+			// The larger, NaN if either is: without their sign, numbers are in the order of their bits.
+			size := math.Float64frombits(max(math.Float64bits(float64(was[i]))&^sign, math.Float64bits(float64(is[i]))&^sign))
 			q := float64(v) / (s.abs + s.rel*size)
 			sum += q * q
 			if size > math.MaxFloat64 { // the quotient is 0, and hides it
@@ -309,6 +307,9 @@ func (s *Stepper[T]) scaledError(z []T, h float64) float64 {
 	}
 	return math.Inf(1)
 }
+
+// sign is the bit of it in a float64.
+const sign = 1 << 63
 
 // accept moves z to trial.
 func (s *Stepper[T]) accept(z []T, h float64) {
