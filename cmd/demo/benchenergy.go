@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -90,8 +91,10 @@ func (d deepNet) network() (*arch.Network, error) {
 	return arch.MLP(arch.SP{}, layers.ReLU, widths...)
 }
 
-// bench compiles a deepNet and clamps random data. The points are the feedforward pass with noise of deviation .1.
-func (d deepNet) bench() (*deepBench, error) {
+// bench compiles a deepNet for so many cores and clamps random data. The points are the feedforward pass with noise of
+// deviation .1.
+func (d deepNet) bench(cores int) (*deepBench, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 	rng := rand.New(rand.NewPCG(benchSeed, weightStream))
 	net, err := d.network()
 	if err != nil {
@@ -130,33 +133,32 @@ func (b *deepBench) next() []float32 {
 	return b.z[b.turn]
 }
 
-// stateGrad times one evaluation of the energy with its gradient by the activities.
-func (b *deepBench) stateGrad(run *benchRun) (timing, error) {
-	return run.time(func() {}, func() error {
+// stateGrad is one evaluation of the energy with its gradient by the activities.
+func (b *deepBench) stateGrad(cores int) task {
+	return task{cores: cores, prepare: func() {}, run: func() error {
 		_, err := b.model.StateGrad(b.grad, b.next())
 		return err
-	})
+	}}
 }
 
-// step times an inference from the point that it begins at, and with weights that have just changed, by step: what is
-// computed once per inference is in it.
-func (b *deepBench) step(run *benchRun) (timing, error) {
-	t, err := run.time(func() {
+// inference is a descent that begins at the same point and with weights that have just changed, so that what is computed
+// once per inference is in it.
+func (b *deepBench) inference(cores int) task {
+	return task{cores: cores, prepare: func() {
 		copy(b.model.State(), b.z[0])
 		b.weights.Touch()
-	}, func() error {
+	}, run: func() error {
 		_, err := infer.Run(&b.descent, b.problem, b.model.State(), infer.Steps(descentSteps), nil)
 		return err
-	})
-	return t.per(descentSteps), err
+	}}
 }
 
-// paramGrad times the gradient by the weights at activities that have just moved.
-func (b *deepBench) paramGrad(run *benchRun) (timing, error) {
-	return run.time(func() { copy(b.model.State(), b.next()) }, func() error {
+// paramGrad is the gradient by the weights at activities that have just moved.
+func (b *deepBench) paramGrad(cores int) task {
+	return task{cores: cores, prepare: func() { copy(b.model.State(), b.next()) }, run: func() error {
 		_, err := b.model.ParamGrad(b.param)
 		return err
-	})
+	}}
 }
 
 // energyRows measures evaluation, step and weight gradient of the yardstick's networks.
@@ -169,38 +171,33 @@ func (b *benchRun) energyRows() error {
 		if err != nil {
 			return err
 		}
-		all, err := d.bench()
+		all, err := d.bench(b.cores)
 		if err != nil {
 			return err
 		}
-		peak := b.peak(b.cores)
-		for _, m := range []struct {
-			name    string
-			flop    float64
-			measure func(*deepBench, *benchRun) (timing, error)
-		}{{"call", d.stateFLOP(), (*deepBench).stateGrad}, {"step", d.stateFLOP(), (*deepBench).step}, {"weights", d.paramFLOP(), (*deepBench).paramGrad}} {
-			t, err := m.measure(all, b)
-			if err != nil {
-				return err
-			}
-			one, err := b.onOneCore(func() (timing, error) {
-				single, err := d.bench()
-				if err != nil {
-					return timing{}, err
-				}
-				return m.measure(single, b)
-			})
-			if err != nil {
-				return err
-			}
-			peak = max(peak, b.peak(b.cores)) // the best of before and after
+		one, err := d.bench(1)
+		if err != nil {
+			return err
+		}
+		peak := b.onCores(b.cores, kernel.GemmPeak[float32])
+		times, err := b.time(all.stateGrad(b.cores), all.inference(b.cores), all.paramGrad(b.cores), one.stateGrad(1), one.inference(1), one.paramGrad(1))
+		if err != nil {
+			return err
+		}
+		peak = max(peak, b.onCores(b.cores, kernel.GemmPeak[float32])) // the best of before and after
+		times[1], times[4] = times[1].per(descentSteps), times[4].per(descentSteps)
+		for i, m := range []struct {
+			name string
+			flop float64
+		}{{"call", d.stateFLOP()}, {"step", d.stateFLOP()}, {"weights", d.paramFLOP()}} {
+			t, single := times[i], times[i+3]
 			rate := m.flop / t.median() / 1e6
 			row.add(m.name, "ms", t.ms...)
 			row.add(m.name+" rate", "GFLOP/s", rate)
 			row.add(m.name+" share of peak", "%", 100*rate/peak)
 			row.add(m.name+" allocations", "", t.allocs)
-			row.add(m.name+" on one core", "ms", one.ms...)
-			row.add(m.name+" speed-up", "x", one.median()/t.median())
+			row.add(m.name+" on one core", "ms", single.ms...)
+			row.add(m.name+" speed-up", "x", single.median()/t.median())
 		}
 		b.done(row)
 	}

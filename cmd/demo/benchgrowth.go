@@ -12,8 +12,7 @@ import (
 type growth struct {
 	name string
 	nets []deepNet
-	size func(deepNet) int     // what grows
-	work func(deepNet) float64 // what time should be proportional to
+	size func(deepNet) int
 }
 
 func (b *benchRun) growths() []growth {
@@ -21,11 +20,11 @@ func (b *benchRun) growths() []growth {
 	if b.Quick {
 		depths, batches, width, batch, depth = []int{3, 6}, []int{4, 8}, 8, 4, 3
 	}
-	byDepth := growth{"depth", nil, func(d deepNet) int { return d.depth }, deepNet.stateFLOP}
+	byDepth := growth{"depth", nil, func(d deepNet) int { return d.depth }}
 	for _, n := range depths {
 		byDepth.nets = append(byDepth.nets, deepNet{n, width, batch})
 	}
-	byBatch := growth{"batch", nil, func(d deepNet) int { return d.batch }, deepNet.stateFLOP}
+	byBatch := growth{"batch", nil, func(d deepNet) int { return d.batch }}
 	for _, n := range batches {
 		byBatch.nets = append(byBatch.nets, deepNet{depth, width, n})
 	}
@@ -39,18 +38,22 @@ func (b *benchRun) growthRows() error {
 		if err != nil {
 			return err
 		}
-		var perWork []float64
+		var tasks []task
 		for _, d := range g.nets {
-			bench, err := d.bench()
+			bench, err := d.bench(b.cores)
 			if err != nil {
 				return err
 			}
-			t, err := bench.stateGrad(b)
-			if err != nil {
-				return err
-			}
-			row.add(fmt.Sprintf("%s %d", g.name, g.size(d)), "ms", t.ms...)
-			perWork = append(perWork, t.median()/g.work(d))
+			tasks = append(tasks, bench.stateGrad(b.cores))
+		}
+		times, err := b.time(tasks...)
+		if err != nil {
+			return err
+		}
+		var perWork []float64
+		for i, d := range g.nets {
+			row.add(fmt.Sprintf("%s %d", g.name, g.size(d)), "ms", times[i].ms...)
+			perWork = append(perWork, times[i].median()/d.stateFLOP())
 		}
 		row.add("largest deviation from linear", "%", 100*deviation(perWork))
 		b.done(row)
@@ -74,7 +77,7 @@ func (b *benchRun) compileRow(d deepNet) error {
 	if err != nil {
 		return err
 	}
-	bench, err := d.bench()
+	bench, err := d.bench(b.cores)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ const childSteps = 20
 
 // firstMadeStep makes one training step on made data.
 func (cmd benchCmd) firstMadeStep(*console) error {
-	s, err := cmd.childNet().bench(childSteps)
+	s, err := cmd.childNet().bench(childSteps, runtime.GOMAXPROCS(0))
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (b *benchRun) memoryRows() error {
 		if err != nil {
 			return err
 		}
-		bench, err := d.bench()
+		bench, err := d.bench(b.cores)
 		if err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func (b *benchRun) memoryRows() error {
 		if err != nil {
 			return err
 		}
-		bench, err := n.bench(childSteps)
+		bench, err := n.bench(childSteps, b.cores)
 		if err != nil {
 			return err
 		}

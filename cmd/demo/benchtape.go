@@ -81,15 +81,15 @@ func (b *benchRun) tapeRows() error {
 		for _, in := range t.inputs {
 			normals(rng, in.Node.Value().Data().([]float32), .1)
 		}
-		took, err := b.time(t.machine.Reset, t.machine.RunAll)
+		times, err := b.time(task{cores: b.cores, prepare: t.machine.Reset, run: t.machine.RunAll})
 		if e := t.machine.Close(); err == nil {
 			err = e
 		}
 		if err != nil {
 			return err
 		}
-		row.add("call", "ms", took.ms...)
-		row.add("call allocations", "", took.allocs)
+		row.add("call", "ms", times[0].ms...)
+		row.add("call allocations", "", times[0].allocs)
 		b.done(row)
 	}
 	return nil

@@ -33,56 +33,79 @@ func (t timing) per(n int) timing {
 	return part
 }
 
-// time measures run: repetitions of as many calls as fill the window, after one that is not counted. What prepare does
-// before every call is not timed; it must not allocate.
-func (b *benchRun) time(prepare func(), run func() error) (timing, error) {
-	once := func() (time.Duration, error) {
-		prepare()
-		start := time.Now()
-		err := run()
-		return time.Since(start), err
-	}
-	calls := 1
-	if !b.Quick {
-		took, err := once()
-		for start := time.Now(); err == nil && time.Since(start) < window; { // caches, branch predictors, workers
-			took, err = once()
-		}
-		if err != nil {
-			return timing{}, err
-		}
-		calls = min(mostCalls, 1+int(window/took))
-	}
-	if _, err := once(); err != nil {
-		return timing{}, err
-	}
-	var t timing
-	var before, after runtime.MemStats
-	t.ms = make([]float64, 0, b.Repeats)
-	runtime.ReadMemStats(&before)
-	for range b.Repeats {
-		if b.console.ctx.Err() != nil {
-			return timing{}, errInterrupted
-		}
-		var total time.Duration
-		for range calls {
-			took, err := once()
-			if err != nil {
-				return timing{}, err
-			}
-			total += took
-		}
-		t.ms = append(t.ms, total.Seconds()*1e3/float64(calls))
-	}
-	runtime.ReadMemStats(&after)
-	t.allocs = float64(after.Mallocs-before.Mallocs) / float64(calls*b.Repeats)
-	return t, nil
+// A task is a call to be timed.
+type task struct {
+	cores   int    // that it may use
+	prepare func() // before every call, not timed; must not allocate
+	run     func() error
+	calls   int // in a repetition
 }
 
-// onOneCore measures with one core; run is made there, since programs prepare for the cores that there are.
-func (b *benchRun) onOneCore(measure func() (timing, error)) (timing, error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	return measure()
+// once times one call.
+func (t *task) once() (time.Duration, error) {
+	t.prepare()
+	start := time.Now()
+	err := t.run()
+	return time.Since(start), err
+}
+
+// repeat times a repetition, after a call that is not counted, and counts what it allocates.
+func (t *task) repeat() (total time.Duration, allocs uint64, err error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(t.cores))
+	if _, err := t.once(); err != nil {
+		return 0, 0, err
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range t.calls {
+		took, err := t.once()
+		if err != nil {
+			return 0, 0, err
+		}
+		total += took
+	}
+	runtime.ReadMemStats(&after)
+	return total, after.Mallocs - before.Mallocs, nil
+}
+
+// warm finds how many calls fill the window, when caches, branch predictors and workers know what is coming.
+func (t *task) warm(window time.Duration) error {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(t.cores))
+	took, err := t.once()
+	for start := time.Now(); err == nil && time.Since(start) < window; {
+		took, err = t.once()
+	}
+	t.calls = min(mostCalls, 1+int(window/max(1, took)))
+	return err
+}
+
+// time measures tasks in turn, repetition by repetition: what slows the machine down for a while slows down all of them.
+func (b *benchRun) time(tasks ...task) ([]timing, error) {
+	window := window
+	if b.Quick {
+		window = 0
+	}
+	times := make([]timing, len(tasks))
+	for i := range tasks {
+		if err := tasks[i].warm(window); err != nil {
+			return nil, err
+		}
+	}
+	for range b.Repeats {
+		for i := range tasks {
+			if b.console.ctx.Err() != nil {
+				return nil, errInterrupted
+			}
+			total, allocs, err := tasks[i].repeat()
+			if err != nil {
+				return nil, err
+			}
+			calls := float64(tasks[i].calls)
+			times[i].ms = append(times[i].ms, total.Seconds()*1e3/calls)
+			times[i].allocs += float64(allocs) / calls / float64(b.Repeats)
+		}
+	}
+	return times, nil
 }
 
 // spread is the figure of several values.

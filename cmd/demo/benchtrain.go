@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 
 	"github.com/pkg/errors"
 
@@ -30,8 +31,8 @@ func (b *benchRun) stepNets() []stepNet {
 	return []stepNet{{[]int{784, 300, 300, 300, 10}, 64}, {[]int{784, 128, 128, 10}, 256}}
 }
 
-// inferenceSteps are the lengths of inference that are measured.
-var inferenceSteps = []int{1, 2, 5, 20}
+// inferenceSteps are the lengths of inference that are measured; 0 is backprop.
+var inferenceSteps = []int{0, 1, 2, 5, 20}
 
 // benchBatches is how many batches a stepBench goes round.
 const benchBatches = 4
@@ -48,8 +49,9 @@ type stepBench struct {
 	turn    int
 }
 
-// bench prepares training by PC with so many steps of inference, or by backprop for 0.
-func (n stepNet) bench(steps int) (*stepBench, error) {
+// bench prepares training on so many cores by PC with so many steps of inference, or by backprop for 0.
+func (n stepNet) bench(steps, cores int) (*stepBench, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 	rng := rand.New(rand.NewPCG(benchSeed, weightStream))
 	net, err := arch.MLP(arch.SP{}, layers.ReLU, n.widths...)
 	if err != nil {
@@ -99,15 +101,15 @@ func (b *stepBench) step() error {
 	return nil
 }
 
-// time times steps from ever new starts, so that nothing is learned by heart.
-func (b *stepBench) time(run *benchRun) (timing, error) {
+// task is a step, from ever new starts, so that nothing is learned by heart.
+func (b *stepBench) task(cores int) task {
 	done := 0
-	return run.time(func() {
+	return task{cores: cores, prepare: func() {
 		if done++; done%64 == 0 {
 			copy(b.weights.Data(), b.start)
 			b.weights.Touch()
 		}
-	}, b.step)
+	}, run: b.step}
 }
 
 // trainRows measures whole training steps by backprop and PC.
@@ -117,30 +119,28 @@ func (b *benchRun) trainRows() error {
 		if err != nil {
 			return err
 		}
-		var bp float64
-		for _, steps := range append([]int{0}, inferenceSteps...) {
-			measure := func() (timing, error) {
-				s, err := n.bench(steps)
+		var tasks []task // by length of inference, on all cores and on one
+		for _, steps := range inferenceSteps {
+			for _, cores := range []int{b.cores, 1} {
+				s, err := n.bench(steps, cores)
 				if err != nil {
-					return timing{}, err
+					return err
 				}
-				return s.time(b)
+				tasks = append(tasks, s.task(cores))
 			}
-			t, err := measure()
-			if err != nil {
-				return err
-			}
-			one, err := b.onOneCore(measure)
-			if err != nil {
-				return err
-			}
-			name := fmt.Sprintf("PC T=%d", steps)
+		}
+		times, err := b.time(tasks...)
+		if err != nil {
+			return err
+		}
+		for i, steps := range inferenceSteps {
+			t, one, name := times[2*i], times[2*i+1], fmt.Sprintf("PC T=%d", steps)
 			if steps == 0 {
-				name, bp = "BP", t.median()
+				name = "BP"
 			}
 			row.add(name, "ms", t.ms...)
 			if steps > 0 {
-				row.add(name+" / BP", "x", t.median()/bp)
+				row.add(name+" / BP", "x", t.median()/times[0].median())
 			}
 			row.add(name+" allocations", "", t.allocs)
 			row.add(name+" on one core", "ms", one.ms...)
