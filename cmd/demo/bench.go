@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -101,13 +102,12 @@ func (cmd benchCmd) Run(c *console) error {
 	if cmd.Child != "" {
 		return cmd.child(c)
 	}
-	var file *os.File
-	if cmd.JSON != "" && cmd.JSON != "-" {
-		var err error
-		if file, err = os.Create(cmd.JSON); err != nil { // better now than after the measurement
+	if cmd.JSON != "" && cmd.JSON != "-" { // better found now than after the measurement
+		file, err := os.OpenFile(cmd.JSON, os.O_WRONLY|os.O_CREATE, 0o666)
+		if err != nil {
 			return errors.Wrap(err, "-json")
 		}
-		defer file.Close()
+		file.Close()
 	}
 	b := &benchRun{benchCmd: cmd, console: c, cores: runtime.GOMAXPROCS(0)}
 	b.report = benchReport{Schema: 1, Started: time.Now().UTC(), Version: readVersion(), CPU: cpuName(), Repeats: cmd.Repeats, Quick: cmd.Quick, Rows: []benchRow{}}
@@ -115,11 +115,17 @@ func (cmd benchCmd) Run(c *console) error {
 	if err != nil && !errors.Is(err, errInterrupted) {
 		return err
 	}
-	switch {
-	case cmd.JSON == "-":
-		return first(b.report.write(c.out), err)
-	case file != nil:
-		if e := first(b.report.write(file), file.Close()); e != nil {
+	var text bytes.Buffer
+	if e := b.report.write(&text); e != nil {
+		return e
+	}
+	switch cmd.JSON {
+	case "-":
+		_, e := text.WriteTo(c.out)
+		return first(e, err)
+	case "":
+	default:
+		if e := os.WriteFile(cmd.JSON, text.Bytes(), 0o666); e != nil {
 			return errors.Wrap(e, "-json")
 		}
 	}

@@ -25,7 +25,7 @@ import (
 var children = map[string]func(benchCmd, *console) error{
 	"made":   benchCmd.firstMadeStep,
 	"mnist":  func(cmd benchCmd, c *console) error { return cmd.trainMNIST(c, 1, false) },
-	"memory": func(cmd benchCmd, c *console) error { return cmd.trainMNIST(c, 300, true) },
+	"memory": func(cmd benchCmd, c *console) error { return cmd.trainMNIST(c, cmd.memorySteps(), true) },
 }
 
 // child is the measured process: it prints its peak memory when it has done what it is there for.
@@ -43,6 +43,14 @@ func (cmd benchCmd) child(c *console) error {
 
 // childNet is the network that processes train.
 func (cmd benchCmd) childNet() stepNet { return (&benchRun{benchCmd: cmd}).stepNets()[0] }
+
+// memorySteps is how many steps the process makes whose memory is measured: the peak has long been reached.
+func (cmd benchCmd) memorySteps() int {
+	if cmd.Quick {
+		return 2
+	}
+	return 300
+}
 
 // childSteps is the length of inference in them.
 const childSteps = 20

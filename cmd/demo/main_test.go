@@ -48,6 +48,10 @@ func TestOptions_WrongOnesAreNamedAndExitWithTwo(t *testing.T) {
 		{"toy moons -lr -.1", "-lr is -0.1", "a negative rate"},
 		{"-colour", "colour", "unknown flag"},
 		{"paint", "paint", "unknown command"},
+		{"bench -rows speed", `unknown kind of rows "speed": want one of energy, train`, "unknown rows"},
+		{"bench -repeats 0", "-repeats is 0", "nothing measured"},
+		{"bench -threads -1", "-threads is -1", "negative"},
+		{"bench -threads 1000000", "this machine has", "more than there are"},
 		{"-seed -1", "seed", "seeds are not negative"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
