@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/pcgraph/pcgraph/graph/kernel"
 )
 
 // window is how long one repetition of a measurement takes at least; mostCalls how many calls it makes at most.
@@ -114,9 +112,6 @@ func spread(values []float64) benchFigure {
 	n := len(s)
 	return benchFigure{Median: (s[(n-1)/2] + s[n/2]) / 2, Min: s[0], Max: s[n-1]}
 }
-
-// peak is the rate of the matrix product in GFLOP/s on so many cores at once, each on its own matrices.
-func (b *benchRun) peak(cores int) float64 { return b.onCores(cores, kernel.GemmPeak[float32]) }
 
 // onCores adds up the rates that f reaches on so many cores at the same time.
 func (b *benchRun) onCores(cores int, f func(time.Duration) float64) float64 {
