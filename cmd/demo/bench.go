@@ -18,7 +18,7 @@ import (
 // benchCmd measures speed and memory; docs/PERFORMANCE.md says what the figures mean.
 type benchCmd struct {
 	JSON    string   `name:"json" placeholder:"FILE" help:"Write the figures as JSON too; -: to standard output, instead of the tables."`
-	Rows    []string `placeholder:"KIND,..." help:"What to measure: energy, train, growth, start, memory, mupc, tape (default: all)."`
+	Rows    []string `placeholder:"KIND" help:"What to measure, with commas between: energy, train, growth, start, memory, mupc, tape (default: all)."`
 	Repeats int      `default:"7" help:"Repetitions of a measurement, whose median, least and largest are given."`
 	Threads int      `default:"0" help:"Cores to use; 0: all."`
 	Quick   bool     `help:"Tiny sizes, to see that everything works: the figures mean nothing."`
