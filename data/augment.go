@@ -98,22 +98,26 @@ func (s *Set) AtEpoch(epoch int) *Set {
 func fillAugmented[T Float](s *Set, x []T, i int) {
 	v := s.augment.view(s.epoch, s.first+i)
 	pixels := row(s.pixels, s.in, i)
-	height, width, channels := s.shape.Height, s.shape.Width, len(s.levels)
-	for h := range height {
-		from := h + v.down
-		for w := range width {
-			at := w
-			if v.flipped {
-				at = width - 1 - w
+	channels, width := len(s.levels), s.shape.Width
+	first, step := v.right, 1 // column that the left one shows, and the way from there
+	if v.flipped {
+		first, step = width-1+v.right, -1
+	}
+	for c := range channels {
+		level := &s.levels[c]
+		black := T(level[0])
+		for h := range s.shape.Height {
+			dst := row(x, width*channels, h)
+			var src []uint8 // nil above and below the picture
+			if from := h + v.down; from >= 0 && from < s.shape.Height {
+				src = row(pixels, width*channels, from)
 			}
-			at += v.right
-			inside := from >= 0 && from < height && at >= 0 && at < width
-			for c := range channels {
-				var pixel uint8
-				if inside {
-					pixel = pixels[(from*width+at)*channels+c]
+			for j, at := c, first*channels+c; j < len(dst); j, at = j+channels, at+step*channels {
+				if uint(at) < uint(len(src)) {
+					dst[j] = T(level[src[at]])
+				} else {
+					dst[j] = black
 				}
-				x[(h*width+w)*channels+c] = T(s.levels[c][pixel])
 			}
 		}
 	}

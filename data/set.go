@@ -220,6 +220,11 @@ func fillInput[T Float](s *Set, x []T, i int) {
 		convert(x, row(s.values, s.in, i))
 	case s.augment.changes():
 		fillAugmented(s, x, i)
+	case len(s.levels) == 1: // as below, faster
+		level := &s.levels[0]
+		for j, v := range row(s.pixels, s.in, i) {
+			x[j] = T(level[v])
+		}
 	default:
 		pixels := row(s.pixels, s.in, i)
 		for c := range s.levels {
