@@ -127,7 +127,7 @@ func (b *Builder) keep(n *Node, err error) *Node {
 	return n
 }
 
-// Linear is factor (x W + c): x [batch, in], W [in, out], c [out] or nil; the result is [batch, out].
+// Linear is factor (x W + c): x [batch, ..., in], W [in, out], c [out] or nil; the result is [batch, ..., out].
 func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
 	if bias == nil {
 		return b.add(matmul{alpha: factor}, x, w)
@@ -135,7 +135,8 @@ func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
 	return b.add(matmul{alpha: factor, bias: true}, x, w, bias)
 }
 
-// MatMul is the product op(x) op(y) of matrices, where op transposes or not.
+// MatMul is the product op(x) op(y) of matrices, where op transposes or not. All dimensions of x but the last are its
+// rows; y is a matrix too, unless x is transposed: then the product sums over the leading dimensions of both.
 func (b *Builder) MatMul(x, y *Node, transX, transY bool) *Node {
 	if b.err != nil {
 		return nil

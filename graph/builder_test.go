@@ -41,7 +41,11 @@ func TestBuilder_ErrorsNameOperationShapesAndScope(t *testing.T) {
 		says  []string
 	}{
 		{"bias of another width", func(b *Builder, n nodes) { b.Linear(n.m23, n.m34, n.v3, 1) }, []string{"bias", "(3)", "[4]"}},
-		{"product of three dimensions", func(b *Builder, n nodes) { b.MatMul(n.t222, n.m23, false, false) }, []string{"(2, 2, 2)", "matrices"}},
+		{"right side of three dimensions", func(b *Builder, n nodes) { b.MatMul(n.m23, n.t222, false, false) }, []string{"(2, 2, 2)", "right side must be a matrix"}},
+		{"transpose of three dimensions", func(b *Builder, n nodes) { b.MatMul(n.m23, n.t222, false, true) }, []string{"(2, 2, 2)", "only a matrix"}},
+		{"both transposed, tokens", func(b *Builder, n nodes) { b.MatMul(n.t222, n.m23, true, true) }, []string{"(2, 2, 2)", "only a matrix"}},
+		{"summed over unequal rows", func(b *Builder, n nodes) { b.MatMul(n.t222, n.m34, true, false) }, []string{"(2, 2, 2)", "must be equal"}},
+		{"features of tokens", func(b *Builder, n nodes) { b.MatMul(n.t222, n.m34, false, false) }, []string{"2 features", "expects 3"}},
 		{"product of a vector", func(b *Builder, n nodes) { b.Linear(n.m33, n.v3, nil, 1) }, []string{"(3)", "matrices"}},
 		{"inner dimensions, transposed", func(b *Builder, n nodes) { b.MatMul(n.m23, n.m34, true, false) }, []string{"2 features", "expects 3"}},
 		{"sum of unequal shapes", func(b *Builder, n nodes) { b.Add(n.m23, n.m33) }, []string{"sum", "(2, 3)", "(3, 3)"}},

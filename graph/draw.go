@@ -222,7 +222,7 @@ func formula(s spec) string {
 	case colSums:
 		return factor(s.alpha) + "sum of rows"
 	case repeat:
-		return fmt.Sprintf("repeat %d x", s.rows)
+		return fmt.Sprintf("repeat %d x", s.lead.TotalSize())
 	case copied:
 		return "a"
 	}

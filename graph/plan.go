@@ -226,10 +226,7 @@ func isConstant(n *Node) bool {
 func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 	p := c.p
 	a, b := &p.values[ins.in[0]], &p.values[ins.in[1]]
-	k := a.shape[1]
-	if m.transA {
-		k = a.shape[0]
-	}
+	_, k, _, n := m.dims([]tensor.Shape{a.shape, b.shape})
 	ins.work = 2 * float64(out.TotalSize()) * float64(k)
 	if ins.kind == joint {
 		ins.rows = out[0]
@@ -237,7 +234,7 @@ func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 	if ins.kind != rowwise || !b.static {
 		return
 	}
-	if n := out[1]; !m.transB && kernel.InPlace[T](n) {
+	if !m.transB && kernel.InPlace[T](n) {
 		alpha := T(m.alpha)
 		ins.run = func(c *call[T]) {
 			var bias []T
@@ -247,14 +244,14 @@ func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 				c.markZero()
 				return
 			}
-			kernel.GemmBias(c.rows(), n, k, alpha, c.src[0], k, c.src[1], n, bias, 0, c.dst, n)
+			kernel.GemmBias(len(c.dst)/n, n, k, alpha, c.src[0], k, c.src[1], n, bias, 0, c.dst, n)
 		}
 		return
 	}
 	key := packKey{ins.in[1], m.transB}
 	pk, have := c.packs[key]
 	if !have {
-		packed := kernel.NewPacked[T](k, out[1])
+		packed := kernel.NewPacked[T](k, n)
 		ldb, trans := b.shape[1], m.transB
 		pk = len(p.values)
 		c.packs[key] = pk
@@ -264,7 +261,7 @@ func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 			run: func(c *call[T]) { packed.Pack(c.src[0], ldb, trans) },
 		})
 	}
-	packed, n, alpha := p.values[pk].packed, out[1], T(m.alpha)
+	packed, alpha := p.values[pk].packed, T(m.alpha)
 	ins.in = append([]int{ins.in[0], pk}, ins.in[2:]...)
 	ins.run = func(c *call[T]) {
 		var bias []T
@@ -274,7 +271,7 @@ func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 			c.markZero()
 			return
 		}
-		kernel.GemmPacked(c.rows(), alpha, c.src[0], k, packed, bias, 0, c.dst, n)
+		kernel.GemmPacked(len(c.dst)/n, alpha, c.src[0], k, packed, bias, 0, c.dst, n)
 	}
 }
 
