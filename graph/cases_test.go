@@ -14,19 +14,24 @@ type opCase struct {
 	want   func(x [][]float64) []float64
 	// first and second list the operands by which derivatives of that order are provided; nil means all.
 	first, second []int
+	difference    bool // want holds difference quotients, good to 1e-8
 }
 
-// in is an operand: batched or not.
+// idsName starts the names of inputs of whole numbers.
+const idsName = "ids"
+
+// in is an operand: batched or not, and of whole numbers from 0 to 2 or not.
 type in struct {
 	shape   []int
 	batched bool
+	ids     bool
 }
 
 const rowsOfCases = 5 // batch of the cases
 
-func row(n int) in       { return in{[]int{rowsOfCases, n}, true} }
-func weight(s ...int) in { return in{s, false} }
-func tokens(t, n int) in { return in{[]int{rowsOfCases, t, n}, true} }
+func row(n int) in       { return in{[]int{rowsOfCases, n}, true, false} }
+func weight(s ...int) in { return in{s, false, false} }
+func tokens(t, n int) in { return in{[]int{rowsOfCases, t, n}, true, false} }
 func none() []int        { return []int{} }
 func cells(n int) []in   { return []in{row(n)} }
 func two(n int) []in     { return []in{row(n), row(n)} }
@@ -35,11 +40,14 @@ func three(n int) []in   { return []in{row(n), row(n), row(n)} }
 // add makes the inputs of a case and applies it.
 func (o opCase) add(b *Builder) (xs []*Node, y *Node) {
 	for i, s := range o.inputs {
-		kind := b.Param
+		kind, name := b.Param, "x"
 		if s.batched {
 			kind = b.Data
 		}
-		xs = append(xs, kind(fmt.Sprintf("x%d", i), s.shape...))
+		if s.ids {
+			name = idsName
+		}
+		xs = append(xs, kind(fmt.Sprintf("%s%d", name, i), s.shape...))
 	}
 	return xs, o.build(b, xs)
 }
@@ -193,7 +201,7 @@ func cases() []opCase {
 		{name: "Linear of tokens", inputs: []in{tokens(2, 3), weight(3, 4), weight(4)},
 			build: func(b *Builder, x []*Node) *Node { return b.Linear(x[0], x[1], x[2], .3) },
 			want:  func(x [][]float64) []float64 { return plainProduct(x[0], x[1], 10, 3, 4, false, false, .3, x[2]) }},
-		{name: "Linear of an image", inputs: []in{{[]int{5, 2, 2, 3}, true}, weight(3, 4), weight(4)},
+		{name: "Linear of an image", inputs: []in{{[]int{5, 2, 2, 3}, true, false}, weight(3, 4), weight(4)},
 			build: func(b *Builder, x []*Node) *Node { return b.Linear(x[0], x[1], x[2], 1) },
 			want:  func(x [][]float64) []float64 { return plainProduct(x[0], x[1], 20, 3, 4, false, false, 1, x[2]) }},
 		{name: "Linear of a weight of three dimensions", inputs: []in{weight(2, 2, 3), weight(3, 4)},
@@ -216,7 +224,7 @@ func cases() []opCase {
 		{name: "Combine of three", inputs: three(3),
 			build: func(b *Builder, x []*Node) *Node { return b.Combine([]float64{2, -3, .5}, x...) },
 			want:  each(func(x []float64) float64 { return 2*x[0] - 3*x[1] + .5*x[2] })},
-		{name: "Combine of three dimensions", inputs: []in{{[]int{5, 2, 3}, true}, {[]int{5, 2, 3}, true}},
+		{name: "Combine of three dimensions", inputs: []in{{[]int{5, 2, 3}, true, false}, {[]int{5, 2, 3}, true, false}},
 			build: func(b *Builder, x []*Node) *Node { return b.Combine([]float64{2, -3}, x...) },
 			want:  each(func(x []float64) float64 { return 2*x[0] - 3*x[1] })},
 		{name: "Mul", inputs: two(3), build: func(b *Builder, x []*Node) *Node { return b.Mul(x[0], x[1]) },
@@ -334,6 +342,7 @@ func cases() []opCase {
 				}
 			})},
 	}
+	cs = append(cs, sequenceCases()...)
 	for f, is := range formulas {
 		cs = append(cs,
 			opCase{name: f.String(), inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.Act(f, x[0]) },

@@ -225,6 +225,12 @@ func formula(s spec) string {
 		return fmt.Sprintf("repeat %d x", s.lead.TotalSize())
 	case copied:
 		return "a"
+	case rowAdd:
+		return "a + rows of b"
+	case rowMul:
+		return "a * rows of b"
+	case lookup:
+		return "rows a of b"
 	}
 	return s.String()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -30,7 +31,13 @@ func random(r *rand.Rand, n int) []float64 {
 func randomInputs(r *rand.Rand, b *Builder) [][]float64 {
 	var vs [][]float64
 	for _, in := range b.Inputs() {
-		vs = append(vs, random(r, in.Node.Shape().TotalSize()))
+		v := random(r, in.Node.Shape().TotalSize())
+		if strings.HasPrefix(in.Name, idsName) {
+			for i := range v {
+				v[i] = float64(r.IntN(3))
+			}
+		}
+		vs = append(vs, v)
 	}
 	return vs
 }

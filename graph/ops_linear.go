@@ -146,28 +146,43 @@ func runMatmul[T Float](o matmul, c *call[T]) {
 	kernel.Gemm(o.transA, o.transB, m, n, k, T(o.alpha), a, lda, c.src[1], ldb, beta, c.dst, n)
 }
 
-// colSums is alpha times the sum over all dimensions but the last: [..., n] -> [n].
-type colSums struct{ alpha float64 }
-
-func columnSums(x *Node, alpha float64) (*Node, error) {
-	x, c := unscale(x)
-	return apply("", colSums{alpha: alpha * c}, x)
+// colSums is alpha times the sum over the leading dimensions: [..., n] -> [n], or what else is kept.
+type colSums struct {
+	alpha float64
+	keep  int // trailing dimensions that are kept; 0 means 1
 }
 
-func (o colSums) String() string { return fmt.Sprintf("columnSums(alpha=%v)", o.alpha) }
+func columnSums(x *Node, alpha float64) (*Node, error) { return leadSums(x, alpha, 1) }
+
+// leadSums keeps the last keep dimensions.
+func leadSums(x *Node, alpha float64, keep int) (*Node, error) {
+	x, c := unscale(x)
+	return apply("", colSums{alpha: alpha * c, keep: keep}, x)
+}
+
+func (o colSums) String() string {
+	return fmt.Sprintf("columnSums(alpha=%v keep=%d)", o.alpha, max(1, o.keep))
+}
+
+// cut divides a shape into what is summed over and what is kept.
+func (o colSums) cut(s tensor.Shape) (lead, kept tensor.Shape) {
+	at := max(0, len(s)-max(1, o.keep))
+	return s[:at], s[at:]
+}
 
 func (o colSums) shape(in []tensor.Shape) (tensor.Shape, error) {
-	if in[0].Dims() < 2 {
+	lead, kept := o.cut(in[0])
+	if len(lead) == 0 {
 		return nil, errors.Errorf("column sums of shape %v: want a matrix, or more dimensions", in[0])
 	}
-	return tensor.Shape{classes(in[0])}, nil
+	return kept.Clone(), nil
 }
 
 func (o colSums) split([]bool) split { return joint }
 
 func (o colSums) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	s := in[0].Shape()
-	d, err := apply("", repeat{lead: s[:len(s)-1]}, g)
+	lead, _ := o.cut(in[0].Shape())
+	d, err := apply("", repeat{lead: lead}, g)
 	if err != nil {
 		return nil, err
 	}
@@ -183,26 +198,26 @@ func runColSums[T Float](o colSums, c *call[T]) {
 		c.markZero()
 		return
 	}
-	m, n := fold(c.shapes[0])
-	kernel.ColSums(c.dst, c.src[0], m, n, T(o.alpha), 0) // a result of one dimension is never split
+	n := len(c.dst) // a joint result is never split
+	kernel.ColSums(c.dst, c.src[0], len(c.src[0])/n, n, T(o.alpha), 0)
 }
 
-// repeat stacks a row vector: [n] -> [lead..., n].
+// repeat stacks what it is given: [n] -> [lead..., n], or more dimensions after lead.
 type repeat struct{ lead tensor.Shape }
 
 func (o repeat) String() string { return fmt.Sprintf("repeat(%v)", []int(o.lead)) }
 
 func (o repeat) shape(in []tensor.Shape) (tensor.Shape, error) {
-	if in[0].Dims() != 1 {
-		return nil, errors.Errorf("repeat of shape %v: want a vector", in[0])
+	if in[0].Dims() == 0 {
+		return nil, errors.Errorf("repeat of a scalar: want a vector, or more dimensions")
 	}
-	return append(o.lead.Clone(), in[0][0]), nil
+	return append(o.lead.Clone(), in[0]...), nil
 }
 
 func (o repeat) split([]bool) split { return joint }
 
-func (o repeat) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := columnSums(g, 1)
+func (o repeat) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
+	d, err := leadSums(g, 1, in[0].Dims())
 	return []*Node{d}, err
 }
 

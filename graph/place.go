@@ -36,10 +36,10 @@ func (p *Program[T]) place() {
 		at[i] = k
 	}
 	maxRows := min(shardRows, p.rows)
-	arity := 1
+	arity, room := 1, 0
 	for k, i := range order {
 		ins := &p.instrs[i]
-		arity = max(arity, len(ins.in))
+		arity, room = max(arity, len(ins.in)), max(room, ins.room)
 		v := &p.values[ins.out]
 		switch {
 		case v.packed != nil:
@@ -69,6 +69,7 @@ func (p *Program[T]) place() {
 	for w := range p.contexts {
 		ctx := &p.contexts[w]
 		ctx.arena = make([]T, size)
+		ctx.call.room = make([]T, room)
 		ctx.call.src = make([][]T, 0, arity)
 		ctx.call.srcZero = make([]bool, 0, arity)
 		ctx.call.shapes = make([]tensor.Shape, 0, arity)
@@ -174,7 +175,7 @@ func (p *Program[T]) Bytes() int {
 		bytes += 8 * len(v.part)
 	}
 	for w := range p.contexts {
-		elems += len(p.contexts[w].arena)
+		elems += len(p.contexts[w].arena) + len(p.contexts[w].call.room)
 	}
 	if dtypeOf[T]() == dtypeOf[float32]() {
 		return bytes + 4*elems

@@ -73,6 +73,7 @@ type instr[T Float] struct {
 	stage int
 	rows  int     // rows that a joint instruction may be divided into; 1 for not at all
 	work  float64 // floating-point operations, roughly
+	room  int     // memory that it works in, elements
 }
 
 // compiler holds what CompilePlan builds up.
@@ -190,7 +191,10 @@ func (c *compiler[T]) add(n *Node) error {
 	if fused {
 		ins.kind = o.spec.split(batched)
 		ins.run = bind[T](o.spec)
-		ins.work = float64(v.shape.TotalSize())
+		ins.work, ins.room = float64(v.shape.TotalSize()), roomOf(o.spec, o.shapes())
+		if w, ok := o.spec.(costly); ok {
+			ins.work = w.work(o.shapes())
+		}
 		if m, ok := o.spec.(matmul); ok {
 			c.product(&ins, m, v.shape)
 		}

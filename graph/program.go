@@ -288,6 +288,9 @@ func (p *Program[T]) runTarget(tg *target, d *Descent[T]) error {
 			p.now = round[T]{stage: st, first: i == first, last: i == last}
 			p.overShards(st.parallel)
 		}
+		if err := p.failure(); err != nil {
+			return err
+		}
 		p.finish(st)
 	}
 	return nil
@@ -344,7 +347,7 @@ func (p *Program[T]) RunChain(links []Link[T]) error {
 	p.now = round[T]{first: true, chain: links}
 	p.overShards(work > parallelWork)
 	p.pending = p.forget(p.pending)
-	return nil
+	return p.failure()
 }
 
 // forget clears what was to be loaded or stored.
