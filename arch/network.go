@@ -198,7 +198,7 @@ func NewWeights[T graph.Float](n *Network, rng *rand.Rand) (*graph.Vector[T], er
 	for i, w := range ws {
 		data := v.Part(v.Data(), i)
 		for j := range data {
-			data[j] = T(w.Factors.Init.draw(rng))
+			data[j] = T(w.Param.Start + w.Factors.Init.draw(rng))
 		}
 	}
 	v.Touch()

@@ -210,14 +210,14 @@ func (b *Builder) RMSNorm(x *Node, eps float64) *Node {
 //
 //	softmax(scale q k^T) v
 //
-// Causal lets a token see itself and those before it. A mask [batch, t], nil for none, says which tokens may be seen:
-// those where it is positive. A token that may see none gives zeros. Logits of any finite size are safe.
-func (b *Builder) Attention(qkv, mask *Node, heads int, scale float64, causal bool) *Node {
-	o := attention{multiHead{heads: heads, scale: scale, causal: causal, masked: mask != nil}}
-	if mask == nil {
+// Causal lets a token see itself and those before it. Padding [batch, t], nil for none, says which tokens are seen by none:
+// those where it is positive. A token that sees none gives zeros. Logits of any finite size are safe.
+func (b *Builder) Attention(qkv, padding *Node, heads int, scale float64, causal bool) *Node {
+	o := attention{multiHead{heads: heads, scale: scale, causal: causal, masked: padding != nil}}
+	if padding == nil {
 		return b.add(o, qkv)
 	}
-	return b.add(o, qkv, mask)
+	return b.add(o, qkv, padding)
 }
 
 // Lookup takes rows of a table: ids [batch, ...] and table [v, n] give [batch, ..., n]. An id that is no whole number

@@ -92,7 +92,7 @@ func plainAttention(t, n, heads int, scale float64, causal bool, mask []float64)
 					var mass dual
 					for j := range t {
 						var e dual
-						if (!causal || j <= i) && (mask == nil || mask[s*t+j] > 0) {
+						if (!causal || j <= i) && (mask == nil || mask[s*t+j] <= 0) {
 							for k := range d {
 								e = e.plus(at(0, i, h, k).times(at(1, j, h, k)).timesReal(scale))
 							}

@@ -15,8 +15,8 @@ import (
 //
 //	out = P v,  P = softmax(scale q k^T)
 //
-// by rows. Causal lets a token see itself and those before it. With masked, a mask [batch, t] says which tokens may be
-// seen: those where it is positive. A token that may see none gives zeros.
+// by rows. Causal lets a token see itself and those before it. With masked, a mask [batch, t] says which tokens are seen by
+// none: those where it is positive. A token that sees none gives zeros.
 type multiHead struct {
 	heads  int
 	scale  float64
@@ -258,11 +258,11 @@ func (s seq[T]) row(a []T, i int) (seen, rest []T) {
 	return r[:i+1], r[i+1:]
 }
 
-// maskedSoftmax is the softmax of x over the places where mask is positive, and zero elsewhere.
+// maskedSoftmax is the softmax of x without the places where mask is positive, which get zero.
 func maskedSoftmax[T Float](x, mask []T) {
 	first := -1
 	for j := range x {
-		if mask[j] > 0 {
+		if !(mask[j] > 0) {
 			first = j
 			break
 		}
@@ -271,14 +271,14 @@ func maskedSoftmax[T Float](x, mask []T) {
 		clear(x)
 		return
 	}
-	for j := range x { // a masked number counts as one that is seen, until it is cleared
-		if !(mask[j] > 0) {
+	for j := range x { // a hidden number counts as one that is seen, until it is cleared
+		if mask[j] > 0 {
 			x[j] = x[first]
 		}
 	}
 	kernel.Softmax(x, x)
 	for j := range x {
-		if !(mask[j] > 0) {
+		if mask[j] > 0 {
 			x[j] = 0
 		}
 	}

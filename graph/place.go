@@ -15,9 +15,10 @@ import (
 func (p *Program[T]) place() {
 	n := len(p.values)
 	p.fresh, p.zero = make([]bool, n), make([]bool, n)
-	for lo := 0; lo < p.rows; lo += shardRows {
+	samples := p.perShard()
+	for lo := 0; lo < p.rows; lo += samples {
 		p.shards = append(p.shards, shard{
-			lo: lo, hi: min(lo+shardRows, p.rows),
+			lo: lo, hi: min(lo+samples, p.rows),
 			clean: make([]bool, n), zero: make([]bool, n), need: make([]bool, n),
 		})
 	}
@@ -35,7 +36,7 @@ func (p *Program[T]) place() {
 	for k, i := range order {
 		at[i] = k
 	}
-	maxRows := min(shardRows, p.rows)
+	maxRows := min(samples, p.rows)
 	arity, room := 1, 0
 	for k, i := range order {
 		ins := &p.instrs[i]
@@ -75,6 +76,17 @@ func (p *Program[T]) place() {
 		ctx.call.shapes = make([]tensor.Shape, 0, arity)
 	}
 	p.shardTask, p.jointTask = p.runShard, p.runTask
+}
+
+// perShard is the number of samples of a shard: as many as make shardRows rows of the program's largest product.
+func (p *Program[T]) perShard() int {
+	each := 1
+	for i := range p.instrs {
+		if p.used[i] {
+			each = max(each, p.instrs[i].each)
+		}
+	}
+	return max(1, shardRows/each)
 }
 
 // size is the number of elements of a value.

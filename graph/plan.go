@@ -11,8 +11,9 @@ import (
 	"github.com/pcgraph/pcgraph/graph/kernel"
 )
 
-// shardRows is the number of samples that one worker takes through a program at a time: few enough that what it
-// computes stays in its cache, enough for the matrix product to run at speed. No bit of a result depends on it.
+// shardRows is the number of rows that one worker takes through a program at a time: few enough that what it
+// computes stays in its cache, enough for the matrix product to run at speed. A sample is one row, or as many as it has
+// tokens. No bit of a result depends on it.
 const shardRows = 32
 
 // A Plan says what to compile.
@@ -74,6 +75,7 @@ type instr[T Float] struct {
 	rows  int     // rows that a joint instruction may be divided into; 1 for not at all
 	work  float64 // floating-point operations, roughly
 	room  int     // memory that it works in, elements
+	each  int     // rows of a product by one sample
 }
 
 // compiler holds what CompilePlan builds up.
@@ -235,7 +237,11 @@ func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 	if ins.kind == joint {
 		ins.rows = out[0]
 	}
-	if ins.kind != rowwise || !b.static {
+	if ins.kind != rowwise {
+		return
+	}
+	ins.each = out.TotalSize() / n / p.rows
+	if !b.static {
 		return
 	}
 	if !m.transB && kernel.InPlace[T](n) {

@@ -21,6 +21,7 @@ type Param struct {
 	FanIn  int // inputs that meet in one output
 	FanOut int // outputs that one input feeds
 	Bias   bool
+	Start  float64 // added to every number drawn at the start: 1 for a gain
 }
 
 // Act is an elementwise nonlinearity; the zero value is linear.
