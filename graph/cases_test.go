@@ -353,5 +353,5 @@ func cases() []opCase {
 				want: each(func(x []float64) float64 { return is.d2(x[0]) * x[1] * x[2] }), first: []int{1, 2}, second: none()},
 		)
 	}
-	return cs
+	return append(cs, imageCases()...)
 }

@@ -43,7 +43,7 @@ func (p *Program[T]) place() {
 		arity, room = max(arity, len(ins.in)), max(room, ins.room)
 		v := &p.values[ins.out]
 		switch {
-		case v.packed != nil:
+		case v.packed != nil || v.filter != nil:
 		case v.kept && (v.output || p.cache && (v.static || v.batched)):
 			v.buf = make([]T, v.size(p.rows))
 		case v.kept:
@@ -78,15 +78,24 @@ func (p *Program[T]) place() {
 	p.shardTask, p.jointTask = p.runShard, p.runTask
 }
 
-// perShard is the number of samples of a shard: as many as make shardRows rows of the program's largest product.
+// perShard is the number of samples of a shard: as many as make shardRows rows of the program's largest product, and of
+// images no more than shardBytes of its largest value.
 func (p *Program[T]) perShard() int {
-	each := 1
+	each, image := 1, 0
 	for i := range p.instrs {
-		if p.used[i] {
-			each = max(each, p.instrs[i].each)
+		if !p.used[i] {
+			continue
+		}
+		each = max(each, p.instrs[i].each)
+		if v := &p.values[p.instrs[i].out]; v.batched && v.shape.Dims() == 4 {
+			image = max(image, v.width)
 		}
 	}
-	return max(1, shardRows/each)
+	samples := max(1, shardRows/each)
+	for samples > 1 && samples*image*int(dtypeOf[T]().Size()) > shardBytes {
+		samples /= 2
+	}
+	return samples
 }
 
 // size is the number of elements of a value.
@@ -171,7 +180,7 @@ func (a *allocator) layout() (offsets []int, size int) {
 	return offsets, size
 }
 
-// Bytes is the memory of the program: values, arenas and packed weights.
+// Bytes is the memory of the program: values, arenas, scratch and packed weights.
 func (p *Program[T]) Bytes() int {
 	elems, bytes := 0, 0
 	seen := make(map[*T]bool)
@@ -183,6 +192,9 @@ func (p *Program[T]) Bytes() int {
 		}
 		if v.packed != nil {
 			bytes += v.packed.Bytes()
+		}
+		if v.filter != nil {
+			bytes += v.filter.Bytes()
 		}
 		bytes += 8 * len(v.part)
 	}

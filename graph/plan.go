@@ -13,8 +13,12 @@ import (
 
 // shardRows is the number of rows that one worker takes through a program at a time: few enough that what it
 // computes stays in its cache, enough for the matrix product to run at speed. A sample is one row, or as many as it has
-// tokens. No bit of a result depends on it.
-const shardRows = 32
+// tokens. Images bring rows enough each: their values have up to shardBytes in a shard. No bit of a result depends on
+// either.
+const (
+	shardRows  = 32
+	shardBytes = 256 << 10
+)
 
 // A Plan says what to compile.
 type Plan struct {
@@ -59,9 +63,10 @@ type value[T Float] struct {
 	slot     int       // place in the arena, if not kept
 	part     []float64 // sums by row, of a reduction
 	packed   *kernel.Packed[T]
-	users    []int // values computed from it, by shard
-	load     []T   // where an input's rows come from at the next run
-	store    []T   // where an output's rows are copied to
+	filter   *kernel.Filter[T] // packed weights of a convolution
+	users    []int             // values computed from it, by shard
+	load     []T               // where an input's rows come from at the next run
+	store    []T               // where an output's rows are copied to
 }
 
 // instr computes one value.
@@ -73,6 +78,7 @@ type instr[T Float] struct {
 	kind  split
 	stage int
 	rows  int     // rows that a joint instruction may be divided into; 1 for not at all
+	grain int     // rows per task of a joint instruction; 0 for a quarter or so
 	work  float64 // floating-point operations, roughly
 	room  int     // memory that it works in, elements
 	each  int     // rows of a product by one sample
@@ -84,6 +90,7 @@ type compiler[T Float] struct {
 	index   map[*Node]int
 	batched map[*Node]bool
 	packs   map[packKey]int
+	filters map[filterKey]int
 	uses    map[*Node]int // how often a node is an operand or an output
 }
 
@@ -114,6 +121,7 @@ func CompilePlan[T Float](pl Plan) (*Program[T], error) {
 		index:   make(map[*Node]int),
 		batched: make(map[*Node]bool),
 		packs:   make(map[packKey]int),
+		filters: make(map[filterKey]int),
 		uses:    make(map[*Node]int),
 	}
 	c.p.index = c.index
@@ -197,11 +205,17 @@ func (c *compiler[T]) add(n *Node) error {
 		if w, ok := o.spec.(costly); ok {
 			ins.work = w.work(o.shapes())
 		}
-		if m, ok := o.spec.(matmul); ok {
-			c.product(&ins, m, v.shape)
-		}
-		if sum, ok := o.spec.(combine); ok {
-			c.gradSum(&ins, sum, o.kids)
+		switch s := o.spec.(type) {
+		case matmul:
+			c.product(&ins, s, v.shape)
+		case conv2d:
+			c.convolve(&ins, s.c, false, s.bias, v.shape)
+		case convInput:
+			c.convolve(&ins, s.c, true, s.bias, v.shape)
+		case convWeight:
+			c.correlate(&ins, s.c, v.shape)
+		case combine:
+			c.gradSum(&ins, s, o.kids)
 		}
 	} else {
 		if err := sound(n); err != nil {

@@ -109,7 +109,11 @@ func (p *Program[T]) newTarget(used []bool) target {
 		}
 		for lo := 0; lo < ins.rows; {
 			hi := ins.rows
-			if ins.work > parallelWork {
+			switch {
+			case ins.work <= parallelWork:
+			case ins.grain > 0:
+				hi = min(ins.rows, lo+ins.grain)
+			default:
 				hi = min(ins.rows, lo+max(16, (ins.rows/4+7)&^7))
 			}
 			st.tasks = append(st.tasks, task{i, lo, hi})
