@@ -30,7 +30,6 @@ type Model[T graph.Float] struct {
 	dz, dw  []*graph.Node
 	chain   []graph.Link[T]
 	descent *graph.Descent[T] // nil where samples depend on each other
-	x, y    []T               // what is clamped
 	sizeX   int               // of what is clamped
 	sizeY   int
 	clamped bool
