@@ -22,12 +22,13 @@ var allowed = map[string][]string{
 	"data":             {},
 	"theory":           {},
 	"graph":            {"graph/kernel"},
-	"infer":            {"optim"},
+	"infer":            {"optim", "infer/ode"},
+	"infer/ode":        {"graph/kernel"},
 	"layers":           {"graph"},
 	"energy":           {"graph"},
 	"arch":             {"graph", "graph/kernel", "layers", "energy"},
-	"train":            {"arch", "infer", "optim", "data", "graph", "graph/kernel", "layers", "energy"},
-	"cmd/demo":         {"train", "arch", "infer", "optim", "data", "graph", "graph/kernel", "layers", "energy", "theory"},
+	"train":            {"arch", "infer", "infer/ode", "optim", "data", "graph", "graph/kernel", "layers", "energy"},
+	"cmd/demo":         {"train", "arch", "infer", "infer/ode", "optim", "data", "graph", "graph/kernel", "layers", "energy", "theory"},
 }
 
 // gorgoniaOnly may import Gorgonia.

@@ -243,6 +243,14 @@ func checkActivation(t *testing.T, c *refCase) {
 }
 
 func checkLayer(t *testing.T, c *refCase) {
+	if check := sequenceLayers[c.Layer]; check != nil {
+		check(t, c)
+		return
+	}
+	if check := imageLayers[c.Layer]; check != nil {
+		check(t, c)
+		return
+	}
 	if c.Layer != "cross_entropy" {
 		t.Fatalf("unknown layer %q", c.Layer)
 	}

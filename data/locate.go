@@ -46,14 +46,14 @@ func (e *NotFoundError) Error() string {
 func (e *NotFoundError) Unwrap() error { return ErrNotFound }
 
 // Dirs names the folders to search, as from flags. An empty one means the usual places.
-type Dirs struct{ MNIST, FashionMNIST string }
+type Dirs struct{ MNIST, FashionMNIST, CIFAR10, CIFAR100 string }
 
 // A Location says where the files of a data set are.
 type Location struct {
 	Name  string // of the data set
 	Dir   string
 	Via   string // why this folder
-	Files []File // training images, training labels, test images, test labels
+	Files []File // MNIST and its like: training images, training labels, test images, test labels; CIFAR: training, then test
 	Err   error  // a *NotFoundError, or why a file could not be read
 }
 
@@ -62,19 +62,23 @@ func Locate(dirs Dirs) []Location {
 	return []Location{
 		MNIST{Dir: dirs.MNIST}.archive().locate(),
 		FashionMNIST{Dir: dirs.FashionMNIST}.archive().locate(),
+		CIFAR10{Dir: dirs.CIFAR10}.archive().locate(),
+		CIFAR100{Dir: dirs.CIFAR100}.archive().locate(),
 	}
 }
 
-// parts are the files of an archive, in the order of Location.Files. Some copies have a dot for the dash before "idx".
+// parts are the files of MNIST and its like, in the order of Location.Files. Some copies have a dot for the dash before "idx".
 var parts = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
 
-// An archive is a data set distributed as four IDX files: MNIST and what has taken its form.
+// An archive is a data set distributed as a folder of files.
 type archive struct {
 	name    string
+	parts   []string // names of the files, in the order of Location.Files
 	classes int
 	norm    Norm
 	dir     string  // explicit; searched alone
 	env     string  // environment variable; when set, searched alone
+	sub     string  // folder that unpacking makes, searched below dir and env too; may be empty
 	usual   []Place // searched otherwise
 	advice  string
 }
@@ -83,27 +87,36 @@ type archive struct {
 // train on other data than was asked for.
 func (a archive) places() []Place {
 	if a.dir != "" {
-		return []Place{{Dir: a.dir, Via: "field Dir"}}
+		return a.named(a.dir, "field Dir")
 	}
 	if dir := os.Getenv(a.env); dir != "" {
-		return []Place{{Dir: dir, Via: "environment variable " + a.env}}
+		return a.named(dir, "environment variable "+a.env)
 	}
 	return a.usual
 }
 
-// find returns the first place that holds all four files, and their paths in the order of parts.
-func (a archive) find() (Place, [4]string, error) {
+// named are the places for a folder that somebody named.
+func (a archive) named(dir, via string) []Place {
+	places := []Place{{Dir: dir, Via: via}}
+	if a.sub != "" {
+		places = append(places, Place{Dir: filepath.Join(dir, a.sub), Via: via})
+	}
+	return places
+}
+
+// find returns the first place that holds all files, and their paths in the order of parts.
+func (a archive) find() (Place, []string, error) {
 	places := a.places()
 	notFound := &NotFoundError{Name: a.name, Advice: a.advice}
 	for _, p := range places {
-		paths, problem := filesIn(p.Dir)
+		paths, problem := filesIn(p.Dir, a.parts)
 		if problem == "" {
 			return p, paths, nil
 		}
 		p.Problem = problem
 		notFound.Searched = append(notFound.Searched, p)
 	}
-	return Place{}, [4]string{}, notFound
+	return Place{}, nil, notFound
 }
 
 // locate is find with checksums.
@@ -129,24 +142,24 @@ func (a archive) locate() Location {
 	return at
 }
 
-// filesIn returns the paths of all four files in dir, or what is wrong.
-func filesIn(dir string) (paths [4]string, problem string) {
+// filesIn returns the paths of all parts in dir, or what is wrong.
+func filesIn(dir string, parts []string) (paths []string, problem string) {
 	if _, err := os.Stat(dir); err != nil {
-		return paths, reason(err)
+		return nil, reason(err)
 	}
 	var missing []string
-	for k, part := range parts {
+	for _, part := range parts {
 		path, err := fileIn(dir, part)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, part+"[.gz]")
 		case err != nil:
-			return paths, part + ": " + reason(err)
+			return nil, part + ": " + reason(err)
 		}
-		paths[k] = path
+		paths = append(paths, path)
 	}
 	if missing != nil {
-		return paths, "no " + strings.Join(missing, ", ")
+		return nil, "no " + strings.Join(missing, ", ")
 	}
 	return paths, ""
 }

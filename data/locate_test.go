@@ -104,7 +104,7 @@ func TestLoad_NotFoundListsPlacesAndAdvice(t *testing.T) {
 
 func TestFind_GoesThroughTheUsualPlacesInOrder(t *testing.T) {
 	empty, first, second := t.TempDir(), writeArchive(t, parts), writeArchive(t, parts)
-	a := archive{name: "X", usual: []Place{{Dir: empty}, {Dir: first}, {Dir: second}}}
+	a := archive{name: "X", parts: parts[:], usual: []Place{{Dir: empty}, {Dir: first}, {Dir: second}}}
 	if got, _, err := a.find(); err != nil || got.Dir != first {
 		t.Errorf("found %v, %v; want %s", got, err, first)
 	}
@@ -122,8 +122,8 @@ func TestFind_GoesThroughTheUsualPlacesInOrder(t *testing.T) {
 
 func TestLocate_ReportsFilesWithChecksums(t *testing.T) {
 	dir, empty := writeArchive(t, parts), t.TempDir()
-	got := Locate(Dirs{MNIST: dir, FashionMNIST: empty})
-	if len(got) != 2 || got[0].Name != "MNIST" || got[1].Name != "Fashion-MNIST" {
+	got := Locate(Dirs{MNIST: dir, FashionMNIST: empty, CIFAR10: empty, CIFAR100: empty})
+	if len(got) != 4 || got[0].Name != "MNIST" || got[1].Name != "Fashion-MNIST" || got[2].Name != "CIFAR-10" || got[3].Name != "CIFAR-100" {
 		t.Fatalf("got %+v", got)
 	}
 	if !errors.Is(got[1].Err, ErrNotFound) || got[1].Files != nil {

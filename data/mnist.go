@@ -22,6 +22,7 @@ func (m MNIST) Load() (train, test *Set, err error) { return m.archive().load(m.
 func (m MNIST) archive() archive {
 	return archive{
 		name:    "MNIST",
+		parts:   parts[:],
 		classes: 10,
 		norm:    Norm{Mean: 0.1307, Std: 0.3081},
 		dir:     m.Dir,
@@ -48,6 +49,7 @@ func (f FashionMNIST) Load() (train, test *Set, err error) { return f.archive().
 func (f FashionMNIST) archive() archive {
 	return archive{
 		name:    "Fashion-MNIST",
+		parts:   parts[:],
 		classes: 10,
 		norm:    Norm{Mean: 0.5, Std: 0.5},
 		dir:     f.Dir,

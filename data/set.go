@@ -1,5 +1,6 @@
-// Package data gives supervised data sets as batches of numbers: MNIST and Fashion-MNIST from IDX files, and small tasks made
-// from a seed (XOR, Moons, Spirals, Linear, Sine).
+// Package data gives supervised data sets as batches of numbers: pictures from files (MNIST, FashionMNIST, CIFAR10, CIFAR100),
+// text from any file (Corpus), and tasks made from a seed: small ones (XOR, Moons, Spirals, Linear, Sine), pictures
+// (BarsAndStripes) and sequences (Copy, InContext).
 //
 //	train, test, err := data.MNIST{}.Load()
 //	batches := data.Batches{N: train.Len(), Size: 64, Seed: 1}
@@ -7,14 +8,14 @@
 //		data.Fill(train, x[:len(indices)*train.In()], y[:len(indices)*train.Out()], indices)
 //	}
 //
-// It is not for downloading (it reads what is on disk and says where it looked), not for augmentation, and not a queue: a
-// batch is filled by whoever asks, into the caller's memory. A new data set is one new file with one Source in it.
+// It is not for downloading (it reads what is on disk and says where it looked) and not a queue: a batch is filled by whoever
+// asks, into the caller's memory. A new data set is one new file with one Source in it.
 package data
 
 // Float is the element type of a filled batch.
 type Float interface{ ~float32 | ~float64 }
 
-// A Source is a data set that can be had: a description without memory. MNIST, FashionMNIST and the toy tasks are sources.
+// A Source is a data set that can be had: a description without memory. Everything here that can be loaded is one.
 type Source interface {
 	// Load reads or makes the training and the test part.
 	Load() (train, test *Set, err error)
@@ -23,6 +24,13 @@ type Source interface {
 var (
 	_ Source = MNIST{}
 	_ Source = FashionMNIST{}
+	_ Source = CIFAR10{}
+	_ Source = CIFAR100{}
+	_ Source = Corpus{}
+	_ Source = Copy{}
+	_ Source = InContext{}
+	_ Source = BarsAndStripes{}
+	_ Source = Augmented{}
 	_ Source = XOR{}
 	_ Source = Moons{}
 	_ Source = Spirals{}
@@ -30,28 +38,38 @@ var (
 	_ Source = Sine{}
 )
 
-// A Set is a supervised data set of Len samples: inputs [Len, In] and targets [Len, Out], the targets being one-hot classes or
-// regression values. Images stay bytes in memory and become normalised numbers in Fill only, so MNIST trains from 47 MB and not
-// 188 (float32) or 376 (float64). A Set does not change once made: any number of goroutines may read it.
+// A Set is a supervised data set of Len samples: inputs [Len, In] and targets [Len, Out], the targets being one-hot classes,
+// one-hot classes of each token of a sequence, or regression values; InShape and OutShape say how a sample is laid out.
+// Images stay bytes in memory and become normalised numbers in Fill only, so MNIST trains from 47 MB and not 188 (float32) or
+// 376 (float64); the windows of a text share its characters. A Set does not change once made: any number of goroutines may
+// read it.
 type Set struct {
 	Name  string // for reports: "MNIST train"
-	Files []File // what was read to make it: images, labels; nil for a toy task
+	Files []File // what was read to make it: images, labels; nil for a task made from a seed
 
 	n, in, out int
+	first      int // index of sample 0 in the set that this is a Slice of
 
-	// Inputs are either bytes or numbers.
-	pixels []uint8        // [n, in], channels first
+	// Inputs are bytes, numbers or tokens.
+	pixels []uint8        // [n, height, width, channels]
 	shape  Shape          // of one row of pixels
 	norms  []Norm         // one per channel
 	levels [][256]float64 // per channel: norms[c].Apply of every byte, each computed once
 	values []float64      // [n, in]
+	steps  int            // rows of an input that is a sequence, [steps, in/steps]; 0 for others
 
-	// Targets are either classes or numbers.
+	// Targets are classes, numbers or tokens.
 	labels  []uint8   // [n], each < out
 	targets []float64 // [n, out]
+
+	tokens *tokens // inputs and targets; nil for others
+
+	augment Augment // of pictures, in Fill
+	epoch   int     // that augment draws for
 }
 
-// A Shape says how a row of In pixels is a picture: row-major, channels first. The zero value means "not a picture".
+// A Shape says how a row of In pixels is a picture: row-major, channels last, [Height, Width, Channels]. The zero value means
+// "not a picture".
 type Shape struct{ Channels, Height, Width int }
 
 // Len returns the number of samples.
@@ -63,27 +81,88 @@ func (s *Set) In() int { return s.in }
 // Out returns the width of one target: the number of classes, or of regression outputs.
 func (s *Set) Out() int { return s.out }
 
-// Classes returns the number of classes, 0 for regression.
-func (s *Set) Classes() int {
-	if s.labels == nil {
-		return 0
+// InShape returns the shape of one input, whose product is In: [Height, Width, Channels] of a picture, [steps, features] of a
+// sequence, [In] of what has no further structure.
+func (s *Set) InShape() []int {
+	switch {
+	case s.pixels != nil:
+		return []int{s.shape.Height, s.shape.Width, s.shape.Channels}
+	case s.steps > 0:
+		return []int{s.steps, s.in / s.steps}
 	}
-	return s.out
+	return []int{s.in}
 }
 
-// Label returns the class of sample i, in 0..Classes-1. It panics when i is not a sample, and for regression.
+// OutShape returns the shape of one target, whose product is Out: [steps, Classes] where every step of a sequence has a class
+// of its own, so that a softmax belongs to the last axis; [Out] otherwise.
+func (s *Set) OutShape() []int {
+	if s.tokens != nil {
+		return []int{s.tokens.steps, s.tokens.classes}
+	}
+	return []int{s.out}
+}
+
+// Classes returns the number of classes, of a sample or of each token, and 0 for regression.
+func (s *Set) Classes() int {
+	switch {
+	case s.tokens != nil:
+		return s.tokens.classes
+	case s.labels != nil:
+		return s.out
+	}
+	return 0
+}
+
+// Label returns the class of sample i, in 0..Classes-1. It panics when i is not a sample, for regression, and for sequences,
+// which have a TokenLabel for each step.
 func (s *Set) Label(i int) int {
 	if s.labels == nil {
-		panic("data: Label: a regression set has no labels")
+		panic("data: Label: the samples of this set have no single label")
 	}
 	return int(s.labels[i])
+}
+
+// Scored returns which labels of a sample count for accuracy, TokenLabel(i, from..to-1): the only one of a classification,
+// the steps of a sequence that ask for something, none (0, 0) of a regression.
+func (s *Set) Scored() (from, to int) {
+	switch {
+	case s.tokens != nil:
+		return s.tokens.scored, s.tokens.steps
+	case s.labels != nil:
+		return 0, 1
+	}
+	return 0, 0
+}
+
+// TokenLabel returns the class of step t of the target of sample i; where a sample has one label, that is step 0. It panics
+// when i is not a sample or t not a step, and for regression.
+func (s *Set) TokenLabel(i, t int) int {
+	if s.tokens == nil {
+		if t != 0 {
+			panic("data: TokenLabel: step is not in the target")
+		}
+		return s.Label(i)
+	}
+	if i < 0 || i >= s.n {
+		panic("data: TokenLabel: index is not a sample")
+	}
+	return int(s.tokens.row(s.tokens.target, s.first+i)[t])
+}
+
+// Vocabulary returns what the classes of a text's characters mean; nil for sets that are not of text. It is
+// the set's own memory and must not be changed.
+func (s *Set) Vocabulary() Vocabulary {
+	if s.tokens == nil {
+		return nil
+	}
+	return s.tokens.vocabulary
 }
 
 // Shape returns the picture that an input is; zero for sets that are not of pictures.
 func (s *Set) Shape() Shape { return s.shape }
 
-// Pixels returns the bytes of picture i as they were in the file, [channels, height, width]. They are the set's own memory and
-// must not be changed. It panics for sets that are not of pictures.
+// Pixels returns the bytes of picture i as in the file, laid out [height, width, channels]; an Augment does not show here. They are
+// the set's own memory and must not be changed. It panics for sets that are not of pictures.
 func (s *Set) Pixels(i int) []uint8 {
 	if s.pixels == nil {
 		panic("data: Pixels: not a set of pictures")
@@ -102,6 +181,7 @@ func (s *Set) Slice(from, to int) *Set {
 	}
 	part := *s
 	part.n = to - from
+	part.first += from
 	part.pixels = rows(s.pixels, s.in, from, to)
 	part.values = rows(s.values, s.in, from, to)
 	part.labels = rows(s.labels, 1, from, to)
@@ -109,8 +189,8 @@ func (s *Set) Slice(from, to int) *Set {
 	return &part
 }
 
-// Fill writes samples idx into x [len(idx), In], normalised, and y [len(idx), Out], one-hot for classes. A nil x or y is left
-// out. It allocates nothing; numbers are computed in float64 and rounded once. It panics when a length does not fit or an
+// Fill writes samples idx into x [len(idx), In], pictures normalised, and y [len(idx), Out], one-hot for classes. A nil x or
+// y is left out. It allocates nothing; numbers are computed in float64 and rounded once. It panics when a length does not fit or an
 // index is not a sample.
 func Fill[T Float](s *Set, x, y []T, idx []int) {
 	if x != nil && len(x) != len(idx)*s.in {
@@ -133,28 +213,39 @@ func Fill[T Float](s *Set, x, y []T, idx []int) {
 }
 
 func fillInput[T Float](s *Set, x []T, i int) {
-	if s.pixels == nil {
+	switch {
+	case s.tokens != nil:
+		fillTokens(s.tokens, x, s.first+i)
+	case s.pixels == nil:
 		convert(x, row(s.values, s.in, i))
-		return
-	}
-	area := s.shape.Height * s.shape.Width
-	pixels := row(s.pixels, s.in, i)
-	for c := range s.levels {
-		level := &s.levels[c]
-		dst := row(x, area, c)
-		for j, v := range row(pixels, area, c) {
-			dst[j] = T(level[v])
+	case s.augment.changes():
+		fillAugmented(s, x, i)
+	case len(s.levels) == 1: // as below, faster
+		level := &s.levels[0]
+		for j, v := range row(s.pixels, s.in, i) {
+			x[j] = T(level[v])
+		}
+	default:
+		pixels := row(s.pixels, s.in, i)
+		for c := range s.levels {
+			level := &s.levels[c]
+			for j := c; j < len(x); j += len(s.levels) {
+				x[j] = T(level[pixels[j]])
+			}
 		}
 	}
 }
 
 func fillTarget[T Float](s *Set, y []T, i int) {
-	if s.labels == nil {
+	switch {
+	case s.tokens != nil:
+		oneHot(y, s.tokens.row(s.tokens.target, s.first+i), s.tokens.classes)
+	case s.labels == nil:
 		convert(y, row(s.targets, s.out, i))
-		return
+	default:
+		clear(y)
+		y[s.labels[i]] = 1
 	}
-	clear(y)
-	y[s.labels[i]] = 1
 }
 
 func convert[T Float](dst []T, src []float64) {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pictures is a small set of n pictures, 2 channels of 2 x 3, pixel bytes 0, 1, 2, ... and labels i mod 3.
+// pictures is a small set of n pictures, 2 x 3 of 2 channels, pixel bytes 0, 1, 2, ... and labels i mod 3.
 func pictures(n int) *Set {
 	norms := []Norm{{Mean: 0, Std: 1}, {Mean: 0.5, Std: 0.25}}
 	s := &Set{n: n, in: 12, out: 3, shape: Shape{Channels: 2, Height: 2, Width: 3}, norms: norms}
@@ -35,7 +35,7 @@ func TestFill_WritesNormalisedPixelsAndOneHotRows(t *testing.T) {
 	for _, i := range idx { // oracle: the formula, pixel by pixel
 		for j := range 12 {
 			v := float64(i*12 + j)
-			if j < 6 {
+			if j%2 == 0 { // channels last
 				wantX = append(wantX, v/255)
 			} else {
 				wantX = append(wantX, (v/255-0.5)/0.25)

@@ -127,8 +127,8 @@ func (b *Builder) keep(n *Node, err error) *Node {
 	return n
 }
 
-// Linear is factor (x W + c): x [batch, in], W [in, out], c [out] or nil; the result is [batch, out]. A factor that W has
-// already is drawn into it, if c has the same.
+// Linear is factor (x W + c): x [batch, ..., in], W [in, out], c [out] or nil; the result is [batch, ..., out]. A factor
+// that W has already is drawn into it, if c has the same.
 func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
 	if b.err != nil {
 		return nil
@@ -147,7 +147,8 @@ func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
 	return b.add(matmul{alpha: factor, bias: true}, x, w, bias)
 }
 
-// MatMul is the product op(x) op(y) of matrices, where op transposes or not.
+// MatMul is the product op(x) op(y) of matrices, where op transposes or not. All dimensions of x but the last are its
+// rows; y is a matrix too, unless x is transposed: then the product sums over the leading dimensions of both.
 func (b *Builder) MatMul(x, y *Node, transX, transY bool) *Node {
 	if b.err != nil {
 		return nil
@@ -199,6 +200,41 @@ func (b *Builder) Scale(x *Node, c float64) *Node { return b.Combine([]float64{c
 
 // Mul is x * y, element by element.
 func (b *Builder) Mul(x, y *Node) *Node { return b.add(hadamard{}, x, y) }
+
+// AddRow is x + p with p, which has the last dimensions of x, repeated over the others: a position [t, n] on [batch, t, n].
+func (b *Builder) AddRow(x, p *Node) *Node { return b.add(rowAdd{}, x, p) }
+
+// MulRow is x * p, element by element, with p repeated as in AddRow: a gain [n] on [batch, ..., n].
+func (b *Builder) MulRow(x, p *Node) *Node { return b.add(rowMul{}, x, p) }
+
+// LayerNorm is (x - mean) / sqrt(var + eps), with mean and variance over the last axis.
+func (b *Builder) LayerNorm(x *Node, eps float64) *Node {
+	return b.add(standardise{standard{centre: true, eps: eps}}, x)
+}
+
+// RMSNorm is x / sqrt(mean(x^2) + eps), with the mean over the last axis.
+func (b *Builder) RMSNorm(x *Node, eps float64) *Node {
+	return b.add(standardise{standard{eps: eps}}, x)
+}
+
+// Attention is multi-head attention of tokens to each other. Of qkv [batch, t, 3 n], queries, keys and values side by side,
+// head h has the features [h d, (h+1) d) of each, d = n/heads, and gives those of the result [batch, t, n]:
+//
+//	softmax(scale q k^T) v
+//
+// Causal lets a token see itself and those before it. Padding [batch, t], nil for none, says which tokens are seen by none:
+// those where it is positive. A token that sees none gives zeros. Logits of any finite size are safe.
+func (b *Builder) Attention(qkv, padding *Node, heads int, scale float64, causal bool) *Node {
+	o := attention{multiHead{heads: heads, scale: scale, causal: causal, masked: padding != nil}}
+	if padding == nil {
+		return b.add(o, qkv)
+	}
+	return b.add(o, qkv, padding)
+}
+
+// Lookup takes rows of a table: ids [batch, ...] and table [v, n] give [batch, ..., n]. An id that is no whole number
+// from 0 to v-1 is an error of the run. There is a gradient by the table only.
+func (b *Builder) Lookup(ids, table *Node) *Node { return b.add(lookup{}, ids, table) }
 
 // SubIdentity is x - I for a square matrix.
 func (b *Builder) SubIdentity(x *Node) *Node { return b.add(subIdentity{}, x) }

@@ -41,7 +41,11 @@ func TestBuilder_ErrorsNameOperationShapesAndScope(t *testing.T) {
 		says  []string
 	}{
 		{"bias of another width", func(b *Builder, n nodes) { b.Linear(n.m23, n.m34, n.v3, 1) }, []string{"bias", "(3)", "[4]"}},
-		{"product of three dimensions", func(b *Builder, n nodes) { b.MatMul(n.t222, n.m23, false, false) }, []string{"(2, 2, 2)", "matrices"}},
+		{"right side of three dimensions", func(b *Builder, n nodes) { b.MatMul(n.m23, n.t222, false, false) }, []string{"(2, 2, 2)", "right side must be a matrix"}},
+		{"transpose of three dimensions", func(b *Builder, n nodes) { b.MatMul(n.m23, n.t222, false, true) }, []string{"(2, 2, 2)", "only a matrix"}},
+		{"both transposed, tokens", func(b *Builder, n nodes) { b.MatMul(n.t222, n.m23, true, true) }, []string{"(2, 2, 2)", "only a matrix"}},
+		{"summed over unequal rows", func(b *Builder, n nodes) { b.MatMul(n.t222, n.m34, true, false) }, []string{"(2, 2, 2)", "must be equal"}},
+		{"features of tokens", func(b *Builder, n nodes) { b.MatMul(n.t222, n.m34, false, false) }, []string{"2 features", "expects 3"}},
 		{"product of a vector", func(b *Builder, n nodes) { b.Linear(n.m33, n.v3, nil, 1) }, []string{"(3)", "matrices"}},
 		{"inner dimensions, transposed", func(b *Builder, n nodes) { b.MatMul(n.m23, n.m34, true, false) }, []string{"2 features", "expects 3"}},
 		{"sum of unequal shapes", func(b *Builder, n nodes) { b.Add(n.m23, n.m33) }, []string{"sum", "(2, 3)", "(3, 3)"}},
@@ -50,6 +54,19 @@ func TestBuilder_ErrorsNameOperationShapesAndScope(t *testing.T) {
 		{"inner product", func(b *Builder, n nodes) { b.Inner(n.m23, n.m34) }, []string{"inner product"}},
 		{"cross-entropy", func(b *Builder, n nodes) { b.CrossEntropy(n.m23, n.m33, 1, 2) }, []string{"cross-entropy"}},
 		{"cross-entropy of scalars", func(b *Builder, n nodes) { s := b.HalfSquare(n.m23, 1, 1); b.CrossEntropy(s, s, 1, 2) }, []string{"cross-entropy of a scalar"}},
+		{"repeated row of another width", func(b *Builder, n nodes) { b.AddRow(n.m23, n.v4) }, []string{"sum of", "(2, 3)", "(4)", "last dimensions"}},
+		{"repeated row that is no smaller", func(b *Builder, n nodes) { b.MulRow(n.m23, n.m23) }, []string{"product of", "fewer"}},
+		{"norm of a vector", func(b *Builder, n nodes) { b.LayerNorm(n.v3, 1e-5) }, []string{"layerNorm", "(3)"}},
+		{"norm without eps", func(b *Builder, n nodes) { b.RMSNorm(n.m23, 0) }, []string{"rmsNorm", "eps 0", "positive"}},
+		{"attention without tokens", func(b *Builder, n nodes) { b.Attention(n.m23, nil, 1, 1, false) }, []string{"attention", "(2, 3)", "[batch, tokens, 3 width]"}},
+		{"attention on no thirds", func(b *Builder, n nodes) { b.Attention(n.t222, nil, 1, 1, false) }, []string{"(2, 2, 2)", "3 width"}},
+		{"heads", func(b *Builder, n nodes) { b.Attention(b.Param("qkv", 2, 2, 9), nil, 2, 1, false) }, []string{"2 heads", "width of 3"}},
+		{"infinite scale", func(b *Builder, n nodes) { b.Attention(b.Param("qkv", 2, 2, 9), nil, 3, math.Inf(1), false) }, []string{"scale +Inf"}},
+		{"padding of another length", func(b *Builder, n nodes) { b.Attention(b.Param("qkv", 2, 2, 9), n.m23, 3, 1, false) }, []string{"mask", "(2, 3)"}},
+		{"gradient of attention", func(b *Builder, n nodes) {
+			b.add(attentionGrad{multiHead{heads: 1, scale: 1}}, b.Param("qkv", 2, 2, 9), n.t222)
+		}, []string{"operand 1", "(2, 2, 2)", "(2, 2, 3)"}},
+		{"table that is none", func(b *Builder, n nodes) { b.Lookup(n.m23, n.v3) }, []string{"(3)", "matrix"}},
 		{"identity of an oblong", func(b *Builder, n nodes) { b.SubIdentity(n.m23) }, []string{"(2, 3)", "square"}},
 		{"coefficients", func(b *Builder, n nodes) { b.Combine([]float64{1}, n.m23, n.m23) }, []string{"2 operands", "1 coefficients"}},
 		{"nothing to combine", func(b *Builder, n nodes) { b.Combine(nil) }, []string{"0 operands"}},

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // An opCase is one fused operation with what it must give, written as plain loops over float64.
@@ -13,18 +14,24 @@ type opCase struct {
 	want   func(x [][]float64) []float64
 	// first and second list the operands by which derivatives of that order are provided; nil means all.
 	first, second []int
+	difference    bool // want holds difference quotients, good to 1e-8
 }
 
-// in is an operand: batched or not.
+// idsName starts the names of inputs of whole numbers.
+const idsName = "ids"
+
+// in is an operand: batched or not, and of whole numbers from 0 to 2 or not.
 type in struct {
 	shape   []int
 	batched bool
+	ids     bool
 }
 
 const rowsOfCases = 5 // batch of the cases
 
-func row(n int) in       { return in{[]int{rowsOfCases, n}, true} }
-func weight(s ...int) in { return in{s, false} }
+func row(n int) in       { return in{[]int{rowsOfCases, n}, true, false} }
+func weight(s ...int) in { return in{s, false, false} }
+func tokens(t, n int) in { return in{[]int{rowsOfCases, t, n}, true, false} }
 func none() []int        { return []int{} }
 func cells(n int) []in   { return []in{row(n)} }
 func two(n int) []in     { return []in{row(n), row(n)} }
@@ -33,11 +40,14 @@ func three(n int) []in   { return []in{row(n), row(n), row(n)} }
 // add makes the inputs of a case and applies it.
 func (o opCase) add(b *Builder) (xs []*Node, y *Node) {
 	for i, s := range o.inputs {
-		kind := b.Param
+		kind, name := b.Param, "x"
 		if s.batched {
 			kind = b.Data
 		}
-		xs = append(xs, kind(fmt.Sprintf("x%d", i), s.shape...))
+		if s.ids {
+			name = idsName
+		}
+		xs = append(xs, kind(fmt.Sprintf("%s%d", name, i), s.shape...))
 	}
 	return xs, o.build(b, xs)
 }
@@ -188,6 +198,21 @@ func cases() []opCase {
 		{name: "MatMul of scaled operands", inputs: []in{row(3), weight(3, 4)},
 			build: func(b *Builder, x []*Node) *Node { return b.MatMul(b.Scale(x[0], 3), b.Scale(x[1], -.5), false, false) },
 			want:  func(x [][]float64) []float64 { return plainProduct(x[0], x[1], 5, 3, 4, false, false, -1.5, nil) }},
+		{name: "Linear of tokens", inputs: []in{tokens(2, 3), weight(3, 4), weight(4)},
+			build: func(b *Builder, x []*Node) *Node { return b.Linear(x[0], x[1], x[2], .3) },
+			want:  func(x [][]float64) []float64 { return plainProduct(x[0], x[1], 10, 3, 4, false, false, .3, x[2]) }},
+		{name: "Linear of an image", inputs: []in{{[]int{5, 2, 2, 3}, true, false}, weight(3, 4), weight(4)},
+			build: func(b *Builder, x []*Node) *Node { return b.Linear(x[0], x[1], x[2], 1) },
+			want:  func(x [][]float64) []float64 { return plainProduct(x[0], x[1], 20, 3, 4, false, false, 1, x[2]) }},
+		{name: "Linear of a weight of three dimensions", inputs: []in{weight(2, 2, 3), weight(3, 4)},
+			build: func(b *Builder, x []*Node) *Node { return b.Linear(x[0], x[1], nil, 1) },
+			want:  func(x [][]float64) []float64 { return plainProduct(x[0], x[1], 4, 3, 4, false, false, 1, nil) }},
+		{name: "MatMul transX of tokens", inputs: []in{tokens(2, 3), tokens(2, 4)},
+			build: func(b *Builder, x []*Node) *Node { return b.MatMul(x[0], x[1], true, false) },
+			want:  func(x [][]float64) []float64 { return plainProduct(x[0], x[1], 3, 10, 4, true, false, 1, nil) }},
+		{name: "MatMul transY of tokens", inputs: []in{tokens(2, 3), weight(4, 3)},
+			build: func(b *Builder, x []*Node) *Node { return b.MatMul(x[0], x[1], false, true) },
+			want:  func(x [][]float64) []float64 { return plainProduct(x[0], x[1], 10, 3, 4, false, true, 1, nil) }},
 		{name: "Scale", inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.Scale(x[0], -2.5) },
 			want: each(func(x []float64) float64 { return -2.5 * x[0] })},
 		{name: "Sub", inputs: two(3), build: func(b *Builder, x []*Node) *Node { return b.Sub(x[0], x[1]) },
@@ -199,7 +224,7 @@ func cases() []opCase {
 		{name: "Combine of three", inputs: three(3),
 			build: func(b *Builder, x []*Node) *Node { return b.Combine([]float64{2, -3, .5}, x...) },
 			want:  each(func(x []float64) float64 { return 2*x[0] - 3*x[1] + .5*x[2] })},
-		{name: "Combine of three dimensions", inputs: []in{{[]int{5, 2, 3}, true}, {[]int{5, 2, 3}, true}},
+		{name: "Combine of three dimensions", inputs: []in{{[]int{5, 2, 3}, true, false}, {[]int{5, 2, 3}, true, false}},
 			build: func(b *Builder, x []*Node) *Node { return b.Combine([]float64{2, -3}, x...) },
 			want:  each(func(x []float64) float64 { return 2*x[0] - 3*x[1] })},
 		{name: "Mul", inputs: two(3), build: func(b *Builder, x []*Node) *Node { return b.Mul(x[0], x[1]) },
@@ -237,6 +262,17 @@ func cases() []opCase {
 				})(x))
 				return []float64{s}
 			}},
+		{name: "CrossEntropy of tokens", inputs: []in{tokens(2, 4), tokens(2, 4)},
+			build: func(b *Builder, x []*Node) *Node { return b.CrossEntropy(x[0], x[1], .7, 5) },
+			want: func(x [][]float64) []float64 {
+				s := 0.0
+				for i := 0; i < len(x[0]); i += 4 {
+					for k, p := range plainSoftmax(x[1][i : i+4]) {
+						s -= .7 / 5 * x[0][i+k] * math.Log(p)
+					}
+				}
+				return []float64{s}
+			}},
 		{name: "scaleBy", inputs: []in{row(3), weight(2)},
 			build: func(b *Builder, x []*Node) *Node { return b.add(scaleBy{}, b.HalfSquare(x[1], 1, 1), x[0]) },
 			want: func(x [][]float64) []float64 {
@@ -255,7 +291,7 @@ func cases() []opCase {
 				}
 				return s
 			}},
-		{name: "repeat", inputs: []in{weight(3)}, build: func(b *Builder, x []*Node) *Node { return b.add(repeat{rows: 4}, x[0]) },
+		{name: "repeat", inputs: []in{weight(3)}, build: func(b *Builder, x []*Node) *Node { return b.add(repeat{lead: []int{4}}, x[0]) },
 			want: func(x [][]float64) []float64 {
 				var y []float64
 				for range 4 {
@@ -263,6 +299,16 @@ func cases() []opCase {
 				}
 				return y
 			}},
+		{name: "colSums of tokens", inputs: []in{tokens(2, 3)}, build: func(b *Builder, x []*Node) *Node { return b.add(colSums{alpha: -2}, x[0]) },
+			want: func(x [][]float64) []float64 {
+				s := make([]float64, 3)
+				for i, v := range x[0] {
+					s[i%3] -= 2 * v
+				}
+				return s
+			}},
+		{name: "repeat over tokens", inputs: []in{weight(3)}, build: func(b *Builder, x []*Node) *Node { return b.add(repeat{lead: []int{2, 2}}, x[0]) },
+			want: func(x [][]float64) []float64 { return slices.Repeat(x[0], 4) }},
 		{name: "copied", inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.add(copied{1}, x[0]) },
 			want: each(func(x []float64) float64 { return x[0] })},
 		{name: "softmaxError", inputs: two(4), build: func(b *Builder, x []*Node) *Node { return b.add(softmaxError{}, x...) },
@@ -297,6 +343,7 @@ func cases() []opCase {
 			})},
 	}
 	cs = append(cs, siteCases()...)
+	cs = append(cs, sequenceCases()...)
 	for f, is := range formulas {
 		cs = append(cs,
 			opCase{name: f.String(), inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.Act(f, x[0]) },
@@ -307,5 +354,5 @@ func cases() []opCase {
 				want: each(func(x []float64) float64 { return is.d2(x[0]) * x[1] * x[2] }), first: []int{1, 2}, second: none()},
 		)
 	}
-	return cs
+	return append(cs, imageCases()...)
 }

@@ -222,7 +222,25 @@ func formula(s spec) string {
 	case colSums:
 		return factor(s.alpha) + "sum of rows"
 	case repeat:
-		return fmt.Sprintf("repeat %d x", s.rows)
+		return fmt.Sprintf("repeat %d x", s.lead.TotalSize())
+	case conv2d:
+		return biased("conv(a, b)", s.bias)
+	case convInput:
+		return biased("conv'(a, b)", s.bias)
+	case convWeight:
+		return "correlation(a, b)"
+	case maxPool:
+		return fmt.Sprintf("max over %v", s.p.Size)
+	case maxPoolGrad:
+		return "b where a is the maximum"
+	case maxPoolPick:
+		return "b at the maximum of a"
+	case meanPool:
+		return fmt.Sprintf("mean over %v", s.p.Size)
+	case meanPoolGrad:
+		return fmt.Sprintf("a / %d over %v", s.p.Size[0]*s.p.Size[1], s.p.Size)
+	case reshape:
+		return fmt.Sprintf("reshape %v", s.to)
 	case copied:
 		return "a"
 	case chosen:
@@ -240,8 +258,22 @@ func formula(s spec) string {
 		return factor(s.coef) + "sum"
 	case filled:
 		return fmt.Sprintf("%sspread to %v", factor(s.coef), []int(s.to))
+	case rowAdd:
+		return "a + rows of b"
+	case rowMul:
+		return "a * rows of b"
+	case lookup:
+		return "rows a of b"
 	}
 	return s.String()
+}
+
+// biased adds the bias of an operation.
+func biased(f string, bias bool) string {
+	if bias {
+		return f + " + c"
+	}
+	return f
 }
 
 func short(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }

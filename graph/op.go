@@ -27,6 +27,25 @@ type spec interface {
 	f64(c *call[float64])
 }
 
+// A roomy operation works in memory beside its result.
+type roomy interface {
+	// room is the number of elements that one call needs at a time.
+	room(in []tensor.Shape) int
+}
+
+// roomOf is the room of any operation.
+func roomOf(s spec, in []tensor.Shape) int {
+	if r, ok := s.(roomy); ok {
+		return r.room(in)
+	}
+	return 0
+}
+
+// A costly operation takes far more floating-point operations than its result has elements.
+type costly interface {
+	work(in []tensor.Shape) float64
+}
+
 // split says how an operation may be divided.
 type split uint8
 
@@ -46,7 +65,8 @@ type call[T Float] struct {
 	partial  []float64 // reductions: one sum per row, or one in all
 	srcZero  []bool    // operands known to be exactly zero
 	dstZero  *bool     // set when the result is known to be exactly zero
-	err      error     // of an operation of Gorgonia's own
+	room     []T       // of a roomy operation or a convolution: at least as much as it asked for
+	err      error     // of an operation of Gorgonia's own, or one that checks its data
 }
 
 func (c *call[T]) rows() int { return c.hi - c.lo }
@@ -101,6 +121,15 @@ func apply(scope string, s spec, kids ...*Node) (*Node, error) {
 			return n, nil
 		}
 	}
+}
+
+// shapes are those of the operands.
+func (o *op) shapes() []tensor.Shape {
+	ss := make([]tensor.Shape, len(o.kids))
+	for i, k := range o.kids {
+		ss[i] = k.Shape()
+	}
+	return ss
 }
 
 func (o *op) Arity() int { return len(o.kids) }
@@ -167,9 +196,13 @@ func do[T Float](o *op, vs []gorgonia.Value, run func(*call[T]), prealloc gorgon
 		c.src[i] = elements[T](v)
 		c.shapes[i] = v.Shape()
 	}
+	c.room = make([]T, roomOf(o.spec, c.shapes))
 	if o.out.IsScalar() {
 		c.dst, c.hi = make([]T, 1), 1
 		run(c)
+		if c.err != nil {
+			return nil, errors.Wrapf(c.err, "%s", o)
+		}
 		if s, single := any(c.dst[0]).(float32); single {
 			return gorgonia.NewF32(s), nil
 		}
@@ -180,6 +213,9 @@ func do[T Float](o *op, vs []gorgonia.Value, run func(*call[T]), prealloc gorgon
 	}
 	c.dst, c.hi = elements[T](prealloc), o.out[0]
 	run(c)
+	if c.err != nil {
+		return nil, errors.Wrapf(c.err, "%s", o)
+	}
 	return prealloc, nil
 }
 

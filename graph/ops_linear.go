@@ -10,6 +10,9 @@ import (
 )
 
 // matmul is alpha (op(A) op(B) + 1 c), where op transposes or not and the row vector c is optional.
+//
+// Operands of more than two dimensions are taken for matrices by folding their leading dimensions into rows: of tokens
+// [batch, t, in] by W [in, out] comes [batch, t, out], and the gradient A^T g sums over samples and tokens alike.
 type matmul struct {
 	transA, transB bool
 	alpha          float64
@@ -20,12 +23,19 @@ func (o matmul) String() string {
 	return fmt.Sprintf("matmul(transA=%t transB=%t alpha=%v bias=%t)", o.transA, o.transB, o.alpha, o.bias)
 }
 
+// fold is a shape as a matrix: all dimensions but the last are rows.
+func fold(s tensor.Shape) (rows, cols int) {
+	cols = s[len(s)-1]
+	return s.TotalSize() / cols, cols
+}
+
+// dims are the dimensions of the product of matrices.
 func (o matmul) dims(in []tensor.Shape) (m, k, k2, n int) {
-	m, k = in[0][0], in[0][1]
+	m, k = fold(in[0])
 	if o.transA {
 		m, k = k, m
 	}
-	k2, n = in[1][0], in[1][1]
+	k2, n = fold(in[1])
 	if o.transB {
 		k2, n = n, k2
 	}
@@ -33,17 +43,30 @@ func (o matmul) dims(in []tensor.Shape) (m, k, k2, n int) {
 }
 
 func (o matmul) shape(in []tensor.Shape) (tensor.Shape, error) {
-	if in[0].Dims() != 2 || in[1].Dims() != 2 {
-		return nil, errors.Errorf("product of %v by %v: both must be matrices", in[0], in[1])
+	a, b := in[0], in[1]
+	if a.Dims() < 2 || b.Dims() < 2 {
+		return nil, errors.Errorf("product of %v by %v: both must be matrices", a, b)
+	}
+	lead := a[:len(a)-1] // what the result keeps, or what a product by a transpose sums over
+	switch {
+	case o.transB && (b.Dims() > 2 || o.transA && a.Dims() > 2):
+		return nil, errors.Errorf("product of %v by the transpose of %v: only a matrix is transposed on the right side", a, b)
+	case o.transA && (a.Dims() > 2 || b.Dims() > 2) && !lead.Eq(b[:len(b)-1]):
+		return nil, errors.Errorf("product of the transpose of %v by %v: their leading dimensions, which are summed over, must be equal", a, b)
+	case !o.transA && b.Dims() > 2:
+		return nil, errors.Errorf("product of %v by %v: the right side must be a matrix", a, b)
 	}
 	m, k, k2, n := o.dims(in)
 	if k != k2 {
-		return nil, errors.Errorf("product of %v by %v: the left side gives %d features, the right side expects %d", in[0], in[1], k, k2)
+		return nil, errors.Errorf("product of %v by %v: the left side gives %d features, the right side expects %d", a, b, k, k2)
 	}
 	if o.bias && (in[2].Dims() != 1 || in[2][0] != n) {
 		return nil, errors.Errorf("bias of shape %v on a result of %d features: want shape [%d]", in[2], n, n)
 	}
-	return tensor.Shape{m, n}, nil
+	if o.transA {
+		return tensor.Shape{m, n}, nil
+	}
+	return append(lead.Clone(), n), nil
 }
 
 func (o matmul) split(batched []bool) split {
@@ -105,13 +128,13 @@ func runMatmul[T Float](o matmul, c *call[T]) {
 		return
 	}
 	_, k, _, n := o.dims(c.shapes)
-	m := c.rows()
-	a, lda, ldb := c.src[0], c.shapes[0][1], c.shapes[1][1]
+	m := len(c.dst) / n
+	a, lda, ldb := c.src[0], classes(c.shapes[0]), classes(c.shapes[1])
 	switch {
 	case o.transA:
 		a = a[c.lo:] // rows of the result are columns of A
 	case !c.rowsOnly:
-		a = a[c.lo*lda:]
+		a = a[c.lo*(m/c.rows())*lda:]
 	}
 	var beta T
 	if o.bias {
@@ -123,27 +146,43 @@ func runMatmul[T Float](o matmul, c *call[T]) {
 	kernel.Gemm(o.transA, o.transB, m, n, k, T(o.alpha), a, lda, c.src[1], ldb, beta, c.dst, n)
 }
 
-// colSums is alpha times the sum of a matrix over its rows.
-type colSums struct{ alpha float64 }
-
-func columnSums(x *Node, alpha float64) (*Node, error) {
-	x, c := unscale(x)
-	return apply("", colSums{alpha: alpha * c}, x)
+// colSums is alpha times the sum over the leading dimensions: [..., n] -> [n], or what else is kept.
+type colSums struct {
+	alpha float64
+	keep  int // trailing dimensions that are kept; 0 means 1
 }
 
-func (o colSums) String() string { return fmt.Sprintf("columnSums(alpha=%v)", o.alpha) }
+func columnSums(x *Node, alpha float64) (*Node, error) { return leadSums(x, alpha, 1) }
+
+// leadSums keeps the last keep dimensions.
+func leadSums(x *Node, alpha float64, keep int) (*Node, error) {
+	x, c := unscale(x)
+	return apply("", colSums{alpha: alpha * c, keep: keep}, x)
+}
+
+func (o colSums) String() string {
+	return fmt.Sprintf("columnSums(alpha=%v keep=%d)", o.alpha, max(1, o.keep))
+}
+
+// cut divides a shape into what is summed over and what is kept.
+func (o colSums) cut(s tensor.Shape) (lead, kept tensor.Shape) {
+	at := max(0, len(s)-max(1, o.keep))
+	return s[:at], s[at:]
+}
 
 func (o colSums) shape(in []tensor.Shape) (tensor.Shape, error) {
-	if in[0].Dims() != 2 {
-		return nil, errors.Errorf("column sums of shape %v: want a matrix", in[0])
+	lead, kept := o.cut(in[0])
+	if len(lead) == 0 {
+		return nil, errors.Errorf("column sums of shape %v: want a matrix, or more dimensions", in[0])
 	}
-	return tensor.Shape{in[0][1]}, nil
+	return kept.Clone(), nil
 }
 
 func (o colSums) split([]bool) split { return joint }
 
 func (o colSums) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", repeat{rows: in[0].Shape()[0]}, g)
+	lead, _ := o.cut(in[0].Shape())
+	d, err := apply("", repeat{lead: lead}, g)
 	if err != nil {
 		return nil, err
 	}
@@ -155,30 +194,30 @@ func (o colSums) f32(c *call[float32]) { runColSums(o, c) }
 func (o colSums) f64(c *call[float64]) { runColSums(o, c) }
 
 func runColSums[T Float](o colSums, c *call[T]) {
-	m, n := c.shapes[0][0], c.shapes[0][1]
 	if c.srcZero[0] {
 		c.markZero()
 		return
 	}
-	kernel.ColSums(c.dst, c.src[0], m, n, T(o.alpha), 0) // a result of one dimension is never split
+	n := len(c.dst) // a joint result is never split
+	kernel.ColSums(c.dst, c.src[0], len(c.src[0])/n, n, T(o.alpha), 0)
 }
 
-// repeat stacks a row vector: [n] -> [rows, n].
-type repeat struct{ rows int }
+// repeat stacks what it is given: [n] -> [lead..., n], or more dimensions after lead.
+type repeat struct{ lead tensor.Shape }
 
-func (o repeat) String() string { return fmt.Sprintf("repeat(rows=%d)", o.rows) }
+func (o repeat) String() string { return fmt.Sprintf("repeat(%v)", []int(o.lead)) }
 
 func (o repeat) shape(in []tensor.Shape) (tensor.Shape, error) {
-	if in[0].Dims() != 1 {
-		return nil, errors.Errorf("repeat of shape %v: want a vector", in[0])
+	if in[0].Dims() == 0 {
+		return nil, errors.Errorf("repeat of a scalar: want a vector, or more dimensions")
 	}
-	return tensor.Shape{o.rows, in[0][0]}, nil
+	return append(o.lead.Clone(), in[0]...), nil
 }
 
 func (o repeat) split([]bool) split { return joint }
 
-func (o repeat) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := columnSums(g, 1)
+func (o repeat) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
+	d, err := leadSums(g, 1, in[0].Dims())
 	return []*Node{d}, err
 }
 
@@ -187,8 +226,8 @@ func (o repeat) f64(c *call[float64]) { runRepeat(c) }
 
 func runRepeat[T Float](c *call[T]) {
 	n := len(c.src[0])
-	for i := range c.rows() {
-		copy(c.dst[i*n:(i+1)*n], c.src[0])
+	for i := 0; i < len(c.dst); i += n {
+		copy(c.dst[i:i+n], c.src[0])
 	}
 }
 

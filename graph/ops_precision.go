@@ -32,8 +32,8 @@ func (b *Builder) Spread(s *Node, shape ...int) *Node {
 	return b.add(filled{coef: 1, to: tensor.Shape(shape).Clone()}, s)
 }
 
-// rowShape checks operands x [batch, ...] and w [...].
-func rowShape(what string, x, w tensor.Shape) error {
+// sampleShape checks operands x [batch, ...] and w [...].
+func sampleShape(what string, x, w tensor.Shape) error {
 	if x.Dims() < 2 || !x[1:].Eq(w) {
 		return errors.Errorf("%s of shapes %v and %v: want [batch, ...] and [...]", what, x, w)
 	}
@@ -80,7 +80,7 @@ func (o weightedSquare) String() string {
 }
 
 func (o weightedSquare) shape(in []tensor.Shape) (tensor.Shape, error) {
-	if err := rowShape("weighted square", in[0], in[1]); err != nil {
+	if err := sampleShape("weighted square", in[0], in[1]); err != nil {
 		return nil, err
 	}
 	return tensor.ScalarShape(), averagedOver("weighted square", o.batch)
@@ -135,7 +135,7 @@ type timesRow struct{}
 
 func (timesRow) String() string { return "timesRow" }
 func (timesRow) shape(in []tensor.Shape) (tensor.Shape, error) {
-	return in[0].Clone(), rowShape("product with a row", in[0], in[1])
+	return in[0].Clone(), sampleShape("product with a row", in[0], in[1])
 }
 func (timesRow) split(batched []bool) split { return byBatch(batched, rowwise) }
 
@@ -177,7 +177,7 @@ func (columnDots) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s[1:], rowShape("inner products of columns", s, s[1:])
+	return s[1:], sampleShape("inner products of columns", s, s[1:])
 }
 
 func (columnDots) split([]bool) split { return joint }

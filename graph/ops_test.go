@@ -10,6 +10,9 @@ func tolOf(c opCase, tol float64) float64 {
 	if strings.HasPrefix(c.name, "gelu ") {
 		return max(tol, 1e-6)
 	}
+	if c.difference {
+		return max(tol, 1e-8)
+	}
 	return tol
 }
 
@@ -55,8 +58,8 @@ func tapeAgrees[T Float](t *testing.T, c opCase, tol float64) {
 		b := NewBuilder[T]()
 		xs, y := c.add(b)
 		outs := []*Node{y}
-		if c.first == nil {
-			outs = append(outs, must(Grad(asScalar(b, y), xs...))(t)...)
+		if wrt := pick(xs, c.first); len(wrt) > 0 {
+			outs = append(outs, must(Grad(asScalar(b, y), wrt...))(t)...)
 		}
 		return b, outs
 	}
@@ -131,7 +134,7 @@ func checkSlopes(t *testing.T, b *Builder, outs, wrt []*Node) {
 // A Hessian-vector product is the gradient of <gradient, v>.
 func TestOp_SecondDerivativesAreDifferenceQuotientsOfTheGradient(t *testing.T) {
 	for _, c := range cases() {
-		if c.first != nil {
+		if c.first != nil && len(c.first) == 0 {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
@@ -142,11 +145,11 @@ func TestOp_SecondDerivativesAreDifferenceQuotientsOfTheGradient(t *testing.T) {
 			if !y.IsScalar() {
 				f = b.Add(b.HalfSquare(y, .5, 1), asScalar(b, y))
 			}
-			gs := must(Grad(f, xs...))(t)
+			gs := must(Grad(f, pick(xs, c.first)...))(t)
 			gv := innerWithProbes(b, gs)
 			wrt := pick(xs, c.second)
 			if len(wrt) == 0 {
-				if _, err := Grad(gv, xs...); err == nil || !strings.Contains(err.Error(), "third derivatives") {
+				if _, err := Grad(gv, xs[0]); err == nil || !strings.Contains(err.Error(), "third derivatives") {
 					t.Fatalf("third derivatives are not provided, which must be an error that says so; got %v", err)
 				}
 				return

@@ -15,9 +15,10 @@ import (
 func (p *Program[T]) place() {
 	n := len(p.values)
 	p.fresh, p.zero = make([]bool, n), make([]bool, n)
-	for lo := 0; lo < p.rows; lo += shardRows {
+	samples := p.perShard()
+	for lo := 0; lo < p.rows; lo += samples {
 		p.shards = append(p.shards, shard{
-			lo: lo, hi: min(lo+shardRows, p.rows),
+			lo: lo, hi: min(lo+samples, p.rows),
 			clean: make([]bool, n), zero: make([]bool, n), need: make([]bool, n),
 		})
 	}
@@ -35,14 +36,14 @@ func (p *Program[T]) place() {
 	for k, i := range order {
 		at[i] = k
 	}
-	maxRows := min(shardRows, p.rows)
-	arity := 1
+	maxRows := min(samples, p.rows)
+	arity, room := 1, 0
 	for k, i := range order {
 		ins := &p.instrs[i]
-		arity = max(arity, len(ins.in))
+		arity, room = max(arity, len(ins.in)), max(room, ins.room)
 		v := &p.values[ins.out]
 		switch {
-		case v.packed != nil:
+		case v.packed != nil || v.filter != nil:
 		case v.kept && (v.output || p.cache && (v.static || v.batched)):
 			v.buf = make([]T, v.size(p.rows))
 		case v.kept:
@@ -69,11 +70,32 @@ func (p *Program[T]) place() {
 	for w := range p.contexts {
 		ctx := &p.contexts[w]
 		ctx.arena = make([]T, size)
+		ctx.call.room = make([]T, room)
 		ctx.call.src = make([][]T, 0, arity)
 		ctx.call.srcZero = make([]bool, 0, arity)
 		ctx.call.shapes = make([]tensor.Shape, 0, arity)
 	}
 	p.shardTask, p.jointTask = p.runShard, p.runTask
+}
+
+// perShard is the number of samples of a shard: as many as make shardRows rows of the program's largest product, and of
+// images no more than shardBytes of its largest value.
+func (p *Program[T]) perShard() int {
+	each, image := 1, 0
+	for i := range p.instrs {
+		if !p.used[i] {
+			continue
+		}
+		each = max(each, p.instrs[i].each)
+		if v := &p.values[p.instrs[i].out]; v.batched && v.shape.Dims() == 4 {
+			image = max(image, v.width)
+		}
+	}
+	samples := max(1, shardRows/each)
+	for samples > 1 && samples*image*int(dtypeOf[T]().Size()) > shardBytes {
+		samples /= 2
+	}
+	return samples
 }
 
 // size is the number of elements of a value.
@@ -158,7 +180,7 @@ func (a *allocator) layout() (offsets []int, size int) {
 	return offsets, size
 }
 
-// Bytes is the memory of the program: values, arenas and packed weights.
+// Bytes is the memory of the program: values, arenas, scratch and packed weights.
 func (p *Program[T]) Bytes() int {
 	elems, bytes := 0, 0
 	seen := make(map[*T]bool)
@@ -171,10 +193,13 @@ func (p *Program[T]) Bytes() int {
 		if v.packed != nil {
 			bytes += v.packed.Bytes()
 		}
+		if v.filter != nil {
+			bytes += v.filter.Bytes()
+		}
 		bytes += 8 * len(v.part)
 	}
 	for w := range p.contexts {
-		elems += len(p.contexts[w].arena)
+		elems += len(p.contexts[w].arena) + len(p.contexts[w].call.room)
 	}
 	if dtypeOf[T]() == dtypeOf[float32]() {
 		return bytes + 4*elems

@@ -11,9 +11,14 @@ import (
 	"github.com/pcgraph/pcgraph/graph/kernel"
 )
 
-// shardRows is the number of samples that one worker takes through a program at a time: few enough that what it
-// computes stays in its cache, enough for the matrix product to run at speed. No bit of a result depends on it.
-const shardRows = 32
+// shardRows is the number of rows that one worker takes through a program at a time: few enough that what it
+// computes stays in its cache, enough for the matrix product to run at speed. A sample is one row, or as many as it has
+// tokens. Images bring rows enough each: their values have up to shardBytes in a shard. No bit of a result depends on
+// either.
+const (
+	shardRows  = 32
+	shardBytes = 256 << 10
+)
 
 // A Plan says what to compile.
 type Plan struct {
@@ -58,9 +63,10 @@ type value[T Float] struct {
 	slot     int       // place in the arena, if not kept
 	part     []float64 // sums by row, of a reduction
 	packed   *kernel.Packed[T]
-	users    []int // values computed from it, by shard
-	load     []T   // where an input's rows come from at the next run
-	store    []T   // where an output's rows are copied to
+	filter   *kernel.Filter[T] // packed weights of a convolution
+	users    []int             // values computed from it, by shard
+	load     []T               // where an input's rows come from at the next run
+	store    []T               // where an output's rows are copied to
 }
 
 // instr computes one value.
@@ -72,7 +78,10 @@ type instr[T Float] struct {
 	kind  split
 	stage int
 	rows  int     // rows that a joint instruction may be divided into; 1 for not at all
+	grain int     // rows per task of a joint instruction; 0 for a quarter or so
 	work  float64 // floating-point operations, roughly
+	room  int     // memory that it works in, elements
+	each  int     // rows of a product by one sample
 }
 
 // compiler holds what CompilePlan builds up.
@@ -81,6 +90,7 @@ type compiler[T Float] struct {
 	index   map[*Node]int
 	batched map[*Node]bool
 	packs   map[packKey]int
+	filters map[filterKey]int
 	uses    map[*Node]int // how often a node is an operand or an output
 }
 
@@ -111,6 +121,7 @@ func CompilePlan[T Float](pl Plan) (*Program[T], error) {
 		index:   make(map[*Node]int),
 		batched: make(map[*Node]bool),
 		packs:   make(map[packKey]int),
+		filters: make(map[filterKey]int),
 		uses:    make(map[*Node]int),
 	}
 	c.p.index = c.index
@@ -190,12 +201,21 @@ func (c *compiler[T]) add(n *Node) error {
 	if fused {
 		ins.kind = o.spec.split(batched)
 		ins.run = bind[T](o.spec)
-		ins.work = float64(v.shape.TotalSize())
-		if m, ok := o.spec.(matmul); ok {
-			c.product(&ins, m, v.shape)
+		ins.work, ins.room = float64(v.shape.TotalSize()), roomOf(o.spec, o.shapes())
+		if w, ok := o.spec.(costly); ok {
+			ins.work = w.work(o.shapes())
 		}
-		if sum, ok := o.spec.(combine); ok {
-			c.gradSum(&ins, sum, o.kids)
+		switch s := o.spec.(type) {
+		case matmul:
+			c.product(&ins, s, v.shape)
+		case conv2d:
+			c.convolve(&ins, s.c, false, s.bias, v.shape)
+		case convInput:
+			c.convolve(&ins, s.c, true, s.bias, v.shape)
+		case convWeight:
+			c.correlate(&ins, s.c, v.shape)
+		case combine:
+			c.gradSum(&ins, s, o.kids)
 		}
 	} else {
 		if err := sound(n); err != nil {
@@ -226,18 +246,19 @@ func isConstant(n *Node) bool {
 func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 	p := c.p
 	a, b := &p.values[ins.in[0]], &p.values[ins.in[1]]
-	k := a.shape[1]
-	if m.transA {
-		k = a.shape[0]
-	}
+	_, k, _, n := m.dims([]tensor.Shape{a.shape, b.shape})
 	ins.work = 2 * float64(out.TotalSize()) * float64(k)
 	if ins.kind == joint {
 		ins.rows = out[0]
 	}
-	if ins.kind != rowwise || !b.static {
+	if ins.kind != rowwise {
 		return
 	}
-	if n := out[1]; !m.transB && kernel.InPlace[T](n) {
+	ins.each = out.TotalSize() / n / p.rows
+	if !b.static {
+		return
+	}
+	if !m.transB && kernel.InPlace[T](n) {
 		alpha := T(m.alpha)
 		ins.run = func(c *call[T]) {
 			var bias []T
@@ -247,14 +268,14 @@ func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 				c.markZero()
 				return
 			}
-			kernel.GemmBias(c.rows(), n, k, alpha, c.src[0], k, c.src[1], n, bias, 0, c.dst, n)
+			kernel.GemmBias(len(c.dst)/n, n, k, alpha, c.src[0], k, c.src[1], n, bias, 0, c.dst, n)
 		}
 		return
 	}
 	key := packKey{ins.in[1], m.transB}
 	pk, have := c.packs[key]
 	if !have {
-		packed := kernel.NewPacked[T](k, out[1])
+		packed := kernel.NewPacked[T](k, n)
 		ldb, trans := b.shape[1], m.transB
 		pk = len(p.values)
 		c.packs[key] = pk
@@ -264,7 +285,7 @@ func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 			run: func(c *call[T]) { packed.Pack(c.src[0], ldb, trans) },
 		})
 	}
-	packed, n, alpha := p.values[pk].packed, out[1], T(m.alpha)
+	packed, alpha := p.values[pk].packed, T(m.alpha)
 	ins.in = append([]int{ins.in[0], pk}, ins.in[2:]...)
 	ins.run = func(c *call[T]) {
 		var bias []T
@@ -274,7 +295,7 @@ func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
 			c.markZero()
 			return
 		}
-		kernel.GemmPacked(c.rows(), alpha, c.src[0], k, packed, bias, 0, c.dst, n)
+		kernel.GemmPacked(len(c.dst)/n, alpha, c.src[0], k, packed, bias, 0, c.dst, n)
 	}
 }
 

@@ -109,7 +109,11 @@ func (p *Program[T]) newTarget(used []bool) target {
 		}
 		for lo := 0; lo < ins.rows; {
 			hi := ins.rows
-			if ins.work > parallelWork {
+			switch {
+			case ins.work <= parallelWork:
+			case ins.grain > 0:
+				hi = min(ins.rows, lo+ins.grain)
+			default:
 				hi = min(ins.rows, lo+max(16, (ins.rows/4+7)&^7))
 			}
 			st.tasks = append(st.tasks, task{i, lo, hi})
@@ -288,6 +292,9 @@ func (p *Program[T]) runTarget(tg *target, d *Descent[T]) error {
 			p.now = round[T]{stage: st, first: i == first, last: i == last}
 			p.overShards(st.parallel)
 		}
+		if err := p.failure(); err != nil {
+			return err
+		}
 		p.finish(st)
 	}
 	return nil
@@ -344,7 +351,7 @@ func (p *Program[T]) RunChain(links []Link[T]) error {
 	p.now = round[T]{first: true, chain: links}
 	p.overShards(work > parallelWork)
 	p.pending = p.forget(p.pending)
-	return nil
+	return p.failure()
 }
 
 // forget clears what was to be loaded or stored.

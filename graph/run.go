@@ -169,6 +169,26 @@ func (p *Program[T]) exec(ctx *context[T], sh *shard, ins *instr[T]) {
 		c.dst, c.partial = p.rowsOf(ctx, sh, ins.out), nil
 	}
 	ins.run(c)
+	p.check(c, ins)
+}
+
+// check keeps the first error of a stage.
+func (p *Program[T]) check(c *call[T], ins *instr[T]) {
+	if c.err != nil {
+		err := errors.Wrapf(c.err, "graph: run %s", label(p.values[ins.out].node))
+		p.failed.CompareAndSwap(nil, &err)
+		c.err = nil
+	}
+}
+
+// failure is the error of the stage that has run, if any. Nothing computed is then known to be right.
+func (p *Program[T]) failure() error {
+	failed := p.failed.Swap(nil)
+	if failed == nil {
+		return nil
+	}
+	p.Touch()
+	return *failed
 }
 
 // runJoint runs a stage over the whole batch.
@@ -185,9 +205,8 @@ func (p *Program[T]) runJoint(st *stage) error {
 		limit = len(p.contexts)
 	}
 	workers.do(len(st.tasks), limit, p.jointTask)
-	if failed := p.failed.Swap(nil); failed != nil {
-		p.Touch()
-		return *failed
+	if err := p.failure(); err != nil {
+		return err
 	}
 	if st.static {
 		for _, i := range st.instrs {
@@ -236,17 +255,11 @@ func (p *Program[T]) runTask(worker, t int) {
 		}
 	}
 	ins.run(c)
-	if c.err != nil {
-		p.fail(c.err)
-		c.err = nil
-	}
+	p.check(c, ins)
 	if tk.lo == 0 && tk.hi == ins.rows {
 		p.zero[ins.out] = ctx.zero
 	}
 }
-
-// fail keeps the first error of a stage.
-func (p *Program[T]) fail(err error) { p.failed.CompareAndSwap(nil, &err) }
 
 func (p *Program[T]) zeroEverywhere(id int) bool {
 	if !p.values[id].batched {
@@ -263,9 +276,7 @@ func (p *Program[T]) zeroEverywhere(id int) bool {
 // foreign makes an operation of Gorgonia's own an instruction over the whole batch. It allocates.
 func foreign[T Float](n *Node) func(*call[T]) {
 	return func(c *call[T]) {
-		if err := runForeign(n.Op(), c); err != nil {
-			c.err = errors.Wrapf(err, "graph: run %s", label(n))
-		}
+		c.err = runForeign(n.Op(), c)
 	}
 }
 

@@ -31,7 +31,7 @@ func siteCases() []opCase {
 		{name: "WeightedSquare", inputs: []in{row(3), weight(3)},
 			build: func(b *Builder, x []*Node) *Node { return b.WeightedSquare(x[0], x[1], .6, 5) },
 			want:  func(x [][]float64) []float64 { return []float64{.3 / 5 * squares(x, 3)} }},
-		{name: "WeightedSquare of three dimensions", inputs: []in{{[]int{5, 2, 3}, true}, weight(2, 3)},
+		{name: "WeightedSquare of three dimensions", inputs: []in{{[]int{5, 2, 3}, true, false}, weight(2, 3)},
 			build: func(b *Builder, x []*Node) *Node { return b.WeightedSquare(x[0], x[1], 1, 1) },
 			want:  func(x [][]float64) []float64 { return []float64{squares(x, 6) / 2} }},
 		{name: "WeightedSquare by a precision", inputs: []in{row(3), weight(3)},
@@ -73,7 +73,7 @@ func siteCases() []opCase {
 				}
 				return y
 			}},
-		{name: "Join of one operand twice", inputs: []in{{[]int{5, 2, 2}, true}}, build: func(b *Builder, x []*Node) *Node { return b.Join(x[0], x[0]) },
+		{name: "Join of one operand twice", inputs: []in{{[]int{5, 2, 2}, true, false}}, build: func(b *Builder, x []*Node) *Node { return b.Join(x[0], x[0]) },
 			want: func(x [][]float64) []float64 {
 				var y []float64
 				for i := 0; i < len(x[0]); i += 2 {

@@ -4,7 +4,8 @@
 // Three things are separate values and combine freely:
 //
 //   - a [Problem]: the energy and its gradient, a function of a slice;
-//   - a [Solver]: how to step, with its own memory, for example [Descent];
+//   - a [Solver]: how to step, with its own memory: [Descent] with any
+//     optimiser, or [Flow], which integrates the gradient flow;
 //   - a [Stop]: when to stop, for example [Any]{[Stationary]{Tol: 1e-4}, [Steps](500)}.
 //
 // [Run] puts them together:
@@ -79,8 +80,9 @@ type Evaluation[T Float] struct {
 
 // A Motion is what one move took.
 type Motion struct {
-	Evals int     // calls of Problem.Energy
-	Time  float64 // integration time; 0 for a method that has none
+	Evals    int     // calls of Problem.Energy
+	Time     float64 // integration time; 0 for a method that has none
+	Rejected int     // trial steps thrown away; 0 for a method that tries none
 }
 
 // Evaluate calls the energy of p at z and measures the gradient that it writes:
@@ -109,10 +111,11 @@ func measured[T Float](energy float64, grad []T) Evaluation[T] {
 
 // A Reading is the state of a run as stop rules and observers see it.
 type Reading struct {
-	Step    int           // moves made
-	Evals   int           // calls of Problem.Energy
-	Time    float64       // integration time; 0 for a method that has none
-	Elapsed time.Duration // wall-clock time
+	Step     int           // moves made
+	Rejected int           // trial steps thrown away; 0 for a method that tries none
+	Evals    int           // calls of Problem.Energy
+	Time     float64       // integration time; 0 for a method that has none
+	Elapsed  time.Duration // wall-clock time
 
 	// Energy and Residual are those at z as it is now, and +Inf as long as they
 	// have not been evaluated there: before the first evaluation, and after
@@ -158,8 +161,12 @@ type Result struct {
 }
 
 func (r Result) String() string {
-	s := fmt.Sprintf("%v after %d steps (%d evaluations): energy %.6g, residual %.3g",
-		r.Status, r.Step, r.Evals, r.Energy, r.Residual)
+	rejected := ""
+	if r.Rejected > 0 {
+		rejected = fmt.Sprintf(" and %d rejected ones", r.Rejected)
+	}
+	s := fmt.Sprintf("%v after %d steps%s (%d evaluations): energy %.6g, residual %.3g",
+		r.Status, r.Step, rejected, r.Evals, r.Energy, r.Residual)
 	if r.Detail != "" {
 		s += ": " + r.Detail
 	}

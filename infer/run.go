@@ -75,6 +75,7 @@ func Run[T Float](s Solver[T], p Problem[T], z []T, stop Stop, observe func(Read
 		m, err := s.Move(p, z)
 		now.Evals += m.Evals
 		now.Time += m.Time
+		now.Rejected += m.Rejected
 		if err != nil {
 			return end(last, now, Running, ""), errors.Wrapf(err, "infer: move from step %d", now.Step)
 		}

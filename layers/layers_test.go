@@ -28,6 +28,11 @@ func TestLinear_Conforms(t *testing.T) {
 	}
 }
 
+func TestLinear_ConformsOnTokens(t *testing.T) {
+	layertest.Run(t, layers.Linear{In: 4, Out: 3, Act: layers.Tanh, Bias: true}, 5, 4)
+	layertest.Run(t, layers.Linear{In: 4, Out: 3, Bias: true}, 2, 3, 4)
+}
+
 // TestLinear_IsItsFormula holds post(act(x) W + c) against plain loops and formulas written out here.
 func TestLinear_IsItsFormula(t *testing.T) {
 	formula := map[layers.Act]func(float64) float64{
@@ -93,7 +98,7 @@ func TestLinear_RefusesWrongShapes(t *testing.T) {
 	}{
 		{[]int{2, 4}, "one feature too many"},
 		{[]int{2, 1}, "too few features: nothing is broadcast"},
-		{[]int{2, 3, 1}, "not flat: the layer does not guess an order"},
+		{[]int{2, 3, 1}, "the features are the last dimension: the layer does not guess an order"},
 	}
 	for _, test := range tests {
 		b := graph.NewBuilder[float64]()

@@ -12,7 +12,7 @@ import (
 type Score struct {
 	Samples  int
 	Loss     float64 // 1/2 |y - prediction|^2, summed over outputs, averaged over samples
-	Accuracy float64 // fraction of samples whose largest output is the label's; 0 for regression
+	Accuracy float64 // fraction of labels that the largest output meets: one a sample, or each scored step; 0 for regression
 }
 
 // evalChunk is how many samples are predicted at a time.
@@ -27,7 +27,8 @@ func Evaluate[T graph.Float](predict func(x []T) ([]T, error), set *data.Set) (S
 	chunk := min(n, evalChunk)
 	x, y := make([]T, chunk*in), make([]T, chunk*out)
 	s := Score{Samples: n}
-	right := 0
+	classes, right := set.Classes(), 0
+	from, to := set.Scored()
 	for _, idx := range data.InOrder(n, chunk) {
 		xs, ys := x[:len(idx)*in], y[:len(idx)*out]
 		data.Fill(set, xs, ys, idx)
@@ -42,17 +43,18 @@ func Evaluate[T graph.Float](predict func(x []T) ([]T, error), set *data.Set) (S
 			d := float64(v - p[i])
 			s.Loss += d * d / 2
 		}
-		if set.Classes() == 0 {
-			continue
-		}
 		for i, sample := range idx {
-			if Largest(p[i*out:(i+1)*out]) == set.Label(sample) {
-				right++
+			for t := from; t < to; t++ {
+				if at := i*out + t*classes; Largest(p[at:at+classes]) == set.TokenLabel(sample, t) {
+					right++
+				}
 			}
 		}
 	}
 	s.Loss /= float64(n)
-	s.Accuracy = float64(right) / float64(n)
+	if to > from {
+		s.Accuracy = float64(right) / float64(n*(to-from))
+	}
 	return s, nil
 }
 

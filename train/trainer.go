@@ -134,6 +134,7 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 	terms := make([]float64, len(t.Rule.Terms()))
 	h := &History{Statuses: make(map[infer.Status]int)}
 	for epoch := 0; h.Steps < total; epoch++ {
+		set := t.Train.AtEpoch(epoch)
 		for _, idx := range batches.Epoch(epoch, 0) {
 			if ctx.Err() != nil {
 				h.Interrupted = true
@@ -144,7 +145,7 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 			}
 			start := time.Now()
 			xs, ys := x[:len(idx)*t.Train.In()], y[:len(idx)*t.Train.Out()]
-			data.Fill(t.Train, xs, ys, idx)
+			data.Fill(set, xs, ys, idx)
 			r, err := t.Rule.Gradient(grad, xs, ys, len(idx))
 			if err != nil {
 				return h, errors.WithMessagef(err, "train: step %d", h.Steps+1)

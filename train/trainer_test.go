@@ -327,3 +327,39 @@ func TestPC_WithoutStepsIsTheFeedforwardState(t *testing.T) {
 		t.Errorf("%+v, error %v: want a loss of %g", r, err, loss)
 	}
 }
+
+// TestTrainer_AugmentsAnewInEveryEpoch: two epochs on augmented pictures equal plain loops over the set at each epoch.
+func TestTrainer_AugmentsAnewInEveryEpoch(t *testing.T) {
+	const rate, batch = .1, 4
+	set, _ := load(t, data.Augmented{Source: data.BarsAndStripes{Side: 3, Train: 10, Seed: 1}, By: data.Augment{Pad: 1, Flip: true, Seed: 2}})
+	rule := rules[float64](t, 9, 4, 2)["bp"]
+	start := slices.Clone(rule.Weights().Data())
+	run := train.Trainer[float64]{Rule: rule, Optimizer: &optim.SGD[float64]{Rate: rate}, Train: set, Batch: batch, Epochs: 2, Seed: 5}
+	_, err := run.Run(t.Context())
+	ok(t, err)
+	got := slices.Clone(rule.Weights().Data())
+	plain := func(epochOf func(epoch int) int) []float64 {
+		copy(rule.Weights().Data(), start)
+		rule.Weights().Touch()
+		grad := make([]float64, len(start))
+		for epoch := range 2 {
+			for _, idx := range (data.Batches{N: 10, Size: batch, Seed: 5}).Epoch(epoch, 0) {
+				x, y := make([]float64, 9*len(idx)), make([]float64, 2*len(idx))
+				data.Fill(set.AtEpoch(epochOf(epoch)), x, y, idx)
+				_, err := rule.Gradient(grad, x, y, len(idx))
+				ok(t, err)
+				for i, g := range grad {
+					rule.Weights().Data()[i] -= rate * g
+				}
+				rule.Weights().Touch()
+			}
+		}
+		return slices.Clone(rule.Weights().Data())
+	}
+	if d := relative(got, plain(func(epoch int) int { return epoch })); !(d <= 1e-14) { // sums in the same order: rounding of the step
+		t.Errorf("weights off by %.1e", d)
+	}
+	if d := relative(got, plain(func(int) int { return 0 })); d < 1e-6 {
+		t.Errorf("the second epoch shows the pictures of the first: weights differ by %.1e", d)
+	}
+}

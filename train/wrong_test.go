@@ -267,3 +267,38 @@ func TestSpans_AreTheScalingsRates(t *testing.T) {
 		t.Errorf("sgd: %v, want %v", got, sgd)
 	}
 }
+
+// TestEvaluate_CountsScoredStepsOfSequences: of the copy task, the half that asks for the word. Predictions made up here are
+// right in known places; what is right or wrong before the delimiter does not count.
+func TestEvaluate_CountsScoredStepsOfSequences(t *testing.T) {
+	const n, length, classes = 7, 4, 5
+	set, _ := load(t, data.Copy{Length: length, Tokens: classes - 2, Train: n, Seed: 1})
+	at, right := 0, 0
+	score, err := train.Evaluate(func(x []float64) ([]float64, error) {
+		p := make([]float64, len(x))
+		for i := range len(x) / (2 * length * classes) {
+			for step := range 2 * length {
+				guess := set.TokenLabel(at, step)
+				if step >= length && (at+step)%3 == 0 || step < length && at%2 == 0 {
+					guess = (guess + 1) % classes
+				} else if step >= length {
+					right++
+				}
+				p[(i*2*length+step)*classes+guess] = 1
+			}
+			at++
+		}
+		return p, nil
+	}, set)
+	if err != nil || at != n {
+		t.Fatalf("%d samples, error %v", at, err)
+	}
+	if want := float64(right) / (n * length); score.Accuracy != want {
+		t.Errorf("accuracy %v, want %v", score.Accuracy, want)
+	}
+	regression, _ := load(t, data.InContext{Train: n, Pairs: 3})
+	score, err = train.Evaluate(func(x []float64) ([]float64, error) { return make([]float64, len(x)/12), nil }, regression)
+	if err != nil || score.Accuracy != 0 || score.Samples != n {
+		t.Errorf("regression: %+v, %v", score, err)
+	}
+}

@@ -4,6 +4,7 @@
 //	demo                    the main job: MNIST, PC and BP, a report
 //	demo toy spirals        a small task, with a picture of what was learned
 //	demo compare -act tanh  gradients of any network
+//	demo bench              speed and memory on this machine
 //	demo data               which data sets are here
 //
 // It parses flags, draws and writes files; everything that computes is in the library.
@@ -41,6 +42,7 @@ type commands struct {
 	Train   trainCmd   `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
 	Compare compareCmd `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
 	Graph   graphCmd   `cmd:"" help:"The expression graph of a network as a picture (SVG and DOT): its energy, or the gradients by activities or weights."`
+	Bench   benchCmd   `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
 	Data    dataCmd    `cmd:"" help:"Which data sets are found where, with sizes and checksums, and how to get what is missing."`
 
 	Version versionFlag `help:"Print version, revision, Go and kernels, then exit."`
@@ -50,6 +52,7 @@ type commands struct {
 type console struct {
 	ctx      context.Context
 	out      io.Writer
+	errs     io.Writer
 	args     []string // the command line
 	terminal bool     // out is a terminal: progress may redraw
 }
@@ -78,7 +81,7 @@ func main() {
 
 // run is the command without the process around it; it returns the exit code.
 func run(c *console, args []string, stderr io.Writer) int {
-	c.args = args
+	c.args, c.errs = args, stderr
 	exited := -1 // set by -help and -version
 	var cmds commands
 	parser, err := kong.New(&cmds,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,6 +49,10 @@ func TestOptions_WrongOnesAreNamedAndExitWithTwo(t *testing.T) {
 		{"toy moons -lr -.1", "-lr is -0.1", "a negative rate"},
 		{"-colour", "colour", "unknown flag"},
 		{"paint", "paint", "unknown command"},
+		{"bench -rows speed", `unknown kind of rows "speed": want one of energy, train`, "unknown rows"},
+		{"bench -repeats 0", "-repeats is 0", "nothing measured"},
+		{"bench -threads -1", "-threads is -1", "negative"},
+		{"bench -threads 1000000", "this machine has", "more than there are"},
 		{"-seed -1", "seed", "seeds are not negative"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -102,12 +107,53 @@ func TestLongFlags_GoStyleBecomesKongStyle(t *testing.T) {
 func TestData_SaysWhatIsMissingAndHowToGetIt(t *testing.T) {
 	empty := t.TempDir()
 	t.Setenv("PCGRAPH_MNIST", empty)
+	t.Setenv("PCGRAPH_CIFAR10", empty)
+	t.Setenv("PCGRAPH_CIFAR100", empty)
 	code, stdout, _ := demo(t, t.Context(), "data", "-fashion", empty)
-	if code != exitFailure || strings.Count(stdout, "missing") != 2 || !strings.Contains(stdout, "go mod download") {
+	if code != exitFailure || strings.Count(stdout, "missing") != 4 || !strings.Contains(stdout, "cifar-100-binary.tar.gz") || !strings.Contains(stdout, "go mod download") {
 		t.Errorf("exit code %d, %q", code, stdout)
 	}
 	if code, _, _ := demo(t, t.Context(), "data"); code != exitOK {
 		t.Errorf("exit code %d where nobody named a folder that lacks something, want 0", code)
+	}
+	if code, _, _ := demo(t, t.Context(), "data", "-cifar10", empty); code != exitFailure {
+		t.Errorf("exit code %d where CIFAR-10 is not in the folder named, want %d", code, exitFailure)
+	}
+	for _, name := range append(slices.Clone(toys), generated...) {
+		if !strings.Contains(stdout, "\n  "+name+" ") {
+			t.Errorf("%s is not listed in %q", name, stdout)
+		}
+	}
+}
+
+// Every name that is offered has a source; those that need no files can be compared on.
+func TestDataFlags_EveryNameIsADataSet(t *testing.T) {
+	for _, name := range dataNames {
+		f := dataFlags{Data: name, Window: 8}
+		if err := f.validate(); err != nil {
+			t.Error(err)
+		}
+		if _, err := f.source(1, []int{3, 2}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range append(slices.Clone(generated), "text") {
+		code, _, stderr := demo(t, t.Context(), "compare", "-data", name, "-window", "4", "-batch", "4", "-steps", "3", "-out", filepath.Join(t.TempDir(), "run"))
+		if code != exitOK {
+			t.Errorf("%s: exit code %d, %s", name, code, stderr)
+		}
+	}
+	for args, want := range map[string]string{
+		"compare -data copy -loss ce":         "class of its own",
+		"compare -data moons -augment":        "-augment is for",
+		"compare -data moons -text x":         "-text is for",
+		"compare -data text -window 0":        "-window is 0",
+		"compare -data text -window 100000":   "characters, a window of",
+		"compare -data text -text nosuchfile": "nosuchfile",
+	} {
+		if code, _, stderr := demo(t, t.Context(), strings.Fields(args)...); code == exitOK || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, %q, want %q", args, code, stderr, want)
+		}
 	}
 }
 

@@ -92,6 +92,9 @@ func (f *netFlags) network(train *data.Set, hidden ...int) (*arch.Network, error
 	if f.Loss.ce && train.Classes() == 0 {
 		return nil, errors.Errorf("-loss ce is for classes, and %s is a regression: use mse", train.Name)
 	}
+	if f.Loss.ce && len(train.OutShape()) > 1 {
+		return nil, errors.Errorf("-loss ce of a chain is one softmax over all outputs, and every step of %s has a class of its own: use mse", train.Name)
+	}
 	return arch.Chain{Scaling: f.Scaling.with(f.Gamma), Act: f.Act.Act, Widths: f.Widths, Bias: !f.NoBias, Skips: f.Skips}.Network()
 }
 

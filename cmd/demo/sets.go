@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -8,19 +10,35 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 )
 
-// toys are the toy tasks by name, and dataNames all data sets.
+// The data sets by name: toys have a picture of what was learned ("demo toy"), generated are made from the seed too, stored
+// are read from files.
 var (
 	toys      = []string{"xor", "moons", "spirals", "linear", "sine"}
-	dataNames = append([]string{"mnist", "fashion", "random"}, toys...)
+	generated = []string{"bars", "copy", "icl"}
+	stored    = []string{"mnist", "fashion", "cifar10", "cifar100", "text"}
+	dataNames = slices.Concat(stored, []string{"random"}, toys, generated)
 )
 
 // dataFlags choose a data set.
 type dataFlags struct {
-	Data string `default:"mnist" help:"Data: mnist, fashion, xor, moons, spirals, linear, sine, or random (regression on noise, of the widths given)." json:"data"`
-	Dir  string `placeholder:"DIR" help:"Folder of the data set's IDX files (default: searched, see \"demo data\")." json:"-"`
+	Data    string `default:"mnist" help:"Data: mnist, fashion, cifar10, cifar100, text, xor, moons, spirals, linear, sine, bars, copy, icl, or random (regression on noise, of the widths given)." json:"data"`
+	Dir     string `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")." json:"-"`
+	Text    string `placeholder:"FILE" help:"Text in UTF-8 for -data text (default: a small one that is built in)." json:"text,omitempty"`
+	Window  int    `default:"32" help:"Characters of a window of -data text." json:"window"`
+	Augment bool   `help:"Shift by up to 4 pixels and flip the training pictures of cifar10 and cifar100." json:"augment"`
 }
 
-func (f dataFlags) validate() error { return known("data", f.Data, dataNames...) }
+func (f dataFlags) validate() error {
+	switch {
+	case f.Augment && f.Data != "cifar10" && f.Data != "cifar100":
+		return errors.Errorf("-augment is for cifar10 and cifar100, not for %s: leave it out", f.Data)
+	case f.Text != "" && f.Data != "text":
+		return errors.Errorf("-text is for -data text, not for %s: give both or none", f.Data)
+	case f.Data == "text" && f.Window < 1: // other data has no window, and commands without these flags leave it zero
+		return errors.Errorf("-window is %d: want one or more", f.Window)
+	}
+	return known("data", f.Data, dataNames...)
+}
 
 // source is the data set; widths are those of random data.
 func (f dataFlags) source(seed uint64, widths []int) (data.Source, error) {
@@ -29,13 +47,40 @@ func (f dataFlags) source(seed uint64, widths []int) (data.Source, error) {
 		return data.MNIST{Dir: f.Dir}, nil
 	case "fashion":
 		return data.FashionMNIST{Dir: f.Dir}, nil
+	case "cifar10":
+		return f.augmented(data.CIFAR10{Dir: f.Dir}, seed), nil
+	case "cifar100":
+		return f.augmented(data.CIFAR100{Dir: f.Dir}, seed), nil
+	case "text":
+		return data.Corpus{File: f.Text, Window: f.Window}, nil
 	case "random":
 		if len(widths) < 2 {
 			return nil, errors.New("-data random takes its sizes from -widths: give them")
 		}
 		return data.Linear{In: widths[0], Out: widths[len(widths)-1], Noise: 1, Seed: seed}, nil
 	}
-	return toySource(f.Data, seed), nil
+	return madeSource(f.Data, seed), nil
+}
+
+// augmented is a source of colour pictures as the flags want it.
+func (f dataFlags) augmented(s data.Source, seed uint64) data.Source {
+	if !f.Augment {
+		return s
+	}
+	return data.Augmented{Source: s, By: data.Augment{Pad: 4, Flip: true, Seed: seed}}
+}
+
+// madeSource is a task made from the seed.
+func madeSource(name string, seed uint64) data.Source {
+	switch name {
+	case "bars":
+		return data.BarsAndStripes{Side: 8, Flips: .05, Seed: seed}
+	case "copy":
+		return data.Copy{Train: 4000, Seed: seed}
+	case "icl":
+		return data.InContext{Train: 12800, Seed: seed}
+	}
+	return toySource(name, seed)
 }
 
 // toySource is a toy task.
@@ -55,16 +100,19 @@ func toySource(name string, seed uint64) data.Source {
 
 // dataCmd lists the data sets.
 type dataCmd struct {
-	MNIST   string `name:"mnist" placeholder:"DIR" help:"Look for MNIST in this folder only."`
-	Fashion string `placeholder:"DIR" help:"Look for Fashion-MNIST in this folder only."`
+	MNIST    string `name:"mnist" placeholder:"DIR" help:"Look for MNIST in this folder only."`
+	Fashion  string `placeholder:"DIR" help:"Look for Fashion-MNIST in this folder only."`
+	CIFAR10  string `name:"cifar10" placeholder:"DIR" help:"Look for CIFAR-10 in this folder only."`
+	CIFAR100 string `name:"cifar100" placeholder:"DIR" help:"Look for CIFAR-100 in this folder only."`
 }
 
-// Run prints what is found where. It fails when something is missing.
+// Run prints what is found where. It fails when something is missing in a folder that was given.
 func (cmd dataCmd) Run(c *console) error {
-	missing := 0
-	for _, at := range data.Locate(data.Dirs{MNIST: cmd.MNIST, FashionMNIST: cmd.Fashion}) {
+	given := []string{cmd.MNIST, cmd.Fashion, cmd.CIFAR10, cmd.CIFAR100} // in the order of Locate
+	missing := false
+	for k, at := range data.Locate(data.Dirs{MNIST: cmd.MNIST, FashionMNIST: cmd.Fashion, CIFAR10: cmd.CIFAR10, CIFAR100: cmd.CIFAR100}) {
 		if at.Err != nil {
-			missing++
+			missing = missing || given[k] != ""
 			c.printf("%s: missing\n  %s\n\n", at.Name, strings.ReplaceAll(strings.TrimPrefix(at.Err.Error(), "data: "), "\n", "\n  "))
 			continue
 		}
@@ -74,9 +122,24 @@ func (cmd dataCmd) Run(c *console) error {
 		}
 		c.printf("\n")
 	}
-	c.printf("Made from the seed, always there: %s.\n", strings.Join(toys, ", "))
-	if missing > 0 && (cmd.MNIST != "" || cmd.Fashion != "") {
+	text, _, err := data.Corpus{Window: 1}.Load()
+	if err != nil {
+		return err
+	}
+	c.printf("text: any file in UTF-8 (-text FILE), or a small one that is built in, of %d different characters.\n", text.Classes())
+	c.printf("Made from the seed, always there:\n")
+	for _, name := range slices.Concat(toys, generated) {
+		set, test, err := madeSource(name, 1).Load()
+		if err != nil {
+			return err
+		}
+		c.printf("  %-8s %5d + %d samples  %s -> %s\n", name, set.Len(), test.Len(), dims(set.InShape()), dims(set.OutShape()))
+	}
+	if missing {
 		return errors.New("a data set is not in the folder given")
 	}
 	return nil
 }
+
+// dims is a shape as the documentation writes it.
+func dims(shape []int) string { return strings.ReplaceAll(fmt.Sprint(shape), " ", ",") }

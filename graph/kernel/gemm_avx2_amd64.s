@@ -12,8 +12,8 @@ TEXT ·gemmF32AVX2(SB), NOSPLIT, $0-8
 	MOVQ    40(AX), SI
 	MOVQ    48(AX), DI
 	MOVQ    120(AX), R8
-	LEAQ    (BX)(BX*2), R11
-	LEAQ    (CX)(BX*4), R12
+	LEAQ    (BX)(BX*2), R12
+	LEAQ    (CX)(BX*4), R13
 	MOVQ    80(AX), R9
 	LEAQ    tailMask<>+0(SB), R10
 	NEGQ    R9
@@ -34,7 +34,7 @@ TEXT ·gemmF32AVX2(SB), NOSPLIT, $0-8
 next6:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
 first5:
 	MOVQ    24(AX), R9
@@ -49,6 +49,9 @@ nobias7:
 	VXORPS Y4, Y4, Y4
 
 start8:
+	MOVQ 128(AX), R11
+
+tap13:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
@@ -107,13 +110,19 @@ single11:
 	JNZ          single11
 
 done12:
+	DECQ R11
+	JZ   end14
+	ADDQ 136(AX), CX
+	JMP  tap13
+
+end14:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        R9, R9
-	JZ           write13
+	JZ           write15
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -123,65 +132,68 @@ done12:
 	VFMADD231PS  Y4, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored14
+	JMP          stored16
 
-write13:
+write15:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
 	VMOVUPS Y4, 32(CX)
 	ADDQ    DX, CX
 
-stored14:
+stored16:
 	DECQ 96(AX)
-	JZ   last15
+	JZ   last17
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased16
+	JE   unbiased18
 	ADDQ CX, 24(AX)
 
-unbiased16:
+unbiased18:
 	JMP next6
 
-last15:
+last17:
 	VZEROUPPER
 	RET
 
 tile4:
 	// tile 1
-	JMP first17
+	JMP first19
 
-next18:
+next20:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first17:
+first19:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias19
+	JZ      nobias21
 	VMOVUPS (R9), Y3
 	VMOVAPS Y3, Y5
 	VMOVUPS 32(R9), Y4
 	VMOVAPS Y4, Y6
-	JMP     start20
+	JMP     start22
 
-nobias19:
+nobias21:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 
-start20:
+start22:
+	MOVQ 128(AX), R11
+
+tap27:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest22
+	JZ   rest24
 
-loop21:
+loop23:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -227,13 +239,13 @@ loop21:
 	VFMADD231PS  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop21
+	JNZ          loop23
 
-rest22:
+rest24:
 	ANDQ $0x03, R9
-	JZ   done24
+	JZ   done26
 
-single23:
+single25:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -246,16 +258,22 @@ single23:
 	VFMADD231PS  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single23
+	JNZ          single25
 
-done24:
+done26:
+	DECQ R11
+	JZ   end28
+	ADDQ 136(AX), CX
+	JMP  tap27
+
+end28:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        R9, R9
-	JZ           write25
+	JZ           write29
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -274,9 +292,9 @@ done24:
 	VFMADD231PS  Y6, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored26
+	JMP          stored30
 
-write25:
+write29:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -288,49 +306,49 @@ write25:
 	VMOVUPS Y6, 32(CX)
 	ADDQ    DX, CX
 
-stored26:
+stored30:
 	DECQ 96(AX)
-	JZ   last27
+	JZ   last31
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased28
+	JE   unbiased32
 	ADDQ CX, 24(AX)
 
-unbiased28:
-	JMP next18
+unbiased32:
+	JMP next20
 
-last27:
+last31:
 	VZEROUPPER
 	RET
 
 tile3:
 	CMPQ R9, $+3
-	JGE  tile29
+	JGE  tile33
 
 	// tile 2
-	JMP first30
+	JMP first34
 
-next31:
+next35:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first30:
+first34:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias32
+	JZ      nobias36
 	VMOVUPS (R9), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y7
 	VMOVUPS 32(R9), Y4
 	VMOVAPS Y4, Y6
 	VMOVAPS Y4, Y8
-	JMP     start33
+	JMP     start37
 
-nobias32:
+nobias36:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -338,13 +356,16 @@ nobias32:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 
-start33:
+start37:
+	MOVQ 128(AX), R11
+
+tap42:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest35
+	JZ   rest39
 
-loop34:
+loop38:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -402,13 +423,13 @@ loop34:
 	VFMADD231PS  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop34
+	JNZ          loop38
 
-rest35:
+rest39:
 	ANDQ $0x03, R9
-	JZ   done37
+	JZ   done41
 
-single36:
+single40:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -424,16 +445,22 @@ single36:
 	VFMADD231PS  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single36
+	JNZ          single40
 
-done37:
+done41:
+	DECQ R11
+	JZ   end43
+	ADDQ 136(AX), CX
+	JMP  tap42
+
+end43:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        R9, R9
-	JZ           write38
+	JZ           write44
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -461,9 +488,9 @@ done37:
 	VFMADD231PS  Y8, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored39
+	JMP          stored45
 
-write38:
+write44:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -480,37 +507,37 @@ write38:
 	VMOVUPS Y8, 32(CX)
 	ADDQ    DX, CX
 
-stored39:
+stored45:
 	DECQ 96(AX)
-	JZ   last40
+	JZ   last46
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased41
+	JE   unbiased47
 	ADDQ CX, 24(AX)
 
-unbiased41:
-	JMP next31
+unbiased47:
+	JMP next35
 
-last40:
+last46:
 	VZEROUPPER
 	RET
 
-tile29:
+tile33:
 	// tile 3
-	JMP first42
+	JMP first48
 
-next43:
+next49:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first42:
+first48:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias44
+	JZ      nobias50
 	VMOVUPS (R9), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y7
@@ -519,9 +546,9 @@ first42:
 	VMOVAPS Y4, Y6
 	VMOVAPS Y4, Y8
 	VMOVAPS Y4, Y10
-	JMP     start45
+	JMP     start51
 
-nobias44:
+nobias50:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -531,13 +558,16 @@ nobias44:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 
-start45:
+start51:
+	MOVQ 128(AX), R11
+
+tap56:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest47
+	JZ   rest53
 
-loop46:
+loop52:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -551,7 +581,7 @@ loop46:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -568,7 +598,7 @@ loop46:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -585,7 +615,7 @@ loop46:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -602,18 +632,18 @@ loop46:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop46
+	JNZ          loop52
 
-rest47:
+rest53:
 	ANDQ $0x03, R9
-	JZ   done49
+	JZ   done55
 
-single48:
+single54:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -627,21 +657,27 @@ single48:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single48
+	JNZ          single54
 
-done49:
+done55:
+	DECQ R11
+	JZ   end57
+	ADDQ 136(AX), CX
+	JMP  tap56
+
+end57:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        R9, R9
-	JZ           write50
+	JZ           write58
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -678,9 +714,9 @@ done49:
 	VFMADD231PS  Y10, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored51
+	JMP          stored59
 
-write50:
+write58:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -702,42 +738,42 @@ write50:
 	VMOVUPS Y10, 32(CX)
 	ADDQ    DX, CX
 
-stored51:
+stored59:
 	DECQ 96(AX)
-	JZ   last52
+	JZ   last60
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased53
+	JE   unbiased61
 	ADDQ CX, 24(AX)
 
-unbiased53:
-	JMP next43
+unbiased61:
+	JMP next49
 
-last52:
+last60:
 	VZEROUPPER
 	RET
 
 tile2:
 	CMPQ R9, $+6
-	JGE  tile54
+	JGE  tile62
 	CMPQ R9, $+5
-	JGE  tile55
+	JGE  tile63
 
 	// tile 4
-	JMP first56
+	JMP first64
 
-next57:
+next65:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first56:
+first64:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias58
+	JZ      nobias66
 	VMOVUPS (R9), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y7
@@ -748,9 +784,9 @@ first56:
 	VMOVAPS Y4, Y8
 	VMOVAPS Y4, Y10
 	VMOVAPS Y4, Y12
-	JMP     start59
+	JMP     start67
 
-nobias58:
+nobias66:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -762,13 +798,16 @@ nobias58:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-start59:
+start67:
+	MOVQ 128(AX), R11
+
+tap72:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest61
+	JZ   rest69
 
-loop60:
+loop68:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -782,14 +821,14 @@ loop60:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -803,14 +842,14 @@ loop60:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -824,14 +863,14 @@ loop60:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -845,22 +884,22 @@ loop60:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop60
+	JNZ          loop68
 
-rest61:
+rest69:
 	ANDQ $0x03, R9
-	JZ   done63
+	JZ   done71
 
-single62:
+single70:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -874,25 +913,32 @@ single62:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single62
+	JNZ          single70
 
-done63:
+done71:
+	DECQ R11
+	JZ   end73
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap72
+
+end73:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        R9, R9
-	JZ           write64
+	JZ           write74
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -938,9 +984,9 @@ done63:
 	VFMADD231PS  Y12, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored65
+	JMP          stored75
 
-write64:
+write74:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -967,37 +1013,37 @@ write64:
 	VMOVUPS Y12, 32(CX)
 	ADDQ    DX, CX
 
-stored65:
+stored75:
 	DECQ 96(AX)
-	JZ   last66
+	JZ   last76
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased67
+	JE   unbiased77
 	ADDQ CX, 24(AX)
 
-unbiased67:
-	JMP next57
+unbiased77:
+	JMP next65
 
-last66:
+last76:
 	VZEROUPPER
 	RET
 
-tile55:
+tile63:
 	// tile 5
-	JMP first68
+	JMP first78
 
-next69:
+next79:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first68:
+first78:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias70
+	JZ      nobias80
 	VMOVUPS (R9), Y3
 	VMOVAPS Y3, Y5
 	VMOVAPS Y3, Y7
@@ -1010,9 +1056,9 @@ first68:
 	VMOVAPS Y4, Y10
 	VMOVAPS Y4, Y12
 	VMOVAPS Y4, Y14
-	JMP     start71
+	JMP     start81
 
-nobias70:
+nobias80:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -1026,13 +1072,16 @@ nobias70:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 
-start71:
+start81:
+	MOVQ 128(AX), R11
+
+tap86:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest73
+	JZ   rest83
 
-loop72:
+loop82:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1046,17 +1095,17 @@ loop72:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1070,17 +1119,17 @@ loop72:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1094,17 +1143,17 @@ loop72:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1118,25 +1167,25 @@ loop72:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop72
+	JNZ          loop82
 
-rest73:
+rest83:
 	ANDQ $0x03, R9
-	JZ   done75
+	JZ   done85
 
-single74:
+single84:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1150,28 +1199,35 @@ single74:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single74
+	JNZ          single84
 
-done75:
+done85:
+	DECQ R11
+	JZ   end87
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap86
+
+end87:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        R9, R9
-	JZ           write76
+	JZ           write88
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1226,9 +1282,9 @@ done75:
 	VFMADD231PS  Y14, Y2, Y0
 	VMOVUPS      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored77
+	JMP          stored89
 
-write76:
+write88:
 	VMULPS  Y3, Y2, Y3
 	VMOVUPS Y3, (CX)
 	VMULPS  Y4, Y2, Y4
@@ -1260,47 +1316,50 @@ write76:
 	VMOVUPS Y14, 32(CX)
 	ADDQ    DX, CX
 
-stored77:
+stored89:
 	DECQ 96(AX)
-	JZ   last78
+	JZ   last90
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased79
+	JE   unbiased91
 	ADDQ CX, 24(AX)
 
-unbiased79:
-	JMP next69
+unbiased91:
+	JMP next79
 
-last78:
+last90:
 	VZEROUPPER
 	RET
 
-tile54:
+tile62:
 	CMPQ R9, $+7
-	JGE  tile80
+	JGE  tile92
 
 	// tile 6
 	MOVQ       24(AX), BX
 	TESTQ      BX, BX
-	JZ         nobias83
+	JZ         nobias95
 	VMOVUPS    (BX), Y3
 	VMASKMOVPS 32(BX), Y15, Y4
-	JMP        start84
+	JMP        start96
 
-nobias83:
+nobias95:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 
-start84:
+start96:
+	MOVQ 128(AX), R11
+
+tap101:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest86
+	JZ   rest98
 
-loop85:
+loop97:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1334,13 +1393,13 @@ loop85:
 	VFMADD231PS  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop85
+	JNZ          loop97
 
-rest86:
+rest98:
 	ANDQ $0x03, R9
-	JZ   done88
+	JZ   done100
 
-single87:
+single99:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1350,16 +1409,22 @@ single87:
 	VFMADD231PS  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single87
+	JNZ          single99
 
-done88:
+done100:
+	DECQ R11
+	JZ   end102
+	ADDQ 136(AX), CX
+	JMP  tap101
+
+end102:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write89
+	JZ           write103
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1369,46 +1434,49 @@ done88:
 	VFMADD231PS  Y4, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored90
+	JMP          stored104
 
-write89:
+write103:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
 	VMASKMOVPS Y4, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored90:
+stored104:
 	VZEROUPPER
 	RET
 
-tile80:
+tile92:
 	CMPQ R9, $+8
-	JGE  tile91
+	JGE  tile105
 
 	// tile 7
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias94
+	JZ         nobias108
 	VMOVUPS    (R9), Y3
 	VMOVAPS    Y3, Y5
 	VMASKMOVPS 32(R9), Y15, Y4
 	VMOVAPS    Y4, Y6
-	JMP        start95
+	JMP        start109
 
-nobias94:
+nobias108:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 
-start95:
+start109:
+	MOVQ 128(AX), R11
+
+tap114:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest97
+	JZ   rest111
 
-loop96:
+loop110:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1454,13 +1522,13 @@ loop96:
 	VFMADD231PS  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop96
+	JNZ          loop110
 
-rest97:
+rest111:
 	ANDQ $0x03, R9
-	JZ   done99
+	JZ   done113
 
-single98:
+single112:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1473,16 +1541,22 @@ single98:
 	VFMADD231PS  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single98
+	JNZ          single112
 
-done99:
+done113:
+	DECQ R11
+	JZ   end115
+	ADDQ 136(AX), CX
+	JMP  tap114
+
+end115:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write100
+	JZ           write116
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1501,9 +1575,9 @@ done99:
 	VFMADD231PS  Y6, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored101
+	JMP          stored117
 
-write100:
+write116:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -1515,24 +1589,24 @@ write100:
 	VMASKMOVPS Y6, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored101:
+stored117:
 	VZEROUPPER
 	RET
 
-tile91:
+tile105:
 	// tile 8
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias104
+	JZ         nobias120
 	VMOVUPS    (R9), Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
 	VMASKMOVPS 32(R9), Y15, Y4
 	VMOVAPS    Y4, Y6
 	VMOVAPS    Y4, Y8
-	JMP        start105
+	JMP        start121
 
-nobias104:
+nobias120:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -1540,13 +1614,16 @@ nobias104:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 
-start105:
+start121:
+	MOVQ 128(AX), R11
+
+tap126:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest107
+	JZ   rest123
 
-loop106:
+loop122:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1604,13 +1681,13 @@ loop106:
 	VFMADD231PS  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop106
+	JNZ          loop122
 
-rest107:
+rest123:
 	ANDQ $0x03, R9
-	JZ   done109
+	JZ   done125
 
-single108:
+single124:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1626,16 +1703,22 @@ single108:
 	VFMADD231PS  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single108
+	JNZ          single124
 
-done109:
+done125:
+	DECQ R11
+	JZ   end127
+	ADDQ 136(AX), CX
+	JMP  tap126
+
+end127:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write110
+	JZ           write128
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1663,9 +1746,9 @@ done109:
 	VFMADD231PS  Y8, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored111
+	JMP          stored129
 
-write110:
+write128:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -1682,22 +1765,22 @@ write110:
 	VMASKMOVPS Y8, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored111:
+stored129:
 	VZEROUPPER
 	RET
 
 tile1:
 	CMPQ R9, $+13
-	JGE  tile112
+	JGE  tile130
 	CMPQ R9, $+11
-	JGE  tile113
+	JGE  tile131
 	CMPQ R9, $+10
-	JGE  tile114
+	JGE  tile132
 
 	// tile 9
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias117
+	JZ         nobias135
 	VMOVUPS    (R9), Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
@@ -1706,9 +1789,9 @@ tile1:
 	VMOVAPS    Y4, Y6
 	VMOVAPS    Y4, Y8
 	VMOVAPS    Y4, Y10
-	JMP        start118
+	JMP        start136
 
-nobias117:
+nobias135:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -1718,13 +1801,16 @@ nobias117:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 
-start118:
+start136:
+	MOVQ 128(AX), R11
+
+tap141:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest120
+	JZ   rest138
 
-loop119:
+loop137:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1738,7 +1824,7 @@ loop119:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -1755,7 +1841,7 @@ loop119:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -1772,7 +1858,7 @@ loop119:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -1789,18 +1875,18 @@ loop119:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop119
+	JNZ          loop137
 
-rest120:
+rest138:
 	ANDQ $0x03, R9
-	JZ   done122
+	JZ   done140
 
-single121:
+single139:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1814,21 +1900,27 @@ single121:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single121
+	JNZ          single139
 
-done122:
+done140:
+	DECQ R11
+	JZ   end142
+	ADDQ 136(AX), CX
+	JMP  tap141
+
+end142:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write123
+	JZ           write143
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -1865,9 +1957,9 @@ done122:
 	VFMADD231PS  Y10, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored124
+	JMP          stored144
 
-write123:
+write143:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -1889,15 +1981,15 @@ write123:
 	VMASKMOVPS Y10, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored124:
+stored144:
 	VZEROUPPER
 	RET
 
-tile114:
+tile132:
 	// tile 10
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias127
+	JZ         nobias147
 	VMOVUPS    (R9), Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
@@ -1908,9 +2000,9 @@ tile114:
 	VMOVAPS    Y4, Y8
 	VMOVAPS    Y4, Y10
 	VMOVAPS    Y4, Y12
-	JMP        start128
+	JMP        start148
 
-nobias127:
+nobias147:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -1922,13 +2014,16 @@ nobias127:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 
-start128:
+start148:
+	MOVQ 128(AX), R11
+
+tap153:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest130
+	JZ   rest150
 
-loop129:
+loop149:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1942,14 +2037,14 @@ loop129:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1963,14 +2058,14 @@ loop129:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -1984,14 +2079,14 @@ loop129:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -2005,22 +2100,22 @@ loop129:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop129
+	JNZ          loop149
 
-rest130:
+rest150:
 	ANDQ $0x03, R9
-	JZ   done132
+	JZ   done152
 
-single131:
+single151:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -2034,25 +2129,32 @@ single131:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single131
+	JNZ          single151
 
-done132:
+done152:
+	DECQ R11
+	JZ   end154
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap153
+
+end154:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write133
+	JZ           write155
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2098,9 +2200,9 @@ done132:
 	VFMADD231PS  Y12, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored134
+	JMP          stored156
 
-write133:
+write155:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -2127,18 +2229,18 @@ write133:
 	VMASKMOVPS Y12, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored134:
+stored156:
 	VZEROUPPER
 	RET
 
-tile113:
+tile131:
 	CMPQ R9, $+12
-	JGE  tile135
+	JGE  tile157
 
 	// tile 11
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias138
+	JZ         nobias160
 	VMOVUPS    (R9), Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
@@ -2151,9 +2253,9 @@ tile113:
 	VMOVAPS    Y4, Y10
 	VMOVAPS    Y4, Y12
 	VMOVAPS    Y4, Y14
-	JMP        start139
+	JMP        start161
 
-nobias138:
+nobias160:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
@@ -2167,13 +2269,16 @@ nobias138:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 
-start139:
+start161:
+	MOVQ 128(AX), R11
+
+tap166:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest141
+	JZ   rest163
 
-loop140:
+loop162:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -2187,17 +2292,17 @@ loop140:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -2211,17 +2316,17 @@ loop140:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -2235,17 +2340,17 @@ loop140:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -2259,25 +2364,25 @@ loop140:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop140
+	JNZ          loop162
 
-rest141:
+rest163:
 	ANDQ $0x03, R9
-	JZ   done143
+	JZ   done165
 
-single142:
+single164:
 	VMOVUPS      (DX), Y0
 	VMASKMOVPS   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -2291,28 +2396,35 @@ single142:
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
 	VFMADD231PS  Y1, Y2, Y8
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	VFMADD231PS  Y1, Y2, Y10
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	VFMADD231PS  Y1, Y2, Y12
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	VFMADD231PS  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single142
+	JNZ          single164
 
-done143:
+done165:
+	DECQ R11
+	JZ   end167
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap166
+
+end167:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write144
+	JZ           write168
 	VMOVUPS      (CX), Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2367,9 +2479,9 @@ done143:
 	VFMADD231PS  Y14, Y2, Y0
 	VMASKMOVPS   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored145
+	JMP          stored169
 
-write144:
+write168:
 	VMULPS     Y3, Y2, Y3
 	VMOVUPS    Y3, (CX)
 	VMULPS     Y4, Y2, Y4
@@ -2401,28 +2513,31 @@ write144:
 	VMASKMOVPS Y14, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored145:
+stored169:
 	VZEROUPPER
 	RET
 
-tile135:
+tile157:
 	// tile 12
 	MOVQ       24(AX), BX
 	TESTQ      BX, BX
-	JZ         nobias148
+	JZ         nobias172
 	VMASKMOVPS (BX), Y15, Y3
-	JMP        start149
+	JMP        start173
 
-nobias148:
+nobias172:
 	VXORPS Y3, Y3, Y3
 
-start149:
+start173:
+	MOVQ 128(AX), R11
+
+tap178:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest151
+	JZ   rest175
 
-loop150:
+loop174:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2448,13 +2563,13 @@ loop150:
 	VFMADD231PS  Y0, Y2, Y3
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop150
+	JNZ          loop174
 
-rest151:
+rest175:
 	ANDQ $0x03, R9
-	JZ   done153
+	JZ   done177
 
-single152:
+single176:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2462,57 +2577,66 @@ single152:
 	VFMADD231PS  Y0, Y2, Y3
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single152
+	JNZ          single176
 
-done153:
+done177:
+	DECQ R11
+	JZ   end179
+	ADDQ 136(AX), CX
+	JMP  tap178
+
+end179:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write154
+	JZ           write180
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored155
+	JMP          stored181
 
-write154:
+write180:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
 
-stored155:
+stored181:
 	VZEROUPPER
 	RET
 
-tile112:
+tile130:
 	CMPQ R9, $+15
-	JGE  tile156
+	JGE  tile182
 	CMPQ R9, $+14
-	JGE  tile157
+	JGE  tile183
 
 	// tile 13
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias160
+	JZ         nobias186
 	VMASKMOVPS (R9), Y15, Y3
 	VMOVAPS    Y3, Y5
-	JMP        start161
+	JMP        start187
 
-nobias160:
+nobias186:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 
-start161:
+start187:
+	MOVQ 128(AX), R11
+
+tap192:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest163
+	JZ   rest189
 
-loop162:
+loop188:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2546,13 +2670,13 @@ loop162:
 	VFMADD231PS  Y0, Y2, Y5
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop162
+	JNZ          loop188
 
-rest163:
+rest189:
 	ANDQ $0x03, R9
-	JZ   done165
+	JZ   done191
 
-single164:
+single190:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2562,16 +2686,22 @@ single164:
 	VFMADD231PS  Y0, Y2, Y5
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single164
+	JNZ          single190
 
-done165:
+done191:
+	DECQ R11
+	JZ   end193
+	ADDQ 136(AX), CX
+	JMP  tap192
+
+end193:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write166
+	JZ           write194
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2582,9 +2712,9 @@ done165:
 	VFMADD231PS  Y5, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored167
+	JMP          stored195
 
-write166:
+write194:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -2592,32 +2722,35 @@ write166:
 	VMASKMOVPS Y5, Y15, (CX)
 	ADDQ       DX, CX
 
-stored167:
+stored195:
 	VZEROUPPER
 	RET
 
-tile157:
+tile183:
 	// tile 14
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias170
+	JZ         nobias198
 	VMASKMOVPS (R9), Y15, Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
-	JMP        start171
+	JMP        start199
 
-nobias170:
+nobias198:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 	VXORPS Y7, Y7, Y7
 
-start171:
+start199:
+	MOVQ 128(AX), R11
+
+tap204:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest173
+	JZ   rest201
 
-loop172:
+loop200:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2659,13 +2792,13 @@ loop172:
 	VFMADD231PS  Y0, Y2, Y7
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop172
+	JNZ          loop200
 
-rest173:
+rest201:
 	ANDQ $0x03, R9
-	JZ   done175
+	JZ   done203
 
-single174:
+single202:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2677,16 +2810,22 @@ single174:
 	VFMADD231PS  Y0, Y2, Y7
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single174
+	JNZ          single202
 
-done175:
+done203:
+	DECQ R11
+	JZ   end205
+	ADDQ 136(AX), CX
+	JMP  tap204
+
+end205:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write176
+	JZ           write206
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2702,9 +2841,9 @@ done175:
 	VFMADD231PS  Y7, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored177
+	JMP          stored207
 
-write176:
+write206:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -2715,37 +2854,40 @@ write176:
 	VMASKMOVPS Y7, Y15, (CX)
 	ADDQ       DX, CX
 
-stored177:
+stored207:
 	VZEROUPPER
 	RET
 
-tile156:
+tile182:
 	CMPQ R9, $+16
-	JGE  tile178
+	JGE  tile208
 
 	// tile 15
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias181
+	JZ         nobias211
 	VMASKMOVPS (R9), Y15, Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
 	VMOVAPS    Y3, Y9
-	JMP        start182
+	JMP        start212
 
-nobias181:
+nobias211:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 	VXORPS Y7, Y7, Y7
 	VXORPS Y9, Y9, Y9
 
-start182:
+start212:
+	MOVQ 128(AX), R11
+
+tap217:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest184
+	JZ   rest214
 
-loop183:
+loop213:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2755,7 +2897,7 @@ loop183:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	ADDQ         SI, CX
 	VMASKMOVPS   (DX), Y15, Y0
@@ -2767,7 +2909,7 @@ loop183:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	ADDQ         SI, CX
 	VMASKMOVPS   (DX), Y15, Y0
@@ -2779,7 +2921,7 @@ loop183:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	ADDQ         SI, CX
 	VMASKMOVPS   (DX), Y15, Y0
@@ -2791,17 +2933,17 @@ loop183:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop183
+	JNZ          loop213
 
-rest184:
+rest214:
 	ANDQ $0x03, R9
-	JZ   done186
+	JZ   done216
 
-single185:
+single215:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2811,20 +2953,26 @@ single185:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single185
+	JNZ          single215
 
-done186:
+done216:
+	DECQ R11
+	JZ   end218
+	ADDQ 136(AX), CX
+	JMP  tap217
+
+end218:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write187
+	JZ           write219
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -2845,9 +2993,9 @@ done186:
 	VFMADD231PS  Y9, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored188
+	JMP          stored220
 
-write187:
+write219:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -2861,39 +3009,42 @@ write187:
 	VMASKMOVPS Y9, Y15, (CX)
 	ADDQ       DX, CX
 
-stored188:
+stored220:
 	VZEROUPPER
 	RET
 
-tile178:
+tile208:
 	CMPQ R9, $+17
-	JGE  tile189
+	JGE  tile221
 
 	// tile 16
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias192
+	JZ         nobias224
 	VMASKMOVPS (R9), Y15, Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
 	VMOVAPS    Y3, Y9
 	VMOVAPS    Y3, Y11
-	JMP        start193
+	JMP        start225
 
-nobias192:
+nobias224:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 	VXORPS Y7, Y7, Y7
 	VXORPS Y9, Y9, Y9
 	VXORPS Y11, Y11, Y11
 
-start193:
+start225:
+	MOVQ 128(AX), R11
+
+tap230:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest195
+	JZ   rest227
 
-loop194:
+loop226:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2903,12 +3054,12 @@ loop194:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2918,12 +3069,12 @@ loop194:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2933,12 +3084,12 @@ loop194:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2948,20 +3099,20 @@ loop194:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop194
+	JNZ          loop226
 
-rest195:
+rest227:
 	ANDQ $0x03, R9
-	JZ   done197
+	JZ   done229
 
-single196:
+single228:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -2971,23 +3122,30 @@ single196:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single196
+	JNZ          single228
 
-done197:
+done229:
+	DECQ R11
+	JZ   end231
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap230
+
+end231:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write198
+	JZ           write232
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -3013,9 +3171,9 @@ done197:
 	VFMADD231PS  Y11, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored199
+	JMP          stored233
 
-write198:
+write232:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -3032,24 +3190,24 @@ write198:
 	VMASKMOVPS Y11, Y15, (CX)
 	ADDQ       DX, CX
 
-stored199:
+stored233:
 	VZEROUPPER
 	RET
 
-tile189:
+tile221:
 	// tile 17
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias202
+	JZ         nobias236
 	VMASKMOVPS (R9), Y15, Y3
 	VMOVAPS    Y3, Y5
 	VMOVAPS    Y3, Y7
 	VMOVAPS    Y3, Y9
 	VMOVAPS    Y3, Y11
 	VMOVAPS    Y3, Y13
-	JMP        start203
+	JMP        start237
 
-nobias202:
+nobias236:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y5, Y5, Y5
 	VXORPS Y7, Y7, Y7
@@ -3057,13 +3215,16 @@ nobias202:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y13, Y13, Y13
 
-start203:
+start237:
+	MOVQ 128(AX), R11
+
+tap242:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest205
+	JZ   rest239
 
-loop204:
+loop238:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -3073,14 +3234,14 @@ loop204:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -3090,14 +3251,14 @@ loop204:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -3107,14 +3268,14 @@ loop204:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -3124,22 +3285,22 @@ loop204:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop204
+	JNZ          loop238
 
-rest205:
+rest239:
 	ANDQ $0x03, R9
-	JZ   done207
+	JZ   done241
 
-single206:
+single240:
 	VMASKMOVPS   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -3149,25 +3310,32 @@ single206:
 	VFMADD231PS  Y0, Y2, Y5
 	VBROADCASTSS (CX)(BX*2), Y2
 	VFMADD231PS  Y0, Y2, Y7
-	VBROADCASTSS (CX)(R11*1), Y2
+	VBROADCASTSS (CX)(R12*1), Y2
 	VFMADD231PS  Y0, Y2, Y9
-	VBROADCASTSS (R12), Y2
+	VBROADCASTSS (R13), Y2
 	VFMADD231PS  Y0, Y2, Y11
-	VBROADCASTSS (R12)(BX*1), Y2
+	VBROADCASTSS (R13)(BX*1), Y2
 	VFMADD231PS  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single206
+	JNZ          single240
 
-done207:
+done241:
+	DECQ R11
+	JZ   end243
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap242
+
+end243:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Y2
-	VBROADCASTSS 132(AX), Y1
+	VBROADCASTSS 144(AX), Y2
+	VBROADCASTSS 148(AX), Y1
 	TESTQ        BX, BX
-	JZ           write208
+	JZ           write244
 	VMASKMOVPS   (CX), Y15, Y0
 	VMULPS       Y1, Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
@@ -3198,9 +3366,9 @@ done207:
 	VFMADD231PS  Y13, Y2, Y0
 	VMASKMOVPS   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored209
+	JMP          stored245
 
-write208:
+write244:
 	VMULPS     Y3, Y2, Y3
 	VMASKMOVPS Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -3220,7 +3388,7 @@ write208:
 	VMASKMOVPS Y13, Y15, (CX)
 	ADDQ       DX, CX
 
-stored209:
+stored245:
 	VZEROUPPER
 	RET
 
@@ -3254,7 +3422,7 @@ TEXT ·peakF32AVX2(SB), NOSPLIT, $0-8
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 
-loop210:
+loop246:
 	VFMADD231PS Y1, Y0, Y2
 	VFMADD231PS Y1, Y0, Y3
 	VFMADD231PS Y1, Y0, Y4
@@ -3268,7 +3436,7 @@ loop210:
 	VFMADD231PS Y1, Y0, Y12
 	VFMADD231PS Y1, Y0, Y13
 	DECQ        AX
-	JNZ         loop210
+	JNZ         loop246
 	VZEROUPPER
 	RET
 
@@ -3288,7 +3456,7 @@ TEXT ·turnF32AVX2(SB), NOSPLIT, $0-8
 	MOVQ 80(AX), R12
 	MOVQ 88(AX), AX
 
-loop211:
+loop247:
 	VMOVUPS     (CX), X0
 	VINSERTF128 $0x01, (CX)(R10*1), Y0, Y1
 	VMOVUPS     (CX)(DI*1), X0
@@ -3335,7 +3503,7 @@ loop211:
 	LEAQ        (DX)(BX*2), DX
 	ADDQ        $0x20, CX
 	DECQ        SI
-	JNZ         loop211
+	JNZ         loop247
 	VZEROUPPER
 	RET
 
@@ -3348,7 +3516,7 @@ TEXT ·copyF32AVX2(SB), NOSPLIT, $0-8
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), AX
 
-loop212:
+loop248:
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS Y0, (DX)
@@ -3356,7 +3524,7 @@ loop212:
 	ADDQ    BX, CX
 	ADDQ    $0x00000040, DX
 	DECQ    AX
-	JNZ     loop212
+	JNZ     loop248
 	VZEROUPPER
 	RET
 
@@ -3370,49 +3538,52 @@ TEXT ·gemmF64AVX2(SB), NOSPLIT, $0-8
 	MOVQ    40(AX), SI
 	MOVQ    48(AX), DI
 	MOVQ    120(AX), R8
-	LEAQ    (BX)(BX*2), R11
-	LEAQ    (CX)(BX*4), R12
+	LEAQ    (BX)(BX*2), R12
+	LEAQ    (CX)(BX*4), R13
 	MOVQ    80(AX), R9
 	LEAQ    tailMask<>+0(SB), R10
 	NEGQ    R9
 	VMOVUPS 32(R10)(R9*8), Y15
 	MOVQ    72(AX), R9
 	CMPQ    R9, $+9
-	JGE     tile213
+	JGE     tile249
 	CMPQ    R9, $+4
-	JGE     tile214
+	JGE     tile250
 	CMPQ    R9, $+2
-	JGE     tile215
+	JGE     tile251
 	CMPQ    R9, $+1
-	JGE     tile216
+	JGE     tile252
 
 	// tile 0
-	JMP first217
+	JMP first253
 
-next218:
+next254:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first217:
+first253:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias219
+	JZ      nobias255
 	VMOVUPD (R9), Y3
 	VMOVUPD 32(R9), Y4
-	JMP     start220
+	JMP     start256
 
-nobias219:
+nobias255:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 
-start220:
+start256:
+	MOVQ 128(AX), R11
+
+tap261:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest222
+	JZ   rest258
 
-loop221:
+loop257:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -3446,13 +3617,13 @@ loop221:
 	VFMADD231PD  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop221
+	JNZ          loop257
 
-rest222:
+rest258:
 	ANDQ $0x03, R9
-	JZ   done224
+	JZ   done260
 
-single223:
+single259:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -3462,16 +3633,22 @@ single223:
 	VFMADD231PD  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single223
+	JNZ          single259
 
-done224:
+done260:
+	DECQ R11
+	JZ   end262
+	ADDQ 136(AX), CX
+	JMP  tap261
+
+end262:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        R9, R9
-	JZ           write225
+	JZ           write263
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -3481,65 +3658,68 @@ done224:
 	VFMADD231PD  Y4, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored226
+	JMP          stored264
 
-write225:
+write263:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
 	VMOVUPD Y4, 32(CX)
 	ADDQ    DX, CX
 
-stored226:
+stored264:
 	DECQ 96(AX)
-	JZ   last227
+	JZ   last265
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased228
+	JE   unbiased266
 	ADDQ CX, 24(AX)
 
-unbiased228:
-	JMP next218
+unbiased266:
+	JMP next254
 
-last227:
+last265:
 	VZEROUPPER
 	RET
 
-tile216:
+tile252:
 	// tile 1
-	JMP first229
+	JMP first267
 
-next230:
+next268:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first229:
+first267:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias231
+	JZ      nobias269
 	VMOVUPD (R9), Y3
 	VMOVAPD Y3, Y5
 	VMOVUPD 32(R9), Y4
 	VMOVAPD Y4, Y6
-	JMP     start232
+	JMP     start270
 
-nobias231:
+nobias269:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
 	VXORPD Y6, Y6, Y6
 
-start232:
+start270:
+	MOVQ 128(AX), R11
+
+tap275:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest234
+	JZ   rest272
 
-loop233:
+loop271:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -3585,13 +3765,13 @@ loop233:
 	VFMADD231PD  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop233
+	JNZ          loop271
 
-rest234:
+rest272:
 	ANDQ $0x03, R9
-	JZ   done236
+	JZ   done274
 
-single235:
+single273:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -3604,16 +3784,22 @@ single235:
 	VFMADD231PD  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single235
+	JNZ          single273
 
-done236:
+done274:
+	DECQ R11
+	JZ   end276
+	ADDQ 136(AX), CX
+	JMP  tap275
+
+end276:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        R9, R9
-	JZ           write237
+	JZ           write277
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -3632,9 +3818,9 @@ done236:
 	VFMADD231PD  Y6, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored238
+	JMP          stored278
 
-write237:
+write277:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -3646,49 +3832,49 @@ write237:
 	VMOVUPD Y6, 32(CX)
 	ADDQ    DX, CX
 
-stored238:
+stored278:
 	DECQ 96(AX)
-	JZ   last239
+	JZ   last279
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased240
+	JE   unbiased280
 	ADDQ CX, 24(AX)
 
-unbiased240:
-	JMP next230
+unbiased280:
+	JMP next268
 
-last239:
+last279:
 	VZEROUPPER
 	RET
 
-tile215:
+tile251:
 	CMPQ R9, $+3
-	JGE  tile241
+	JGE  tile281
 
 	// tile 2
-	JMP first242
+	JMP first282
 
-next243:
+next283:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first242:
+first282:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias244
+	JZ      nobias284
 	VMOVUPD (R9), Y3
 	VMOVAPD Y3, Y5
 	VMOVAPD Y3, Y7
 	VMOVUPD 32(R9), Y4
 	VMOVAPD Y4, Y6
 	VMOVAPD Y4, Y8
-	JMP     start245
+	JMP     start285
 
-nobias244:
+nobias284:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -3696,13 +3882,16 @@ nobias244:
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
 
-start245:
+start285:
+	MOVQ 128(AX), R11
+
+tap290:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest247
+	JZ   rest287
 
-loop246:
+loop286:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -3760,13 +3949,13 @@ loop246:
 	VFMADD231PD  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop246
+	JNZ          loop286
 
-rest247:
+rest287:
 	ANDQ $0x03, R9
-	JZ   done249
+	JZ   done289
 
-single248:
+single288:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -3782,16 +3971,22 @@ single248:
 	VFMADD231PD  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single248
+	JNZ          single288
 
-done249:
+done289:
+	DECQ R11
+	JZ   end291
+	ADDQ 136(AX), CX
+	JMP  tap290
+
+end291:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        R9, R9
-	JZ           write250
+	JZ           write292
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -3819,9 +4014,9 @@ done249:
 	VFMADD231PD  Y8, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored251
+	JMP          stored293
 
-write250:
+write292:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -3838,37 +4033,37 @@ write250:
 	VMOVUPD Y8, 32(CX)
 	ADDQ    DX, CX
 
-stored251:
+stored293:
 	DECQ 96(AX)
-	JZ   last252
+	JZ   last294
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased253
+	JE   unbiased295
 	ADDQ CX, 24(AX)
 
-unbiased253:
-	JMP next243
+unbiased295:
+	JMP next283
 
-last252:
+last294:
 	VZEROUPPER
 	RET
 
-tile241:
+tile281:
 	// tile 3
-	JMP first254
+	JMP first296
 
-next255:
+next297:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first254:
+first296:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias256
+	JZ      nobias298
 	VMOVUPD (R9), Y3
 	VMOVAPD Y3, Y5
 	VMOVAPD Y3, Y7
@@ -3877,9 +4072,9 @@ first254:
 	VMOVAPD Y4, Y6
 	VMOVAPD Y4, Y8
 	VMOVAPD Y4, Y10
-	JMP     start257
+	JMP     start299
 
-nobias256:
+nobias298:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -3889,13 +4084,16 @@ nobias256:
 	VXORPD Y9, Y9, Y9
 	VXORPD Y10, Y10, Y10
 
-start257:
+start299:
+	MOVQ 128(AX), R11
+
+tap304:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest259
+	JZ   rest301
 
-loop258:
+loop300:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -3909,7 +4107,7 @@ loop258:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -3926,7 +4124,7 @@ loop258:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -3943,7 +4141,7 @@ loop258:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -3960,18 +4158,18 @@ loop258:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop258
+	JNZ          loop300
 
-rest259:
+rest301:
 	ANDQ $0x03, R9
-	JZ   done261
+	JZ   done303
 
-single260:
+single302:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -3985,21 +4183,27 @@ single260:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single260
+	JNZ          single302
 
-done261:
+done303:
+	DECQ R11
+	JZ   end305
+	ADDQ 136(AX), CX
+	JMP  tap304
+
+end305:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        R9, R9
-	JZ           write262
+	JZ           write306
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4036,9 +4240,9 @@ done261:
 	VFMADD231PD  Y10, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored263
+	JMP          stored307
 
-write262:
+write306:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -4060,42 +4264,42 @@ write262:
 	VMOVUPD Y10, 32(CX)
 	ADDQ    DX, CX
 
-stored263:
+stored307:
 	DECQ 96(AX)
-	JZ   last264
+	JZ   last308
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased265
+	JE   unbiased309
 	ADDQ CX, 24(AX)
 
-unbiased265:
-	JMP next255
+unbiased309:
+	JMP next297
 
-last264:
+last308:
 	VZEROUPPER
 	RET
 
-tile214:
+tile250:
 	CMPQ R9, $+6
-	JGE  tile266
+	JGE  tile310
 	CMPQ R9, $+5
-	JGE  tile267
+	JGE  tile311
 
 	// tile 4
-	JMP first268
+	JMP first312
 
-next269:
+next313:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first268:
+first312:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias270
+	JZ      nobias314
 	VMOVUPD (R9), Y3
 	VMOVAPD Y3, Y5
 	VMOVAPD Y3, Y7
@@ -4106,9 +4310,9 @@ first268:
 	VMOVAPD Y4, Y8
 	VMOVAPD Y4, Y10
 	VMOVAPD Y4, Y12
-	JMP     start271
+	JMP     start315
 
-nobias270:
+nobias314:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -4120,13 +4324,16 @@ nobias270:
 	VXORPD Y11, Y11, Y11
 	VXORPD Y12, Y12, Y12
 
-start271:
+start315:
+	MOVQ 128(AX), R11
+
+tap320:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest273
+	JZ   rest317
 
-loop272:
+loop316:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4140,14 +4347,14 @@ loop272:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4161,14 +4368,14 @@ loop272:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4182,14 +4389,14 @@ loop272:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4203,22 +4410,22 @@ loop272:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop272
+	JNZ          loop316
 
-rest273:
+rest317:
 	ANDQ $0x03, R9
-	JZ   done275
+	JZ   done319
 
-single274:
+single318:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4232,25 +4439,32 @@ single274:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single274
+	JNZ          single318
 
-done275:
+done319:
+	DECQ R11
+	JZ   end321
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap320
+
+end321:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        R9, R9
-	JZ           write276
+	JZ           write322
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4296,9 +4510,9 @@ done275:
 	VFMADD231PD  Y12, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored277
+	JMP          stored323
 
-write276:
+write322:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -4325,37 +4539,37 @@ write276:
 	VMOVUPD Y12, 32(CX)
 	ADDQ    DX, CX
 
-stored277:
+stored323:
 	DECQ 96(AX)
-	JZ   last278
+	JZ   last324
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased279
+	JE   unbiased325
 	ADDQ CX, 24(AX)
 
-unbiased279:
-	JMP next269
+unbiased325:
+	JMP next313
 
-last278:
+last324:
 	VZEROUPPER
 	RET
 
-tile267:
+tile311:
 	// tile 5
-	JMP first280
+	JMP first326
 
-next281:
+next327:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first280:
+first326:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias282
+	JZ      nobias328
 	VMOVUPD (R9), Y3
 	VMOVAPD Y3, Y5
 	VMOVAPD Y3, Y7
@@ -4368,9 +4582,9 @@ first280:
 	VMOVAPD Y4, Y10
 	VMOVAPD Y4, Y12
 	VMOVAPD Y4, Y14
-	JMP     start283
+	JMP     start329
 
-nobias282:
+nobias328:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -4384,13 +4598,16 @@ nobias282:
 	VXORPD Y13, Y13, Y13
 	VXORPD Y14, Y14, Y14
 
-start283:
+start329:
+	MOVQ 128(AX), R11
+
+tap334:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest285
+	JZ   rest331
 
-loop284:
+loop330:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4404,17 +4621,17 @@ loop284:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4428,17 +4645,17 @@ loop284:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4452,17 +4669,17 @@ loop284:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4476,25 +4693,25 @@ loop284:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop284
+	JNZ          loop330
 
-rest285:
+rest331:
 	ANDQ $0x03, R9
-	JZ   done287
+	JZ   done333
 
-single286:
+single332:
 	VMOVUPD      (DX), Y0
 	VMOVUPD      32(DX), Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4508,28 +4725,35 @@ single286:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single286
+	JNZ          single332
 
-done287:
+done333:
+	DECQ R11
+	JZ   end335
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap334
+
+end335:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        R9, R9
-	JZ           write288
+	JZ           write336
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4584,9 +4808,9 @@ done287:
 	VFMADD231PD  Y14, Y2, Y0
 	VMOVUPD      Y0, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored289
+	JMP          stored337
 
-write288:
+write336:
 	VMULPD  Y3, Y2, Y3
 	VMOVUPD Y3, (CX)
 	VMULPD  Y4, Y2, Y4
@@ -4618,47 +4842,50 @@ write288:
 	VMOVUPD Y14, 32(CX)
 	ADDQ    DX, CX
 
-stored289:
+stored337:
 	DECQ 96(AX)
-	JZ   last290
+	JZ   last338
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased291
+	JE   unbiased339
 	ADDQ CX, 24(AX)
 
-unbiased291:
-	JMP next281
+unbiased339:
+	JMP next327
 
-last290:
+last338:
 	VZEROUPPER
 	RET
 
-tile266:
+tile310:
 	CMPQ R9, $+7
-	JGE  tile292
+	JGE  tile340
 
 	// tile 6
 	MOVQ       24(AX), BX
 	TESTQ      BX, BX
-	JZ         nobias295
+	JZ         nobias343
 	VMOVUPD    (BX), Y3
 	VMASKMOVPD 32(BX), Y15, Y4
-	JMP        start296
+	JMP        start344
 
-nobias295:
+nobias343:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 
-start296:
+start344:
+	MOVQ 128(AX), R11
+
+tap349:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest298
+	JZ   rest346
 
-loop297:
+loop345:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4692,13 +4919,13 @@ loop297:
 	VFMADD231PD  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop297
+	JNZ          loop345
 
-rest298:
+rest346:
 	ANDQ $0x03, R9
-	JZ   done300
+	JZ   done348
 
-single299:
+single347:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4708,16 +4935,22 @@ single299:
 	VFMADD231PD  Y1, Y2, Y4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single299
+	JNZ          single347
 
-done300:
+done348:
+	DECQ R11
+	JZ   end350
+	ADDQ 136(AX), CX
+	JMP  tap349
+
+end350:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write301
+	JZ           write351
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4727,46 +4960,49 @@ done300:
 	VFMADD231PD  Y4, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored302
+	JMP          stored352
 
-write301:
+write351:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
 	VMASKMOVPD Y4, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored302:
+stored352:
 	VZEROUPPER
 	RET
 
-tile292:
+tile340:
 	CMPQ R9, $+8
-	JGE  tile303
+	JGE  tile353
 
 	// tile 7
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias306
+	JZ         nobias356
 	VMOVUPD    (R9), Y3
 	VMOVAPD    Y3, Y5
 	VMASKMOVPD 32(R9), Y15, Y4
 	VMOVAPD    Y4, Y6
-	JMP        start307
+	JMP        start357
 
-nobias306:
+nobias356:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
 	VXORPD Y6, Y6, Y6
 
-start307:
+start357:
+	MOVQ 128(AX), R11
+
+tap362:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest309
+	JZ   rest359
 
-loop308:
+loop358:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4812,13 +5048,13 @@ loop308:
 	VFMADD231PD  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop308
+	JNZ          loop358
 
-rest309:
+rest359:
 	ANDQ $0x03, R9
-	JZ   done311
+	JZ   done361
 
-single310:
+single360:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4831,16 +5067,22 @@ single310:
 	VFMADD231PD  Y1, Y2, Y6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single310
+	JNZ          single360
 
-done311:
+done361:
+	DECQ R11
+	JZ   end363
+	ADDQ 136(AX), CX
+	JMP  tap362
+
+end363:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write312
+	JZ           write364
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -4859,9 +5101,9 @@ done311:
 	VFMADD231PD  Y6, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored313
+	JMP          stored365
 
-write312:
+write364:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -4873,24 +5115,24 @@ write312:
 	VMASKMOVPD Y6, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored313:
+stored365:
 	VZEROUPPER
 	RET
 
-tile303:
+tile353:
 	// tile 8
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias316
+	JZ         nobias368
 	VMOVUPD    (R9), Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
 	VMASKMOVPD 32(R9), Y15, Y4
 	VMOVAPD    Y4, Y6
 	VMOVAPD    Y4, Y8
-	JMP        start317
+	JMP        start369
 
-nobias316:
+nobias368:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -4898,13 +5140,16 @@ nobias316:
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
 
-start317:
+start369:
+	MOVQ 128(AX), R11
+
+tap374:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest319
+	JZ   rest371
 
-loop318:
+loop370:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4962,13 +5207,13 @@ loop318:
 	VFMADD231PD  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop318
+	JNZ          loop370
 
-rest319:
+rest371:
 	ANDQ $0x03, R9
-	JZ   done321
+	JZ   done373
 
-single320:
+single372:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -4984,16 +5229,22 @@ single320:
 	VFMADD231PD  Y1, Y2, Y8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single320
+	JNZ          single372
 
-done321:
+done373:
+	DECQ R11
+	JZ   end375
+	ADDQ 136(AX), CX
+	JMP  tap374
+
+end375:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write322
+	JZ           write376
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5021,9 +5272,9 @@ done321:
 	VFMADD231PD  Y8, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored323
+	JMP          stored377
 
-write322:
+write376:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -5040,22 +5291,22 @@ write322:
 	VMASKMOVPD Y8, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored323:
+stored377:
 	VZEROUPPER
 	RET
 
-tile213:
+tile249:
 	CMPQ R9, $+13
-	JGE  tile324
+	JGE  tile378
 	CMPQ R9, $+11
-	JGE  tile325
+	JGE  tile379
 	CMPQ R9, $+10
-	JGE  tile326
+	JGE  tile380
 
 	// tile 9
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias329
+	JZ         nobias383
 	VMOVUPD    (R9), Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
@@ -5064,9 +5315,9 @@ tile213:
 	VMOVAPD    Y4, Y6
 	VMOVAPD    Y4, Y8
 	VMOVAPD    Y4, Y10
-	JMP        start330
+	JMP        start384
 
-nobias329:
+nobias383:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -5076,13 +5327,16 @@ nobias329:
 	VXORPD Y9, Y9, Y9
 	VXORPD Y10, Y10, Y10
 
-start330:
+start384:
+	MOVQ 128(AX), R11
+
+tap389:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest332
+	JZ   rest386
 
-loop331:
+loop385:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5096,7 +5350,7 @@ loop331:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -5113,7 +5367,7 @@ loop331:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -5130,7 +5384,7 @@ loop331:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
@@ -5147,18 +5401,18 @@ loop331:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop331
+	JNZ          loop385
 
-rest332:
+rest386:
 	ANDQ $0x03, R9
-	JZ   done334
+	JZ   done388
 
-single333:
+single387:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5172,21 +5426,27 @@ single333:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single333
+	JNZ          single387
 
-done334:
+done388:
+	DECQ R11
+	JZ   end390
+	ADDQ 136(AX), CX
+	JMP  tap389
+
+end390:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write335
+	JZ           write391
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5223,9 +5483,9 @@ done334:
 	VFMADD231PD  Y10, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored336
+	JMP          stored392
 
-write335:
+write391:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -5247,15 +5507,15 @@ write335:
 	VMASKMOVPD Y10, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored336:
+stored392:
 	VZEROUPPER
 	RET
 
-tile326:
+tile380:
 	// tile 10
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias339
+	JZ         nobias395
 	VMOVUPD    (R9), Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
@@ -5266,9 +5526,9 @@ tile326:
 	VMOVAPD    Y4, Y8
 	VMOVAPD    Y4, Y10
 	VMOVAPD    Y4, Y12
-	JMP        start340
+	JMP        start396
 
-nobias339:
+nobias395:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -5280,13 +5540,16 @@ nobias339:
 	VXORPD Y11, Y11, Y11
 	VXORPD Y12, Y12, Y12
 
-start340:
+start396:
+	MOVQ 128(AX), R11
+
+tap401:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest342
+	JZ   rest398
 
-loop341:
+loop397:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5300,14 +5563,14 @@ loop341:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5321,14 +5584,14 @@ loop341:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5342,14 +5605,14 @@ loop341:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5363,22 +5626,22 @@ loop341:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop341
+	JNZ          loop397
 
-rest342:
+rest398:
 	ANDQ $0x03, R9
-	JZ   done344
+	JZ   done400
 
-single343:
+single399:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5392,25 +5655,32 @@ single343:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single343
+	JNZ          single399
 
-done344:
+done400:
+	DECQ R11
+	JZ   end402
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap401
+
+end402:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write345
+	JZ           write403
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5456,9 +5726,9 @@ done344:
 	VFMADD231PD  Y12, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored346
+	JMP          stored404
 
-write345:
+write403:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -5485,18 +5755,18 @@ write345:
 	VMASKMOVPD Y12, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored346:
+stored404:
 	VZEROUPPER
 	RET
 
-tile325:
+tile379:
 	CMPQ R9, $+12
-	JGE  tile347
+	JGE  tile405
 
 	// tile 11
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias350
+	JZ         nobias408
 	VMOVUPD    (R9), Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
@@ -5509,9 +5779,9 @@ tile325:
 	VMOVAPD    Y4, Y10
 	VMOVAPD    Y4, Y12
 	VMOVAPD    Y4, Y14
-	JMP        start351
+	JMP        start409
 
-nobias350:
+nobias408:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y4, Y4, Y4
 	VXORPD Y5, Y5, Y5
@@ -5525,13 +5795,16 @@ nobias350:
 	VXORPD Y13, Y13, Y13
 	VXORPD Y14, Y14, Y14
 
-start351:
+start409:
+	MOVQ 128(AX), R11
+
+tap414:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest353
+	JZ   rest411
 
-loop352:
+loop410:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5545,17 +5818,17 @@ loop352:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5569,17 +5842,17 @@ loop352:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5593,17 +5866,17 @@ loop352:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5617,25 +5890,25 @@ loop352:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop352
+	JNZ          loop410
 
-rest353:
+rest411:
 	ANDQ $0x03, R9
-	JZ   done355
+	JZ   done413
 
-single354:
+single412:
 	VMOVUPD      (DX), Y0
 	VMASKMOVPD   32(DX), Y15, Y1
 	PREFETCHT1   (DX)(R8*1)
@@ -5649,28 +5922,35 @@ single354:
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
 	VFMADD231PD  Y1, Y2, Y8
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	VFMADD231PD  Y1, Y2, Y10
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	VFMADD231PD  Y1, Y2, Y12
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	VFMADD231PD  Y1, Y2, Y14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single354
+	JNZ          single412
 
-done355:
+done413:
+	DECQ R11
+	JZ   end415
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap414
+
+end415:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write356
+	JZ           write416
 	VMOVUPD      (CX), Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5725,9 +6005,9 @@ done355:
 	VFMADD231PD  Y14, Y2, Y0
 	VMASKMOVPD   Y0, Y15, 32(CX)
 	ADDQ         DX, CX
-	JMP          stored357
+	JMP          stored417
 
-write356:
+write416:
 	VMULPD     Y3, Y2, Y3
 	VMOVUPD    Y3, (CX)
 	VMULPD     Y4, Y2, Y4
@@ -5759,28 +6039,31 @@ write356:
 	VMASKMOVPD Y14, Y15, 32(CX)
 	ADDQ       DX, CX
 
-stored357:
+stored417:
 	VZEROUPPER
 	RET
 
-tile347:
+tile405:
 	// tile 12
 	MOVQ       24(AX), BX
 	TESTQ      BX, BX
-	JZ         nobias360
+	JZ         nobias420
 	VMASKMOVPD (BX), Y15, Y3
-	JMP        start361
+	JMP        start421
 
-nobias360:
+nobias420:
 	VXORPD Y3, Y3, Y3
 
-start361:
+start421:
+	MOVQ 128(AX), R11
+
+tap426:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest363
+	JZ   rest423
 
-loop362:
+loop422:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -5806,13 +6089,13 @@ loop362:
 	VFMADD231PD  Y0, Y2, Y3
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop362
+	JNZ          loop422
 
-rest363:
+rest423:
 	ANDQ $0x03, R9
-	JZ   done365
+	JZ   done425
 
-single364:
+single424:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -5820,57 +6103,66 @@ single364:
 	VFMADD231PD  Y0, Y2, Y3
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single364
+	JNZ          single424
 
-done365:
+done425:
+	DECQ R11
+	JZ   end427
+	ADDQ 136(AX), CX
+	JMP  tap426
+
+end427:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write366
+	JZ           write428
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored367
+	JMP          stored429
 
-write366:
+write428:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
 
-stored367:
+stored429:
 	VZEROUPPER
 	RET
 
-tile324:
+tile378:
 	CMPQ R9, $+15
-	JGE  tile368
+	JGE  tile430
 	CMPQ R9, $+14
-	JGE  tile369
+	JGE  tile431
 
 	// tile 13
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias372
+	JZ         nobias434
 	VMASKMOVPD (R9), Y15, Y3
 	VMOVAPD    Y3, Y5
-	JMP        start373
+	JMP        start435
 
-nobias372:
+nobias434:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 
-start373:
+start435:
+	MOVQ 128(AX), R11
+
+tap440:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest375
+	JZ   rest437
 
-loop374:
+loop436:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -5904,13 +6196,13 @@ loop374:
 	VFMADD231PD  Y0, Y2, Y5
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop374
+	JNZ          loop436
 
-rest375:
+rest437:
 	ANDQ $0x03, R9
-	JZ   done377
+	JZ   done439
 
-single376:
+single438:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -5920,16 +6212,22 @@ single376:
 	VFMADD231PD  Y0, Y2, Y5
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single376
+	JNZ          single438
 
-done377:
+done439:
+	DECQ R11
+	JZ   end441
+	ADDQ 136(AX), CX
+	JMP  tap440
+
+end441:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write378
+	JZ           write442
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -5940,9 +6238,9 @@ done377:
 	VFMADD231PD  Y5, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored379
+	JMP          stored443
 
-write378:
+write442:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -5950,32 +6248,35 @@ write378:
 	VMASKMOVPD Y5, Y15, (CX)
 	ADDQ       DX, CX
 
-stored379:
+stored443:
 	VZEROUPPER
 	RET
 
-tile369:
+tile431:
 	// tile 14
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias382
+	JZ         nobias446
 	VMASKMOVPD (R9), Y15, Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
-	JMP        start383
+	JMP        start447
 
-nobias382:
+nobias446:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 	VXORPD Y7, Y7, Y7
 
-start383:
+start447:
+	MOVQ 128(AX), R11
+
+tap452:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest385
+	JZ   rest449
 
-loop384:
+loop448:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6017,13 +6318,13 @@ loop384:
 	VFMADD231PD  Y0, Y2, Y7
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop384
+	JNZ          loop448
 
-rest385:
+rest449:
 	ANDQ $0x03, R9
-	JZ   done387
+	JZ   done451
 
-single386:
+single450:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6035,16 +6336,22 @@ single386:
 	VFMADD231PD  Y0, Y2, Y7
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single386
+	JNZ          single450
 
-done387:
+done451:
+	DECQ R11
+	JZ   end453
+	ADDQ 136(AX), CX
+	JMP  tap452
+
+end453:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write388
+	JZ           write454
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -6060,9 +6367,9 @@ done387:
 	VFMADD231PD  Y7, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored389
+	JMP          stored455
 
-write388:
+write454:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -6073,37 +6380,40 @@ write388:
 	VMASKMOVPD Y7, Y15, (CX)
 	ADDQ       DX, CX
 
-stored389:
+stored455:
 	VZEROUPPER
 	RET
 
-tile368:
+tile430:
 	CMPQ R9, $+16
-	JGE  tile390
+	JGE  tile456
 
 	// tile 15
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias393
+	JZ         nobias459
 	VMASKMOVPD (R9), Y15, Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
 	VMOVAPD    Y3, Y9
-	JMP        start394
+	JMP        start460
 
-nobias393:
+nobias459:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 	VXORPD Y7, Y7, Y7
 	VXORPD Y9, Y9, Y9
 
-start394:
+start460:
+	MOVQ 128(AX), R11
+
+tap465:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest396
+	JZ   rest462
 
-loop395:
+loop461:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6113,7 +6423,7 @@ loop395:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	ADDQ         SI, CX
 	VMASKMOVPD   (DX), Y15, Y0
@@ -6125,7 +6435,7 @@ loop395:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	ADDQ         SI, CX
 	VMASKMOVPD   (DX), Y15, Y0
@@ -6137,7 +6447,7 @@ loop395:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	ADDQ         SI, CX
 	VMASKMOVPD   (DX), Y15, Y0
@@ -6149,17 +6459,17 @@ loop395:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop395
+	JNZ          loop461
 
-rest396:
+rest462:
 	ANDQ $0x03, R9
-	JZ   done398
+	JZ   done464
 
-single397:
+single463:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6169,20 +6479,26 @@ single397:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single397
+	JNZ          single463
 
-done398:
+done464:
+	DECQ R11
+	JZ   end466
+	ADDQ 136(AX), CX
+	JMP  tap465
+
+end466:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write399
+	JZ           write467
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -6203,9 +6519,9 @@ done398:
 	VFMADD231PD  Y9, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored400
+	JMP          stored468
 
-write399:
+write467:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -6219,39 +6535,42 @@ write399:
 	VMASKMOVPD Y9, Y15, (CX)
 	ADDQ       DX, CX
 
-stored400:
+stored468:
 	VZEROUPPER
 	RET
 
-tile390:
+tile456:
 	CMPQ R9, $+17
-	JGE  tile401
+	JGE  tile469
 
 	// tile 16
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias404
+	JZ         nobias472
 	VMASKMOVPD (R9), Y15, Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
 	VMOVAPD    Y3, Y9
 	VMOVAPD    Y3, Y11
-	JMP        start405
+	JMP        start473
 
-nobias404:
+nobias472:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 	VXORPD Y7, Y7, Y7
 	VXORPD Y9, Y9, Y9
 	VXORPD Y11, Y11, Y11
 
-start405:
+start473:
+	MOVQ 128(AX), R11
+
+tap478:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest407
+	JZ   rest475
 
-loop406:
+loop474:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6261,12 +6580,12 @@ loop406:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6276,12 +6595,12 @@ loop406:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6291,12 +6610,12 @@ loop406:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6306,20 +6625,20 @@ loop406:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop406
+	JNZ          loop474
 
-rest407:
+rest475:
 	ANDQ $0x03, R9
-	JZ   done409
+	JZ   done477
 
-single408:
+single476:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6329,23 +6648,30 @@ single408:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single408
+	JNZ          single476
 
-done409:
+done477:
+	DECQ R11
+	JZ   end479
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap478
+
+end479:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write410
+	JZ           write480
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -6371,9 +6697,9 @@ done409:
 	VFMADD231PD  Y11, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored411
+	JMP          stored481
 
-write410:
+write480:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -6390,24 +6716,24 @@ write410:
 	VMASKMOVPD Y11, Y15, (CX)
 	ADDQ       DX, CX
 
-stored411:
+stored481:
 	VZEROUPPER
 	RET
 
-tile401:
+tile469:
 	// tile 17
 	MOVQ       24(AX), R9
 	TESTQ      R9, R9
-	JZ         nobias414
+	JZ         nobias484
 	VMASKMOVPD (R9), Y15, Y3
 	VMOVAPD    Y3, Y5
 	VMOVAPD    Y3, Y7
 	VMOVAPD    Y3, Y9
 	VMOVAPD    Y3, Y11
 	VMOVAPD    Y3, Y13
-	JMP        start415
+	JMP        start485
 
-nobias414:
+nobias484:
 	VXORPD Y3, Y3, Y3
 	VXORPD Y5, Y5, Y5
 	VXORPD Y7, Y7, Y7
@@ -6415,13 +6741,16 @@ nobias414:
 	VXORPD Y11, Y11, Y11
 	VXORPD Y13, Y13, Y13
 
-start415:
+start485:
+	MOVQ 128(AX), R11
+
+tap490:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest417
+	JZ   rest487
 
-loop416:
+loop486:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6431,14 +6760,14 @@ loop416:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6448,14 +6777,14 @@ loop416:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6465,14 +6794,14 @@ loop416:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6482,22 +6811,22 @@ loop416:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop416
+	JNZ          loop486
 
-rest417:
+rest487:
 	ANDQ $0x03, R9
-	JZ   done419
+	JZ   done489
 
-single418:
+single488:
 	VMASKMOVPD   (DX), Y15, Y0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -6507,25 +6836,32 @@ single418:
 	VFMADD231PD  Y0, Y2, Y5
 	VBROADCASTSD (CX)(BX*2), Y2
 	VFMADD231PD  Y0, Y2, Y7
-	VBROADCASTSD (CX)(R11*1), Y2
+	VBROADCASTSD (CX)(R12*1), Y2
 	VFMADD231PD  Y0, Y2, Y9
-	VBROADCASTSD (R12), Y2
+	VBROADCASTSD (R13), Y2
 	VFMADD231PD  Y0, Y2, Y11
-	VBROADCASTSD (R12)(BX*1), Y2
+	VBROADCASTSD (R13)(BX*1), Y2
 	VFMADD231PD  Y0, Y2, Y13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single418
+	JNZ          single488
 
-done419:
+done489:
+	DECQ R11
+	JZ   end491
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap490
+
+end491:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Y2
-	VBROADCASTSD 136(AX), Y1
+	VBROADCASTSD 144(AX), Y2
+	VBROADCASTSD 152(AX), Y1
 	TESTQ        BX, BX
-	JZ           write420
+	JZ           write492
 	VMASKMOVPD   (CX), Y15, Y0
 	VMULPD       Y1, Y0, Y0
 	VFMADD231PD  Y3, Y2, Y0
@@ -6556,9 +6892,9 @@ done419:
 	VFMADD231PD  Y13, Y2, Y0
 	VMASKMOVPD   Y0, Y15, (CX)
 	ADDQ         DX, CX
-	JMP          stored421
+	JMP          stored493
 
-write420:
+write492:
 	VMULPD     Y3, Y2, Y3
 	VMASKMOVPD Y3, Y15, (CX)
 	ADDQ       DX, CX
@@ -6578,7 +6914,7 @@ write420:
 	VMASKMOVPD Y13, Y15, (CX)
 	ADDQ       DX, CX
 
-stored421:
+stored493:
 	VZEROUPPER
 	RET
 
@@ -6602,7 +6938,7 @@ TEXT ·peakF64AVX2(SB), NOSPLIT, $0-8
 	VXORPD Y12, Y12, Y12
 	VXORPD Y13, Y13, Y13
 
-loop422:
+loop494:
 	VFMADD231PD Y1, Y0, Y2
 	VFMADD231PD Y1, Y0, Y3
 	VFMADD231PD Y1, Y0, Y4
@@ -6616,7 +6952,7 @@ loop422:
 	VFMADD231PD Y1, Y0, Y12
 	VFMADD231PD Y1, Y0, Y13
 	DECQ        AX
-	JNZ         loop422
+	JNZ         loop494
 	VZEROUPPER
 	RET
 
@@ -6632,7 +6968,7 @@ TEXT ·turnF64AVX2(SB), NOSPLIT, $0-8
 	MOVQ 48(AX), R8
 	MOVQ 56(AX), AX
 
-loop423:
+loop495:
 	VMOVUPS     (CX), X0
 	VINSERTF128 $0x01, (CX)(R8*1), Y0, Y1
 	VMOVUPS     (CX)(DI*1), X0
@@ -6653,6 +6989,6 @@ loop423:
 	LEAQ        (DX)(BX*2), DX
 	ADDQ        $0x20, CX
 	DECQ        SI
-	JNZ         loop423
+	JNZ         loop495
 	VZEROUPPER
 	RET

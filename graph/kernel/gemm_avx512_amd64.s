@@ -12,8 +12,8 @@ TEXT ·gemmF32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  40(AX), SI
 	MOVQ  48(AX), DI
 	MOVQ  120(AX), R8
-	LEAQ  (BX)(BX*2), R11
-	LEAQ  (CX)(BX*4), R12
+	LEAQ  (BX)(BX*2), R12
+	LEAQ  (CX)(BX*4), R13
 	MOVQ  80(AX), R9
 	MOVQ  $-1, R10
 	BZHIQ R9, R10, R10
@@ -34,7 +34,7 @@ TEXT ·gemmF32AVX512(SB), NOSPLIT, $0-8
 next6:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
 first5:
 	MOVQ    24(AX), R9
@@ -49,6 +49,9 @@ nobias7:
 	VXORPS Z4, Z4, Z4
 
 start8:
+	MOVQ 128(AX), R11
+
+tap13:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
@@ -107,13 +110,19 @@ single11:
 	JNZ          single11
 
 done12:
+	DECQ R11
+	JZ   end14
+	ADDQ 136(AX), CX
+	JMP  tap13
+
+end14:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        R9, R9
-	JZ           write13
+	JZ           write15
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -123,68 +132,71 @@ done12:
 	VFMADD231PS  Z4, Z2, Z0
 	VMOVUPS      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored14
+	JMP          stored16
 
-write13:
+write15:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
 	VMOVUPS Z4, 64(CX)
 	ADDQ    DX, CX
 
-stored14:
+stored16:
 	DECQ 96(AX)
-	JZ   last15
+	JZ   last17
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased16
+	JE   unbiased18
 	ADDQ CX, 24(AX)
 
-unbiased16:
+unbiased18:
 	JMP next6
 
-last15:
+last17:
 	VZEROUPPER
 	RET
 
 tile4:
 	CMPQ R9, $+2
-	JGE  tile17
+	JGE  tile19
 
 	// tile 1
-	JMP first18
+	JMP first20
 
-next19:
+next21:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first18:
+first20:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias20
+	JZ      nobias22
 	VMOVUPS (R9), Z3
 	VMOVAPS Z3, Z5
 	VMOVUPS 64(R9), Z4
 	VMOVAPS Z4, Z6
-	JMP     start21
+	JMP     start23
 
-nobias20:
+nobias22:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 
-start21:
+start23:
+	MOVQ 128(AX), R11
+
+tap28:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest23
+	JZ   rest25
 
-loop22:
+loop24:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -230,13 +242,13 @@ loop22:
 	VFMADD231PS  Z1, Z2, Z6
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop22
+	JNZ          loop24
 
-rest23:
+rest25:
 	ANDQ $0x03, R9
-	JZ   done25
+	JZ   done27
 
-single24:
+single26:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -249,16 +261,22 @@ single24:
 	VFMADD231PS  Z1, Z2, Z6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single24
+	JNZ          single26
 
-done25:
+done27:
+	DECQ R11
+	JZ   end29
+	ADDQ 136(AX), CX
+	JMP  tap28
+
+end29:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        R9, R9
-	JZ           write26
+	JZ           write30
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -277,9 +295,9 @@ done25:
 	VFMADD231PS  Z6, Z2, Z0
 	VMOVUPS      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored27
+	JMP          stored31
 
-write26:
+write30:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -291,46 +309,46 @@ write26:
 	VMOVUPS Z6, 64(CX)
 	ADDQ    DX, CX
 
-stored27:
+stored31:
 	DECQ 96(AX)
-	JZ   last28
+	JZ   last32
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased29
+	JE   unbiased33
 	ADDQ CX, 24(AX)
 
-unbiased29:
-	JMP next19
+unbiased33:
+	JMP next21
 
-last28:
+last32:
 	VZEROUPPER
 	RET
 
-tile17:
+tile19:
 	// tile 2
-	JMP first30
+	JMP first34
 
-next31:
+next35:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first30:
+first34:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias32
+	JZ      nobias36
 	VMOVUPS (R9), Z3
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z7
 	VMOVUPS 64(R9), Z4
 	VMOVAPS Z4, Z6
 	VMOVAPS Z4, Z8
-	JMP     start33
+	JMP     start37
 
-nobias32:
+nobias36:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -338,13 +356,16 @@ nobias32:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 
-start33:
+start37:
+	MOVQ 128(AX), R11
+
+tap42:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest35
+	JZ   rest39
 
-loop34:
+loop38:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -402,13 +423,13 @@ loop34:
 	VFMADD231PS  Z1, Z2, Z8
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop34
+	JNZ          loop38
 
-rest35:
+rest39:
 	ANDQ $0x03, R9
-	JZ   done37
+	JZ   done41
 
-single36:
+single40:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -424,16 +445,22 @@ single36:
 	VFMADD231PS  Z1, Z2, Z8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single36
+	JNZ          single40
 
-done37:
+done41:
+	DECQ R11
+	JZ   end43
+	ADDQ 136(AX), CX
+	JMP  tap42
+
+end43:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        R9, R9
-	JZ           write38
+	JZ           write44
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -461,9 +488,9 @@ done37:
 	VFMADD231PS  Z8, Z2, Z0
 	VMOVUPS      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored39
+	JMP          stored45
 
-write38:
+write44:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -480,40 +507,40 @@ write38:
 	VMOVUPS Z8, 64(CX)
 	ADDQ    DX, CX
 
-stored39:
+stored45:
 	DECQ 96(AX)
-	JZ   last40
+	JZ   last46
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased41
+	JE   unbiased47
 	ADDQ CX, 24(AX)
 
-unbiased41:
-	JMP next31
+unbiased47:
+	JMP next35
 
-last40:
+last46:
 	VZEROUPPER
 	RET
 
 tile3:
 	CMPQ R9, $+4
-	JGE  tile42
+	JGE  tile48
 
 	// tile 3
-	JMP first43
+	JMP first49
 
-next44:
+next50:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first43:
+first49:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias45
+	JZ      nobias51
 	VMOVUPS (R9), Z3
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z7
@@ -522,9 +549,9 @@ first43:
 	VMOVAPS Z4, Z6
 	VMOVAPS Z4, Z8
 	VMOVAPS Z4, Z10
-	JMP     start46
+	JMP     start52
 
-nobias45:
+nobias51:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -534,13 +561,16 @@ nobias45:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 
-start46:
+start52:
+	MOVQ 128(AX), R11
+
+tap57:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest48
+	JZ   rest54
 
-loop47:
+loop53:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -554,7 +584,7 @@ loop47:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -571,7 +601,7 @@ loop47:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -588,7 +618,7 @@ loop47:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -605,18 +635,18 @@ loop47:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop47
+	JNZ          loop53
 
-rest48:
+rest54:
 	ANDQ $0x03, R9
-	JZ   done50
+	JZ   done56
 
-single49:
+single55:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -630,21 +660,27 @@ single49:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single49
+	JNZ          single55
 
-done50:
+done56:
+	DECQ R11
+	JZ   end58
+	ADDQ 136(AX), CX
+	JMP  tap57
+
+end58:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        R9, R9
-	JZ           write51
+	JZ           write59
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -681,9 +717,9 @@ done50:
 	VFMADD231PS  Z10, Z2, Z0
 	VMOVUPS      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored52
+	JMP          stored60
 
-write51:
+write59:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -705,40 +741,40 @@ write51:
 	VMOVUPS Z10, 64(CX)
 	ADDQ    DX, CX
 
-stored52:
+stored60:
 	DECQ 96(AX)
-	JZ   last53
+	JZ   last61
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased54
+	JE   unbiased62
 	ADDQ CX, 24(AX)
 
-unbiased54:
-	JMP next44
+unbiased62:
+	JMP next50
 
-last53:
+last61:
 	VZEROUPPER
 	RET
 
-tile42:
+tile48:
 	CMPQ R9, $+5
-	JGE  tile55
+	JGE  tile63
 
 	// tile 4
-	JMP first56
+	JMP first64
 
-next57:
+next65:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first56:
+first64:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias58
+	JZ      nobias66
 	VMOVUPS (R9), Z3
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z7
@@ -749,9 +785,9 @@ first56:
 	VMOVAPS Z4, Z8
 	VMOVAPS Z4, Z10
 	VMOVAPS Z4, Z12
-	JMP     start59
+	JMP     start67
 
-nobias58:
+nobias66:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -763,13 +799,16 @@ nobias58:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-start59:
+start67:
+	MOVQ 128(AX), R11
+
+tap72:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest61
+	JZ   rest69
 
-loop60:
+loop68:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -783,14 +822,14 @@ loop60:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -804,14 +843,14 @@ loop60:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -825,14 +864,14 @@ loop60:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -846,22 +885,22 @@ loop60:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop60
+	JNZ          loop68
 
-rest61:
+rest69:
 	ANDQ $0x03, R9
-	JZ   done63
+	JZ   done71
 
-single62:
+single70:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -875,25 +914,32 @@ single62:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single62
+	JNZ          single70
 
-done63:
+done71:
+	DECQ R11
+	JZ   end73
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap72
+
+end73:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        R9, R9
-	JZ           write64
+	JZ           write74
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -939,9 +985,9 @@ done63:
 	VFMADD231PS  Z12, Z2, Z0
 	VMOVUPS      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored65
+	JMP          stored75
 
-write64:
+write74:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -968,37 +1014,37 @@ write64:
 	VMOVUPS Z12, 64(CX)
 	ADDQ    DX, CX
 
-stored65:
+stored75:
 	DECQ 96(AX)
-	JZ   last66
+	JZ   last76
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased67
+	JE   unbiased77
 	ADDQ CX, 24(AX)
 
-unbiased67:
-	JMP next57
+unbiased77:
+	JMP next65
 
-last66:
+last76:
 	VZEROUPPER
 	RET
 
-tile55:
+tile63:
 	// tile 5
-	JMP first68
+	JMP first78
 
-next69:
+next79:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first68:
+first78:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias70
+	JZ      nobias80
 	VMOVUPS (R9), Z3
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z7
@@ -1011,9 +1057,9 @@ first68:
 	VMOVAPS Z4, Z10
 	VMOVAPS Z4, Z12
 	VMOVAPS Z4, Z14
-	JMP     start71
+	JMP     start81
 
-nobias70:
+nobias80:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -1027,13 +1073,16 @@ nobias70:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 
-start71:
+start81:
+	MOVQ 128(AX), R11
+
+tap86:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest73
+	JZ   rest83
 
-loop72:
+loop82:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1047,17 +1096,17 @@ loop72:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1071,17 +1120,17 @@ loop72:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1095,17 +1144,17 @@ loop72:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1119,25 +1168,25 @@ loop72:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop72
+	JNZ          loop82
 
-rest73:
+rest83:
 	ANDQ $0x03, R9
-	JZ   done75
+	JZ   done85
 
-single74:
+single84:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1151,28 +1200,35 @@ single74:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single74
+	JNZ          single84
 
-done75:
+done85:
+	DECQ R11
+	JZ   end87
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap86
+
+end87:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        R9, R9
-	JZ           write76
+	JZ           write88
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -1227,9 +1283,9 @@ done75:
 	VFMADD231PS  Z14, Z2, Z0
 	VMOVUPS      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored77
+	JMP          stored89
 
-write76:
+write88:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -1261,42 +1317,42 @@ write76:
 	VMOVUPS Z14, 64(CX)
 	ADDQ    DX, CX
 
-stored77:
+stored89:
 	DECQ 96(AX)
-	JZ   last78
+	JZ   last90
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased79
+	JE   unbiased91
 	ADDQ CX, 24(AX)
 
-unbiased79:
-	JMP next69
+unbiased91:
+	JMP next79
 
-last78:
+last90:
 	VZEROUPPER
 	RET
 
 tile2:
 	CMPQ R9, $+9
-	JGE  tile80
+	JGE  tile92
 	CMPQ R9, $+7
-	JGE  tile81
+	JGE  tile93
 
 	// tile 6
-	JMP first82
+	JMP first94
 
-next83:
+next95:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first82:
+first94:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias84
+	JZ      nobias96
 	VMOVUPS (R9), Z3
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z7
@@ -1311,9 +1367,9 @@ first82:
 	VMOVAPS Z4, Z12
 	VMOVAPS Z4, Z14
 	VMOVAPS Z4, Z16
-	JMP     start85
+	JMP     start97
 
-nobias84:
+nobias96:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -1329,13 +1385,16 @@ nobias84:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 
-start85:
+start97:
+	MOVQ 128(AX), R11
+
+tap102:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest87
+	JZ   rest99
 
-loop86:
+loop98:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1349,20 +1408,20 @@ loop86:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1376,20 +1435,20 @@ loop86:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1403,20 +1462,20 @@ loop86:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1430,28 +1489,28 @@ loop86:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop86
+	JNZ          loop98
 
-rest87:
+rest99:
 	ANDQ $0x03, R9
-	JZ   done89
+	JZ   done101
 
-single88:
+single100:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1465,31 +1524,38 @@ single88:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single88
+	JNZ          single100
 
-done89:
+done101:
+	DECQ R11
+	JZ   end103
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap102
+
+end103:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        R9, R9
-	JZ           write90
+	JZ           write104
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -1553,9 +1619,9 @@ done89:
 	VFMADD231PS  Z16, Z2, Z0
 	VMOVUPS      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored91
+	JMP          stored105
 
-write90:
+write104:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -1592,40 +1658,40 @@ write90:
 	VMOVUPS Z16, 64(CX)
 	ADDQ    DX, CX
 
-stored91:
+stored105:
 	DECQ 96(AX)
-	JZ   last92
+	JZ   last106
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased93
+	JE   unbiased107
 	ADDQ CX, 24(AX)
 
-unbiased93:
-	JMP next83
+unbiased107:
+	JMP next95
 
-last92:
+last106:
 	VZEROUPPER
 	RET
 
-tile81:
+tile93:
 	CMPQ R9, $+8
-	JGE  tile94
+	JGE  tile108
 
 	// tile 7
-	JMP first95
+	JMP first109
 
-next96:
+next110:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first95:
+first109:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias97
+	JZ      nobias111
 	VMOVUPS (R9), Z3
 	VMOVAPS Z3, Z5
 	VMOVAPS Z3, Z7
@@ -1642,9 +1708,9 @@ first95:
 	VMOVAPS Z4, Z14
 	VMOVAPS Z4, Z16
 	VMOVAPS Z4, Z18
-	JMP     start98
+	JMP     start112
 
-nobias97:
+nobias111:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -1662,13 +1728,16 @@ nobias97:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 
-start98:
+start112:
+	MOVQ 128(AX), R11
+
+tap117:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest100
+	JZ   rest114
 
-loop99:
+loop113:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1682,23 +1751,23 @@ loop99:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1712,23 +1781,23 @@ loop99:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1742,23 +1811,23 @@ loop99:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1772,31 +1841,31 @@ loop99:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop99
+	JNZ          loop113
 
-rest100:
+rest114:
 	ANDQ $0x03, R9
-	JZ   done102
+	JZ   done116
 
-single101:
+single115:
 	VMOVUPS      (DX), Z0
 	VMOVUPS      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -1810,34 +1879,41 @@ single101:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single101
+	JNZ          single115
 
-done102:
+done116:
+	DECQ R11
+	JZ   end118
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap117
+
+end118:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        R9, R9
-	JZ           write103
+	JZ           write119
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -1910,9 +1986,9 @@ done102:
 	VFMADD231PS  Z18, Z2, Z0
 	VMOVUPS      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored104
+	JMP          stored120
 
-write103:
+write119:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -1954,44 +2030,47 @@ write103:
 	VMOVUPS Z18, 64(CX)
 	ADDQ    DX, CX
 
-stored104:
+stored120:
 	DECQ 96(AX)
-	JZ   last105
+	JZ   last121
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased106
+	JE   unbiased122
 	ADDQ CX, 24(AX)
 
-unbiased106:
-	JMP next96
+unbiased122:
+	JMP next110
 
-last105:
+last121:
 	VZEROUPPER
 	RET
 
-tile94:
+tile108:
 	// tile 8
 	MOVQ      24(AX), BX
 	TESTQ     BX, BX
-	JZ        nobias109
+	JZ        nobias125
 	VMOVUPS   (BX), Z3
 	VMOVUPS.Z 64(BX), K1, Z4
-	JMP       start110
+	JMP       start126
 
-nobias109:
+nobias125:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 
-start110:
+start126:
+	MOVQ 128(AX), R11
+
+tap131:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest112
+	JZ   rest128
 
-loop111:
+loop127:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2025,13 +2104,13 @@ loop111:
 	VFMADD231PS  Z1, Z2, Z4
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop111
+	JNZ          loop127
 
-rest112:
+rest128:
 	ANDQ $0x03, R9
-	JZ   done114
+	JZ   done130
 
-single113:
+single129:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2041,16 +2120,22 @@ single113:
 	VFMADD231PS  Z1, Z2, Z4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single113
+	JNZ          single129
 
-done114:
+done130:
+	DECQ R11
+	JZ   end132
+	ADDQ 136(AX), CX
+	JMP  tap131
+
+end132:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write115
+	JZ           write133
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -2060,46 +2145,49 @@ done114:
 	VFMADD231PS  Z4, Z2, Z0
 	VMOVUPS      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored116
+	JMP          stored134
 
-write115:
+write133:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
 	VMOVUPS Z4, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored116:
+stored134:
 	VZEROUPPER
 	RET
 
-tile80:
+tile92:
 	CMPQ R9, $+10
-	JGE  tile117
+	JGE  tile135
 
 	// tile 9
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias120
+	JZ        nobias138
 	VMOVUPS   (R9), Z3
 	VMOVAPS   Z3, Z5
 	VMOVUPS.Z 64(R9), K1, Z4
 	VMOVAPS   Z4, Z6
-	JMP       start121
+	JMP       start139
 
-nobias120:
+nobias138:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 
-start121:
+start139:
+	MOVQ 128(AX), R11
+
+tap144:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest123
+	JZ   rest141
 
-loop122:
+loop140:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2145,13 +2233,13 @@ loop122:
 	VFMADD231PS  Z1, Z2, Z6
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop122
+	JNZ          loop140
 
-rest123:
+rest141:
 	ANDQ $0x03, R9
-	JZ   done125
+	JZ   done143
 
-single124:
+single142:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2164,16 +2252,22 @@ single124:
 	VFMADD231PS  Z1, Z2, Z6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single124
+	JNZ          single142
 
-done125:
+done143:
+	DECQ R11
+	JZ   end145
+	ADDQ 136(AX), CX
+	JMP  tap144
+
+end145:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write126
+	JZ           write146
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -2192,9 +2286,9 @@ done125:
 	VFMADD231PS  Z6, Z2, Z0
 	VMOVUPS      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored127
+	JMP          stored147
 
-write126:
+write146:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -2206,27 +2300,27 @@ write126:
 	VMOVUPS Z6, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored127:
+stored147:
 	VZEROUPPER
 	RET
 
-tile117:
+tile135:
 	CMPQ R9, $+11
-	JGE  tile128
+	JGE  tile148
 
 	// tile 10
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias131
+	JZ        nobias151
 	VMOVUPS   (R9), Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
 	VMOVUPS.Z 64(R9), K1, Z4
 	VMOVAPS   Z4, Z6
 	VMOVAPS   Z4, Z8
-	JMP       start132
+	JMP       start152
 
-nobias131:
+nobias151:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -2234,13 +2328,16 @@ nobias131:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 
-start132:
+start152:
+	MOVQ 128(AX), R11
+
+tap157:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest134
+	JZ   rest154
 
-loop133:
+loop153:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2298,13 +2395,13 @@ loop133:
 	VFMADD231PS  Z1, Z2, Z8
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop133
+	JNZ          loop153
 
-rest134:
+rest154:
 	ANDQ $0x03, R9
-	JZ   done136
+	JZ   done156
 
-single135:
+single155:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2320,16 +2417,22 @@ single135:
 	VFMADD231PS  Z1, Z2, Z8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single135
+	JNZ          single155
 
-done136:
+done156:
+	DECQ R11
+	JZ   end158
+	ADDQ 136(AX), CX
+	JMP  tap157
+
+end158:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write137
+	JZ           write159
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -2357,9 +2460,9 @@ done136:
 	VFMADD231PS  Z8, Z2, Z0
 	VMOVUPS      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored138
+	JMP          stored160
 
-write137:
+write159:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -2376,15 +2479,15 @@ write137:
 	VMOVUPS Z8, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored138:
+stored160:
 	VZEROUPPER
 	RET
 
-tile128:
+tile148:
 	// tile 11
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias141
+	JZ        nobias163
 	VMOVUPS   (R9), Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
@@ -2393,9 +2496,9 @@ tile128:
 	VMOVAPS   Z4, Z6
 	VMOVAPS   Z4, Z8
 	VMOVAPS   Z4, Z10
-	JMP       start142
+	JMP       start164
 
-nobias141:
+nobias163:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -2405,13 +2508,16 @@ nobias141:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 
-start142:
+start164:
+	MOVQ 128(AX), R11
+
+tap169:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest144
+	JZ   rest166
 
-loop143:
+loop165:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2425,7 +2531,7 @@ loop143:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -2442,7 +2548,7 @@ loop143:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -2459,7 +2565,7 @@ loop143:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -2476,18 +2582,18 @@ loop143:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop143
+	JNZ          loop165
 
-rest144:
+rest166:
 	ANDQ $0x03, R9
-	JZ   done146
+	JZ   done168
 
-single145:
+single167:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2501,21 +2607,27 @@ single145:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single145
+	JNZ          single167
 
-done146:
+done168:
+	DECQ R11
+	JZ   end170
+	ADDQ 136(AX), CX
+	JMP  tap169
+
+end170:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write147
+	JZ           write171
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -2552,9 +2664,9 @@ done146:
 	VFMADD231PS  Z10, Z2, Z0
 	VMOVUPS      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored148
+	JMP          stored172
 
-write147:
+write171:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -2576,22 +2688,22 @@ write147:
 	VMOVUPS Z10, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored148:
+stored172:
 	VZEROUPPER
 	RET
 
 tile1:
 	CMPQ R9, $+18
-	JGE  tile149
+	JGE  tile173
 	CMPQ R9, $+15
-	JGE  tile150
+	JGE  tile174
 	CMPQ R9, $+13
-	JGE  tile151
+	JGE  tile175
 
 	// tile 12
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias154
+	JZ        nobias178
 	VMOVUPS   (R9), Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
@@ -2602,9 +2714,9 @@ tile1:
 	VMOVAPS   Z4, Z8
 	VMOVAPS   Z4, Z10
 	VMOVAPS   Z4, Z12
-	JMP       start155
+	JMP       start179
 
-nobias154:
+nobias178:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -2616,13 +2728,16 @@ nobias154:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 
-start155:
+start179:
+	MOVQ 128(AX), R11
+
+tap184:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest157
+	JZ   rest181
 
-loop156:
+loop180:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2636,14 +2751,14 @@ loop156:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2657,14 +2772,14 @@ loop156:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2678,14 +2793,14 @@ loop156:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2699,22 +2814,22 @@ loop156:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop156
+	JNZ          loop180
 
-rest157:
+rest181:
 	ANDQ $0x03, R9
-	JZ   done159
+	JZ   done183
 
-single158:
+single182:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2728,25 +2843,32 @@ single158:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single158
+	JNZ          single182
 
-done159:
+done183:
+	DECQ R11
+	JZ   end185
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap184
+
+end185:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write160
+	JZ           write186
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -2792,9 +2914,9 @@ done159:
 	VFMADD231PS  Z12, Z2, Z0
 	VMOVUPS      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored161
+	JMP          stored187
 
-write160:
+write186:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -2821,18 +2943,18 @@ write160:
 	VMOVUPS Z12, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored161:
+stored187:
 	VZEROUPPER
 	RET
 
-tile151:
+tile175:
 	CMPQ R9, $+14
-	JGE  tile162
+	JGE  tile188
 
 	// tile 13
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias165
+	JZ        nobias191
 	VMOVUPS   (R9), Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
@@ -2845,9 +2967,9 @@ tile151:
 	VMOVAPS   Z4, Z10
 	VMOVAPS   Z4, Z12
 	VMOVAPS   Z4, Z14
-	JMP       start166
+	JMP       start192
 
-nobias165:
+nobias191:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -2861,13 +2983,16 @@ nobias165:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 
-start166:
+start192:
+	MOVQ 128(AX), R11
+
+tap197:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest168
+	JZ   rest194
 
-loop167:
+loop193:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2881,17 +3006,17 @@ loop167:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2905,17 +3030,17 @@ loop167:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2929,17 +3054,17 @@ loop167:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2953,25 +3078,25 @@ loop167:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop167
+	JNZ          loop193
 
-rest168:
+rest194:
 	ANDQ $0x03, R9
-	JZ   done170
+	JZ   done196
 
-single169:
+single195:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -2985,28 +3110,35 @@ single169:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single169
+	JNZ          single195
 
-done170:
+done196:
+	DECQ R11
+	JZ   end198
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap197
+
+end198:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write171
+	JZ           write199
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -3061,9 +3193,9 @@ done170:
 	VFMADD231PS  Z14, Z2, Z0
 	VMOVUPS      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored172
+	JMP          stored200
 
-write171:
+write199:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -3095,15 +3227,15 @@ write171:
 	VMOVUPS Z14, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored172:
+stored200:
 	VZEROUPPER
 	RET
 
-tile162:
+tile188:
 	// tile 14
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias175
+	JZ        nobias203
 	VMOVUPS   (R9), Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
@@ -3118,9 +3250,9 @@ tile162:
 	VMOVAPS   Z4, Z12
 	VMOVAPS   Z4, Z14
 	VMOVAPS   Z4, Z16
-	JMP       start176
+	JMP       start204
 
-nobias175:
+nobias203:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -3136,13 +3268,16 @@ nobias175:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 
-start176:
+start204:
+	MOVQ 128(AX), R11
+
+tap209:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest178
+	JZ   rest206
 
-loop177:
+loop205:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3156,20 +3291,20 @@ loop177:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3183,20 +3318,20 @@ loop177:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3210,20 +3345,20 @@ loop177:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3237,28 +3372,28 @@ loop177:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop177
+	JNZ          loop205
 
-rest178:
+rest206:
 	ANDQ $0x03, R9
-	JZ   done180
+	JZ   done208
 
-single179:
+single207:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3272,31 +3407,38 @@ single179:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single179
+	JNZ          single207
 
-done180:
+done208:
+	DECQ R11
+	JZ   end210
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap209
+
+end210:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write181
+	JZ           write211
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -3360,9 +3502,9 @@ done180:
 	VFMADD231PS  Z16, Z2, Z0
 	VMOVUPS      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored182
+	JMP          stored212
 
-write181:
+write211:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -3399,18 +3541,18 @@ write181:
 	VMOVUPS Z16, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored182:
+stored212:
 	VZEROUPPER
 	RET
 
-tile150:
+tile174:
 	CMPQ R9, $+16
-	JGE  tile183
+	JGE  tile213
 
 	// tile 15
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias186
+	JZ        nobias216
 	VMOVUPS   (R9), Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
@@ -3427,9 +3569,9 @@ tile150:
 	VMOVAPS   Z4, Z14
 	VMOVAPS   Z4, Z16
 	VMOVAPS   Z4, Z18
-	JMP       start187
+	JMP       start217
 
-nobias186:
+nobias216:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
@@ -3447,13 +3589,16 @@ nobias186:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 
-start187:
+start217:
+	MOVQ 128(AX), R11
+
+tap222:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest189
+	JZ   rest219
 
-loop188:
+loop218:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3467,23 +3612,23 @@ loop188:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3497,23 +3642,23 @@ loop188:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3527,23 +3672,23 @@ loop188:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3557,31 +3702,31 @@ loop188:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop188
+	JNZ          loop218
 
-rest189:
+rest219:
 	ANDQ $0x03, R9
-	JZ   done191
+	JZ   done221
 
-single190:
+single220:
 	VMOVUPS      (DX), Z0
 	VMOVUPS.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -3595,34 +3740,41 @@ single190:
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
 	VFMADD231PS  Z1, Z2, Z8
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	VFMADD231PS  Z1, Z2, Z10
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	VFMADD231PS  Z1, Z2, Z12
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	VFMADD231PS  Z1, Z2, Z14
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	VFMADD231PS  Z1, Z2, Z16
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	VFMADD231PS  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single190
+	JNZ          single220
 
-done191:
+done221:
+	DECQ R11
+	JZ   end223
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap222
+
+end223:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write192
+	JZ           write224
 	VMOVUPS      (CX), Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -3695,9 +3847,9 @@ done191:
 	VFMADD231PS  Z18, Z2, Z0
 	VMOVUPS      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored193
+	JMP          stored225
 
-write192:
+write224:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, (CX)
 	VMULPS  Z4, Z2, Z4
@@ -3739,31 +3891,34 @@ write192:
 	VMOVUPS Z18, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored193:
+stored225:
 	VZEROUPPER
 	RET
 
-tile183:
+tile213:
 	CMPQ R9, $+17
-	JGE  tile194
+	JGE  tile226
 
 	// tile 16
 	MOVQ      24(AX), BX
 	TESTQ     BX, BX
-	JZ        nobias197
+	JZ        nobias229
 	VMOVUPS.Z (BX), K1, Z3
-	JMP       start198
+	JMP       start230
 
-nobias197:
+nobias229:
 	VXORPS Z3, Z3, Z3
 
-start198:
+start230:
+	MOVQ 128(AX), R11
+
+tap235:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest200
+	JZ   rest232
 
-loop199:
+loop231:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -3789,13 +3944,13 @@ loop199:
 	VFMADD231PS  Z0, Z2, Z3
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop199
+	JNZ          loop231
 
-rest200:
+rest232:
 	ANDQ $0x03, R9
-	JZ   done202
+	JZ   done234
 
-single201:
+single233:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -3803,52 +3958,61 @@ single201:
 	VFMADD231PS  Z0, Z2, Z3
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single201
+	JNZ          single233
 
-done202:
+done234:
+	DECQ R11
+	JZ   end236
+	ADDQ 136(AX), CX
+	JMP  tap235
+
+end236:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write203
+	JZ           write237
 	VMOVUPS.Z    (CX), K1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
 	VMOVUPS      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored204
+	JMP          stored238
 
-write203:
+write237:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
 
-stored204:
+stored238:
 	VZEROUPPER
 	RET
 
-tile194:
+tile226:
 	// tile 17
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias207
+	JZ        nobias241
 	VMOVUPS.Z (R9), K1, Z3
 	VMOVAPS   Z3, Z5
-	JMP       start208
+	JMP       start242
 
-nobias207:
+nobias241:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z5, Z5, Z5
 
-start208:
+start242:
+	MOVQ 128(AX), R11
+
+tap247:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest210
+	JZ   rest244
 
-loop209:
+loop243:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -3882,13 +4046,13 @@ loop209:
 	VFMADD231PS  Z0, Z2, Z5
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop209
+	JNZ          loop243
 
-rest210:
+rest244:
 	ANDQ $0x03, R9
-	JZ   done212
+	JZ   done246
 
-single211:
+single245:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -3898,16 +4062,22 @@ single211:
 	VFMADD231PS  Z0, Z2, Z5
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single211
+	JNZ          single245
 
-done212:
+done246:
+	DECQ R11
+	JZ   end248
+	ADDQ 136(AX), CX
+	JMP  tap247
+
+end248:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write213
+	JZ           write249
 	VMOVUPS.Z    (CX), K1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -3918,9 +4088,9 @@ done212:
 	VFMADD231PS  Z5, Z2, Z0
 	VMOVUPS      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored214
+	JMP          stored250
 
-write213:
+write249:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -3928,37 +4098,40 @@ write213:
 	VMOVUPS Z5, K1, (CX)
 	ADDQ    DX, CX
 
-stored214:
+stored250:
 	VZEROUPPER
 	RET
 
-tile149:
+tile173:
 	CMPQ R9, $+21
-	JGE  tile215
+	JGE  tile251
 	CMPQ R9, $+19
-	JGE  tile216
+	JGE  tile252
 
 	// tile 18
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias219
+	JZ        nobias255
 	VMOVUPS.Z (R9), K1, Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
-	JMP       start220
+	JMP       start256
 
-nobias219:
+nobias255:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z5, Z5, Z5
 	VXORPS Z7, Z7, Z7
 
-start220:
+start256:
+	MOVQ 128(AX), R11
+
+tap261:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest222
+	JZ   rest258
 
-loop221:
+loop257:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4000,13 +4173,13 @@ loop221:
 	VFMADD231PS  Z0, Z2, Z7
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop221
+	JNZ          loop257
 
-rest222:
+rest258:
 	ANDQ $0x03, R9
-	JZ   done224
+	JZ   done260
 
-single223:
+single259:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4018,16 +4191,22 @@ single223:
 	VFMADD231PS  Z0, Z2, Z7
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single223
+	JNZ          single259
 
-done224:
+done260:
+	DECQ R11
+	JZ   end262
+	ADDQ 136(AX), CX
+	JMP  tap261
+
+end262:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write225
+	JZ           write263
 	VMOVUPS.Z    (CX), K1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -4043,9 +4222,9 @@ done224:
 	VFMADD231PS  Z7, Z2, Z0
 	VMOVUPS      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored226
+	JMP          stored264
 
-write225:
+write263:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -4056,37 +4235,40 @@ write225:
 	VMOVUPS Z7, K1, (CX)
 	ADDQ    DX, CX
 
-stored226:
+stored264:
 	VZEROUPPER
 	RET
 
-tile216:
+tile252:
 	CMPQ R9, $+20
-	JGE  tile227
+	JGE  tile265
 
 	// tile 19
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias230
+	JZ        nobias268
 	VMOVUPS.Z (R9), K1, Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
 	VMOVAPS   Z3, Z9
-	JMP       start231
+	JMP       start269
 
-nobias230:
+nobias268:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z5, Z5, Z5
 	VXORPS Z7, Z7, Z7
 	VXORPS Z9, Z9, Z9
 
-start231:
+start269:
+	MOVQ 128(AX), R11
+
+tap274:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest233
+	JZ   rest271
 
-loop232:
+loop270:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4096,7 +4278,7 @@ loop232:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	ADDQ         SI, CX
 	VMOVUPS.Z    (DX), K1, Z0
@@ -4108,7 +4290,7 @@ loop232:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	ADDQ         SI, CX
 	VMOVUPS.Z    (DX), K1, Z0
@@ -4120,7 +4302,7 @@ loop232:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	ADDQ         SI, CX
 	VMOVUPS.Z    (DX), K1, Z0
@@ -4132,17 +4314,17 @@ loop232:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop232
+	JNZ          loop270
 
-rest233:
+rest271:
 	ANDQ $0x03, R9
-	JZ   done235
+	JZ   done273
 
-single234:
+single272:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4152,20 +4334,26 @@ single234:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single234
+	JNZ          single272
 
-done235:
+done273:
+	DECQ R11
+	JZ   end275
+	ADDQ 136(AX), CX
+	JMP  tap274
+
+end275:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write236
+	JZ           write276
 	VMOVUPS.Z    (CX), K1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -4186,9 +4374,9 @@ done235:
 	VFMADD231PS  Z9, Z2, Z0
 	VMOVUPS      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored237
+	JMP          stored277
 
-write236:
+write276:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -4202,36 +4390,39 @@ write236:
 	VMOVUPS Z9, K1, (CX)
 	ADDQ    DX, CX
 
-stored237:
+stored277:
 	VZEROUPPER
 	RET
 
-tile227:
+tile265:
 	// tile 20
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias240
+	JZ        nobias280
 	VMOVUPS.Z (R9), K1, Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
 	VMOVAPS   Z3, Z9
 	VMOVAPS   Z3, Z11
-	JMP       start241
+	JMP       start281
 
-nobias240:
+nobias280:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z5, Z5, Z5
 	VXORPS Z7, Z7, Z7
 	VXORPS Z9, Z9, Z9
 	VXORPS Z11, Z11, Z11
 
-start241:
+start281:
+	MOVQ 128(AX), R11
+
+tap286:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest243
+	JZ   rest283
 
-loop242:
+loop282:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4241,12 +4432,12 @@ loop242:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4256,12 +4447,12 @@ loop242:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4271,12 +4462,12 @@ loop242:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4286,20 +4477,20 @@ loop242:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop242
+	JNZ          loop282
 
-rest243:
+rest283:
 	ANDQ $0x03, R9
-	JZ   done245
+	JZ   done285
 
-single244:
+single284:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4309,23 +4500,30 @@ single244:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single244
+	JNZ          single284
 
-done245:
+done285:
+	DECQ R11
+	JZ   end287
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap286
+
+end287:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write246
+	JZ           write288
 	VMOVUPS.Z    (CX), K1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -4351,9 +4549,9 @@ done245:
 	VFMADD231PS  Z11, Z2, Z0
 	VMOVUPS      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored247
+	JMP          stored289
 
-write246:
+write288:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -4370,27 +4568,27 @@ write246:
 	VMOVUPS Z11, K1, (CX)
 	ADDQ    DX, CX
 
-stored247:
+stored289:
 	VZEROUPPER
 	RET
 
-tile215:
+tile251:
 	CMPQ R9, $+22
-	JGE  tile248
+	JGE  tile290
 
 	// tile 21
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias251
+	JZ        nobias293
 	VMOVUPS.Z (R9), K1, Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
 	VMOVAPS   Z3, Z9
 	VMOVAPS   Z3, Z11
 	VMOVAPS   Z3, Z13
-	JMP       start252
+	JMP       start294
 
-nobias251:
+nobias293:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z5, Z5, Z5
 	VXORPS Z7, Z7, Z7
@@ -4398,13 +4596,16 @@ nobias251:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z13, Z13, Z13
 
-start252:
+start294:
+	MOVQ 128(AX), R11
+
+tap299:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest254
+	JZ   rest296
 
-loop253:
+loop295:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4414,14 +4615,14 @@ loop253:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4431,14 +4632,14 @@ loop253:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4448,14 +4649,14 @@ loop253:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4465,22 +4666,22 @@ loop253:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop253
+	JNZ          loop295
 
-rest254:
+rest296:
 	ANDQ $0x03, R9
-	JZ   done256
+	JZ   done298
 
-single255:
+single297:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4490,25 +4691,32 @@ single255:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single255
+	JNZ          single297
 
-done256:
+done298:
+	DECQ R11
+	JZ   end300
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap299
+
+end300:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write257
+	JZ           write301
 	VMOVUPS.Z    (CX), K1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -4539,9 +4747,9 @@ done256:
 	VFMADD231PS  Z13, Z2, Z0
 	VMOVUPS      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored258
+	JMP          stored302
 
-write257:
+write301:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -4561,18 +4769,18 @@ write257:
 	VMOVUPS Z13, K1, (CX)
 	ADDQ    DX, CX
 
-stored258:
+stored302:
 	VZEROUPPER
 	RET
 
-tile248:
+tile290:
 	CMPQ R9, $+23
-	JGE  tile259
+	JGE  tile303
 
 	// tile 22
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias262
+	JZ        nobias306
 	VMOVUPS.Z (R9), K1, Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
@@ -4580,9 +4788,9 @@ tile248:
 	VMOVAPS   Z3, Z11
 	VMOVAPS   Z3, Z13
 	VMOVAPS   Z3, Z15
-	JMP       start263
+	JMP       start307
 
-nobias262:
+nobias306:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z5, Z5, Z5
 	VXORPS Z7, Z7, Z7
@@ -4591,13 +4799,16 @@ nobias262:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z15, Z15, Z15
 
-start263:
+start307:
+	MOVQ 128(AX), R11
+
+tap312:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest265
+	JZ   rest309
 
-loop264:
+loop308:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4607,16 +4818,16 @@ loop264:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4626,16 +4837,16 @@ loop264:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4645,16 +4856,16 @@ loop264:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4664,24 +4875,24 @@ loop264:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop264
+	JNZ          loop308
 
-rest265:
+rest309:
 	ANDQ $0x03, R9
-	JZ   done267
+	JZ   done311
 
-single266:
+single310:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4691,27 +4902,34 @@ single266:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single266
+	JNZ          single310
 
-done267:
+done311:
+	DECQ R11
+	JZ   end313
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap312
+
+end313:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write268
+	JZ           write314
 	VMOVUPS.Z    (CX), K1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -4747,9 +4965,9 @@ done267:
 	VFMADD231PS  Z15, Z2, Z0
 	VMOVUPS      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored269
+	JMP          stored315
 
-write268:
+write314:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -4772,15 +4990,15 @@ write268:
 	VMOVUPS Z15, K1, (CX)
 	ADDQ    DX, CX
 
-stored269:
+stored315:
 	VZEROUPPER
 	RET
 
-tile259:
+tile303:
 	// tile 23
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias272
+	JZ        nobias318
 	VMOVUPS.Z (R9), K1, Z3
 	VMOVAPS   Z3, Z5
 	VMOVAPS   Z3, Z7
@@ -4789,9 +5007,9 @@ tile259:
 	VMOVAPS   Z3, Z13
 	VMOVAPS   Z3, Z15
 	VMOVAPS   Z3, Z17
-	JMP       start273
+	JMP       start319
 
-nobias272:
+nobias318:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z5, Z5, Z5
 	VXORPS Z7, Z7, Z7
@@ -4801,13 +5019,16 @@ nobias272:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z17, Z17, Z17
 
-start273:
+start319:
+	MOVQ 128(AX), R11
+
+tap324:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest275
+	JZ   rest321
 
-loop274:
+loop320:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4817,18 +5038,18 @@ loop274:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4838,18 +5059,18 @@ loop274:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4859,18 +5080,18 @@ loop274:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4880,26 +5101,26 @@ loop274:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop274
+	JNZ          loop320
 
-rest275:
+rest321:
 	ANDQ $0x03, R9
-	JZ   done277
+	JZ   done323
 
-single276:
+single322:
 	VMOVUPS.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -4909,29 +5130,36 @@ single276:
 	VFMADD231PS  Z0, Z2, Z5
 	VBROADCASTSS (CX)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z7
-	VBROADCASTSS (CX)(R11*1), Z2
+	VBROADCASTSS (CX)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z9
-	VBROADCASTSS (R12), Z2
+	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z0, Z2, Z11
-	VBROADCASTSS (R12)(BX*1), Z2
+	VBROADCASTSS (R13)(BX*1), Z2
 	VFMADD231PS  Z0, Z2, Z13
-	VBROADCASTSS (R12)(BX*2), Z2
+	VBROADCASTSS (R13)(BX*2), Z2
 	VFMADD231PS  Z0, Z2, Z15
-	VBROADCASTSS (R12)(R11*1), Z2
+	VBROADCASTSS (R13)(R12*1), Z2
 	VFMADD231PS  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single276
+	JNZ          single322
 
-done277:
+done323:
+	DECQ R11
+	JZ   end325
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap324
+
+end325:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSS 128(AX), Z2
-	VBROADCASTSS 132(AX), Z1
+	VBROADCASTSS 144(AX), Z2
+	VBROADCASTSS 148(AX), Z1
 	TESTQ        BX, BX
-	JZ           write278
+	JZ           write326
 	VMOVUPS.Z    (CX), K1, Z0
 	VMULPS       Z1, Z0, Z0
 	VFMADD231PS  Z3, Z2, Z0
@@ -4972,9 +5200,9 @@ done277:
 	VFMADD231PS  Z17, Z2, Z0
 	VMOVUPS      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored279
+	JMP          stored327
 
-write278:
+write326:
 	VMULPS  Z3, Z2, Z3
 	VMOVUPS Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -5000,7 +5228,7 @@ write278:
 	VMOVUPS Z17, K1, (CX)
 	ADDQ    DX, CX
 
-stored279:
+stored327:
 	VZEROUPPER
 	RET
 
@@ -5024,7 +5252,7 @@ TEXT ·peakF32AVX512(SB), NOSPLIT, $0-8
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 
-loop280:
+loop328:
 	VFMADD231PS Z1, Z0, Z2
 	VFMADD231PS Z1, Z0, Z3
 	VFMADD231PS Z1, Z0, Z4
@@ -5038,7 +5266,7 @@ loop280:
 	VFMADD231PS Z1, Z0, Z12
 	VFMADD231PS Z1, Z0, Z13
 	DECQ        AX
-	JNZ         loop280
+	JNZ         loop328
 	VZEROUPPER
 	RET
 
@@ -5051,7 +5279,7 @@ TEXT ·copyF32AVX512(SB), NOSPLIT, $0-8
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), AX
 
-loop281:
+loop329:
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
 	VMOVUPS Z0, (DX)
@@ -5059,7 +5287,7 @@ loop281:
 	ADDQ    BX, CX
 	ADDQ    $0x00000080, DX
 	DECQ    AX
-	JNZ     loop281
+	JNZ     loop329
 	VZEROUPPER
 	RET
 
@@ -5073,49 +5301,52 @@ TEXT ·gemmF64AVX512(SB), NOSPLIT, $0-8
 	MOVQ  40(AX), SI
 	MOVQ  48(AX), DI
 	MOVQ  120(AX), R8
-	LEAQ  (BX)(BX*2), R11
-	LEAQ  (CX)(BX*4), R12
+	LEAQ  (BX)(BX*2), R12
+	LEAQ  (CX)(BX*4), R13
 	MOVQ  80(AX), R9
 	MOVQ  $-1, R10
 	BZHIQ R9, R10, R10
 	KMOVW R10, K1
 	MOVQ  72(AX), R9
 	CMPQ  R9, $+12
-	JGE   tile282
+	JGE   tile330
 	CMPQ  R9, $+6
-	JGE   tile283
+	JGE   tile331
 	CMPQ  R9, $+3
-	JGE   tile284
+	JGE   tile332
 	CMPQ  R9, $+1
-	JGE   tile285
+	JGE   tile333
 
 	// tile 0
-	JMP first286
+	JMP first334
 
-next287:
+next335:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first286:
+first334:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias288
+	JZ      nobias336
 	VMOVUPD (R9), Z3
 	VMOVUPD 64(R9), Z4
-	JMP     start289
+	JMP     start337
 
-nobias288:
+nobias336:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 
-start289:
+start337:
+	MOVQ 128(AX), R11
+
+tap342:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest291
+	JZ   rest339
 
-loop290:
+loop338:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5149,13 +5380,13 @@ loop290:
 	VFMADD231PD  Z1, Z2, Z4
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop290
+	JNZ          loop338
 
-rest291:
+rest339:
 	ANDQ $0x03, R9
-	JZ   done293
+	JZ   done341
 
-single292:
+single340:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5165,16 +5396,22 @@ single292:
 	VFMADD231PD  Z1, Z2, Z4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single292
+	JNZ          single340
 
-done293:
+done341:
+	DECQ R11
+	JZ   end343
+	ADDQ 136(AX), CX
+	JMP  tap342
+
+end343:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        R9, R9
-	JZ           write294
+	JZ           write344
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -5184,68 +5421,71 @@ done293:
 	VFMADD231PD  Z4, Z2, Z0
 	VMOVUPD      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored295
+	JMP          stored345
 
-write294:
+write344:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
 	VMOVUPD Z4, 64(CX)
 	ADDQ    DX, CX
 
-stored295:
+stored345:
 	DECQ 96(AX)
-	JZ   last296
+	JZ   last346
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased297
+	JE   unbiased347
 	ADDQ CX, 24(AX)
 
-unbiased297:
-	JMP next287
+unbiased347:
+	JMP next335
 
-last296:
+last346:
 	VZEROUPPER
 	RET
 
-tile285:
+tile333:
 	CMPQ R9, $+2
-	JGE  tile298
+	JGE  tile348
 
 	// tile 1
-	JMP first299
+	JMP first349
 
-next300:
+next350:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first299:
+first349:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias301
+	JZ      nobias351
 	VMOVUPD (R9), Z3
 	VMOVAPD Z3, Z5
 	VMOVUPD 64(R9), Z4
 	VMOVAPD Z4, Z6
-	JMP     start302
+	JMP     start352
 
-nobias301:
+nobias351:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
 	VXORPD Z6, Z6, Z6
 
-start302:
+start352:
+	MOVQ 128(AX), R11
+
+tap357:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest304
+	JZ   rest354
 
-loop303:
+loop353:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5291,13 +5531,13 @@ loop303:
 	VFMADD231PD  Z1, Z2, Z6
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop303
+	JNZ          loop353
 
-rest304:
+rest354:
 	ANDQ $0x03, R9
-	JZ   done306
+	JZ   done356
 
-single305:
+single355:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5310,16 +5550,22 @@ single305:
 	VFMADD231PD  Z1, Z2, Z6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single305
+	JNZ          single355
 
-done306:
+done356:
+	DECQ R11
+	JZ   end358
+	ADDQ 136(AX), CX
+	JMP  tap357
+
+end358:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        R9, R9
-	JZ           write307
+	JZ           write359
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -5338,9 +5584,9 @@ done306:
 	VFMADD231PD  Z6, Z2, Z0
 	VMOVUPD      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored308
+	JMP          stored360
 
-write307:
+write359:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -5352,46 +5598,46 @@ write307:
 	VMOVUPD Z6, 64(CX)
 	ADDQ    DX, CX
 
-stored308:
+stored360:
 	DECQ 96(AX)
-	JZ   last309
+	JZ   last361
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased310
+	JE   unbiased362
 	ADDQ CX, 24(AX)
 
-unbiased310:
-	JMP next300
+unbiased362:
+	JMP next350
 
-last309:
+last361:
 	VZEROUPPER
 	RET
 
-tile298:
+tile348:
 	// tile 2
-	JMP first311
+	JMP first363
 
-next312:
+next364:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first311:
+first363:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias313
+	JZ      nobias365
 	VMOVUPD (R9), Z3
 	VMOVAPD Z3, Z5
 	VMOVAPD Z3, Z7
 	VMOVUPD 64(R9), Z4
 	VMOVAPD Z4, Z6
 	VMOVAPD Z4, Z8
-	JMP     start314
+	JMP     start366
 
-nobias313:
+nobias365:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -5399,13 +5645,16 @@ nobias313:
 	VXORPD Z7, Z7, Z7
 	VXORPD Z8, Z8, Z8
 
-start314:
+start366:
+	MOVQ 128(AX), R11
+
+tap371:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest316
+	JZ   rest368
 
-loop315:
+loop367:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5463,13 +5712,13 @@ loop315:
 	VFMADD231PD  Z1, Z2, Z8
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop315
+	JNZ          loop367
 
-rest316:
+rest368:
 	ANDQ $0x03, R9
-	JZ   done318
+	JZ   done370
 
-single317:
+single369:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5485,16 +5734,22 @@ single317:
 	VFMADD231PD  Z1, Z2, Z8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single317
+	JNZ          single369
 
-done318:
+done370:
+	DECQ R11
+	JZ   end372
+	ADDQ 136(AX), CX
+	JMP  tap371
+
+end372:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        R9, R9
-	JZ           write319
+	JZ           write373
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -5522,9 +5777,9 @@ done318:
 	VFMADD231PD  Z8, Z2, Z0
 	VMOVUPD      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored320
+	JMP          stored374
 
-write319:
+write373:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -5541,40 +5796,40 @@ write319:
 	VMOVUPD Z8, 64(CX)
 	ADDQ    DX, CX
 
-stored320:
+stored374:
 	DECQ 96(AX)
-	JZ   last321
+	JZ   last375
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased322
+	JE   unbiased376
 	ADDQ CX, 24(AX)
 
-unbiased322:
-	JMP next312
+unbiased376:
+	JMP next364
 
-last321:
+last375:
 	VZEROUPPER
 	RET
 
-tile284:
+tile332:
 	CMPQ R9, $+4
-	JGE  tile323
+	JGE  tile377
 
 	// tile 3
-	JMP first324
+	JMP first378
 
-next325:
+next379:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first324:
+first378:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias326
+	JZ      nobias380
 	VMOVUPD (R9), Z3
 	VMOVAPD Z3, Z5
 	VMOVAPD Z3, Z7
@@ -5583,9 +5838,9 @@ first324:
 	VMOVAPD Z4, Z6
 	VMOVAPD Z4, Z8
 	VMOVAPD Z4, Z10
-	JMP     start327
+	JMP     start381
 
-nobias326:
+nobias380:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -5595,13 +5850,16 @@ nobias326:
 	VXORPD Z9, Z9, Z9
 	VXORPD Z10, Z10, Z10
 
-start327:
+start381:
+	MOVQ 128(AX), R11
+
+tap386:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest329
+	JZ   rest383
 
-loop328:
+loop382:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5615,7 +5873,7 @@ loop328:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -5632,7 +5890,7 @@ loop328:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -5649,7 +5907,7 @@ loop328:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -5666,18 +5924,18 @@ loop328:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop328
+	JNZ          loop382
 
-rest329:
+rest383:
 	ANDQ $0x03, R9
-	JZ   done331
+	JZ   done385
 
-single330:
+single384:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5691,21 +5949,27 @@ single330:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single330
+	JNZ          single384
 
-done331:
+done385:
+	DECQ R11
+	JZ   end387
+	ADDQ 136(AX), CX
+	JMP  tap386
+
+end387:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        R9, R9
-	JZ           write332
+	JZ           write388
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -5742,9 +6006,9 @@ done331:
 	VFMADD231PD  Z10, Z2, Z0
 	VMOVUPD      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored333
+	JMP          stored389
 
-write332:
+write388:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -5766,40 +6030,40 @@ write332:
 	VMOVUPD Z10, 64(CX)
 	ADDQ    DX, CX
 
-stored333:
+stored389:
 	DECQ 96(AX)
-	JZ   last334
+	JZ   last390
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased335
+	JE   unbiased391
 	ADDQ CX, 24(AX)
 
-unbiased335:
-	JMP next325
+unbiased391:
+	JMP next379
 
-last334:
+last390:
 	VZEROUPPER
 	RET
 
-tile323:
+tile377:
 	CMPQ R9, $+5
-	JGE  tile336
+	JGE  tile392
 
 	// tile 4
-	JMP first337
+	JMP first393
 
-next338:
+next394:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first337:
+first393:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias339
+	JZ      nobias395
 	VMOVUPD (R9), Z3
 	VMOVAPD Z3, Z5
 	VMOVAPD Z3, Z7
@@ -5810,9 +6074,9 @@ first337:
 	VMOVAPD Z4, Z8
 	VMOVAPD Z4, Z10
 	VMOVAPD Z4, Z12
-	JMP     start340
+	JMP     start396
 
-nobias339:
+nobias395:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -5824,13 +6088,16 @@ nobias339:
 	VXORPD Z11, Z11, Z11
 	VXORPD Z12, Z12, Z12
 
-start340:
+start396:
+	MOVQ 128(AX), R11
+
+tap401:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest342
+	JZ   rest398
 
-loop341:
+loop397:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5844,14 +6111,14 @@ loop341:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5865,14 +6132,14 @@ loop341:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5886,14 +6153,14 @@ loop341:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5907,22 +6174,22 @@ loop341:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop341
+	JNZ          loop397
 
-rest342:
+rest398:
 	ANDQ $0x03, R9
-	JZ   done344
+	JZ   done400
 
-single343:
+single399:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -5936,25 +6203,32 @@ single343:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single343
+	JNZ          single399
 
-done344:
+done400:
+	DECQ R11
+	JZ   end402
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap401
+
+end402:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        R9, R9
-	JZ           write345
+	JZ           write403
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -6000,9 +6274,9 @@ done344:
 	VFMADD231PD  Z12, Z2, Z0
 	VMOVUPD      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored346
+	JMP          stored404
 
-write345:
+write403:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -6029,37 +6303,37 @@ write345:
 	VMOVUPD Z12, 64(CX)
 	ADDQ    DX, CX
 
-stored346:
+stored404:
 	DECQ 96(AX)
-	JZ   last347
+	JZ   last405
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased348
+	JE   unbiased406
 	ADDQ CX, 24(AX)
 
-unbiased348:
-	JMP next338
+unbiased406:
+	JMP next394
 
-last347:
+last405:
 	VZEROUPPER
 	RET
 
-tile336:
+tile392:
 	// tile 5
-	JMP first349
+	JMP first407
 
-next350:
+next408:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first349:
+first407:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias351
+	JZ      nobias409
 	VMOVUPD (R9), Z3
 	VMOVAPD Z3, Z5
 	VMOVAPD Z3, Z7
@@ -6072,9 +6346,9 @@ first349:
 	VMOVAPD Z4, Z10
 	VMOVAPD Z4, Z12
 	VMOVAPD Z4, Z14
-	JMP     start352
+	JMP     start410
 
-nobias351:
+nobias409:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -6088,13 +6362,16 @@ nobias351:
 	VXORPD Z13, Z13, Z13
 	VXORPD Z14, Z14, Z14
 
-start352:
+start410:
+	MOVQ 128(AX), R11
+
+tap415:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest354
+	JZ   rest412
 
-loop353:
+loop411:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6108,17 +6385,17 @@ loop353:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6132,17 +6409,17 @@ loop353:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6156,17 +6433,17 @@ loop353:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6180,25 +6457,25 @@ loop353:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop353
+	JNZ          loop411
 
-rest354:
+rest412:
 	ANDQ $0x03, R9
-	JZ   done356
+	JZ   done414
 
-single355:
+single413:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6212,28 +6489,35 @@ single355:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single355
+	JNZ          single413
 
-done356:
+done414:
+	DECQ R11
+	JZ   end416
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap415
+
+end416:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        R9, R9
-	JZ           write357
+	JZ           write417
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -6288,9 +6572,9 @@ done356:
 	VFMADD231PD  Z14, Z2, Z0
 	VMOVUPD      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored358
+	JMP          stored418
 
-write357:
+write417:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -6322,42 +6606,42 @@ write357:
 	VMOVUPD Z14, 64(CX)
 	ADDQ    DX, CX
 
-stored358:
+stored418:
 	DECQ 96(AX)
-	JZ   last359
+	JZ   last419
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased360
+	JE   unbiased420
 	ADDQ CX, 24(AX)
 
-unbiased360:
-	JMP next350
+unbiased420:
+	JMP next408
 
-last359:
+last419:
 	VZEROUPPER
 	RET
 
-tile283:
+tile331:
 	CMPQ R9, $+9
-	JGE  tile361
+	JGE  tile421
 	CMPQ R9, $+7
-	JGE  tile362
+	JGE  tile422
 
 	// tile 6
-	JMP first363
+	JMP first423
 
-next364:
+next424:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first363:
+first423:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias365
+	JZ      nobias425
 	VMOVUPD (R9), Z3
 	VMOVAPD Z3, Z5
 	VMOVAPD Z3, Z7
@@ -6372,9 +6656,9 @@ first363:
 	VMOVAPD Z4, Z12
 	VMOVAPD Z4, Z14
 	VMOVAPD Z4, Z16
-	JMP     start366
+	JMP     start426
 
-nobias365:
+nobias425:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -6390,13 +6674,16 @@ nobias365:
 	VXORPD Z15, Z15, Z15
 	VXORPD Z16, Z16, Z16
 
-start366:
+start426:
+	MOVQ 128(AX), R11
+
+tap431:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest368
+	JZ   rest428
 
-loop367:
+loop427:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6410,20 +6697,20 @@ loop367:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6437,20 +6724,20 @@ loop367:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6464,20 +6751,20 @@ loop367:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6491,28 +6778,28 @@ loop367:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop367
+	JNZ          loop427
 
-rest368:
+rest428:
 	ANDQ $0x03, R9
-	JZ   done370
+	JZ   done430
 
-single369:
+single429:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6526,31 +6813,38 @@ single369:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single369
+	JNZ          single429
 
-done370:
+done430:
+	DECQ R11
+	JZ   end432
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap431
+
+end432:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        R9, R9
-	JZ           write371
+	JZ           write433
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -6614,9 +6908,9 @@ done370:
 	VFMADD231PD  Z16, Z2, Z0
 	VMOVUPD      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored372
+	JMP          stored434
 
-write371:
+write433:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -6653,40 +6947,40 @@ write371:
 	VMOVUPD Z16, 64(CX)
 	ADDQ    DX, CX
 
-stored372:
+stored434:
 	DECQ 96(AX)
-	JZ   last373
+	JZ   last435
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased374
+	JE   unbiased436
 	ADDQ CX, 24(AX)
 
-unbiased374:
-	JMP next364
+unbiased436:
+	JMP next424
 
-last373:
+last435:
 	VZEROUPPER
 	RET
 
-tile362:
+tile422:
 	CMPQ R9, $+8
-	JGE  tile375
+	JGE  tile437
 
 	// tile 7
-	JMP first376
+	JMP first438
 
-next377:
+next439:
 	MOVQ (AX), CX
 	MOVQ 8(AX), DX
-	LEAQ (CX)(BX*4), R12
+	LEAQ (CX)(BX*4), R13
 
-first376:
+first438:
 	MOVQ    24(AX), R9
 	TESTQ   R9, R9
-	JZ      nobias378
+	JZ      nobias440
 	VMOVUPD (R9), Z3
 	VMOVAPD Z3, Z5
 	VMOVAPD Z3, Z7
@@ -6703,9 +6997,9 @@ first376:
 	VMOVAPD Z4, Z14
 	VMOVAPD Z4, Z16
 	VMOVAPD Z4, Z18
-	JMP     start379
+	JMP     start441
 
-nobias378:
+nobias440:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -6723,13 +7017,16 @@ nobias378:
 	VXORPD Z17, Z17, Z17
 	VXORPD Z18, Z18, Z18
 
-start379:
+start441:
+	MOVQ 128(AX), R11
+
+tap446:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest381
+	JZ   rest443
 
-loop380:
+loop442:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6743,23 +7040,23 @@ loop380:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6773,23 +7070,23 @@ loop380:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6803,23 +7100,23 @@ loop380:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6833,31 +7130,31 @@ loop380:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop380
+	JNZ          loop442
 
-rest381:
+rest443:
 	ANDQ $0x03, R9
-	JZ   done383
+	JZ   done445
 
-single382:
+single444:
 	VMOVUPD      (DX), Z0
 	VMOVUPD      64(DX), Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -6871,34 +7168,41 @@ single382:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single382
+	JNZ          single444
 
-done383:
+done445:
+	DECQ R11
+	JZ   end447
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap446
+
+end447:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), R9
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        R9, R9
-	JZ           write384
+	JZ           write448
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -6971,9 +7275,9 @@ done383:
 	VFMADD231PD  Z18, Z2, Z0
 	VMOVUPD      Z0, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored385
+	JMP          stored449
 
-write384:
+write448:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -7015,44 +7319,47 @@ write384:
 	VMOVUPD Z18, 64(CX)
 	ADDQ    DX, CX
 
-stored385:
+stored449:
 	DECQ 96(AX)
-	JZ   last386
+	JZ   last450
 	MOVQ 104(AX), CX
 	ADDQ CX, 8(AX)
 	MOVQ 112(AX), CX
 	ADDQ CX, 16(AX)
 	CMPQ 24(AX), $+0
-	JE   unbiased387
+	JE   unbiased451
 	ADDQ CX, 24(AX)
 
-unbiased387:
-	JMP next377
+unbiased451:
+	JMP next439
 
-last386:
+last450:
 	VZEROUPPER
 	RET
 
-tile375:
+tile437:
 	// tile 8
 	MOVQ      24(AX), BX
 	TESTQ     BX, BX
-	JZ        nobias390
+	JZ        nobias454
 	VMOVUPD   (BX), Z3
 	VMOVUPD.Z 64(BX), K1, Z4
-	JMP       start391
+	JMP       start455
 
-nobias390:
+nobias454:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 
-start391:
+start455:
+	MOVQ 128(AX), R11
+
+tap460:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest393
+	JZ   rest457
 
-loop392:
+loop456:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7086,13 +7393,13 @@ loop392:
 	VFMADD231PD  Z1, Z2, Z4
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop392
+	JNZ          loop456
 
-rest393:
+rest457:
 	ANDQ $0x03, R9
-	JZ   done395
+	JZ   done459
 
-single394:
+single458:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7102,16 +7409,22 @@ single394:
 	VFMADD231PD  Z1, Z2, Z4
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single394
+	JNZ          single458
 
-done395:
+done459:
+	DECQ R11
+	JZ   end461
+	ADDQ 136(AX), CX
+	JMP  tap460
+
+end461:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write396
+	JZ           write462
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -7121,46 +7434,49 @@ done395:
 	VFMADD231PD  Z4, Z2, Z0
 	VMOVUPD      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored397
+	JMP          stored463
 
-write396:
+write462:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
 	VMOVUPD Z4, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored397:
+stored463:
 	VZEROUPPER
 	RET
 
-tile361:
+tile421:
 	CMPQ R9, $+10
-	JGE  tile398
+	JGE  tile464
 
 	// tile 9
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias401
+	JZ        nobias467
 	VMOVUPD   (R9), Z3
 	VMOVAPD   Z3, Z5
 	VMOVUPD.Z 64(R9), K1, Z4
 	VMOVAPD   Z4, Z6
-	JMP       start402
+	JMP       start468
 
-nobias401:
+nobias467:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
 	VXORPD Z6, Z6, Z6
 
-start402:
+start468:
+	MOVQ 128(AX), R11
+
+tap473:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest404
+	JZ   rest470
 
-loop403:
+loop469:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7206,13 +7522,13 @@ loop403:
 	VFMADD231PD  Z1, Z2, Z6
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop403
+	JNZ          loop469
 
-rest404:
+rest470:
 	ANDQ $0x03, R9
-	JZ   done406
+	JZ   done472
 
-single405:
+single471:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7225,16 +7541,22 @@ single405:
 	VFMADD231PD  Z1, Z2, Z6
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single405
+	JNZ          single471
 
-done406:
+done472:
+	DECQ R11
+	JZ   end474
+	ADDQ 136(AX), CX
+	JMP  tap473
+
+end474:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write407
+	JZ           write475
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -7253,9 +7575,9 @@ done406:
 	VFMADD231PD  Z6, Z2, Z0
 	VMOVUPD      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored408
+	JMP          stored476
 
-write407:
+write475:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -7267,27 +7589,27 @@ write407:
 	VMOVUPD Z6, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored408:
+stored476:
 	VZEROUPPER
 	RET
 
-tile398:
+tile464:
 	CMPQ R9, $+11
-	JGE  tile409
+	JGE  tile477
 
 	// tile 10
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias412
+	JZ        nobias480
 	VMOVUPD   (R9), Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
 	VMOVUPD.Z 64(R9), K1, Z4
 	VMOVAPD   Z4, Z6
 	VMOVAPD   Z4, Z8
-	JMP       start413
+	JMP       start481
 
-nobias412:
+nobias480:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -7295,13 +7617,16 @@ nobias412:
 	VXORPD Z7, Z7, Z7
 	VXORPD Z8, Z8, Z8
 
-start413:
+start481:
+	MOVQ 128(AX), R11
+
+tap486:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest415
+	JZ   rest483
 
-loop414:
+loop482:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7359,13 +7684,13 @@ loop414:
 	VFMADD231PD  Z1, Z2, Z8
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop414
+	JNZ          loop482
 
-rest415:
+rest483:
 	ANDQ $0x03, R9
-	JZ   done417
+	JZ   done485
 
-single416:
+single484:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7381,16 +7706,22 @@ single416:
 	VFMADD231PD  Z1, Z2, Z8
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single416
+	JNZ          single484
 
-done417:
+done485:
+	DECQ R11
+	JZ   end487
+	ADDQ 136(AX), CX
+	JMP  tap486
+
+end487:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write418
+	JZ           write488
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -7418,9 +7749,9 @@ done417:
 	VFMADD231PD  Z8, Z2, Z0
 	VMOVUPD      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored419
+	JMP          stored489
 
-write418:
+write488:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -7437,15 +7768,15 @@ write418:
 	VMOVUPD Z8, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored419:
+stored489:
 	VZEROUPPER
 	RET
 
-tile409:
+tile477:
 	// tile 11
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias422
+	JZ        nobias492
 	VMOVUPD   (R9), Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
@@ -7454,9 +7785,9 @@ tile409:
 	VMOVAPD   Z4, Z6
 	VMOVAPD   Z4, Z8
 	VMOVAPD   Z4, Z10
-	JMP       start423
+	JMP       start493
 
-nobias422:
+nobias492:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -7466,13 +7797,16 @@ nobias422:
 	VXORPD Z9, Z9, Z9
 	VXORPD Z10, Z10, Z10
 
-start423:
+start493:
+	MOVQ 128(AX), R11
+
+tap498:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest425
+	JZ   rest495
 
-loop424:
+loop494:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7486,7 +7820,7 @@ loop424:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -7503,7 +7837,7 @@ loop424:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -7520,7 +7854,7 @@ loop424:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
@@ -7537,18 +7871,18 @@ loop424:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop424
+	JNZ          loop494
 
-rest425:
+rest495:
 	ANDQ $0x03, R9
-	JZ   done427
+	JZ   done497
 
-single426:
+single496:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7562,21 +7896,27 @@ single426:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single426
+	JNZ          single496
 
-done427:
+done497:
+	DECQ R11
+	JZ   end499
+	ADDQ 136(AX), CX
+	JMP  tap498
+
+end499:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write428
+	JZ           write500
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -7613,9 +7953,9 @@ done427:
 	VFMADD231PD  Z10, Z2, Z0
 	VMOVUPD      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored429
+	JMP          stored501
 
-write428:
+write500:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -7637,22 +7977,22 @@ write428:
 	VMOVUPD Z10, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored429:
+stored501:
 	VZEROUPPER
 	RET
 
-tile282:
+tile330:
 	CMPQ R9, $+18
-	JGE  tile430
+	JGE  tile502
 	CMPQ R9, $+15
-	JGE  tile431
+	JGE  tile503
 	CMPQ R9, $+13
-	JGE  tile432
+	JGE  tile504
 
 	// tile 12
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias435
+	JZ        nobias507
 	VMOVUPD   (R9), Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
@@ -7663,9 +8003,9 @@ tile282:
 	VMOVAPD   Z4, Z8
 	VMOVAPD   Z4, Z10
 	VMOVAPD   Z4, Z12
-	JMP       start436
+	JMP       start508
 
-nobias435:
+nobias507:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -7677,13 +8017,16 @@ nobias435:
 	VXORPD Z11, Z11, Z11
 	VXORPD Z12, Z12, Z12
 
-start436:
+start508:
+	MOVQ 128(AX), R11
+
+tap513:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest438
+	JZ   rest510
 
-loop437:
+loop509:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7697,14 +8040,14 @@ loop437:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7718,14 +8061,14 @@ loop437:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7739,14 +8082,14 @@ loop437:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7760,22 +8103,22 @@ loop437:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop437
+	JNZ          loop509
 
-rest438:
+rest510:
 	ANDQ $0x03, R9
-	JZ   done440
+	JZ   done512
 
-single439:
+single511:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7789,25 +8132,32 @@ single439:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single439
+	JNZ          single511
 
-done440:
+done512:
+	DECQ R11
+	JZ   end514
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap513
+
+end514:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write441
+	JZ           write515
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -7853,9 +8203,9 @@ done440:
 	VFMADD231PD  Z12, Z2, Z0
 	VMOVUPD      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored442
+	JMP          stored516
 
-write441:
+write515:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -7882,18 +8232,18 @@ write441:
 	VMOVUPD Z12, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored442:
+stored516:
 	VZEROUPPER
 	RET
 
-tile432:
+tile504:
 	CMPQ R9, $+14
-	JGE  tile443
+	JGE  tile517
 
 	// tile 13
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias446
+	JZ        nobias520
 	VMOVUPD   (R9), Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
@@ -7906,9 +8256,9 @@ tile432:
 	VMOVAPD   Z4, Z10
 	VMOVAPD   Z4, Z12
 	VMOVAPD   Z4, Z14
-	JMP       start447
+	JMP       start521
 
-nobias446:
+nobias520:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -7922,13 +8272,16 @@ nobias446:
 	VXORPD Z13, Z13, Z13
 	VXORPD Z14, Z14, Z14
 
-start447:
+start521:
+	MOVQ 128(AX), R11
+
+tap526:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest449
+	JZ   rest523
 
-loop448:
+loop522:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7942,17 +8295,17 @@ loop448:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7966,17 +8319,17 @@ loop448:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -7990,17 +8343,17 @@ loop448:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8014,25 +8367,25 @@ loop448:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop448
+	JNZ          loop522
 
-rest449:
+rest523:
 	ANDQ $0x03, R9
-	JZ   done451
+	JZ   done525
 
-single450:
+single524:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8046,28 +8399,35 @@ single450:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single450
+	JNZ          single524
 
-done451:
+done525:
+	DECQ R11
+	JZ   end527
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap526
+
+end527:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write452
+	JZ           write528
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -8122,9 +8482,9 @@ done451:
 	VFMADD231PD  Z14, Z2, Z0
 	VMOVUPD      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored453
+	JMP          stored529
 
-write452:
+write528:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -8156,15 +8516,15 @@ write452:
 	VMOVUPD Z14, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored453:
+stored529:
 	VZEROUPPER
 	RET
 
-tile443:
+tile517:
 	// tile 14
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias456
+	JZ        nobias532
 	VMOVUPD   (R9), Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
@@ -8179,9 +8539,9 @@ tile443:
 	VMOVAPD   Z4, Z12
 	VMOVAPD   Z4, Z14
 	VMOVAPD   Z4, Z16
-	JMP       start457
+	JMP       start533
 
-nobias456:
+nobias532:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -8197,13 +8557,16 @@ nobias456:
 	VXORPD Z15, Z15, Z15
 	VXORPD Z16, Z16, Z16
 
-start457:
+start533:
+	MOVQ 128(AX), R11
+
+tap538:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest459
+	JZ   rest535
 
-loop458:
+loop534:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8217,20 +8580,20 @@ loop458:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8244,20 +8607,20 @@ loop458:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8271,20 +8634,20 @@ loop458:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8298,28 +8661,28 @@ loop458:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop458
+	JNZ          loop534
 
-rest459:
+rest535:
 	ANDQ $0x03, R9
-	JZ   done461
+	JZ   done537
 
-single460:
+single536:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8333,31 +8696,38 @@ single460:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single460
+	JNZ          single536
 
-done461:
+done537:
+	DECQ R11
+	JZ   end539
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap538
+
+end539:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write462
+	JZ           write540
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -8421,9 +8791,9 @@ done461:
 	VFMADD231PD  Z16, Z2, Z0
 	VMOVUPD      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored463
+	JMP          stored541
 
-write462:
+write540:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -8460,18 +8830,18 @@ write462:
 	VMOVUPD Z16, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored463:
+stored541:
 	VZEROUPPER
 	RET
 
-tile431:
+tile503:
 	CMPQ R9, $+16
-	JGE  tile464
+	JGE  tile542
 
 	// tile 15
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias467
+	JZ        nobias545
 	VMOVUPD   (R9), Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
@@ -8488,9 +8858,9 @@ tile431:
 	VMOVAPD   Z4, Z14
 	VMOVAPD   Z4, Z16
 	VMOVAPD   Z4, Z18
-	JMP       start468
+	JMP       start546
 
-nobias467:
+nobias545:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z4, Z4, Z4
 	VXORPD Z5, Z5, Z5
@@ -8508,13 +8878,16 @@ nobias467:
 	VXORPD Z17, Z17, Z17
 	VXORPD Z18, Z18, Z18
 
-start468:
+start546:
+	MOVQ 128(AX), R11
+
+tap551:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest470
+	JZ   rest548
 
-loop469:
+loop547:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8528,23 +8901,23 @@ loop469:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8558,23 +8931,23 @@ loop469:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8588,23 +8961,23 @@ loop469:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8618,31 +8991,31 @@ loop469:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop469
+	JNZ          loop547
 
-rest470:
+rest548:
 	ANDQ $0x03, R9
-	JZ   done472
+	JZ   done550
 
-single471:
+single549:
 	VMOVUPD      (DX), Z0
 	VMOVUPD.Z    64(DX), K1, Z1
 	PREFETCHT1   (DX)(R8*1)
@@ -8656,34 +9029,41 @@ single471:
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
 	VFMADD231PD  Z1, Z2, Z8
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	VFMADD231PD  Z1, Z2, Z10
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	VFMADD231PD  Z1, Z2, Z12
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	VFMADD231PD  Z1, Z2, Z14
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	VFMADD231PD  Z1, Z2, Z16
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	VFMADD231PD  Z1, Z2, Z18
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single471
+	JNZ          single549
 
-done472:
+done550:
+	DECQ R11
+	JZ   end552
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap551
+
+end552:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write473
+	JZ           write553
 	VMOVUPD      (CX), Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -8756,9 +9136,9 @@ done472:
 	VFMADD231PD  Z18, Z2, Z0
 	VMOVUPD      Z0, K1, 64(CX)
 	ADDQ         DX, CX
-	JMP          stored474
+	JMP          stored554
 
-write473:
+write553:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, (CX)
 	VMULPD  Z4, Z2, Z4
@@ -8800,31 +9180,34 @@ write473:
 	VMOVUPD Z18, K1, 64(CX)
 	ADDQ    DX, CX
 
-stored474:
+stored554:
 	VZEROUPPER
 	RET
 
-tile464:
+tile542:
 	CMPQ R9, $+17
-	JGE  tile475
+	JGE  tile555
 
 	// tile 16
 	MOVQ      24(AX), BX
 	TESTQ     BX, BX
-	JZ        nobias478
+	JZ        nobias558
 	VMOVUPD.Z (BX), K1, Z3
-	JMP       start479
+	JMP       start559
 
-nobias478:
+nobias558:
 	VXORPD Z3, Z3, Z3
 
-start479:
+start559:
+	MOVQ 128(AX), R11
+
+tap564:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest481
+	JZ   rest561
 
-loop480:
+loop560:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -8850,13 +9233,13 @@ loop480:
 	VFMADD231PD  Z0, Z2, Z3
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop480
+	JNZ          loop560
 
-rest481:
+rest561:
 	ANDQ $0x03, R9
-	JZ   done483
+	JZ   done563
 
-single482:
+single562:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -8864,52 +9247,61 @@ single482:
 	VFMADD231PD  Z0, Z2, Z3
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single482
+	JNZ          single562
 
-done483:
+done563:
+	DECQ R11
+	JZ   end565
+	ADDQ 136(AX), CX
+	JMP  tap564
+
+end565:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write484
+	JZ           write566
 	VMOVUPD.Z    (CX), K1, Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
 	VMOVUPD      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored485
+	JMP          stored567
 
-write484:
+write566:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, K1, (CX)
 	ADDQ    DX, CX
 
-stored485:
+stored567:
 	VZEROUPPER
 	RET
 
-tile475:
+tile555:
 	// tile 17
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias488
+	JZ        nobias570
 	VMOVUPD.Z (R9), K1, Z3
 	VMOVAPD   Z3, Z5
-	JMP       start489
+	JMP       start571
 
-nobias488:
+nobias570:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z5, Z5, Z5
 
-start489:
+start571:
+	MOVQ 128(AX), R11
+
+tap576:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest491
+	JZ   rest573
 
-loop490:
+loop572:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -8943,13 +9335,13 @@ loop490:
 	VFMADD231PD  Z0, Z2, Z5
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop490
+	JNZ          loop572
 
-rest491:
+rest573:
 	ANDQ $0x03, R9
-	JZ   done493
+	JZ   done575
 
-single492:
+single574:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -8959,16 +9351,22 @@ single492:
 	VFMADD231PD  Z0, Z2, Z5
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single492
+	JNZ          single574
 
-done493:
+done575:
+	DECQ R11
+	JZ   end577
+	ADDQ 136(AX), CX
+	JMP  tap576
+
+end577:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write494
+	JZ           write578
 	VMOVUPD.Z    (CX), K1, Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -8979,9 +9377,9 @@ done493:
 	VFMADD231PD  Z5, Z2, Z0
 	VMOVUPD      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored495
+	JMP          stored579
 
-write494:
+write578:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -8989,37 +9387,40 @@ write494:
 	VMOVUPD Z5, K1, (CX)
 	ADDQ    DX, CX
 
-stored495:
+stored579:
 	VZEROUPPER
 	RET
 
-tile430:
+tile502:
 	CMPQ R9, $+21
-	JGE  tile496
+	JGE  tile580
 	CMPQ R9, $+19
-	JGE  tile497
+	JGE  tile581
 
 	// tile 18
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias500
+	JZ        nobias584
 	VMOVUPD.Z (R9), K1, Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
-	JMP       start501
+	JMP       start585
 
-nobias500:
+nobias584:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z5, Z5, Z5
 	VXORPD Z7, Z7, Z7
 
-start501:
+start585:
+	MOVQ 128(AX), R11
+
+tap590:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest503
+	JZ   rest587
 
-loop502:
+loop586:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9061,13 +9462,13 @@ loop502:
 	VFMADD231PD  Z0, Z2, Z7
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop502
+	JNZ          loop586
 
-rest503:
+rest587:
 	ANDQ $0x03, R9
-	JZ   done505
+	JZ   done589
 
-single504:
+single588:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9079,16 +9480,22 @@ single504:
 	VFMADD231PD  Z0, Z2, Z7
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single504
+	JNZ          single588
 
-done505:
+done589:
+	DECQ R11
+	JZ   end591
+	ADDQ 136(AX), CX
+	JMP  tap590
+
+end591:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write506
+	JZ           write592
 	VMOVUPD.Z    (CX), K1, Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -9104,9 +9511,9 @@ done505:
 	VFMADD231PD  Z7, Z2, Z0
 	VMOVUPD      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored507
+	JMP          stored593
 
-write506:
+write592:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -9117,37 +9524,40 @@ write506:
 	VMOVUPD Z7, K1, (CX)
 	ADDQ    DX, CX
 
-stored507:
+stored593:
 	VZEROUPPER
 	RET
 
-tile497:
+tile581:
 	CMPQ R9, $+20
-	JGE  tile508
+	JGE  tile594
 
 	// tile 19
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias511
+	JZ        nobias597
 	VMOVUPD.Z (R9), K1, Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
 	VMOVAPD   Z3, Z9
-	JMP       start512
+	JMP       start598
 
-nobias511:
+nobias597:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z5, Z5, Z5
 	VXORPD Z7, Z7, Z7
 	VXORPD Z9, Z9, Z9
 
-start512:
+start598:
+	MOVQ 128(AX), R11
+
+tap603:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest514
+	JZ   rest600
 
-loop513:
+loop599:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9157,7 +9567,7 @@ loop513:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	ADDQ         SI, CX
 	VMOVUPD.Z    (DX), K1, Z0
@@ -9169,7 +9579,7 @@ loop513:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	ADDQ         SI, CX
 	VMOVUPD.Z    (DX), K1, Z0
@@ -9181,7 +9591,7 @@ loop513:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	ADDQ         SI, CX
 	VMOVUPD.Z    (DX), K1, Z0
@@ -9193,17 +9603,17 @@ loop513:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	ADDQ         SI, CX
 	DECQ         R10
-	JNZ          loop513
+	JNZ          loop599
 
-rest514:
+rest600:
 	ANDQ $0x03, R9
-	JZ   done516
+	JZ   done602
 
-single515:
+single601:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9213,20 +9623,26 @@ single515:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
 	ADDQ         SI, CX
 	DECQ         R9
-	JNZ          single515
+	JNZ          single601
 
-done516:
+done602:
+	DECQ R11
+	JZ   end604
+	ADDQ 136(AX), CX
+	JMP  tap603
+
+end604:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write517
+	JZ           write605
 	VMOVUPD.Z    (CX), K1, Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -9247,9 +9663,9 @@ done516:
 	VFMADD231PD  Z9, Z2, Z0
 	VMOVUPD      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored518
+	JMP          stored606
 
-write517:
+write605:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -9263,36 +9679,39 @@ write517:
 	VMOVUPD Z9, K1, (CX)
 	ADDQ    DX, CX
 
-stored518:
+stored606:
 	VZEROUPPER
 	RET
 
-tile508:
+tile594:
 	// tile 20
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias521
+	JZ        nobias609
 	VMOVUPD.Z (R9), K1, Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
 	VMOVAPD   Z3, Z9
 	VMOVAPD   Z3, Z11
-	JMP       start522
+	JMP       start610
 
-nobias521:
+nobias609:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z5, Z5, Z5
 	VXORPD Z7, Z7, Z7
 	VXORPD Z9, Z9, Z9
 	VXORPD Z11, Z11, Z11
 
-start522:
+start610:
+	MOVQ 128(AX), R11
+
+tap615:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest524
+	JZ   rest612
 
-loop523:
+loop611:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9302,12 +9721,12 @@ loop523:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9317,12 +9736,12 @@ loop523:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9332,12 +9751,12 @@ loop523:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9347,20 +9766,20 @@ loop523:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop523
+	JNZ          loop611
 
-rest524:
+rest612:
 	ANDQ $0x03, R9
-	JZ   done526
+	JZ   done614
 
-single525:
+single613:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9370,23 +9789,30 @@ single525:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single525
+	JNZ          single613
 
-done526:
+done614:
+	DECQ R11
+	JZ   end616
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap615
+
+end616:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write527
+	JZ           write617
 	VMOVUPD.Z    (CX), K1, Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -9412,9 +9838,9 @@ done526:
 	VFMADD231PD  Z11, Z2, Z0
 	VMOVUPD      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored528
+	JMP          stored618
 
-write527:
+write617:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -9431,27 +9857,27 @@ write527:
 	VMOVUPD Z11, K1, (CX)
 	ADDQ    DX, CX
 
-stored528:
+stored618:
 	VZEROUPPER
 	RET
 
-tile496:
+tile580:
 	CMPQ R9, $+22
-	JGE  tile529
+	JGE  tile619
 
 	// tile 21
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias532
+	JZ        nobias622
 	VMOVUPD.Z (R9), K1, Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
 	VMOVAPD   Z3, Z9
 	VMOVAPD   Z3, Z11
 	VMOVAPD   Z3, Z13
-	JMP       start533
+	JMP       start623
 
-nobias532:
+nobias622:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z5, Z5, Z5
 	VXORPD Z7, Z7, Z7
@@ -9459,13 +9885,16 @@ nobias532:
 	VXORPD Z11, Z11, Z11
 	VXORPD Z13, Z13, Z13
 
-start533:
+start623:
+	MOVQ 128(AX), R11
+
+tap628:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest535
+	JZ   rest625
 
-loop534:
+loop624:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9475,14 +9904,14 @@ loop534:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9492,14 +9921,14 @@ loop534:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9509,14 +9938,14 @@ loop534:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9526,22 +9955,22 @@ loop534:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop534
+	JNZ          loop624
 
-rest535:
+rest625:
 	ANDQ $0x03, R9
-	JZ   done537
+	JZ   done627
 
-single536:
+single626:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9551,25 +9980,32 @@ single536:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single536
+	JNZ          single626
 
-done537:
+done627:
+	DECQ R11
+	JZ   end629
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap628
+
+end629:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write538
+	JZ           write630
 	VMOVUPD.Z    (CX), K1, Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -9600,9 +10036,9 @@ done537:
 	VFMADD231PD  Z13, Z2, Z0
 	VMOVUPD      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored539
+	JMP          stored631
 
-write538:
+write630:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -9622,18 +10058,18 @@ write538:
 	VMOVUPD Z13, K1, (CX)
 	ADDQ    DX, CX
 
-stored539:
+stored631:
 	VZEROUPPER
 	RET
 
-tile529:
+tile619:
 	CMPQ R9, $+23
-	JGE  tile540
+	JGE  tile632
 
 	// tile 22
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias543
+	JZ        nobias635
 	VMOVUPD.Z (R9), K1, Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
@@ -9641,9 +10077,9 @@ tile529:
 	VMOVAPD   Z3, Z11
 	VMOVAPD   Z3, Z13
 	VMOVAPD   Z3, Z15
-	JMP       start544
+	JMP       start636
 
-nobias543:
+nobias635:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z5, Z5, Z5
 	VXORPD Z7, Z7, Z7
@@ -9652,13 +10088,16 @@ nobias543:
 	VXORPD Z13, Z13, Z13
 	VXORPD Z15, Z15, Z15
 
-start544:
+start636:
+	MOVQ 128(AX), R11
+
+tap641:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest546
+	JZ   rest638
 
-loop545:
+loop637:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9668,16 +10107,16 @@ loop545:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9687,16 +10126,16 @@ loop545:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9706,16 +10145,16 @@ loop545:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9725,24 +10164,24 @@ loop545:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop545
+	JNZ          loop637
 
-rest546:
+rest638:
 	ANDQ $0x03, R9
-	JZ   done548
+	JZ   done640
 
-single547:
+single639:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9752,27 +10191,34 @@ single547:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single547
+	JNZ          single639
 
-done548:
+done640:
+	DECQ R11
+	JZ   end642
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap641
+
+end642:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write549
+	JZ           write643
 	VMOVUPD.Z    (CX), K1, Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -9808,9 +10254,9 @@ done548:
 	VFMADD231PD  Z15, Z2, Z0
 	VMOVUPD      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored550
+	JMP          stored644
 
-write549:
+write643:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -9833,15 +10279,15 @@ write549:
 	VMOVUPD Z15, K1, (CX)
 	ADDQ    DX, CX
 
-stored550:
+stored644:
 	VZEROUPPER
 	RET
 
-tile540:
+tile632:
 	// tile 23
 	MOVQ      24(AX), R9
 	TESTQ     R9, R9
-	JZ        nobias553
+	JZ        nobias647
 	VMOVUPD.Z (R9), K1, Z3
 	VMOVAPD   Z3, Z5
 	VMOVAPD   Z3, Z7
@@ -9850,9 +10296,9 @@ tile540:
 	VMOVAPD   Z3, Z13
 	VMOVAPD   Z3, Z15
 	VMOVAPD   Z3, Z17
-	JMP       start554
+	JMP       start648
 
-nobias553:
+nobias647:
 	VXORPD Z3, Z3, Z3
 	VXORPD Z5, Z5, Z5
 	VXORPD Z7, Z7, Z7
@@ -9862,13 +10308,16 @@ nobias553:
 	VXORPD Z15, Z15, Z15
 	VXORPD Z17, Z17, Z17
 
-start554:
+start648:
+	MOVQ 128(AX), R11
+
+tap653:
 	MOVQ 64(AX), R9
 	MOVQ R9, R10
 	SHRQ $0x02, R10
-	JZ   rest556
+	JZ   rest650
 
-loop555:
+loop649:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9878,18 +10327,18 @@ loop555:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9899,18 +10348,18 @@ loop555:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9920,18 +10369,18 @@ loop555:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9941,26 +10390,26 @@ loop555:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R10
-	JNZ          loop555
+	JNZ          loop649
 
-rest556:
+rest650:
 	ANDQ $0x03, R9
-	JZ   done558
+	JZ   done652
 
-single557:
+single651:
 	VMOVUPD.Z    (DX), K1, Z0
 	PREFETCHT1   (DX)(R8*1)
 	ADDQ         DI, DX
@@ -9970,29 +10419,36 @@ single557:
 	VFMADD231PD  Z0, Z2, Z5
 	VBROADCASTSD (CX)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z7
-	VBROADCASTSD (CX)(R11*1), Z2
+	VBROADCASTSD (CX)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z9
-	VBROADCASTSD (R12), Z2
+	VBROADCASTSD (R13), Z2
 	VFMADD231PD  Z0, Z2, Z11
-	VBROADCASTSD (R12)(BX*1), Z2
+	VBROADCASTSD (R13)(BX*1), Z2
 	VFMADD231PD  Z0, Z2, Z13
-	VBROADCASTSD (R12)(BX*2), Z2
+	VBROADCASTSD (R13)(BX*2), Z2
 	VFMADD231PD  Z0, Z2, Z15
-	VBROADCASTSD (R12)(R11*1), Z2
+	VBROADCASTSD (R13)(R12*1), Z2
 	VFMADD231PD  Z0, Z2, Z17
 	ADDQ         SI, CX
-	ADDQ         SI, R12
+	ADDQ         SI, R13
 	DECQ         R9
-	JNZ          single557
+	JNZ          single651
 
-done558:
+done652:
+	DECQ R11
+	JZ   end654
+	ADDQ 136(AX), CX
+	ADDQ 136(AX), R13
+	JMP  tap653
+
+end654:
 	MOVQ         16(AX), CX
 	MOVQ         56(AX), DX
 	MOVQ         88(AX), BX
-	VBROADCASTSD 128(AX), Z2
-	VBROADCASTSD 136(AX), Z1
+	VBROADCASTSD 144(AX), Z2
+	VBROADCASTSD 152(AX), Z1
 	TESTQ        BX, BX
-	JZ           write559
+	JZ           write655
 	VMOVUPD.Z    (CX), K1, Z0
 	VMULPD       Z1, Z0, Z0
 	VFMADD231PD  Z3, Z2, Z0
@@ -10033,9 +10489,9 @@ done558:
 	VFMADD231PD  Z17, Z2, Z0
 	VMOVUPD      Z0, K1, (CX)
 	ADDQ         DX, CX
-	JMP          stored560
+	JMP          stored656
 
-write559:
+write655:
 	VMULPD  Z3, Z2, Z3
 	VMOVUPD Z3, K1, (CX)
 	ADDQ    DX, CX
@@ -10061,7 +10517,7 @@ write559:
 	VMOVUPD Z17, K1, (CX)
 	ADDQ    DX, CX
 
-stored560:
+stored656:
 	VZEROUPPER
 	RET
 
@@ -10085,7 +10541,7 @@ TEXT ·peakF64AVX512(SB), NOSPLIT, $0-8
 	VXORPD Z12, Z12, Z12
 	VXORPD Z13, Z13, Z13
 
-loop561:
+loop657:
 	VFMADD231PD Z1, Z0, Z2
 	VFMADD231PD Z1, Z0, Z3
 	VFMADD231PD Z1, Z0, Z4
@@ -10099,6 +10555,6 @@ loop561:
 	VFMADD231PD Z1, Z0, Z12
 	VFMADD231PD Z1, Z0, Z13
 	DECQ        AX
-	JNZ         loop561
+	JNZ         loop657
 	VZEROUPPER
 	RET

@@ -43,6 +43,32 @@ func LogSoftmax[T Float](dst, logits []T) {
 	shift(dst, logits, top, T(math.Log(mass)))
 }
 
+// Softmax computes dst = exp(logits) / sum_k exp(logits_k) of one row, with the
+// largest logit subtracted first. dst may be logits.
+func Softmax[T Float](dst, logits []T) {
+	same(len(dst), len(logits))
+	top := maximum(logits)
+	var mass float64
+	if active == setGo {
+		mass, _ = goSoftmax(dst, logits, logits, top)
+	} else {
+		a := args3(dst, logits, logits) // the sum of the last is of no use here
+		a.coef[0] = top
+		runVector(opSoftmax, &a)
+		mass = a.sums[0]
+	}
+	Scale(dst, dst, T(1/mass))
+}
+
+// SoftmaxBack computes dst = p (g - p . g), elementwise, of one row: the
+// gradient by the logits whose softmax is p, from the gradient g by p. dst may
+// be g, but not p.
+func SoftmaxBack[T Float](dst, p, g []T) {
+	same(len(dst), len(p), len(g))
+	shift(dst, g, T(Dot(p, g)), 0)
+	Mul(dst, dst, p)
+}
+
 // nll returns the sums over k of exp(d), y and y d, with d = logits - top.
 func nll[T Float](y, logits []T, top T) (mass, weight, dot float64) {
 	if active == setGo {

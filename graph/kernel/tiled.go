@@ -15,13 +15,14 @@ type gemmArgs[T Float] struct {
 	rowA, stepA   int // from row to row of op(A), from k to k+1
 	stepB         int // from k to k+1
 	rowC          int
-	k             int
+	k             int // of a tap
 	variant       int // rows and kind of column edge, see tileShape.variant
 	last          int // columns in the last vector of the tile
 	readC         int // 0 when beta is
 	tiles         int // of whole width, one after the other to the right
 	nextB, nextC  int // from one to the next
 	ahead         int // from B to what is fetched into the second cache meanwhile
+	taps, skip    int // pieces of the depth, and the step in A from the end of one to the next
 	alpha, beta   T
 }
 
@@ -86,21 +87,40 @@ func (b operandB[T]) at(t tileShape, p, j, n int) (first unsafe.Pointer, step in
 	return unsafe.Pointer(&b.data[j*b.k+p*width]), width * sizeOf[T]()
 }
 
+// operandA is where the micro-kernel finds op(A), in place.
+type operandA[T Float] struct {
+	data  []T
+	ld    int
+	trans bool
+	// The depth may come in taps, pieces of equal length that do not follow each
+	// other; skip is the step from the end of one to the next. One tap is all of it.
+	taps, skip int
+}
+
+// from is a from column p of op(A) on.
+func (a operandA[T]) from(p int) operandA[T] {
+	if a.trans {
+		p *= a.ld
+	}
+	a.data = a.data[p:]
+	return a
+}
+
 // tiledGemm is Gemm and GemmPacked in assembly; m, n, k > 0.
 func tiledGemm[T Float](s kernelSet, transA bool, m, n, k int, alpha T, a []T, lda int, b operandB[T], bias []T, beta T, c []T, ldc int) {
+	opA := operandA[T]{data: a, ld: lda, trans: transA, taps: 1}
 	for p := 0; p < k; p += maxDepth {
-		depth := min(maxDepth, k-p)
-		tiledColumns(s, transA, m, n, p, depth, alpha, a, lda, b, bias, beta, c, ldc)
+		tiledColumns(s, m, n, p, min(maxDepth, k-p), alpha, opA.from(p), b, bias, beta, c, ldc)
 		bias, beta = nil, 1
 	}
 }
 
-// tiledColumns adds the depths [p, p+depth). A few panels at a time stay in
-// cache while all rows pass.
-func tiledColumns[T Float](s kernelSet, transA bool, m, n, p, depth int, alpha T, a []T, lda int, b operandB[T], bias []T, beta T, c []T, ldc int) {
+// tiledColumns adds the depths of B from p on, of which each tap of A has so
+// many. A few panels at a time stay in cache while all rows pass.
+func tiledColumns[T Float](s kernelSet, m, n, p, depth int, alpha T, a operandA[T], b operandB[T], bias []T, beta T, c []T, ldc int) {
 	t, size := tileOf[T](s), sizeOf[T]()
-	args := gemmArgs[T]{rowA: lda * size, stepA: size, rowC: ldc * size, k: depth, alpha: alpha, beta: beta}
-	if transA {
+	args := gemmArgs[T]{rowA: a.ld * size, stepA: size, rowC: ldc * size, k: depth, taps: a.taps, skip: a.skip * size, alpha: alpha, beta: beta}
+	if a.trans {
 		args.rowA, args.stepA = args.stepA, args.rowA
 	}
 	args.nextB, args.nextC = t.cols*size, t.cols*size
@@ -111,8 +131,8 @@ func tiledColumns[T Float](s kernelSet, transA bool, m, n, p, depth int, alpha T
 	if beta != 0 {
 		args.readC = 1
 	}
-	firstA := unsafe.Add(unsafe.Pointer(unsafe.SliceData(a)), p*args.stepA)
-	width := max(1, cacheB/(depth*t.cols*size)) * t.cols
+	firstA := unsafe.Pointer(unsafe.SliceData(a.data))
+	width := max(1, cacheB/(depth*a.taps*t.cols*size)) * t.cols
 	blocks := (m + t.rows - 1) / t.rows
 	for left := 0; left < n; left += width {
 		right := min(n, left+width)

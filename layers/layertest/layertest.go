@@ -35,6 +35,18 @@ func Run(t *testing.T, l layers.Layer, input ...int) {
 	}
 }
 
+// RunIDs is Run for a layer whose input is ids, whole numbers from 0 to vocab-1, and that has no gradient by them.
+func RunIDs(t *testing.T, l layers.Layer, vocab int, input ...int) {
+	t.Helper()
+	Run(t, ofIDs{l, vocab}, input...)
+}
+
+// ofIDs marks a layer whose input is ids.
+type ofIDs struct {
+	layers.Layer
+	vocab int
+}
+
 var checks = []struct {
 	name  string
 	check func(l layers.Layer, input []int) error
@@ -57,7 +69,10 @@ const (
 
 // A probe is a layer compiled with the cost 1/2 |f(x)|^2 + <c, f(x)>, whose derivatives see every output.
 type probe[T graph.Float] struct {
-	vars     []*graph.Node // x, then the weights
+	x        *graph.Node
+	vocab    int           // x is ids, if not 0
+	vars     []*graph.Node // x, unless it is ids, then the weights
+	masks    []*graph.Node // inputs that the layer adds
 	c        *graph.Node
 	v        []*graph.Node // directions of the Hessian-vector product
 	out      *graph.Node
@@ -69,12 +84,26 @@ type probe[T graph.Float] struct {
 
 func newProbe[T graph.Float](l layers.Layer, input []int, rows int) (*probe[T], error) {
 	b := graph.NewBuilder[T]()
-	p := &probe[T]{vars: []*graph.Node{b.Data("x", append([]int{rows}, input...)...)}}
-	for _, w := range l.Params() {
-		p.vars = append(p.vars, b.Param(w.Name, w.Shape...))
+	p := &probe[T]{x: b.Data("x", append([]int{rows}, input...)...)}
+	if ids, is := l.(ofIDs); is {
+		p.vocab = ids.vocab
+	} else {
+		p.vars = append(p.vars, p.x)
 	}
-	if b.Err() == nil {
-		p.out = l.Forward(b, p.vars[1:], p.vars[0])
+	var weights []*graph.Node
+	known := 0
+	b.Within("layer", func() {
+		for _, w := range l.Params() {
+			weights = append(weights, b.Param(w.Name, w.Shape...))
+		}
+		known = len(b.Inputs())
+		if b.Err() == nil {
+			p.out = l.Forward(b, weights, p.x)
+		}
+	})
+	p.vars = append(p.vars, weights...)
+	for _, in := range b.Inputs()[known:] {
+		p.masks = append(p.masks, in.Node)
 	}
 	if err := b.Err(); err != nil {
 		return nil, err
@@ -94,7 +123,7 @@ func newProbe[T graph.Float](l layers.Layer, input []int, rows int) (*probe[T], 
 	parts, ones := make([]*graph.Node, len(p.vars)), make([]float64, len(p.vars))
 	for i, n := range p.vars {
 		kind := b.Param
-		if i == 0 {
+		if n == p.x {
 			kind = b.Data
 		}
 		p.v = append(p.v, kind("direction "+n.Name(), n.Shape()...))
@@ -110,7 +139,7 @@ func newProbe[T graph.Float](l layers.Layer, input []int, rows int) (*probe[T], 
 	outputs := append(append([]*graph.Node{p.out, p.cost}, p.grads...), p.products...)
 	p.prog, err = graph.CompilePlan[T](graph.Plan{
 		Targets: [][]*graph.Node{outputs},
-		Batched: []*graph.Node{p.vars[0], p.c, p.v[0]},
+		Batched: p.batched(),
 	})
 	if err != nil {
 		return nil, err
@@ -119,22 +148,44 @@ func newProbe[T graph.Float](l layers.Layer, input []int, rows int) (*probe[T], 
 	return p, nil
 }
 
+// batched are the inputs with a row per sample: the first is x.
+func (p *probe[T]) batched() []*graph.Node {
+	ns := append([]*graph.Node{p.x, p.c}, p.masks...)
+	if p.vocab == 0 {
+		ns = append(ns, p.v[0])
+	}
+	return ns
+}
+
 // draw fills all inputs: weights from one stream, and each sample from its own, so that batches share their samples.
+// Masks are of zeros and ones.
 func (p *probe[T]) draw() {
 	weights := rand.New(rand.NewPCG(1, 1))
-	for i := range p.vars {
-		for k, n := range []*graph.Node{p.vars[i], p.v[i]} {
-			if i > 0 {
-				normal(weights, p.prog.Value(n))
-				continue
-			}
-			for r := range p.rows() {
-				normal(rand.New(rand.NewPCG(uint64(r), uint64(k))), p.row(n, r))
+	for i, n := range p.vars {
+		if n != p.x {
+			normal(weights, p.prog.Value(n))
+			normal(weights, p.prog.Value(p.v[i]))
+		}
+	}
+	for k, n := range p.batched() {
+		for r := range p.rows() {
+			rng, row := rand.New(rand.NewPCG(uint64(r), uint64(k))), p.row(n, r)
+			switch {
+			case n == p.x && p.vocab > 0:
+				whole(rng, row, p.vocab)
+			case slices.Contains(p.masks, n):
+				whole(rng, row, 2)
+			default:
+				normal(rng, row)
 			}
 		}
 	}
-	for r := range p.rows() {
-		normal(rand.New(rand.NewPCG(uint64(r), 7)), p.row(p.c, r))
+}
+
+// whole draws whole numbers below n.
+func whole[T graph.Float](rng *rand.Rand, xs []T, n int) {
+	for i := range xs {
+		xs[i] = T(rng.IntN(n))
 	}
 }
 
@@ -145,7 +196,7 @@ func normal[T graph.Float](rng *rand.Rand, xs []T) {
 	}
 }
 
-func (p *probe[T]) rows() int { return p.vars[0].Shape()[0] }
+func (p *probe[T]) rows() int { return p.x.Shape()[0] }
 
 // row is sample r of a batched node.
 func (p *probe[T]) row(n *graph.Node, r int) []T {

@@ -25,6 +25,8 @@ const (
 	gemmNextB
 	gemmNextC
 	gemmAhead
+	gemmTaps
+	gemmSkip
 	gemmAlpha
 )
 
@@ -42,9 +44,10 @@ const tileVecs = 2
 //
 //	C = alpha (A B + bias) + beta C
 //
-// on one tile of up to tileRows rows and tileVecs vectors. Its variants are
-// numbered edge*tileRows + rows-1, with edge 0 for two whole vectors, 1 for two
-// of which the last is masked, 2 for one masked. With edge 0 it goes on to the
+// on one tile of up to tileRows rows and tileVecs vectors. The depth comes in
+// taps, pieces of one length, between which A makes a step of its own. Variants
+// are numbered edge*tileRows + rows-1, with edge 0 for two whole vectors, 1 for
+// two of which the last is masked, 2 for one masked. With edge 0 it goes on to the
 // tiles to the right, gemmTiles in all, and moves the pointers in its arguments.
 func (a *asm) gemm() {
 	p := a.function("gemm")
@@ -52,7 +55,7 @@ func (a *asm) gemm() {
 		asm: a, p: p,
 		a0: a.word(p, gemmA), b: a.word(p, gemmB),
 		rowA: a.word(p, gemmRowA), stepA: a.word(p, gemmStepA), stepB: a.word(p, gemmStepB),
-		ahead: a.word(p, gemmAhead), count: a.GP64(), loops: a.GP64(), rowA3: a.GP64(), a4: a.GP64(),
+		ahead: a.word(p, gemmAhead), count: a.GP64(), loops: a.GP64(), taps: a.GP64(), rowA3: a.GP64(), a4: a.GP64(),
 		acc: make([][]reg.VecVirtual, a.tileRows()), bv: a.vecs(tileVecs), av: a.vec(),
 	}
 	for i := range g.acc {
@@ -92,7 +95,7 @@ type gemmTile struct {
 	a0, a4, b                 reg.GPVirtual // A rows 0 and 4, and B, at the current k
 	rowA, rowA3, stepA, stepB reg.GPVirtual
 	ahead                     reg.GPVirtual // from B to what is to be fetched
-	count, loops              reg.GPVirtual
+	count, loops, taps        reg.GPVirtual
 	acc                       [][]reg.VecVirtual
 	bv                        []reg.VecVirtual
 	av                        reg.VecVirtual
@@ -111,6 +114,9 @@ func (g *gemmTile) tile(rows, vecs int, masked bool) {
 	g.start(rows, vecs, masked)
 	const unroll = 4
 	loop, rest, single, done := g.label("loop"), g.label("rest"), g.label("single"), g.label("done")
+	tap, end := g.label("tap"), g.label("end")
+	g.MOVQ(mem{Base: g.p, Disp: gemmTaps}, g.taps)
+	g.Label(tap)
 	g.MOVQ(mem{Base: g.p, Disp: gemmK}, g.count)
 	g.MOVQ(g.count, g.loops)
 	g.SHRQ(operand.U8(2), g.loops)
@@ -129,6 +135,14 @@ func (g *gemmTile) tile(rows, vecs int, masked bool) {
 	g.DECQ(g.count)
 	g.JNZ(operand.LabelRef(single))
 	g.Label(done)
+	g.DECQ(g.taps)
+	g.JZ(operand.LabelRef(end))
+	g.ADDQ(mem{Base: g.p, Disp: gemmSkip}, g.a0)
+	if rows > 4 {
+		g.ADDQ(mem{Base: g.p, Disp: gemmSkip}, g.a4)
+	}
+	g.JMP(operand.LabelRef(tap))
+	g.Label(end)
 	g.finish(rows, vecs, masked)
 	if !masked {
 		g.advance(again)

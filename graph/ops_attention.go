@@ -1,0 +1,390 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/pkg/errors"
+	"gorgonia.org/tensor"
+
+	"github.com/pcgraph/pcgraph/graph/kernel"
+)
+
+// multiHead is how tokens attend to each other (Vaswani et al. 2017). The operand holds queries, keys and values side by
+// side, [batch, t, 3 n], each of them divided into heads of d = n/heads features; of one head,
+//
+//	out = P v,  P = softmax(scale q k^T)
+//
+// by rows. Causal lets a token see itself and those before it. With masked, a mask [batch, t] says which tokens are seen by
+// none: those where it is positive. A token that sees none gives zeros.
+type multiHead struct {
+	heads  int
+	scale  float64
+	causal bool
+	masked bool
+}
+
+func (o multiHead) params() string {
+	return fmt.Sprintf("(heads=%d scale=%v causal=%t masked=%t)", o.heads, o.scale, o.causal, o.masked)
+}
+
+// rule checks the operands, those after the first being of the widths given in thirds of the first.
+func (o multiHead) rule(in []tensor.Shape, thirds ...int) error {
+	x := in[0]
+	if x.Dims() != 3 || x[2]%3 != 0 {
+		return errors.Errorf("attention on shape %v: want queries, keys and values side by side, [batch, tokens, 3 width]", x)
+	}
+	n := x[2] / 3
+	if o.heads < 1 || n%o.heads != 0 {
+		return errors.Errorf("attention of %d heads on a width of %d: the heads must divide the width", o.heads, n)
+	}
+	if math.IsNaN(o.scale) || math.IsInf(o.scale, 0) {
+		return errors.Errorf("attention with scale %v: want a finite number", o.scale)
+	}
+	for i, k := range thirds {
+		if want := (tensor.Shape{x[0], x[1], k * n}); !in[i+1].Eq(want) {
+			return errors.Errorf("gradient of attention on %v: operand %d has shape %v, want %v", x, i+1, in[i+1], want)
+		}
+	}
+	if !o.masked {
+		return nil
+	}
+	if m := in[len(in)-1]; !m.Eq(x[:2]) {
+		return errors.Errorf("attention on %v with a mask of shape %v: want one number per token, %v", x, m, x[:2])
+	}
+	return nil
+}
+
+// result is the shape with so many thirds of the operand's features.
+func (o multiHead) result(in []tensor.Shape, thirds int) tensor.Shape {
+	return tensor.Shape{in[0][0], in[0][1], in[0][2] / 3 * thirds}
+}
+
+// flops of a number of products with all tokens' matrices.
+func (o multiHead) flops(in []tensor.Shape, products int) float64 {
+	b, t, n := in[0][0], in[0][1], in[0][2]/3
+	return float64(b) * float64(t) * float64(t) * float64(2*products*n+20*o.heads)
+}
+
+// matrices is the room of a number of matrices [t, t].
+func (o multiHead) matrices(in []tensor.Shape, n int) int { return n * in[0][1] * in[0][1] }
+
+// with lists the operands of another operation on the same tokens, the mask last.
+func (o multiHead) with(in []*Node, more ...*Node) []*Node {
+	kids := append([]*Node{in[0]}, more...)
+	if o.masked {
+		kids = append(kids, in[len(in)-1])
+	}
+	return kids
+}
+
+// notByMask refuses the gradient by the mask.
+func (o multiHead) notByMask(want []bool) error {
+	if o.masked && want[len(want)-1] {
+		return errors.New("graph: attention has no gradient by its mask: clamp it")
+	}
+	return nil
+}
+
+// attention is the value; attentionGrad is J^T g of the tokens and g, with J its Jacobian; attentionSlope is J v; and
+// attentionHess, of the tokens, g and v, is the gradient of g^T J v by the tokens.
+type (
+	attention      struct{ multiHead }
+	attentionGrad  struct{ multiHead }
+	attentionSlope struct{ multiHead }
+	attentionHess  struct{ multiHead }
+)
+
+func (o attention) String() string      { return "attention" + o.params() }
+func (o attentionGrad) String() string  { return "attentionGrad" + o.params() }
+func (o attentionSlope) String() string { return "attentionSlope" + o.params() }
+func (o attentionHess) String() string  { return "attentionHess" + o.params() }
+
+func (o attention) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := o.rule(in); err != nil {
+		return nil, err
+	}
+	return o.result(in, 1), nil
+}
+
+func (o attentionGrad) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := o.rule(in, 1); err != nil {
+		return nil, err
+	}
+	return o.result(in, 3), nil
+}
+
+func (o attentionSlope) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := o.rule(in, 3); err != nil {
+		return nil, err
+	}
+	return o.result(in, 1), nil
+}
+
+func (o attentionHess) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if err := o.rule(in, 1, 3); err != nil {
+		return nil, err
+	}
+	return o.result(in, 3), nil
+}
+
+func (o attention) split(batched []bool) split      { return elementwise(batched) }
+func (o attentionGrad) split(batched []bool) split  { return elementwise(batched) }
+func (o attentionSlope) split(batched []bool) split { return elementwise(batched) }
+func (o attentionHess) split(batched []bool) split  { return elementwise(batched) }
+
+func (o attention) room(in []tensor.Shape) int      { return o.matrices(in, 1) }
+func (o attentionGrad) room(in []tensor.Shape) int  { return o.matrices(in, 2) }
+func (o attentionSlope) room(in []tensor.Shape) int { return o.matrices(in, 2) }
+func (o attentionHess) room(in []tensor.Shape) int  { return o.matrices(in, 4) }
+
+func (o attention) work(in []tensor.Shape) float64      { return o.flops(in, 2) }
+func (o attentionGrad) work(in []tensor.Shape) float64  { return o.flops(in, 5) }
+func (o attentionSlope) work(in []tensor.Shape) float64 { return o.flops(in, 5) }
+func (o attentionHess) work(in []tensor.Shape) float64  { return o.flops(in, 10) }
+
+func (o attention) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
+	if err := o.notByMask(want); err != nil {
+		return nil, err
+	}
+	ds := make([]*Node, len(in))
+	base, c := unscale(g)
+	d, err := apply("", attentionGrad(o), o.with(in, base)...)
+	if err != nil {
+		return nil, err
+	}
+	ds[0], err = scaled(d, c)
+	return ds, err
+}
+
+func (o attentionGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
+	if err := o.notByMask(want); err != nil {
+		return nil, err
+	}
+	ds := make([]*Node, len(in))
+	var err error
+	if want[0] {
+		if ds[0], err = apply("", attentionHess(o), o.with(in, in[1], g)...); err != nil {
+			return nil, err
+		}
+	}
+	if want[1] {
+		ds[1], err = apply("", attentionSlope(o), o.with(in, g)...)
+	}
+	return ds, err
+}
+
+func (o attentionSlope) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
+	if err := o.notByMask(want); err != nil {
+		return nil, err
+	}
+	ds := make([]*Node, len(in))
+	var err error
+	if want[0] {
+		if ds[0], err = apply("", attentionHess(o), o.with(in, g, in[1])...); err != nil {
+			return nil, err
+		}
+	}
+	if want[1] {
+		ds[1], err = apply("", attentionGrad(o), o.with(in, g)...)
+	}
+	return ds, err
+}
+
+func (o attentionHess) diff([]*Node, *Node, *Node, []bool) ([]*Node, error) {
+	return nil, errors.New("graph: third derivatives of attention are not provided")
+}
+
+func (o attention) f32(c *call[float32])      { runAttention(o, c) }
+func (o attention) f64(c *call[float64])      { runAttention(o, c) }
+func (o attentionGrad) f32(c *call[float32])  { runAttentionGrad(o, c) }
+func (o attentionGrad) f64(c *call[float64])  { runAttentionGrad(o, c) }
+func (o attentionSlope) f32(c *call[float32]) { runAttentionSlope(o, c) }
+func (o attentionSlope) f64(c *call[float64]) { runAttentionSlope(o, c) }
+func (o attentionHess) f32(c *call[float32])  { runAttentionHess(o, c) }
+func (o attentionHess) f64(c *call[float64])  { runAttentionHess(o, c) }
+
+// A seq is the tokens of one sample with what one head sees of them: matrices [t, d] within rows of 3 n.
+type seq[T Float] struct {
+	multiHead
+	t, n, d int
+	mask    []T // [t], or nil
+}
+
+// eachHead calls f for the heads of all samples with the places where the head's queries start in an operand of 3 n
+// features and where its part starts in one of n features.
+func eachHead[T Float](o multiHead, c *call[T], f func(s seq[T], at3, at1 int)) {
+	s := seq[T]{multiHead: o, t: c.shapes[0][1], n: c.shapes[0][2] / 3}
+	s.d = s.n / o.heads
+	var mask []T
+	if o.masked {
+		mask = piece(c, len(c.src)-1)
+	}
+	for i := range c.rows() {
+		if o.masked {
+			s.mask = mask[i*s.t : (i+1)*s.t]
+		}
+		for h := range o.heads {
+			f(s, i*s.t*3*s.n+h*s.d, i*s.t*s.n+h*s.d)
+		}
+	}
+}
+
+// scores computes s = scale q k^T + beta s of the queries and keys of two operands.
+func (s seq[T]) scores(dst, q, k []T, beta T) {
+	kernel.Gemm(false, true, s.t, s.t, s.d, T(s.scale), q, 3*s.n, k, 3*s.n, beta, dst, s.t)
+}
+
+// attend computes P of one head of x into p.
+func (s seq[T]) attend(p, x []T) {
+	s.scores(p, x, x[s.n:], 0)
+	for i := range s.t {
+		seen, rest := s.row(p, i)
+		clear(rest)
+		if s.mask == nil {
+			kernel.Softmax(seen, seen)
+		} else {
+			maskedSoftmax(seen, s.mask)
+		}
+	}
+}
+
+// row is row i of a matrix [t, t], divided into the tokens that token i may see and those that come too late for it.
+func (s seq[T]) row(a []T, i int) (seen, rest []T) {
+	r := a[i*s.t : (i+1)*s.t]
+	if !s.causal {
+		return r, nil
+	}
+	return r[:i+1], r[i+1:]
+}
+
+// maskedSoftmax is the softmax of x without the places where mask is positive, which get zero.
+func maskedSoftmax[T Float](x, mask []T) {
+	first := -1
+	for j := range x {
+		if !(mask[j] > 0) {
+			first = j
+			break
+		}
+	}
+	if first < 0 {
+		clear(x)
+		return
+	}
+	for j := range x { // a hidden number counts as one that is seen, until it is cleared
+		if mask[j] > 0 {
+			x[j] = x[first]
+		}
+	}
+	kernel.Softmax(x, x)
+	for j := range x {
+		if mask[j] > 0 {
+			x[j] = 0
+		}
+	}
+	kernel.Scale(x, x, T(1/kernel.Sum(x)))
+}
+
+// back turns the gradient a of P into the gradient of the scores: by rows, p (a - p . a).
+func (s seq[T]) back(dst, p, a []T) {
+	for i := range s.t {
+		pi, _ := s.row(p, i)
+		ai, _ := s.row(a, i)
+		di, rest := s.row(dst, i)
+		kernel.SoftmaxBack(di, pi, ai)
+		clear(rest)
+	}
+}
+
+// full computes dst = c op(a) x + beta dst of a matrix [t, t] and matrices [t, d] whose rows are ldx and ldd apart.
+func (s seq[T]) full(transA bool, dst []T, ldd int, c float64, a, x []T, ldx int, beta T) {
+	kernel.Gemm(transA, false, s.t, s.d, s.t, T(c), a, s.t, x, ldx, beta, dst, ldd)
+}
+
+func runAttention[T Float](o attention, c *call[T]) {
+	x := piece(c, 0)
+	eachHead(o.multiHead, c, func(s seq[T], at3, at1 int) {
+		x, p := x[at3:], c.room[:s.t*s.t]
+		s.attend(p, x)
+		s.full(false, c.dst[at1:], s.n, 1, p, x[2*s.n:], 3*s.n, 0)
+	})
+}
+
+// runAttentionGrad: with A = g v^T the gradient of P and D that of the scores,
+//
+//	dv = P^T g,  dq = scale D k,  dk = scale D^T q
+func runAttentionGrad[T Float](o attentionGrad, c *call[T]) {
+	if c.srcZero[1] {
+		c.markZero()
+		return
+	}
+	x, g := piece(c, 0), piece(c, 1)
+	eachHead(o.multiHead, c, func(s seq[T], at3, at1 int) {
+		x, g, dst, w, tt := x[at3:], g[at1:], c.dst[at3:], 3*s.n, s.t*s.t
+		p, a := c.room[:tt], c.room[tt:2*tt]
+		s.attend(p, x)
+		s.full(true, dst[2*s.n:], w, 1, p, g, s.n, 0)
+		kernel.Gemm(false, true, s.t, s.t, s.d, 1, g, s.n, x[2*s.n:], w, 0, a, s.t)
+		s.back(a, p, a)
+		s.full(false, dst, w, s.scale, a, x[s.n:], w, 0)
+		s.full(true, dst[s.n:], w, s.scale, a, x, w, 0)
+	})
+}
+
+// slope computes the scores' change by v, S' = scale (q' k^T + q k'^T).
+func (s seq[T]) slope(dst, x, v []T) {
+	s.scores(dst, v, x[s.n:], 0)
+	s.scores(dst, x, v[s.n:], 1)
+}
+
+// runAttentionSlope: out' = P' v + P v', with P' = P (S' - P . S') by rows.
+func runAttentionSlope[T Float](o attentionSlope, c *call[T]) {
+	x, v := piece(c, 0), piece(c, 1)
+	eachHead(o.multiHead, c, func(s seq[T], at3, at1 int) {
+		x, v, dst, w, tt := x[at3:], v[at3:], c.dst[at1:], 3*s.n, s.t*s.t
+		p, ds := c.room[:tt], c.room[tt:2*tt]
+		s.attend(p, x)
+		s.slope(ds, x, v)
+		s.back(ds, p, ds)
+		s.full(false, dst, s.n, 1, ds, x[2*s.n:], w, 0)
+		s.full(false, dst, s.n, 1, p, v[2*s.n:], w, 1)
+	})
+}
+
+// runAttentionHess differentiates f = <A, P'> + <A', P> with A = g v^T, A' = g v'^T and P' as above. By v through A it
+// is P'^T g. By S', D = P (A - P . A). By P it is
+//
+//	M = A (S' - P . S') - (P . A) S' + A'
+//
+// which goes back through the softmax to the scores like any gradient of P.
+func runAttentionHess[T Float](o attentionHess, c *call[T]) {
+	x, g, v := piece(c, 0), piece(c, 1), piece(c, 2)
+	eachHead(o.multiHead, c, func(s seq[T], at3, at1 int) {
+		x, g, v, dst, w, tt := x[at3:], g[at1:], v[at3:], c.dst[at3:], 3*s.n, s.t*s.t
+		p, ds, a, m := c.room[:tt], c.room[tt:2*tt], c.room[2*tt:3*tt], c.room[3*tt:4*tt]
+		s.attend(p, x)
+		s.slope(ds, x, v)
+		kernel.Gemm(false, true, s.t, s.t, s.d, 1, g, s.n, x[2*s.n:], w, 0, a, s.t)
+
+		s.back(m, p, ds)
+		s.full(true, dst[2*s.n:], w, 1, m, g, s.n, 0)
+		s.back(m, p, a)
+		s.full(false, dst, w, s.scale, m, v[s.n:], w, 0)
+		s.full(true, dst[s.n:], w, s.scale, m, v, w, 0)
+
+		kernel.Gemm(false, true, s.t, s.t, s.d, 1, g, s.n, v[2*s.n:], w, 0, m, s.t)
+		for i := range s.t {
+			pi, _ := s.row(p, i)
+			ai, _ := s.row(a, i)
+			si, _ := s.row(ds, i)
+			mi, _ := s.row(m, i)
+			r, q := T(kernel.Dot(pi, si)), T(kernel.Dot(pi, ai))
+			for j := range mi {
+				mi[j] += T(ai[j]*(si[j]-r)) - T(q*si[j])
+			}
+		}
+		s.back(m, p, m)
+		s.full(false, dst, w, s.scale, m, x[s.n:], w, 1)
+		s.full(true, dst[s.n:], w, s.scale, m, x, w, 1)
+	})
+}

@@ -1,0 +1,47 @@
+package layers
+
+import (
+	"math/rand/v2"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/graph"
+)
+
+// Dropout takes out units at random (Srivastava et al. 2014), by a mask that is data:
+//
+//	f(x) = x + x m    x, m [batch, ...]
+//
+// The layer adds the clamped input "dropout", m, to the network; nothing random happens in a graph. DrawDropout fills it for a
+// training step: -1 takes a unit out, Rate/(1-Rate) makes up for the others, so that m has mean zero. Left at zero, as it
+// is at the start and in a program for prediction, it is the identity. During inference the mask stays as it is: the
+// energy that activities descend is a fixed function, and the gradient by the weights is taken of the same one.
+type Dropout struct{ Rate float64 }
+
+var _ Layer = Dropout{}
+
+// Params is empty.
+func (Dropout) Params() []Param { return nil }
+
+// Forward returns x + x m, of x's shape.
+func (l Dropout) Forward(b *graph.Builder, _ []*graph.Node, x *graph.Node) *graph.Node {
+	if b.Err() != nil {
+		return nil
+	}
+	if !(l.Rate >= 0 && l.Rate < 1) {
+		b.Fail(errors.Errorf("dropout at a rate of %v: want a number from 0 to below 1", l.Rate))
+		return nil
+	}
+	return b.Add(x, b.Mul(x, b.Data("dropout", x.Shape()...)))
+}
+
+// DrawDropout fills a mask of a Dropout of the given rate.
+func DrawDropout[T graph.Float](mask []T, rate float64, rng *rand.Rand) {
+	for i := range mask {
+		if rng.Float64() < rate {
+			mask[i] = -1
+		} else {
+			mask[i] = T(rate / (1 - rate))
+		}
+	}
+}
