@@ -147,13 +147,14 @@ func (n *Network) parts(i int) []part {
 // Weights lists all weights in the order of the slab that NewWeights allocates.
 func (n *Network) Weights() []Weight {
 	var ws []Weight
+	c := n.census()
 	for i, b := range n.Blocks {
 		for j, part := range n.parts(i) {
 			if j == 0 && b.Shares != "" {
 				continue
 			}
 			for _, p := range part.params {
-				ws = append(ws, Weight{Name: part.prefix + p.Name, Param: p, Factors: n.factors(i, part, p)})
+				ws = append(ws, Weight{Name: part.prefix + p.Name, Param: p, Factors: c.factors(i, part, p)})
 			}
 		}
 		if b.Precision != FixedPrecision {
@@ -171,9 +172,24 @@ func (n *Network) Weights() []Weight {
 	return ws
 }
 
+// A census is what positions depend on, gathered once for all weights.
+type census struct {
+	*Network
+	sites    map[string]site
+	residual bool
+}
+
+func (n *Network) census() census {
+	c := census{Network: n, sites: make(map[string]site), residual: n.Residual()}
+	for _, s := range n.sites() {
+		c.sites[s.name] = s
+	}
+	return c
+}
+
 // factors is what the scaling says of a weight of block i.
-func (n *Network) factors(i int, of part, p layers.Param) Factors {
-	at := n.position(i, p)
+func (c census) factors(i int, of part, p layers.Param) Factors {
+	n, at := c.Network, c.position(i, p)
 	f := n.scaling().Factors(at)
 	forward := f.Forward
 	if p.Bias || p.Role == layers.GainRole {
@@ -190,19 +206,18 @@ func (n *Network) factors(i int, of part, p layers.Param) Factors {
 }
 
 // position says where a weight of block i (from 0) stands.
-func (n *Network) position(i int, p layers.Param) Position {
-	target, reads := n.target(i), n.From(i)
-	s := n.site(target)
+func (c census) position(i int, p layers.Param) Position {
+	s := c.sites[c.target(i)]
 	at := Position{
-		Index: i + 1, Depth: len(n.Blocks), FanIn: p.FanIn, FanOut: p.FanOut,
-		Residual: n.Residual(), Output: s.output, Role: p.Role,
+		Index: i + 1, Depth: len(c.Blocks), FanIn: p.FanIn, FanOut: p.FanOut,
+		Residual: c.residual, Output: s.output, Role: p.Role,
 	}
 	if p.Role != layers.ByPlace {
 		return at
 	}
 	at.Role = layers.InputRole
-	for _, from := range reads {
-		if !n.site(from).input {
+	for _, from := range c.From(i) {
+		if !c.sites[from].input {
 			at.Role = layers.HiddenRole
 		}
 	}

@@ -18,6 +18,9 @@ type unrolled struct {
 	weights []Weight
 	params  []*graph.Node // in the order of the weights
 	places  []*place      // in the order of n.sites()
+	byName  map[string]*place
+	census  census
+	weight  map[string]int // index of a name in weights
 	free    []energy.Named
 	sites   []energy.Site
 	exact   []string
@@ -40,12 +43,18 @@ type place struct {
 
 // unroll builds the network's graph up to its sites.
 func unroll[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*unrolled, error) {
-	u := &unrolled{b: graph.NewBuilder[T](), n: n, plan: p, weights: n.Weights()}
+	u := &unrolled{b: graph.NewBuilder[T](), n: n, plan: p, weights: n.Weights(), census: n.census(),
+		weight: make(map[string]int), byName: make(map[string]*place)}
+	for i, w := range u.weights {
+		u.weight[w.Name] = i
+	}
 	for i := range w.Fields() {
 		u.params = append(u.params, graph.ParamOf(u.b, w, i))
 	}
 	for _, s := range n.sites() {
-		u.places = append(u.places, &place{site: s, hold: p.hold(s)})
+		at := &place{site: s, hold: p.hold(s)}
+		u.places = append(u.places, at)
+		u.byName[s.name] = at
 	}
 	if err := u.plot(); err != nil {
 		return nil, err
@@ -87,7 +96,7 @@ func (u *unrolled) plot() error {
 
 // place finds a site.
 func (u *unrolled) place(name string) *place {
-	return u.places[slices.IndexFunc(u.places, func(p *place) bool { return p.name == name })]
+	return u.byName[name]
 }
 
 // inActivities tells whether a site's state is its activity, which is then there before its prediction.
@@ -212,8 +221,7 @@ func (u *unrolled) block(i int) {
 func (u *unrolled) paramsOf(i int, of part) []*graph.Node {
 	var ps []*graph.Node
 	for _, p := range of.params {
-		at := slices.IndexFunc(u.weights, func(w Weight) bool { return w.Name == of.prefix+p.Name })
-		ps = append(ps, u.b.Scale(u.params[at], u.n.factors(i, of, p).Forward))
+		ps = append(ps, u.b.Scale(u.params[u.weight[of.prefix+p.Name]], u.census.factors(i, of, p).Forward))
 	}
 	return ps
 }
