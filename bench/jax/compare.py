@@ -40,8 +40,8 @@ BOUNDS = [
     ("start", "made data", "to the first finished step", 0.2, max),
     ("start", "MNIST read", "to the first finished step", 1, max),
     ("memory", "MNIST training", "peak memory of the process", 120, max),
-    ("growth", "depth", "largest deviation from linear", 15, max),
-    ("growth", "batch", "largest deviation from linear", 15, max),
+    ("growth", "depth", "largest deviation from linear, step", 15, max),
+    ("growth", "batch", "largest deviation from linear, step", 15, max),
     ("growth", "compile 512x128x64", "compile", 0.5, max),
 ]
 

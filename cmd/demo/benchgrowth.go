@@ -31,7 +31,8 @@ func (b *benchRun) growths() []growth {
 	return []growth{byDepth, byBatch}
 }
 
-// growthRows measures how an evaluation's time grows with depth and batch, and what compiling the deepest takes.
+// growthRows measures how the time of a step of inference, and of a single evaluation, grows with depth and batch, and what
+// compiling the deepest takes.
 func (b *benchRun) growthRows() error {
 	for _, g := range b.growths() {
 		row, err := b.row("growth", g.name)
@@ -44,18 +45,22 @@ func (b *benchRun) growthRows() error {
 			if err != nil {
 				return err
 			}
-			tasks = append(tasks, bench.stateGrad(b.cores))
+			tasks = append(tasks, bench.inference(b.cores), bench.stateGrad(b.cores))
 		}
 		times, err := b.time(tasks...)
 		if err != nil {
 			return err
 		}
-		var perWork []float64
+		var step, call []float64
 		for i, d := range g.nets {
-			row.add(fmt.Sprintf("%s %d", g.name, g.size(d)), "ms", times[i].ms...)
-			perWork = append(perWork, times[i].median()/d.stateFLOP())
+			one := times[2*i].per(descentSteps)
+			row.add(fmt.Sprintf("%s %d, step", g.name, g.size(d)), "ms", one.ms...)
+			row.add(fmt.Sprintf("%s %d, call", g.name, g.size(d)), "ms", times[2*i+1].ms...)
+			step = append(step, one.median()/d.stateFLOP())
+			call = append(call, times[2*i+1].median()/d.stateFLOP())
 		}
-		row.add("largest deviation from linear", "%", 100*deviation(perWork))
+		row.add("largest deviation from linear, step", "%", 100*deviation(step))
+		row.add("largest deviation from linear, call", "%", 100*deviation(call))
 		b.done(row)
 	}
 	depths := b.growths()[0].nets
