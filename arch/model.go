@@ -29,6 +29,7 @@ type Model[T graph.Float] struct {
 	terms   []energy.Term
 	dz, dw  []*graph.Node // dw nil for a weight that the energy does not depend on
 	chain   []graph.Link[T]
+	whole   []graph.Link[T]   // the same, where it cannot be done sample by sample
 	begin   []func()          // sets the states that the chain leaves out to where inference begins
 	chained []bool            // states that the chain sets
 	descent *graph.Descent[T] // nil where samples depend on each other
@@ -139,7 +140,7 @@ func (m *Model[T]) differentiate() error {
 		return err
 	}
 	if m.chain, err = m.prog.Chain(links); err != nil {
-		return err
+		m.whole = links // an operation of Gorgonia's own wants the whole batch at once: one prediction after the other
 	}
 	moved := make([]graph.Moved[T], len(m.states))
 	for i, n := range m.states {
@@ -254,6 +255,15 @@ func (m *Model[T]) Forward() error {
 	m.refresh(false)
 	for _, begin := range m.begin {
 		begin()
+	}
+	for _, l := range m.whole {
+		for i, n := range m.states {
+			m.prog.Load(n, m.state.Part(m.state.Data(), i))
+		}
+		if err := m.prog.Run(l.Target); err != nil {
+			return err
+		}
+		copy(l.Copy, m.prog.Value(l.From))
 	}
 	if len(m.chain) == 0 {
 		return nil

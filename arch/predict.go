@@ -19,10 +19,7 @@ type predictor[T graph.Float] struct {
 // beside the inputs is predicted here. The first call for a number of samples (the batch, and what is left over) compiles
 // a program. Blocks that predict each other in a loop are an error.
 func (m *Model[T]) Predict(x []T) ([]T, error) {
-	in := 0
-	for _, i := range m.net.inputs() {
-		in += graph.Field{Shape: i.Shape}.Size()
-	}
+	in, _ := m.Sizes()
 	if len(x)%in != 0 {
 		return nil, errors.Errorf("arch: predict: %d numbers are no whole samples of %d", len(x), in)
 	}
@@ -39,6 +36,17 @@ func (m *Model[T]) Predict(x []T) ([]T, error) {
 		x = x[rows*in:]
 	}
 	return out, nil
+}
+
+// Sizes are the numbers of one sample's inputs and outputs, all of them.
+func (m *Model[T]) Sizes() (in, out int) {
+	for _, i := range m.net.inputs() {
+		in += graph.Field{Shape: i.Shape}.Size()
+	}
+	for _, n := range m.u.outputs() {
+		out += n.Shape().TotalSize() / m.plan.Batch
+	}
+	return in, out
 }
 
 // run appends the outputs for rows of inputs.

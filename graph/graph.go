@@ -3,7 +3,7 @@
 //
 // A Builder adds nodes; its operations are few and fused (Linear, Act, HalfSquare, CrossEntropy, ...), and every one
 // is an honest gorgonia.SDOp, so that the same graph also runs in Gorgonia's own machines with equal numbers.
-// Grad differentiates, any number of times and also its own result. Compile and Plan.Compile turn nodes into a
+// Grad differentiates, any number of times and also its own result. Compile and CompilePlan turn nodes into a
 // Program: a flat list of instructions over preallocated storage that implements gorgonia.VM.
 //
 // It is not a network library: it knows neither layers nor energies nor learning (layers, energy, arch, train), and

@@ -176,11 +176,11 @@ func (p *Program[T]) visible(n *Node) int {
 	return id
 }
 
-// Store says that the rows of a batched output are to be copied to dst during the next run.
+// Store says that an output is to be copied to dst, as long as all of it, during the next run.
 func (p *Program[T]) Store(n *Node, dst []T) {
 	id := p.visible(n)
 	v := &p.values[id]
-	if !v.batched || len(dst) != p.rows*v.width {
+	if len(dst) != len(v.buf) {
 		panic("graph: Store to a slice whose length is not the output's")
 	}
 	if v.store == nil {
@@ -251,6 +251,11 @@ func (p *Program[T]) Close() error { return nil }
 // Run computes the outputs of one target.
 func (p *Program[T]) Run(t int) error {
 	err := p.runTarget(&p.targets[t], nil)
+	for _, id := range p.storing {
+		if v := &p.values[id]; !v.batched { // computed over the whole batch
+			copy(v.store, v.buf)
+		}
+	}
 	p.pending = p.forget(p.pending)
 	p.storing = p.forget(p.storing)
 	return err

@@ -57,6 +57,9 @@ func (p *Program[T]) runShard(worker, s int) {
 	if p.now.last {
 		for _, id := range p.storing {
 			v := &p.values[id]
+			if !v.batched {
+				continue
+			}
 			copy(v.store[sh.lo*v.width:sh.hi*v.width], v.buf[sh.lo*v.width:sh.hi*v.width])
 		}
 	}
@@ -103,7 +106,9 @@ func (p *Program[T]) loadSerially() {
 // storeSerially copies the outputs of a target that has no work by rows: they are inputs.
 func (p *Program[T]) storeSerially() {
 	for _, id := range p.storing {
-		copy(p.values[id].store, p.values[id].buf)
+		if v := &p.values[id]; v.batched {
+			copy(v.store, v.buf)
+		}
 	}
 }
 

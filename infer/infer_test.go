@@ -338,6 +338,20 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+func TestBounded(t *testing.T) {
+	for _, test := range []struct {
+		stop infer.Stop
+		want bool
+	}{
+		{infer.Steps(3), true}, {infer.Within(time.Second), true}, {infer.Stationary{Tol: 1e-30}, false},
+		{infer.Any{infer.Stationary{Tol: 1}}, false}, {infer.Any{infer.Stationary{Tol: 1}, infer.Any{infer.Steps(3)}}, true},
+	} {
+		if got := infer.Bounded(test.stop); got != test.want {
+			t.Errorf("%#v: bounded %v, want %v", test.stop, got, test.want)
+		}
+	}
+}
+
 func TestStatus_String(t *testing.T) {
 	for status, want := range map[infer.Status]string{
 		infer.Running: "running", infer.Converged: "converged", infer.StepLimit: "step limit",

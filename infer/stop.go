@@ -2,6 +2,7 @@ package infer
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/pkg/errors"
@@ -79,6 +80,18 @@ func (w Within) Validate() error {
 		return errors.Errorf("infer: Within(%v): want a time above 0", time.Duration(w))
 	}
 	return nil
+}
+
+// Bounded says whether a rule ends every run sooner or later: one that waits for
+// a small gradient alone may wait forever. Rules of other packages are taken to.
+func Bounded(s Stop) bool {
+	switch s := s.(type) {
+	case Stationary:
+		return false
+	case Any:
+		return slices.ContainsFunc(s, Bounded)
+	}
+	return true
 }
 
 // Any stops as soon as one of its rules does, with the status of the first.

@@ -50,6 +50,9 @@ func (r *Backprop[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
 // Weights is the model's slab.
 func (r *Backprop[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
 
+// Sizes are the numbers of one sample's inputs and outputs.
+func (r *Backprop[T]) Sizes() (in, out int) { return r.Model.Sizes() }
+
 // Predict is the feedforward pass.
 func (r *Backprop[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
 

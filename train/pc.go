@@ -35,8 +35,13 @@ func (r *PC[T]) Validate() error {
 	if err := r.Model.TakesBatches(); err != nil {
 		return errors.WithMessage(err, "PC")
 	}
-	if _, ends := r.Solver.(infer.Stop); r.Stop == nil && !ends {
-		return errors.New("PC: Stop is missing, and the solver does not end by itself")
+	if _, ends := r.Solver.(infer.Stop); !ends {
+		switch {
+		case r.Stop == nil:
+			return errors.New("PC: Stop is missing, and the solver does not end by itself")
+		case !infer.Bounded(r.Stop):
+			return errors.New("PC: Stop waits for a small gradient alone, maybe forever: add a limit, infer.Any{..., infer.Steps(500)}")
+		}
 	}
 	for _, part := range []any{r.Solver, r.Stop} {
 		if v, ok := part.(interface{ Validate() error }); ok {
@@ -84,6 +89,9 @@ func (r *PC[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
 
 // Weights is the model's slab.
 func (r *PC[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
+
+// Sizes are the numbers of one sample's inputs and outputs.
+func (r *PC[T]) Sizes() (in, out int) { return r.Model.Sizes() }
 
 // Predict is the feedforward pass.
 func (r *PC[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }

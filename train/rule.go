@@ -27,6 +27,8 @@ type Rule[T graph.Float] interface {
 	TermEnergies(dst []float64)
 	// Weights is the slab that grad is for.
 	Weights() *graph.Vector[T]
+	// Sizes are the numbers of one sample's inputs and outputs.
+	Sizes() (in, out int)
 	// Predict is the feedforward pass of any number of samples.
 	Predict(x []T) ([]T, error)
 	// Locate names the first number of the last gradient's computation that is not finite.

@@ -104,9 +104,9 @@ func (t *Trainer[T]) Validate() error {
 		if set == nil {
 			continue
 		}
-		if p, err := t.Rule.Predict(make([]T, set.In())); err != nil || len(p) != set.Out() {
-			return errors.Errorf("train: the network gives %d outputs for one sample of %q, which has %d inputs and %d outputs (%v): fit the first and last width to the data",
-				len(p), set.Name, set.In(), set.Out(), err)
+		if in, out := t.Rule.Sizes(); in != set.In() || out != set.Out() {
+			return errors.Errorf("train: the network has %d inputs and %d outputs, %q has %d inputs and %d outputs: fit the first and last width to the data",
+				in, out, set.Name, set.In(), set.Out())
 		}
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
@@ -19,6 +21,14 @@ type agreement struct {
 	terms   []string // names of the energies, one per layer
 	rows    []train.Comparison
 	result  infer.Result
+}
+
+// diverged says where inference did, if it did.
+func (a agreement) diverged() error {
+	if a.result.Status != infer.Diverged {
+		return nil
+	}
+	return errors.Errorf("inference diverged at its step %d: %s: lower -rate", a.result.Step, a.result.Detail)
 }
 
 // last is the comparison where inference ended; ok is false if there is none.

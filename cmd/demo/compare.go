@@ -9,7 +9,6 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/infer"
 )
 
 // compareCmd compares gradients without training.
@@ -76,8 +75,8 @@ func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set
 	if err := out.logAgreement(a, cmd.Precision); err != nil {
 		return err
 	}
-	if a.result.Status == infer.Diverged {
-		return errors.Errorf("inference diverged at its step %d: %s: lower -rate", a.result.Step, a.result.Detail)
+	if err := a.diverged(); err != nil {
+		return err
 	}
 	m.Interrupted = c.ctx.Err() != nil // later there is nothing left to interrupt
 	var t T

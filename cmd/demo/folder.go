@@ -25,16 +25,25 @@ type folder struct {
 // newFolder makes the folder, runs/name-time if dir is empty, and makes sure that files can be written there: better now
 // than after the training.
 func newFolder(dir, name string, now time.Time) (*folder, error) {
-	if dir == "" {
-		base := filepath.Join("runs", name+"-"+now.Format("20060102-150405"))
-		dir = base
-		for i := 2; exists(dir); i++ {
-			dir = base + "-" + strconv.Itoa(i)
-		}
-	}
 	const remedy = "give another one with -out"
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	above := dir
+	if dir == "" {
+		above = "runs"
+	}
+	if err := os.MkdirAll(above, 0o755); err != nil {
 		return nil, errors.Errorf("output folder: %v: %s", err, remedy)
+	}
+	if dir == "" {
+		base := filepath.Join(above, name+"-"+now.Format("20060102-150405"))
+		dir = base
+		err := os.Mkdir(dir, 0o755)
+		for i := 2; errors.Is(err, fs.ErrExist); i++ { // another run of this second has it
+			dir = base + "-" + strconv.Itoa(i)
+			err = os.Mkdir(dir, 0o755)
+		}
+		if err != nil {
+			return nil, errors.Errorf("output folder: %v: %s", err, remedy)
+		}
 	}
 	probe, err := os.CreateTemp(dir, ".probe-*")
 	if err != nil {
@@ -45,11 +54,6 @@ func newFolder(dir, name string, now time.Time) (*folder, error) {
 		return nil, errors.Errorf("output folder: %v: %s", err, remedy)
 	}
 	return &folder{dir: dir}, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // path is where a file of the folder is.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -35,6 +36,9 @@ func (j *job) compare(c *console) error {
 	}
 	j.manifest.Seconds["agreement along inference"] = time.Since(start).Seconds()
 	if err := j.folder.logAgreement(a, 1); err != nil {
+		return err
+	}
+	if err := a.diverged(); err != nil {
 		return err
 	}
 	where := fmt.Sprintf("the first %d test samples, in float64, with the weights that %s learned", b.batch, p.name)
@@ -84,7 +88,7 @@ func agreementFigures(a agreement, points []precisionPoint) []figure {
 				Caption: "Before inference only the output layer has an error, and there PC's gradient is already BP's; every step carries the error one layer further down. Soon the directions agree (1 is parallel, 0 is no gradient yet or a right angle); the lengths take longer, and as long as the output pulls with a precision that is not small, an angle remains.",
 				draw:    agreementMap(a)},
 			figure{File: "energy.png", Title: "Where the energy goes",
-				Caption: "Inference moves the error at the output (top line at the start) into the hidden layers, which begin at zero. The sum can only fall; where its line is flat, the activities rest and the weights may learn.",
+				Caption: "Inference moves the error at the output (top line at the start) into the hidden layers, which begin at zero. At a rate that is small enough the sum falls; where its line is flat, the activities rest and the weights may learn.",
 				draw:    decay(a)})
 	}
 	if len(points) > 0 {
@@ -162,9 +166,17 @@ type agreeLine struct {
 	Weights   map[string]train.Agreement `json:"weights"`
 }
 
-// logAgreement adds a line per comparison to metrics.jsonl.
+// logAgreement adds a line per comparison to metrics.jsonl. One with numbers that are not finite, which JSON has no words
+// for, is left out.
 func (f *folder) logAgreement(a agreement, precision float64) error {
 	for _, c := range a.rows {
+		numbers := append([]float64{c.Energy, c.Residual, c.Whole.Cosine, c.Whole.Relative, c.Whole.Ratio}, c.Terms...)
+		for _, p := range c.Params {
+			numbers = append(numbers, p.Cosine, p.Relative, p.Ratio)
+		}
+		if !kernel.AllFinite(numbers) {
+			continue
+		}
 		l := agreeLine{Kind: "agreement", Precision: precision, Step: c.Step, Energy: c.Energy, Residual: c.Residual, Whole: c.Whole,
 			Terms: make(map[string]float64), Weights: make(map[string]train.Agreement)}
 		for i, name := range a.terms {

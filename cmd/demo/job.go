@@ -28,10 +28,13 @@ func (cmd mnistCmd) Run(c *console) error {
 	if err := all.Act.UnmarshalText([]byte("relu")); err != nil {
 		return err
 	}
+	if err := all.Scaling.UnmarshalText([]byte("sp")); err != nil {
+		return err
+	}
 	all.Widths, all.Gamma, all.Precision, all.Loss = []int{784, 300, 300, 10}, 1, 1, cmd.Loss
 	err := all.job(c, "mnist")
 	if errors.Is(err, data.ErrNotFound) && cmd.Dir == "" {
-		c.printf("%v\n\nUntil then: two moons, made from the seed.\n\n", err)
+		c.printf("%v\n\nUntil then: two moons, made from the seed, by the settings of \"demo toy moons\"; of the flags -seed and -out apply.\n\n", err)
 		return toyCmd{outFlags: cmd.outFlags, Task: "moons", Batch: 32, inferFlags: inferFlags{Steps: 16, Rate: .05}, LR: .005}.Run(c)
 	}
 	return err

@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // demo runs the command without a process around it.
@@ -166,5 +169,45 @@ func TestMNIST_WhereItIsMissingTwoMoonsAreLearned(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(out, "boundary.png")); err != nil {
 		t.Error(err)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// Runs that begin in the same second have a folder each.
+func TestNewFolder_OneForEveryRun(t *testing.T) {
+	t.Chdir(t.TempDir())
+	now, dirs := time.Now(), make(chan string, 8)
+	for range cap(dirs) {
+		go func() {
+			f, err := newFolder("", "toy", now)
+			if err != nil {
+				t.Error(err)
+				dirs <- ""
+				return
+			}
+			dirs <- f.dir
+		}()
+	}
+	seen := make(map[string]bool)
+	for range cap(dirs) {
+		if d := <-dirs; seen[d] {
+			t.Errorf("two runs in %s", d)
+		} else {
+			seen[d] = true
+		}
+	}
+}
+
+// Inference that diverges is an error that says where, not one about files.
+func TestCompare_SaysWhereInferenceDiverged(t *testing.T) {
+	for _, args := range []string{"compare -data xor -act linear -rate 10 -steps 2000", "compare -data xor -rate 1e20"} {
+		code, _, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", t.TempDir())...)
+		if code != exitFailure || !strings.Contains(stderr, "diverged at its step") || !strings.Contains(stderr, "lower -rate") {
+			t.Errorf("%s: exit code %d and %q", args, code, stderr)
+		}
 	}
 }

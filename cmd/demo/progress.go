@@ -50,7 +50,11 @@ func (l *lines) step(done, total int, loss, energy float64) {
 
 func (l *lines) accuracy(fraction float64) { l.score = fraction }
 
-func (l *lines) end() {}
+func (l *lines) end() {
+	if l.classes && l.score > 0 {
+		l.console.printf("%-3s test accuracy %5.2f %% at the end\n", l.name, 100*l.score)
+	}
+}
 
 // A bar is a line that redraws itself. mpb draws in a goroutine of its own, hence the lock.
 type bar struct {
