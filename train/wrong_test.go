@@ -82,6 +82,7 @@ func TestTrainer_RefusesOptionsThatCannotRun(t *testing.T) {
 		{"no data for a hidden site", pc(func(r *train.PC[float32]) { r.Model = hidden }), `"block1" clamped`},
 		{"no solver", pc(func(r *train.PC[float32]) { r.Solver = nil }), "Solver is missing"},
 		{"no end", pc(func(r *train.PC[float32]) { r.Stop = nil }), "Stop is missing"},
+		{"an end that may never come", pc(func(r *train.PC[float32]) { r.Stop = infer.Stationary{Tol: 1e-30} }), "add a limit"},
 		{"a bad stop", pc(func(r *train.PC[float32]) { r.Stop = infer.Steps(-1) }), "Steps(-1)"},
 		{"a bad solver", pc(func(r *train.PC[float32]) { r.Solver = &infer.Descent[float32]{} }), "Descent"},
 		{"backprop without a model", func(tr *train.Trainer[float32]) { tr.Rule = &train.Backprop[float32]{} }, "Model is missing"},
