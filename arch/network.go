@@ -225,7 +225,7 @@ func (c census) position(i int, p layers.Param) Position {
 	case at.Role == layers.InputRole:
 	case s.output || s.input:
 		at.Role = layers.ReadoutRole
-	case at.Residual:
+	case len(c.Blocks[i].Skips) > 0:
 		at.Role = layers.BranchRole
 	}
 	return at

@@ -154,7 +154,7 @@ func TestScalings_MultiplyEveryWeight(t *testing.T) {
 	for k := range a {
 		a[k] += in[k]
 	}
-	c := product(product(a, ws.Field("a/W"), 4, 1/math.Sqrt(12), nil), ws.Field("a/W"), 4, 1./2, nil)
+	c := product(product(a, ws.Field("a/W"), 4, 1./2, nil), ws.Field("a/W"), 4, 1./2, nil)
 	near(t, "by a shared weight", must(must(arch.Compile(shared, ws, arch.Plan{Batch: 1}))(t).Predict(in))(t), c, 1e-14)
 }
 

@@ -69,7 +69,7 @@ func (s SP) Bias(at Position) Factors { return s.Factors(at) }
 func (SP) String() string { return "sp" }
 
 // NTP is the neural-tangent parametrisation: weights N(0,1), forward factor 1/sqrt(fan-in), 1/sqrt(fan-in Depth) for
-// branches: hidden blocks of a residual network. (JPC keeps the uniform start here: docs/DIVERGENCE.md.)
+// branches: hidden blocks with a skip. (JPC keeps the uniform start here: docs/DIVERGENCE.md.)
 type NTP struct{}
 
 var _ Scaling = NTP{}

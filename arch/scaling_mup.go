@@ -31,9 +31,9 @@ func (MuP) Bias(at Position) Factors { return Factors{Forward: 1, SGD: float64(a
 func (MuP) String() string { return "mup" }
 
 // MuPC is the parametrisation of muPC (Innocenti et al. 2025, arXiv 2505.13124, table 1), depth-muP for predictive
-// coding: weights N(0,1); forward factors 1/sqrt(D) for inputs, 1/sqrt(N) for hidden weights (1/sqrt(N L) for branches, as
-// all hidden blocks of a residual network are), and 1/(Gamma N) for readouts. Gamma 0 means 1. Adam's rate is not rescaled, as in that paper; under SGD the rate factor is
-// Gamma^2 N (arXiv 2602.07697), N being the fan-in of the block, for the first block its fan-out.
+// coding: weights N(0,1); forward factors 1/sqrt(D) for inputs, 1/sqrt(N) for hidden weights (1/sqrt(N L) for branches: hidden
+// blocks with a skip), and 1/(Gamma N) for readouts. Gamma 0 means 1. Adam's rate is not rescaled, as in that paper; under
+// SGD the rate factor is Gamma^2 N (arXiv 2602.07697), N being the fan-in of the block, for the first block its fan-out.
 type MuPC struct{ Gamma float64 }
 
 var _ Scaling = MuPC{}

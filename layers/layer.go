@@ -31,7 +31,7 @@ type Role uint8
 
 // The roles.
 const (
-	ByPlace     Role = iota // of the block: one that reads data has input weights, one that predicts an end a readout, others hidden weights, or branches in a network with skips
+	ByPlace     Role = iota // of the block: one that reads data has input weights, one that predicts an end a readout, others hidden weights, or branches if they have a skip
 	InputRole               // from the data to the width: first layers, embeddings
 	HiddenRole              // from width to width
 	BranchRole              // from width to width, the last weight of a branch that is added to a skip
