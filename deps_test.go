@@ -13,22 +13,29 @@ import (
 
 const module = "github.com/pcgraph/pcgraph/"
 
+// all is what experiments may use: the library and the machinery of claims, but not each other.
+var all = []string{"experiments/claim", "train", "arch", "infer", "infer/ode", "optim", "data", "graph", "graph/kernel", "layers", "energy", "theory"}
+
 // allowed is the dependency picture of docs/ARCHITECTURE.md: the packages of ours that each may import.
 // A folder below a listed one belongs to it unless it is listed itself.
 var allowed = map[string][]string{
-	"graph/kernel":     {},
-	"graph/kernel/gen": {},
-	"optim":            {"graph/kernel"},
-	"data":             {},
-	"theory":           {},
-	"graph":            {"graph/kernel"},
-	"infer":            {"optim", "infer/ode"},
-	"infer/ode":        {"graph/kernel"},
-	"layers":           {"graph"},
-	"energy":           {"graph"},
-	"arch":             {"graph", "graph/kernel", "layers", "energy"},
-	"train":            {"arch", "infer", "infer/ode", "optim", "data", "graph", "graph/kernel", "layers", "energy"},
-	"cmd/demo":         {"train", "arch", "infer", "infer/ode", "optim", "data", "graph", "graph/kernel", "layers", "energy", "theory"},
+	"graph/kernel":       {},
+	"graph/kernel/gen":   {},
+	"optim":              {"graph/kernel"},
+	"data":               {},
+	"theory":             {},
+	"graph":              {"graph/kernel"},
+	"infer":              {"optim", "infer/ode"},
+	"infer/ode":          {"graph/kernel"},
+	"layers":             {"graph"},
+	"energy":             {"graph"},
+	"arch":               {"graph", "graph/kernel", "layers", "energy"},
+	"train":              {"arch", "infer", "infer/ode", "optim", "data", "graph", "graph/kernel", "layers", "energy"},
+	"experiments/claim":  {},
+	"experiments/limits": all,
+	"experiments/mupc":   all,
+	"experiments/jpc":    all,
+	"cmd/demo":           append([]string{"experiments/limits", "experiments/mupc", "experiments/jpc"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia.

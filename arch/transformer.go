@@ -44,7 +44,11 @@ func (c Transformer) Network() (*Network, error) {
 		act = layers.GELU
 	}
 	scale := 0.
-	switch c.Scaling.(type) {
+	of := c.Scaling
+	if scaled, ok := of.(Scaled); ok {
+		of = scaled.Of
+	}
+	switch of.(type) {
 	case MuP, MuPC, CompleteP:
 		scale = 1 / float64(c.Width/heads)
 	}

@@ -80,10 +80,10 @@ func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set
 	}
 	m.Interrupted = c.ctx.Err() != nil // later there is nothing left to interrupt
 	var t T
-	c.printf("%s network of %s, scaling %s, %s, precision %g, %T, seed %d\n", cmd.Act, widthsOf(cmd.Widths), cmd.Scaling.name, set.Name, cmd.Precision, t, cmd.Seed)
+	c.printf("%s, scaling %s, %s, precision %g, %T, seed %d\n", cmd.title(), cmd.Scaling.name, set.Name, cmd.Precision, t, cmd.Seed)
 	r := report{Title: "PC against BP, without training", Interrupted: m.Interrupted, Version: m.Version,
-		Lead: fmt.Sprintf("Weight gradients of a %s network of %s units (scaling %s, seed %d) on a batch of %d from %s, in %T; %d inference steps of rate %g, output precision %g.",
-			cmd.Act, widthsOf(cmd.Widths), cmd.Scaling.name, cmd.Seed, b.batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision),
+		Lead: fmt.Sprintf("Weight gradients of a %s (scaling %s, seed %d) on a batch of %d from %s, in %T; %d inference steps of rate %g, output precision %g.",
+			cmd.title(), cmd.Scaling.name, cmd.Seed, b.batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision),
 		Again: c.again(cmd.Seed)}
 	if len(a.rows) > 0 {
 		last, _ := a.last()

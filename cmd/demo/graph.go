@@ -38,7 +38,7 @@ func (cmd graphCmd) Validate() error {
 
 // Run writes graph.dot and graph.svg.
 func (cmd graphCmd) Run(c *console) error {
-	if len(cmd.Widths) == 0 {
+	if len(cmd.Widths) == 0 && cmd.kind() == "mlp" {
 		cmd.Widths = []int{4, 5, 3}
 	}
 	dot, err := cmd.dot()
@@ -59,7 +59,7 @@ func (cmd graphCmd) Run(c *console) error {
 	if err := out.write("graph.svg", all(svg)); err != nil {
 		return err
 	}
-	c.printf("The %s graph of %v is in %s: graph.svg for a browser, graph.dot for Graphviz.\n", cmd.What, cmd.Widths, out.dir)
+	c.printf("The %s graph of a %s is in %s: graph.svg for a browser, graph.dot for Graphviz.\n", cmd.What, cmd.title(), out.dir)
 	c.printf("Blue: data. Yellow: free activities. Green: weights. Red: energies. Dashed: gradients.\n")
 	return nil
 }
@@ -73,8 +73,12 @@ func all(b []byte) func(io.Writer) error {
 }
 
 // dot is the graph in Graphviz's language.
-func (cmd graphCmd) dot() ([]byte, error) {
-	net, err := arch.Chain{Scaling: cmd.Scaling.with(cmd.Gamma), Act: cmd.Act.Act, Widths: cmd.Widths, Bias: !cmd.NoBias, Skips: cmd.Skips}.Network()
+func (cmd *graphCmd) dot() ([]byte, error) {
+	in, out := []int{8, 8, 1}, []int{3}
+	if cmd.kind() == "transformer" {
+		in, out = []int{4, 5}, []int{4, 5}
+	}
+	net, err := cmd.build("the picture", in, out)
 	if err != nil {
 		return nil, err
 	}

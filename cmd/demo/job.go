@@ -122,7 +122,7 @@ func (j *job) run(c *console) (err error) {
 		err = first(err, j.folder.close(), j.folder.writeManifest(j.manifest))
 	}()
 	v := readVersion()
-	c.printf("%s: %s network of %s, seed %d\n", j.report.Title, j.flags.Act, widthsOf(j.flags.Widths), j.seed)
+	c.printf("%s: %s, seed %d\n", j.report.Title, j.flags.title(), j.seed)
 	c.printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.folder.dir)
 	for _, name := range []string{"BP", "PC"} {
 		if c.ctx.Err() != nil {
@@ -186,8 +186,8 @@ func (j *job) describe() {
 	if j.flags.Loss.ce {
 		loss = "cross-entropy"
 	}
-	r.Lead = fmt.Sprintf("A %s network of %s units learned %s (%s) twice, from the same start and in the same order: by predictive coding (PC, %d inference steps of rate %g per batch of %d) and by backprop (BP), both with Adam at rate %g.",
-		j.flags.Act, widthsOf(j.flags.Widths), strings.TrimSuffix(j.train.Name, " train"), loss, j.learn.Steps, j.learn.Rate, j.learn.Batch, j.learn.LR)
+	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by predictive coding (PC, %d inference steps of rate %g per batch of %d) and by backprop (BP), both with Adam at rate %g.",
+		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, j.learn.Steps, j.learn.Rate, j.learn.Batch, j.learn.LR)
 	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "energy gradients"}}
 	for _, p := range j.pupils {
 		h, last := p.history, p.history.Last()

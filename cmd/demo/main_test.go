@@ -44,6 +44,10 @@ func TestOptions_WrongOnesAreNamedAndExitWithTwo(t *testing.T) {
 		{"compare -gamma nan", "-gamma is NaN", "no number"},
 		{"compare -act swish", "swish", "unknown activation"},
 		{"compare -scaling xavier", `unknown scaling "xavier": want one of sp, ntp, mup, mupc`, "unknown scaling"},
+		{"compare -arch vgg", `unknown architecture "vgg": want one of mlp, cnn, resnet, transformer`, "unknown architecture"},
+		{"compare -arch cnn -widths 784,10", "-widths and -skips are for -arch mlp", "a cnn has no widths"},
+		{"compare -arch resnet -width -2", "-width -2", "negative"},
+		{"compare -arch transformer -heads -1", "-heads is -1", "negative"},
 		{"-loss hinge", `unknown loss "hinge"`, "unknown loss"},
 		{"compare -data cifar", `unknown data "cifar"`, "unknown data"},
 		{"train -data cifar", `unknown data "cifar"`, "unknown data"},
@@ -74,6 +78,9 @@ func TestOptions_ThatDoNotFitTheDataFailBeforeAFolderIsMade(t *testing.T) {
 		{"compare -data random", "-widths"},
 		{"compare -data moons -widths 2,4,5,2 -skips", "widths 4 and 5"},
 		{"train -data mnist -dir testdata/none", "not found"},
+		{"compare -arch cnn -data moons", "is for pictures"},
+		{"compare -arch transformer -data bars", "predicts a token of every token"},
+		{"compare -arch transformer -data copy -width 6 -heads 4", "heads"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		code, _, stderr := demo(t, t.Context(), append(strings.Fields(c.args), "-out", out)...)
@@ -156,6 +163,19 @@ func TestDataFlags_EveryNameIsADataSet(t *testing.T) {
 	} {
 		if code, _, stderr := demo(t, t.Context(), strings.Fields(args)...); code == exitOK || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %q, want %q", args, code, stderr, want)
+		}
+	}
+}
+
+func TestCompare_EveryArchitectureOnDataThatSuitsIt(t *testing.T) {
+	for _, args := range []string{
+		"-arch cnn -data bars -width 3",
+		"-arch resnet -data bars -width 3 -scaling mupc",
+		"-arch transformer -data copy -width 8 -heads 2 -depth 1 -loss ce -scaling completep",
+	} {
+		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields("compare -window 4 -batch 4 -steps 3 "+args), "-out", filepath.Join(t.TempDir(), "run"))...)
+		if name := strings.Fields(args)[1]; code != exitOK || !strings.Contains(stdout, name) {
+			t.Errorf("%s: exit code %d, %q, %q", args, code, stdout, stderr)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
@@ -52,12 +53,17 @@ func (f learnFlags) validate() error {
 
 // netFlags describe a network and its energy.
 type netFlags struct {
-	Widths    []int       `placeholder:"N,..." help:"Widths from input to output (default: two hidden layers that suit the data)." json:"widths"`
+	Arch      string      `default:"mlp" help:"Architecture: mlp; cnn (stages of convolution and pool), resnet (three stages, every element a site), both for pictures; transformer, for sequences." json:"arch"`
+	Width     int         `default:"0" help:"Channels of cnn (of its first stage) and resnet, width of transformer; 0: 8, 8 and 32." json:"width"`
+	Depth     int         `default:"0" help:"Stages of cnn, residual blocks per stage of resnet, blocks of transformer; 0: 2, 1 and 2." json:"depth"`
+	Heads     int         `default:"4" help:"Attention heads of transformer." json:"heads"`
+	Norm      bool        `help:"Layer normalisation in transformer." json:"norm"`
+	Widths    []int       `placeholder:"N,..." help:"Widths of mlp from input to output (default: two hidden layers that suit the data)." json:"widths"`
 	Act       actFlag     `default:"relu" help:"Activation: linear, tanh, hard_tanh, sigmoid, relu, leaky_relu, gelu, selu, silu." json:"act"`
-	Scaling   scalingFlag `default:"sp" help:"Scaling of the weights: sp, ntp, mup, mupc." json:"scaling"`
+	Scaling   scalingFlag `default:"sp" help:"Scaling of the weights: sp, ntp, mup, mupc, completep." json:"scaling"`
 	Gamma     float64     `default:"1" help:"Divides the output: small for lazy, large for rich learning." json:"gamma"`
-	Skips     bool        `help:"Identity skips over the hidden layers." json:"skips"`
-	NoBias    bool        `help:"Layers without biases." json:"no_bias"`
+	Skips     bool        `help:"Identity skips over the hidden layers of mlp." json:"skips"`
+	NoBias    bool        `help:"Layers of mlp and cnn without biases." json:"no_bias"`
 	Loss      lossFlag    `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
 	Precision float64     `default:"1" help:"Precision of the output: small lets PC approach BP." json:"precision"`
 }
@@ -78,24 +84,93 @@ func (f netFlags) validate() error {
 	if len(f.Widths) == 1 {
 		return errors.New("-widths: one width: want the input's and the output's at least")
 	}
-	return first(positive("gamma", f.Gamma), positive("precision", f.Precision))
+	if f.Arch != "mlp" && f.Arch != "" && (len(f.Widths) > 0 || f.Skips) {
+		return errors.Errorf("-widths and -skips are for -arch mlp: size %s by -width and -depth", f.Arch)
+	}
+	if f.Width < 0 || f.Width > 1<<12 || f.Depth < 0 || f.Depth > 1<<9 {
+		return errors.Errorf("-width %d, -depth %d: want 0..%d and 0..%d", f.Width, f.Depth, 1<<12, 1<<9)
+	}
+	var heads error
+	if f.kind() == "transformer" { // else the field may be zero: commands whose network is fixed have no such flag
+		heads = count("heads", f.Heads, 1)
+	}
+	return first(known("architecture", f.kind(), "mlp", "cnn", "resnet", "transformer"), heads, positive("gamma", f.Gamma), positive("precision", f.Precision))
 }
 
 // network is the network for a data set, hidden being the hidden widths where the flags do not say.
 func (f *netFlags) network(train *data.Set, hidden ...int) (*arch.Network, error) {
+	if f.Loss.ce && train.Classes() == 0 {
+		return nil, errors.Errorf("-loss ce is for classes, and %s is a regression: use mse", train.Name)
+	}
+	if f.kind() != "mlp" {
+		return f.build(train.Name, train.InShape(), train.OutShape())
+	}
 	if len(f.Widths) == 0 {
 		f.Widths = append(append([]int{train.In()}, hidden...), train.Out())
 	}
 	if in, out := f.Widths[0], f.Widths[len(f.Widths)-1]; in != train.In() || out != train.Out() {
 		return nil, errors.Errorf("-widths begin with %d and end with %d, %s has %d inputs and %d outputs", in, out, train.Name, train.In(), train.Out())
 	}
-	if f.Loss.ce && train.Classes() == 0 {
-		return nil, errors.Errorf("-loss ce is for classes, and %s is a regression: use mse", train.Name)
-	}
 	if f.Loss.ce && len(train.OutShape()) > 1 {
-		return nil, errors.Errorf("-loss ce of a chain is one softmax over all outputs, and every step of %s has a class of its own: use mse", train.Name)
+		return nil, errors.Errorf("-loss ce of a chain is one softmax over all outputs, and every step of %s has a class of its own: use mse, or -arch transformer", train.Name)
 	}
-	return arch.Chain{Scaling: f.Scaling.with(f.Gamma), Act: f.Act.Act, Widths: f.Widths, Bias: !f.NoBias, Skips: f.Skips}.Network()
+	return f.build(train.Name, nil, nil)
+}
+
+// kind is the architecture.
+func (f netFlags) kind() string {
+	if f.Arch == "" {
+		return "mlp"
+	}
+	return f.Arch
+}
+
+// build describes the network for samples of some shapes; an mlp has its sizes in Widths.
+func (f *netFlags) build(set string, in, out []int) (*arch.Network, error) {
+	s := f.Scaling.with(f.Gamma)
+	or := func(v, otherwise int) int {
+		if v == 0 {
+			return otherwise
+		}
+		return v
+	}
+	switch f.kind() {
+	case "cnn", "resnet":
+		if len(in) != 3 || len(out) != 1 {
+			return nil, errors.Errorf("-arch %s is for pictures with one label, and %s has samples %v -> %v: choose mnist, fashion, cifar10 or bars", f.Arch, set, in, out)
+		}
+		f.Width = or(f.Width, 8)
+		if f.Arch == "resnet" {
+			f.Depth = or(f.Depth, 1)
+			return arch.ResNet{Scaling: s, Act: f.Act.Act, Image: [3]int(in), Width: f.Width, Residuals: f.Depth, Classes: out[0]}.Network()
+		}
+		f.Depth = or(f.Depth, 2)
+		channels := make([]int, f.Depth)
+		for i := range channels {
+			channels[i] = f.Width << min(i, 3)
+		}
+		return arch.CNN{Scaling: s, Act: f.Act.Act, Image: [3]int(in), Channels: channels, Classes: out[0], Bias: !f.NoBias}.Network()
+	case "transformer":
+		if len(in) != 2 || len(out) != 2 || in[1] != out[1] {
+			return nil, errors.Errorf("-arch transformer predicts a token of every token, and %s has samples %v -> %v: choose text or copy", set, in, out)
+		}
+		f.Width, f.Depth = or(f.Width, 32), or(f.Depth, 2)
+		return arch.Transformer{Scaling: s, Vocab: in[1], Tokens: in[0], Width: f.Width, Heads: f.Heads, Blocks: f.Depth, Norm: f.Norm}.Network()
+	}
+	return arch.Chain{Scaling: s, Act: f.Act.Act, Widths: f.Widths, Bias: !f.NoBias, Skips: f.Skips}.Network()
+}
+
+// title describes the network in words.
+func (f netFlags) title() string {
+	switch f.kind() {
+	case "cnn":
+		return fmt.Sprintf("%s cnn of %d stages from %d channels", f.Act, f.Depth, f.Width)
+	case "resnet":
+		return fmt.Sprintf("%s resnet of %d channels with %d residual blocks per stage", f.Act, f.Width, f.Depth)
+	case "transformer":
+		return fmt.Sprintf("transformer of width %d with %d blocks of %d heads", f.Width, f.Depth, f.Heads)
+	}
+	return fmt.Sprintf("%s network of %s", f.Act, widthsOf(f.Widths))
 }
 
 // energy is the energy at an output precision.
@@ -124,7 +199,7 @@ type scalingFlag struct{ name string }
 // UnmarshalText is called by kong.
 func (f *scalingFlag) UnmarshalText(name []byte) error {
 	f.name = string(name)
-	return known("scaling", f.name, "sp", "ntp", "mup", "mupc")
+	return known("scaling", f.name, "sp", "ntp", "mup", "mupc", "completep")
 }
 
 // MarshalText writes the name.
@@ -137,6 +212,8 @@ func (f scalingFlag) with(gamma float64) arch.Scaling {
 		return arch.MuPC{Gamma: gamma}
 	case "mup":
 		return arch.Scaled{Of: arch.MuP{}, Gamma: gamma}
+	case "completep":
+		return arch.Scaled{Of: arch.CompleteP{}, Gamma: gamma}
 	case "ntp":
 		return arch.Scaled{Of: arch.NTP{}, Gamma: gamma}
 	}
