@@ -35,11 +35,12 @@ var checkers = map[string]func(*testing.T, *refCase){
 	"flow":          checkFlow,
 	"activation":    checkActivation,
 	"layer":         checkLayer,
+	"bidirectional": checkBidirectional,
 	"linear_theory": nil, // by package theory
 }
 
 // laterKinds are known and not computed yet; a kind in neither list is an error.
-var laterKinds = []string{"bidirectional", "hybrid"}
+var laterKinds = []string{"hybrid"}
 
 // TestReference compares with values computed by an independent implementation.
 func TestReference(t *testing.T) {
@@ -137,6 +138,8 @@ type refCase struct {
 	Dilation       int
 	Groups         int
 	Size           int
+	ForwardWeight  float64 `json:"forward_weight"`
+	BackwardWeight float64 `json:"backward_weight"`
 	Activation     string
 	Act            string
 	Arrays         map[string]refArray
@@ -244,9 +247,15 @@ func (c *refCase) weight(t *testing.T, prefix, name string) []float64 {
 	if strings.HasSuffix(name, "/b") {
 		return c.array(t, fmt.Sprintf("%sWb%d", prefix, l))
 	}
-	a := c.Arrays[fmt.Sprintf("%sW%d", prefix, l)]
+	return c.transposed(t, fmt.Sprintf("%sW%d", prefix, l))
+}
+
+// transposed is a weight that is stored [out, in] as [in, out].
+func (c *refCase) transposed(t *testing.T, name string) []float64 {
+	t.Helper()
+	a := c.Arrays[name]
 	if len(a.Shape) != 2 {
-		t.Fatalf("%s has no weight %sW%d", c.Name, prefix, l)
+		t.Fatalf("%s has no weight %s", c.Name, name)
 	}
 	out, in := a.Shape[0], a.Shape[1]
 	w := make([]float64, len(a.Data))

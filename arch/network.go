@@ -177,10 +177,16 @@ type census struct {
 	*Network
 	sites    map[string]site
 	residual bool
+	depth    int // blocks with a site of their own
 }
 
 func (n *Network) census() census {
 	c := census{Network: n, sites: make(map[string]site), residual: n.Residual()}
+	for _, b := range n.Blocks {
+		if b.Predicts == "" {
+			c.depth++
+		}
+	}
 	for _, s := range n.sites() {
 		c.sites[s.name] = s
 	}
@@ -209,7 +215,7 @@ func (c census) factors(i int, of part, p layers.Param) Factors {
 func (c census) position(i int, p layers.Param) Position {
 	s := c.sites[c.target(i)]
 	at := Position{
-		Index: i + 1, Depth: len(c.Blocks), FanIn: p.FanIn, FanOut: p.FanOut,
+		Index: i + 1, Depth: max(1, c.depth), FanIn: p.FanIn, FanOut: p.FanOut,
 		Residual: c.residual, Output: s.output, Role: p.Role,
 	}
 	if p.Role != layers.ByPlace {
@@ -217,7 +223,8 @@ func (c census) position(i int, p layers.Param) Position {
 	}
 	at.Role = layers.InputRole
 	for _, from := range c.From(i) {
-		if !c.sites[from].input {
+		read := c.sites[from]
+		if end := read.input || read.output && c.Blocks[i].Predicts != ""; !end {
 			at.Role = layers.HiddenRole
 		}
 	}

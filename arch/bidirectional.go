@@ -1,0 +1,64 @@
+package arch
+
+import (
+	"strconv"
+
+	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/layers"
+)
+
+// A Bidirectional describes a chain whose sites are predicted from both sides (bidirectional predictive coding: Oliviers,
+// Tang and Bogacz 2025, arXiv 2505.23415; JPC's bpc_energy_fn): block1 .. blockL forwards as in Chain, and back1 .. backL
+// backwards, where back_k predicts z_{k-1} from z_k,
+//
+//	F = Forward/2 sum_l |z_l - block_l(z_{l-1})|^2 + Backward/2 sum_l |z_{l-1} - back_l(z_l)|^2    z_0 = x, z_L = y
+//
+// One inference and one weight gradient train both directions, with both ends clamped. With Plan.FreeOutput the trained
+// network infers y from x, with Plan.FreeInput x from y; Predict is the forward pass alone. Neither block1 nor backL has an
+// activation in front: what they read is data.
+type Bidirectional struct {
+	Chain
+	Forward, Backward float64 // weights of the two energies; 0 means 1
+}
+
+// backName names the block that predicts site k-1 from site k.
+func backName(k int) string { return "back" + strconv.Itoa(k) }
+
+// Network builds the network: the chain's blocks and then back1, back2, ... Skips are identities backwards, too.
+func (c Bidirectional) Network() (*Network, error) {
+	n, err := c.Chain.Network()
+	if err != nil {
+		return nil, err
+	}
+	n.Blocks[len(n.Blocks)-1].Output = true
+	last := len(c.Widths) - 1
+	for k := 1; k <= last; k++ {
+		b := Block{
+			Name:     backName(k),
+			Layer:    layers.Linear{In: c.Widths[k], Out: c.Widths[k-1], Act: c.Act, Bias: c.Bias},
+			From:     []string{"block" + strconv.Itoa(k)},
+			Predicts: InputName,
+		}
+		if k > 1 {
+			b.Predicts = "block" + strconv.Itoa(k-1)
+		}
+		if k == last {
+			b.Layer = layers.Linear{In: c.Widths[k], Out: c.Widths[k-1], Bias: c.Bias}
+		}
+		if c.Skips && k > 1 && k < last {
+			b.Skips = []Skip{{Layer: layers.Identity{}}}
+		}
+		n.Blocks = append(n.Blocks, b)
+	}
+	return n, nil
+}
+
+// Energy is the energy of the network for Plan.Energy. Its Output may be replaced by another likelihood.
+func (c Bidirectional) Energy() energy.PC {
+	forward, back := energy.Gaussian{Precision: c.Forward}, energy.Gaussian{Precision: c.Backward}
+	e := energy.PC{Hidden: forward, Output: forward, Sites: make(map[string]energy.Likelihood)}
+	for k := 1; k < len(c.Widths); k++ {
+		e.Sites[backName(k)] = back
+	}
+	return e
+}
