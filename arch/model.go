@@ -282,6 +282,27 @@ func (m *Model[T]) State() []T { return m.state.Data() }
 // StateVector is State with its names and shapes.
 func (m *Model[T]) StateVector() *graph.Vector[T] { return m.state }
 
+// Free names the sites whose activities, or errors, are the fields of StateVector, in that order.
+func (m *Model[T]) Free() []string {
+	names := make([]string, len(m.states))
+	for i, n := range m.states {
+		for _, at := range m.u.places {
+			if at.state == n {
+				names[i] = at.name
+			}
+		}
+	}
+	return names
+}
+
+// Show writes the data of clamped units to the state slab, so that it shows the activities of masked sites: to be called after
+// the slab has been set by hand.
+func (m *Model[T]) Show() {
+	for _, c := range m.clamps {
+		c.show(m.prog)
+	}
+}
+
 // StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst and returns F. Both are as long as
 // State; z may be State itself or any other point.
 func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {

@@ -87,6 +87,19 @@ const (
 // precisionName is the name of a learned precision among a block's weights.
 const precisionName = "precision"
 
+// Ends names the inputs and the sites that are outputs.
+func (n *Network) Ends() (inputs, outputs []string) {
+	for _, s := range n.sites() {
+		if s.input {
+			inputs = append(inputs, s.name)
+		}
+		if s.output {
+			outputs = append(outputs, s.name)
+		}
+	}
+	return inputs, outputs
+}
+
 // scaling is the network's scaling with its default.
 func (n *Network) scaling() Scaling {
 	if n.Scaling == nil {
@@ -249,6 +262,12 @@ func NewWeights[T graph.Float](n *Network, rng *rand.Rand) (*graph.Vector[T], er
 		fields[i] = graph.Field{Name: w.Name, Shape: w.Param.Shape}
 	}
 	v := graph.NewVector[T](fields...)
+	drawWeights(ws, v, rng)
+	return v, nil
+}
+
+// drawWeights draws the weights from their initial distributions.
+func drawWeights[T graph.Float](ws []Weight, v *graph.Vector[T], rng *rand.Rand) {
 	for i, w := range ws {
 		data := v.Part(v.Data(), i)
 		for j := range data {
@@ -256,7 +275,6 @@ func NewWeights[T graph.Float](n *Network, rng *rand.Rand) (*graph.Vector[T], er
 		}
 	}
 	v.Touch()
-	return v, nil
 }
 
 // validateWeights checks the weights' shapes and what the scaling says of them.
