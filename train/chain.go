@@ -112,14 +112,6 @@ func inputShape(n *arch.Network) []int {
 	return n.Inputs[0].Shape
 }
 
-// read is what the block at place l of the chain reads.
-func (p *pass[T]) read(l int) *graph.Node {
-	if l == 0 {
-		return p.x
-	}
-	return p.mu[l-1]
-}
-
 // teach makes delta the gradient by the prediction at place l of the chain: what its block learns from, beside regularisers.
 func (p *pass[T]) teach(l int, delta *graph.Node) error {
 	delta = p.b.Copy(delta)

@@ -48,6 +48,11 @@ func hybrid[T graph.Float](t *testing.T, unsupervised bool, widths ...int) *trai
 	}
 }
 
+// pcFrom is predictive coding from a start.
+func pcFrom[T graph.Float](m *arch.Model[T], start train.Start[T]) *train.PC[T] {
+	return &train.PC[T]{Model: m, Solver: &infer.Descent[T]{Optimizer: &optim.Momentum[T]{Rate: .1, Mu: .8}}, Stop: infer.Steps(60), Start: start}
+}
+
 // bidirectional is predictive coding in both directions.
 func bidirectional[T graph.Float](t *testing.T, c arch.Bidirectional) *train.PC[T] {
 	t.Helper()
@@ -73,6 +78,7 @@ func otherRules[T graph.Float](t *testing.T, widths ...int) map[string]train.Rul
 		return w
 	}
 	return map[string]train.Rule[T]{
+		"gaussian":      pcFrom(toyModel[T](t, arch.Activities, widths...), &train.Gaussian[T]{Std: .05, Seed: 1}),
 		"feedback":      &train.FeedbackAlignment[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
 		"direct":        &train.DirectFeedback[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
 		"targets":       &train.TargetProp[T]{Model: compiled(t, both, drawn(both), feedforward), Step: .1, Noise: .1, Seed: 2},
@@ -111,7 +117,9 @@ func TestOtherRules_AllocateNothing(t *testing.T) {
 	set, _ := load(t, data.Linear{In: 20, Out: 10, Train: batch, Seed: 1})
 	x, y := make([]float32, batch*20), make([]float32, batch*10)
 	data.Fill(set, x, y, rand.New(rand.NewPCG(1, 1)).Perm(batch))
-	for name, rule := range otherRules[float32](t, 20, 30, 30, 10) {
+	rules := otherRules[float32](t, 20, 30, 30, 10)
+	rules["previous"] = pcFrom(toyModel[float32](t, arch.Activities, 20, 30, 30, 10), &train.Previous[float32]{})
+	for name, rule := range rules {
 		grad := make([]float32, len(rule.Weights().Data()))
 		terms := make([]float64, len(rule.Terms()))
 		n := testing.AllocsPerRun(5, func() {
