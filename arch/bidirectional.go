@@ -62,3 +62,19 @@ func (c Bidirectional) Energy() energy.PC {
 	}
 	return e
 }
+
+// Coupled is Energy with extra errors, for Dendrites: with previous, that of the prediction back of a site's neighbour before,
+// back_l, joins the site's own, block_l; with next, that of the neighbour behind, block_{l+1}, joins that of the prediction of
+// the site from there, back_{l+1}. They join at hidden sites, where the two errors have one width.
+func (c Bidirectional) Coupled(previous, next bool) energy.Coupled {
+	e := energy.Coupled{PC: c.Energy(), Extra: make(map[string][]string)}
+	for l := 1; l < len(c.Widths)-1; l++ {
+		if block := "block" + strconv.Itoa(l); previous && c.Widths[l] == c.Widths[l-1] {
+			e.Extra[block] = []string{backName(l)}
+		}
+		if behind := "block" + strconv.Itoa(l+1); next && c.Widths[l] == c.Widths[l+1] {
+			e.Extra[backName(l+1)] = []string{behind}
+		}
+	}
+	return e
+}

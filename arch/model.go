@@ -122,7 +122,7 @@ func (m *Model[T]) differentiate() error {
 	m.state = graph.NewVector[T](fields...)
 	var err error
 	if len(m.states) > 0 {
-		if m.dz, err = graph.Grad(perSample, m.states...); err != nil {
+		if m.dz, err = m.stateGradients(perSample); err != nil {
 			return err
 		}
 	}
@@ -153,6 +153,9 @@ func (m *Model[T]) differentiate() error {
 
 // differentiateWeights adds the gradients by the weights to the graph.
 func (m *Model[T]) differentiateWeights(total *graph.Node) error {
+	if m.plan.Dendrites != nil {
+		return m.learnLocally()
+	}
 	var by []*graph.Node
 	for i, w := range m.u.params {
 		if !m.u.unseen(i) {
@@ -303,7 +306,8 @@ func (m *Model[T]) Show() {
 	}
 }
 
-// StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst and returns F. Both are as long as
+// StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst (with Plan.Dendrites what they say instead)
+// and returns F. Both are as long as
 // State; z may be State itself or any other point.
 func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
 	if len(dst) != len(m.state.Data()) || len(z) != len(dst) {

@@ -63,6 +63,16 @@ func bidirectional[T graph.Float](t *testing.T, c arch.Bidirectional) *train.PC[
 	return &train.PC[T]{Model: compiled(t, n, w, arch.Plan{Energy: c.Energy()}), Solver: descent[T](), Stop: infer.Steps(inferenceSteps)}
 }
 
+// dendritic is bidirectional predictive coding by predictive dendrites, half of which feel what the energy says.
+func dendritic[T graph.Float](t *testing.T, c arch.Bidirectional) *train.PC[T] {
+	t.Helper()
+	rule := bidirectional[T](t, c)
+	p := rule.Model.Plan()
+	p.Dendrites = &arch.Dendrites{Mix: .5}
+	rule.Model = compiled(t, rule.Model.Network(), rule.Model.Weights(), p)
+	return rule
+}
+
 // otherRules are all rules but predictive coding and backprop, each on weights of its own, input first.
 func otherRules[T graph.Float](t *testing.T, widths ...int) map[string]train.Rule[T] {
 	t.Helper()
@@ -83,6 +93,7 @@ func otherRules[T graph.Float](t *testing.T, widths ...int) map[string]train.Rul
 		"direct":        &train.DirectFeedback[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
 		"targets":       &train.TargetProp[T]{Model: compiled(t, both, drawn(both), feedforward), Step: .1, Noise: .1, Seed: 2},
 		"hybrid":        hybrid[T](t, false, mirror...),
+		"dendritic":     dendritic[T](t, arch.Bidirectional{Chain: chain, Backward: 1e-3}),
 		"bidirectional": bidirectional[T](t, arch.Bidirectional{Chain: chain, Backward: 1e-3}),
 	}
 }
