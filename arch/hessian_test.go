@@ -261,7 +261,9 @@ func TestStateHessian_OfNonlinearChainsIsTheFormula(t *testing.T) {
 			ok(t, h.Mul(got, v))
 			near(t, fmt.Sprintf("%v skips=%v: H v", f.act, skips), got, want, 1e-13)
 
+			whole := must(theory.Assemble(h.Dim(), h.Mul))(t)
 			eig := must(theory.Eigenvalues(blocks.Dense()))(t)
+			near(t, "spectrum", must(theory.Eigenvalues(whole))(t), eig, 1e-13)
 			low, high, err := theory.Lanczos{}.Extremes(h.Dim(), h.Mul)
 			ok(t, err)
 			near(t, "ends of the spectrum", []float64{low.Value, high.Value}, []float64{eig[0], eig[len(eig)-1]}, 1e-12)
