@@ -125,6 +125,11 @@ func (v *solver) free(rows *mat.Dense) {
 	for l := len(z) - 1; l > 0; l-- {
 		v.net.addBack(l, 1, z[l], z[l-1])
 	}
+	v.pass(z)
+}
+
+// pass is N^-T, the feedforward pass from the first layer and what the others add.
+func (v *solver) pass(z []*mat.Dense) {
 	for l := 1; l < len(z); l++ {
 		v.net.addForward(l, 1, z[l-1], z[l])
 	}
@@ -207,7 +212,11 @@ func (n Linear) Equilibrium(x, y *mat.Dense) (*Equilibrium, error) {
 	rows := mat.NewDense(batch(x), v.dim, nil)
 	z := n.layers(rows)
 	n.addForward(0, 1, x, z[0])
-	v.free(rows)
+	if v.body != nil {
+		v.free(rows)
+	} else {
+		v.pass(z)
+	}
 	r.Sub(y, v.output(rows))
 	g, err := v.byS(&r)
 	if err != nil {
