@@ -122,7 +122,7 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	}
 	t := train.Trainer[float32]{
 		Rule:      p.rule,
-		Optimizer: &optim.Adam[float32]{Rate: l.learn.LR, Spans: train.AdamSpans(l.net, w)},
+		Optimizer: &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Spans: train.AdamSpans(l.net, w)},
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
 		OnStep: func(s train.Step[float32]) {

@@ -43,12 +43,21 @@ type learnFlags struct {
 	Epochs     int     `default:"1" help:"Passes over the training set." json:"epochs"`
 	Limit      int     `default:"0" help:"Weight updates at most; 0: all of the epochs." json:"limit"`
 	LR         float64 `name:"lr" default:"0.001" help:"Learning rate of Adam on the weights." json:"lr"`
+	Decay      float64 `default:"0" help:"Weight decay of AdamW, beside the gradient; biases, gains and precisions are not decayed." json:"decay"`
 	EvalEvery  int     `default:"100" help:"Evaluate on the test set every so many updates; 0: at the end only." json:"eval_every"`
 }
 
 func (f learnFlags) validate() error {
 	return first(f.inferFlags.validate(), count("batch", f.Batch, 1), count("epochs", f.Epochs, 1), count("limit", f.Limit, 0),
-		positive("lr", f.LR), count("eval-every", f.EvalEvery, 0))
+		positive("lr", f.LR), notNegative("decay", f.Decay), count("eval-every", f.EvalEvery, 0))
+}
+
+// optimizer is that of the weights in words.
+func (f learnFlags) optimizer() string {
+	if f.Decay > 0 {
+		return fmt.Sprintf("AdamW at rate %g with weight decay %g", f.LR, f.Decay)
+	}
+	return fmt.Sprintf("Adam at rate %g", f.LR)
 }
 
 // netFlags describe a network and its energy.
@@ -253,6 +262,14 @@ func positive(flag string, v float64) error {
 		return nil
 	}
 	return errors.Errorf("-%s is %v: want a number above 0", flag, v)
+}
+
+// notNegative checks a number that must be zero or above.
+func notNegative(flag string, v float64) error {
+	if v >= 0 && !math.IsInf(v, 1) {
+		return nil
+	}
+	return errors.Errorf("-%s is %v: want a number, at least 0", flag, v)
 }
 
 // count checks a whole number.
