@@ -133,6 +133,8 @@ func TestCompile_RefusesWrongDescriptions(t *testing.T) {
 			[]string{"energy", "b", "precision -1", "positive"}},
 		{"negative rate", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{energy.PC{}, energy.Spectral{Rate: -1}} },
 			[]string{"energy", "spectral", "-1"}},
+		{"a part that is missing", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{energy.PC{}, nil} }, []string{"energy", "part 2 of a sum of 2", "leave it out"}},
+		{"a part of a part that is missing", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{energy.Sum{nil}, energy.PC{}} }, []string{"energy", "part 1 of a sum of 1"}},
 		{"an energy of zero", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{} }, []string{"no terms"}},
 		{"an energy that does not see the weights", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.ActivityDecay{Rate: 1} }, []string{"does not depend on", "a/W"}},
 	}

@@ -40,6 +40,7 @@ func TestScalings_HaveTheForwardFactorsOfThePapers(t *testing.T) {
 		{arch.MuPC{}, true, 1 / math.Sqrt(d), 1 / math.Sqrt(n*5), 1 / n, "depth-muP"},
 		{arch.MuPC{Gamma: gamma}, true, 1 / math.Sqrt(d), 1 / math.Sqrt(n*5), 1 / (gamma * n), "gamma divides the last factor"},
 		{arch.Scaled{Of: arch.SP{}, Gamma: gamma}, true, 1, 1, 1 / gamma, "gamma of any scaling, sp too"},
+		{arch.Scaled{Gamma: gamma}, false, 1, 1, 1 / gamma, "of nothing is of sp"},
 		{arch.Scaled{Of: arch.NTP{}}, false, 1 / math.Sqrt(d), 1 / math.Sqrt(n), 1 / math.Sqrt(n), "gamma 0 means 1"},
 		{arch.MuP{}, false, 1, 1, 1, "the abc-table in which the start carries the scaling"},
 	}

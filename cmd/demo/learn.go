@@ -61,9 +61,9 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 		return nil, err
 	}
 	if name == "BP" {
-		p.rule = &train.Backprop[float32]{Model: m}
+		p.rule = &train.Backprop[float32]{Model: m, Seed: l.seed}
 	} else {
-		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps)}
+		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps), Seed: l.seed}
 	}
 	return p, nil
 }
