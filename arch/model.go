@@ -39,6 +39,7 @@ type Model[T graph.Float] struct {
 	version uint64
 	into    *T // where the program writes weight gradients to
 
+	view       *viewer[T]
 	predictors map[int]*predictor[T]
 	resized    map[int]*Model[T]
 }
