@@ -69,7 +69,7 @@ type netFlags struct {
 	Norm      bool        `help:"Layer normalisation in transformer." json:"norm"`
 	Widths    []int       `placeholder:"N,..." help:"Widths of mlp from input to output (default: two hidden layers that suit the data)." json:"widths"`
 	Act       actFlag     `default:"relu" help:"Activation: linear, tanh, hard_tanh, sigmoid, relu, leaky_relu, gelu, selu, silu." json:"act"`
-	Scaling   scalingFlag `default:"sp" help:"Scaling of the weights: sp, ntp, mup, mupc, completep." json:"scaling"`
+	Scaling   scalingFlag `default:"sp" help:"Scaling of the weights: sp, ntp, mup, mupc, mupc-adam (Adam's rate falls with width and depth), completep." json:"scaling"`
 	Gamma     float64     `default:"1" help:"Divides the output: small for lazy, large for rich learning." json:"gamma"`
 	Skips     bool        `help:"Identity skips over the hidden layers of mlp." json:"skips"`
 	NoBias    bool        `help:"Layers of mlp and cnn without biases." json:"no_bias"`
@@ -208,7 +208,7 @@ type scalingFlag struct{ name string }
 // UnmarshalText is called by kong.
 func (f *scalingFlag) UnmarshalText(name []byte) error {
 	f.name = string(name)
-	return known("scaling", f.name, "sp", "ntp", "mup", "mupc", "completep")
+	return known("scaling", f.name, "sp", "ntp", "mup", "mupc", "mupc-adam", "completep")
 }
 
 // MarshalText writes the name.
@@ -219,6 +219,8 @@ func (f scalingFlag) with(gamma float64) arch.Scaling {
 	switch f.name {
 	case "mupc":
 		return arch.MuPC{Gamma: gamma}
+	case "mupc-adam":
+		return arch.MuPC{Gamma: gamma, ScaleAdam: true}
 	case "mup":
 		return arch.Scaled{Of: arch.MuP{}, Gamma: gamma}
 	case "completep":
