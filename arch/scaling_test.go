@@ -183,3 +183,25 @@ func TestForward_ScaleOverWidthAndDepth(t *testing.T) {
 		}
 	}
 }
+
+// TestMuPC_ScaleAdamFallsWithWidthAndDepth: 1/sqrt(N), of branches 1/sqrt(N L); ends learn at the full rate, and nothing
+// else changes.
+func TestMuPC_ScaleAdamFallsWithWidthAndDepth(t *testing.T) {
+	plain, ours := resMLP(t, arch.MuPC{Gamma: 3}, layers.Tanh, 7, 16, 16, 16, 2), resMLP(t, arch.MuPC{Gamma: 3, ScaleAdam: true}, layers.Tanh, 7, 16, 16, 16, 2)
+	want := []float64{1, 1. / 8, 1. / 8, 1}
+	for i, w := range ours.Weights() {
+		f := plain.Weights()[i].Factors
+		if f.Adam != 1 || w.Factors.Adam != want[i] {
+			t.Errorf("%s: %v and %v, want 1 and %v", w.Name, f.Adam, w.Factors.Adam, want[i])
+		}
+		if f.Adam = w.Factors.Adam; f != w.Factors {
+			t.Errorf("%s: %+v, want %+v", w.Name, w.Factors, f)
+		}
+	}
+	chain := mlp(t, arch.MuPC{ScaleAdam: true}, layers.Tanh, 7, 16, 16, 2)
+	for _, w := range chain.Weights() {
+		if w.Name == "block2/W" && w.Factors.Adam != 1./4 {
+			t.Errorf("without skips: %v, want 1/4", w.Factors.Adam)
+		}
+	}
+}
