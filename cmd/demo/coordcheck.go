@@ -101,6 +101,19 @@ func (cmd *coordCmd) fill() {
 	}
 }
 
+// label is a size with its unit.
+func (cmd coordCmd) label(over string) string {
+	switch {
+	case over == "depth" && cmd.Arch == "mlp":
+		return "depth (hidden layers)"
+	case over == "depth":
+		return "depth (blocks)"
+	case cmd.Arch == "cnn" || cmd.Arch == "resnet":
+		return "width (channels)"
+	}
+	return "width (units)"
+}
+
 // source is what the networks learn from.
 func (cmd coordCmd) source() data.Source {
 	switch cmd.Arch {
@@ -116,6 +129,7 @@ func (cmd coordCmd) source() data.Source {
 type sweep struct {
 	scaling string
 	over    string // "width" or "depth"
+	label   string // the same with its unit
 	sizes   []int
 	coords  []train.Coord
 	slopes  []train.Slope
@@ -216,7 +230,7 @@ func (cmd coordCmd) Run(c *console) (err error) {
 			if len(sizes) == 0 || c.ctx.Err() != nil {
 				continue
 			}
-			w := &sweep{scaling: s.name, over: over, sizes: sizes}
+			w := &sweep{scaling: s.name, over: over, label: cmd.label(over), sizes: sizes}
 			check, show := cmd.check(set, s, w), newCounter(c, fmt.Sprintf("%s over %s", s.name, over))
 			check.OnStep = show.step
 			w.coords, err = check.Run(c.ctx)

@@ -21,8 +21,8 @@ func coordPanels(sweeps []*sweep, step int, band float64) func() (io.WriterTo, e
 			label string
 			of    func(train.Coord) float64
 		}{
-			{"size of activities", func(c train.Coord) float64 { return c.Activity }},
-			{"size of their change", func(c train.Coord) float64 { return c.Change }},
+			{"activity (rms)", func(c train.Coord) float64 { return c.Activity }},
+			{"change since the start (rms)", func(c train.Coord) float64 { return c.Change }},
 		} {
 			var row []*plot.Plot
 			lo, hi := math.Inf(1), math.Inf(-1)
@@ -31,7 +31,7 @@ func coordPanels(sweeps []*sweep, step int, band float64) func() (io.WriterTo, e
 				if k == 0 {
 					title = fmt.Sprintf("%s: %s", w.scaling, w.verdict(band))
 				}
-				p := newPlot(title, w.over, "")
+				p := newPlot(title, w.label, "")
 				if i == 0 {
 					p.Y.Label.Text = what.label
 				}
