@@ -39,7 +39,7 @@ func (r *Backprop[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
 	}
-	draw(&r.noise, m, r.Seed)
+	drawNoise(&r.noise, m, r.Seed)
 	f, err := m.ParamGrad(grad)
 	return Report{Loss: f, Energy: f}, err
 }

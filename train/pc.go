@@ -68,7 +68,7 @@ func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
 	}
-	draw(&r.noise, m, r.Seed)
+	drawNoise(&r.noise, m, r.Seed)
 	if err := m.Forward(); err != nil {
 		return Report{}, err
 	}

@@ -69,8 +69,8 @@ type noise struct {
 	rng  *rand.Rand
 }
 
-// draw draws for one batch that m is about to see. The same seed gives every rule the same numbers at the same step.
-func draw[T graph.Float](n *noise, m *arch.Model[T], seed uint64) {
+// drawNoise draws for one batch that m is about to see. The same seed gives every rule the same numbers at the same step.
+func drawNoise[T graph.Float](n *noise, m *arch.Model[T], seed uint64) {
 	n.step++
 	n.pcg.Seed(seed, n.step)
 	if n.rng == nil {
