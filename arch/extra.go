@@ -112,17 +112,20 @@ func (m *Model[T]) SetLayerInput(name string, values []T) error {
 // DrawLayerInputs draws what layers add at random, the masks of Dropout, in the order of the blocks: for training, once a
 // batch, before Forward. Models of one network and one batch size draw the same from the same rng.
 func (m *Model[T]) DrawLayerInputs(rng *rand.Rand) {
+	drawn := false
 	for _, e := range m.extras {
 		if e.draw == nil {
 			continue
 		}
-		e.one = nil
+		drawn, e.one = true, nil
 		for i := range e.values {
 			e.values[i] = T(e.draw(rng))
 		}
 		m.prog.Load(e.node, e.values)
 	}
-	m.prog.LoadNow()
+	if drawn {
+		m.prog.LoadNow()
+	}
 }
 
 func (m *Model[T]) extra(name string) *extra[T] {
