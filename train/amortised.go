@@ -121,6 +121,9 @@ func (a *Amortised[T]) fits(m *arch.Model[T]) error {
 	if err := a.Validate(); err != nil {
 		return err
 	}
+	if err := noLayerInputs(a.Amortiser); err != nil {
+		return errors.WithMessage(err, "Amortised: amortiser")
+	}
 	if c := m.Plan().Coordinates; c != arch.Activities {
 		return errors.Errorf("Amortised: guesses are activities, the model is in the coordinates of %v: compile it in arch.Activities", c)
 	}

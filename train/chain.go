@@ -50,8 +50,19 @@ func validateChain[T graph.Float](m *arch.Model[T]) error {
 	if err := m.TakesBatches(); err != nil {
 		return err
 	}
+	if err := noLayerInputs(m); err != nil {
+		return err
+	}
 	_, err := chainOf(m.Network())
 	return err
+}
+
+// noLayerInputs reports a layer that wants more than the data.
+func noLayerInputs[T graph.Float](m *arch.Model[T]) error {
+	if in := m.LayerInputs(); len(in) > 0 {
+		return errors.Errorf("the layer's input %q: this rule gives layers nothing beside the data: take that layer (layers.Dropout, a padded attention) out", in[0].Name)
+	}
+	return nil
 }
 
 // A pass is the feedforward pass of a chain on a sheet, with its loss.

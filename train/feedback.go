@@ -81,7 +81,7 @@ func (r *FeedbackAlignment[T]) Gradient(grad, x, y []T, batch int) (Report, erro
 // Terms names the terms of the loss.
 func (r *FeedbackAlignment[T]) Terms() []string { return r.drawn.names(r.Model.Plan().Batch, r.draw) }
 
-// TermEnergies writes the terms of the last loss.
+// TermEnergies writes the terms of the last loss; zeros before the first.
 func (r *FeedbackAlignment[T]) TermEnergies(dst []float64) { r.drawn.last.energies(dst) }
 
 // Weights is the model's slab.
@@ -93,5 +93,5 @@ func (r *FeedbackAlignment[T]) Sizes() (in, out int) { return r.Model.Sizes() }
 // Predict is the feedforward pass.
 func (r *FeedbackAlignment[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
 
-// Locate names what went wrong in the last gradient.
+// Locate names what went wrong in the last gradient; nothing before the first.
 func (r *FeedbackAlignment[T]) Locate() string { return r.drawn.last.locate() }

@@ -333,6 +333,7 @@ func TestLocalRules_RefuseWhatTheyCannotLearn(t *testing.T) {
 	far := &arch.Network{Input: []int{2}, Blocks: []arch.Block{
 		{Name: "a", Layer: lin(2, 3)}, {Name: "y", Layer: lin(3, 2), Skips: []arch.Skip{{From: "x", Layer: layers.Identity{}}}}}}
 	early := &arch.Network{Input: []int{2}, Blocks: []arch.Block{{Name: "a", Layer: lin(2, 3), Output: true}, {Name: "y", Layer: lin(3, 2), Output: true}}}
+	drop := &arch.Network{Input: []int{2}, Blocks: []arch.Block{{Name: "a", Layer: lin(2, 3)}, {Name: "d", Layer: layers.Dropout{Rate: .5}}, {Name: "y", Layer: lin(3, 2)}}}
 	norm := &arch.Network{Input: []int{2}, Blocks: []arch.Block{{Name: "a", Layer: lin(2, 3)}, {Name: "n", Layer: layers.LayerNorm{Width: 3}}, {Name: "y", Layer: lin(3, 2)}}}
 	rules := map[string]func(m *arch.Model[float64]) interface{ Validate() error }{
 		"FeedbackAlignment": func(m *arch.Model[float64]) interface{ Validate() error } {
@@ -350,6 +351,7 @@ func TestLocalRules_RefuseWhatTheyCannotLearn(t *testing.T) {
 		says(t, "free activities", rule(model(mlp, arch.Activities)).Validate(), name, "arch.Feedforward")
 		says(t, "a fork", rule(model(fork, arch.Feedforward)).Validate(), name, `block "b"`, "chains")
 		says(t, "a far skip", rule(model(far, arch.Feedforward)).Validate(), name, `"y" has a skip from "x"`)
+		says(t, "dropout", rule(model(drop, arch.Feedforward)).Validate(), name, `"d/dropout"`, "take that layer")
 		says(t, "two outputs", rule(model(early, arch.Feedforward)).Validate(), name, "2 outputs")
 	}
 	says(t, "skips", rules["DirectFeedback"](model(res, arch.Feedforward)).Validate(), `"block2"`, "FeedbackAlignment takes any")

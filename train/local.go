@@ -163,15 +163,22 @@ func (l *local[T]) names() []string {
 	return ns
 }
 
-// energies writes the terms of the last gradient.
+// energies writes the terms of the last gradient; zeros before the first, when l is nil.
 func (l *local[T]) energies(dst []float64) {
+	if l == nil {
+		clear(dst)
+		return
+	}
 	for i, t := range l.terms {
 		dst[i] = l.prog.Scalar(t.Node)
 	}
 }
 
-// locate names what is not finite: a weight, or a term.
+// locate names what is not finite: a weight, or a term; nothing before the first gradient, when l is nil.
 func (l *local[T]) locate() string {
+	if l == nil {
+		return ""
+	}
 	if i := kernel.FirstNonFinite(l.w.Data()); i >= 0 {
 		return l.w.Where(i)
 	}

@@ -168,6 +168,10 @@ func TestOtherRules_SameSeedSameBits(t *testing.T) {
 func TestOtherRules_TermsAddUp(t *testing.T) {
 	set, _ := load(t, data.Moons{Train: 20, Seed: 1})
 	for name, rule := range otherRules[float64](t, 2, 6, 5, 2) {
+		before := make([]float64, len(rule.Terms()))
+		if rule.TermEnergies(before); rule.Locate() != "" {
+			t.Errorf("%s: before the first gradient something is wrong: %s", name, rule.Locate())
+		}
 		tr := train.Trainer[float64]{Rule: rule, Optimizer: &optim.SGD[float64]{Rate: .1}, Train: set, Batch: 8, Epochs: 2, OnStep: func(s train.Step[float64]) {
 			sum := 0.
 			for _, e := range s.Terms {

@@ -156,7 +156,7 @@ func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 // Terms names the terms of the loss and the blocks backwards.
 func (r *TargetProp[T]) Terms() []string { return r.drawn.names(r.Model.Plan().Batch, r.draw) }
 
-// TermEnergies writes the terms of the last gradient.
+// TermEnergies writes the terms of the last gradient; zeros before the first.
 func (r *TargetProp[T]) TermEnergies(dst []float64) { r.drawn.last.energies(dst) }
 
 // Weights is the model's slab.
@@ -168,5 +168,5 @@ func (r *TargetProp[T]) Sizes() (in, out int) { return r.Model.Sizes() }
 // Predict is the feedforward pass.
 func (r *TargetProp[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
 
-// Locate names what went wrong in the last gradient.
+// Locate names what went wrong in the last gradient; nothing before the first.
 func (r *TargetProp[T]) Locate() string { return r.drawn.last.locate() }
