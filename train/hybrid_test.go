@@ -171,6 +171,40 @@ func TestHybrid_RefusesNetworksThatDoNotFit(t *testing.T) {
 	}
 }
 
+// TestStart_AmortisedMustFit: as a start of predictive coding, where it may read the input as well.
+func TestStart_AmortisedMustFit(t *testing.T) {
+	h, other := hybrid[float64](t, false, 3, 6, 5), hybrid[float64](t, false, 3, 7, 5)
+	for _, test := range []struct {
+		m    *arch.Model[float64]
+		a    *arch.Model[float64]
+		want string
+	}{
+		{h.Generator, nil, "Amortiser is missing"},
+		{h.Generator, h.Generator, "arch.Feedforward"},
+		{h.Generator, other.Amortiser, `7 numbers of "block1", which has 6`},
+	} {
+		pc := &train.PC[float64]{Model: test.m, Solver: h.Solver, Stop: h.Stop, Start: &train.Amortised[float64]{Amortiser: test.a}}
+		says(t, "an amortiser that does not fit", pc.Validate(), "PC: Amortised", test.want)
+	}
+	n := &arch.Network{Inputs: []arch.Input{{Name: "x", Shape: []int{3}}}, Blocks: []arch.Block{{Name: "block1", Layer: layers.Linear{In: 3, Out: 6, Act: layers.Tanh}}}}
+	w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 1)))
+	ok(t, err)
+	reads := compiled(t, n, w, arch.Plan{Coordinates: arch.Feedforward})
+	x, y := make([]float64, 8*3), make([]float64, 8*5)
+	for i := range x {
+		x[i] = float64(i%5) - 2
+	}
+	pc := &train.PC[float64]{Model: h.Generator, Solver: h.Solver, Stop: infer.Steps(0), Start: &train.Amortised[float64]{Amortiser: reads}}
+	ok(t, pc.Validate())
+	_, err = pc.Gradient(make([]float64, len(h.Generator.Weights().Data())), x, y, 8)
+	ok(t, err)
+	want, err := reads.Predict(x)
+	ok(t, err)
+	if !slices.Equal(h.Generator.State(), want) {
+		t.Error("the activities do not start at the guess from the input")
+	}
+}
+
 // TestHybrid_LearnsToGuessWhereInferenceEnds, unsupervised: points on a curve are reconstructed from one number, and inference
 // from the amortiser's guess has ever less to do.
 func TestHybrid_LearnsToGuessWhereInferenceEnds(t *testing.T) {
