@@ -171,6 +171,33 @@ func TestHybrid_RefusesNetworksThatDoNotFit(t *testing.T) {
 	}
 }
 
+// TestHybrid_TakesRatesOfBothNetworks: in a step of SGD, each weight of the whole moves by its own network's factor.
+func TestHybrid_TakesRatesOfBothNetworks(t *testing.T) {
+	chain := arch.Chain{Act: layers.Tanh, Widths: []int{3, 8, 5}, Bias: true, Scaling: arch.MuPC{}}
+	gen, err := chain.Network()
+	ok(t, err)
+	amo, err := arch.Amortiser(chain)
+	ok(t, err)
+	whole, parts, err := arch.NewWeightsTogether[float64](rand.New(rand.NewPCG(1, 1)), arch.Member{Name: "generator", Network: gen}, arch.Member{Name: "amortiser", Network: amo})
+	ok(t, err)
+	spans := append(train.InWhole(parts[0], train.SGDSpans(gen, parts[0])), train.InWhole(parts[1], train.SGDSpans(amo, parts[1]))...)
+	before, ones := slices.Clone(whole.Data()), make([]float64, len(whole.Data()))
+	for i := range ones {
+		ones[i] = 1
+	}
+	sgd := &optim.SGD[float64]{Rate: .5, Spans: spans}
+	ok(t, sgd.Validate())
+	sgd.Step(whole.Data(), ones)
+	for i, w := range append(gen.Weights(), amo.Weights()...) {
+		lo, hi := whole.Span(i)
+		for j := lo; j < hi; j++ {
+			if d := before[j] - whole.Data()[j] - .5*w.Factors.SGD; math.Abs(d) > 1e-14 {
+				t.Fatalf("%s moved by %v, want %v", whole.Where(j), before[j]-whole.Data()[j], .5*w.Factors.SGD)
+			}
+		}
+	}
+}
+
 // TestStart_AmortisedMustFit: as a start of predictive coding, where it may read the input as well.
 func TestStart_AmortisedMustFit(t *testing.T) {
 	h, other := hybrid[float64](t, false, 3, 6, 5), hybrid[float64](t, false, 3, 7, 5)
