@@ -107,6 +107,47 @@ func TestBidirectional_InfersEitherEnd(t *testing.T) {
 	}
 }
 
+// TestBackwards_IsTheOtherPass: its blocks are the ones backwards, with their factors and their memory.
+func TestBackwards_IsTheOtherPass(t *testing.T) {
+	for _, s := range []arch.Scaling{arch.SP{}, arch.MuPC{}, arch.MuP{}, arch.CompleteP{}} {
+		c := arch.Bidirectional{Chain: arch.Chain{Scaling: s, Act: layers.Tanh, Widths: []int{3, 8, 8, 8, 5}, Bias: true, Skips: true}}
+		both := must(c.Network())(t)
+		w := weightsOf[float64](t, both, 3)
+		n, part, err := arch.Backwards(c, w)
+		ok(t, err)
+		own := both.Weights()[len(both.Weights())-len(n.Weights()):]
+		for i, of := range n.Weights() {
+			if of.Factors != own[i].Factors {
+				t.Errorf("%s: %s has factors %+v, %s %+v", s, of.Name, of.Factors, own[i].Name, own[i].Factors)
+			}
+		}
+		// where every site is predicted from the next the energies backwards vanish
+		y := normal[float64](rng(4), 5*2)
+		pass := must(arch.Compile(n, part, arch.Plan{Batch: 2}))(t)
+		x := must(pass.Predict(y))(t)
+		ok(t, pass.Clamp(y, x))
+		ok(t, pass.Forward())
+		m := must(arch.Compile(both, w, arch.Plan{Batch: 2, Energy: c.Energy()}))(t)
+		ok(t, m.Clamp(x, y))
+		for i, f := range m.StateVector().Fields() {
+			copy(m.StateVector().Part(m.State(), i), pass.StateVector().Field(f.Name))
+		}
+		must(m.Energy())(t)
+		terms := make([]float64, len(m.Terms()))
+		m.TermEnergies(terms)
+		for i, name := range m.Terms() {
+			if back := strings.HasPrefix(name, "back"); back != (terms[i] < 1e-28) { // squares of rounding
+				t.Errorf("%s: energy of %s is %.2g", s, name, terms[i])
+			}
+		}
+	}
+	c := arch.Bidirectional{Chain: arch.Chain{Widths: []int{3, 4, 2}}}
+	other := must(arch.MLP(nil, layers.Tanh, 3, 4, 2))(t)
+	if _, _, err := arch.Backwards(c, weightsOf[float64](t, other, 1)); err == nil || !strings.Contains(err.Error(), "NewWeights") {
+		t.Errorf("another network's weights: error %v", err)
+	}
+}
+
 func TestBidirectional_RefusesChainsThatCannotBe(t *testing.T) {
 	for reason, c := range map[string]arch.Chain{
 		"give the input's":   {Widths: []int{3}},

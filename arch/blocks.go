@@ -1,6 +1,8 @@
 package arch
 
 import (
+	"strconv"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/energy"
@@ -17,6 +19,7 @@ type Blocks struct {
 	params  []*graph.Node  // in the order of the weights
 	weight  map[string]int // index of a name in weights
 	census  census
+	extras  []graph.Input // inputs that layers add beside the data
 }
 
 // NewBlocks adds the weights w of a network to the graph of b. The error says what is wrong with the network or with the slab.
@@ -58,11 +61,12 @@ func (s *Blocks) Predict(i int, read func(site string) *graph.Node) *graph.Node 
 		return nil
 	}
 	var mu *graph.Node
+	known := len(b.Inputs())
 	b.Within(blk.Name, func() {
 		parts := s.n.parts(i)
 		x := xs[0]
 		if blk.Merge != nil {
-			x = blk.Merge.Merge(b, s.factored(i, parts[len(parts)-1]), xs)
+			b.Within("merge", func() { x = blk.Merge.Merge(b, s.factored(i, parts[len(parts)-1]), xs) })
 		}
 		if b.Err() != nil {
 			return
@@ -76,13 +80,19 @@ func (s *Blocks) Predict(i int, read func(site string) *graph.Node) *graph.Node 
 			if b.Err() != nil {
 				return
 			}
-			d := skip.Layer.Forward(b, s.factored(i, parts[j+1]), from)
+			var d *graph.Node
+			b.Within("skip"+strconv.Itoa(j+1), func() { d = skip.Layer.Forward(b, s.factored(i, parts[j+1]), from) })
 			if b.Err() == nil && !d.Shape().Eq(mu.Shape()) {
 				b.Fail(errors.Errorf("a skip gives shape %v where the layer gives %v: make them equal", []int(d.Shape()), []int(mu.Shape())))
 			}
 			mu = b.Add(mu, d)
 		}
 	})
+	for _, in := range b.Inputs()[known:] {
+		if in.Kind == graph.Data {
+			s.extras = append(s.extras, in)
+		}
+	}
 	if b.Err() != nil {
 		return nil
 	}

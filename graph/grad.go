@@ -18,7 +18,7 @@ func Grad(cost *Node, wrt ...*Node) ([]*Node, error) { return GradHolding(cost, 
 
 // GradHolding is Grad with the nodes of held taken for constants: what they depend on does not change through them. One may
 // be held and in wrt: its own gradient is then what reaches it. It is an error to hold a plain multiple of another node,
-// through which sums look, to what it is a multiple of.
+// through which sums look, to what it is a multiple of: hold a Builder.Copy of it, made before it is used.
 func GradHolding(cost *Node, held []*Node, wrt ...*Node) ([]*Node, error) {
 	if cost == nil || slices.Contains(wrt, nil) || slices.Contains(held, nil) {
 		return nil, errors.New("graph: gradient of or by a missing node: look at the Builder's Err first")
@@ -29,7 +29,7 @@ func GradHolding(cost *Node, held []*Node, wrt ...*Node) ([]*Node, error) {
 	still := make(map[*Node]bool, len(held))
 	for _, h := range held {
 		if base, _ := unscale(h); base != h {
-			return nil, errors.Errorf("graph: gradient with %s held, which is a multiple of another node: sums look through it; hold that one, or copy it with a layer that does", label(h))
+			return nil, errors.Errorf("graph: gradient with %s held, which is a multiple of another node: sums look through it; use and hold a Copy of it", label(h))
 		}
 		still[h] = true
 	}

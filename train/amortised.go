@@ -46,7 +46,9 @@ func (a *Amortised[T]) begin(m *arch.Model[T], x, y []T) (*guess[T], error) {
 	if g.readsX {
 		seen = x
 	}
-	g.load(0, seen)
+	if err := g.clamp(0, "what the amortiser reads,", seen); err != nil {
+		return nil, err
+	}
 	if err := g.run(valueTarget); err != nil {
 		return nil, err
 	}
@@ -101,7 +103,7 @@ func newGuess[T graph.Float](amortiser, m *arch.Model[T]) (*guess[T], error) {
 		target := s.input(name+"/target", mu.Shape()[1:])
 		sites = append(sites, energy.Site{Name: name, Prediction: mu, Activity: target, Output: slices.Contains(outputs, name)})
 	}
-	total := s.total(amortiser.Plan().Energy, sites...)
+	total := s.total(amortiser.Plan().Energy, nil, sites...)
 	for k, i := range order {
 		if err := s.learn(i, total, without(s.values, s.values[k])); err != nil {
 			return nil, err
@@ -118,6 +120,9 @@ func newGuess[T graph.Float](amortiser, m *arch.Model[T]) (*guess[T], error) {
 func (a *Amortised[T]) fits(m *arch.Model[T]) error {
 	if err := a.Validate(); err != nil {
 		return err
+	}
+	if err := noLayerInputs(a.Amortiser); err != nil {
+		return errors.WithMessage(err, "Amortised: amortiser")
 	}
 	if c := m.Plan().Coordinates; c != arch.Activities {
 		return errors.Errorf("Amortised: guesses are activities, the model is in the coordinates of %v: compile it in arch.Activities", c)

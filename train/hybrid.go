@@ -28,7 +28,9 @@ type Hybrid[T graph.Float] struct {
 	Amortiser *arch.Model[T] // in arch.Feedforward coordinates, see Amortised
 	Solver    infer.Solver[T]
 	Stop      infer.Stop // nil if the solver ends by itself
+	Seed      uint64     // of what layers of the generator draw at random for every batch, layers.Dropout
 
+	noise   noise
 	start   Amortised[T]
 	g       *guess[T] // of the last batch's size
 	m       *arch.Model[T]
@@ -91,6 +93,7 @@ func (r *Hybrid[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err := m.Clamp(cause, seen); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, m, r.Seed)
 	r.start.Amortiser = r.Amortiser
 	if r.g, err = r.start.begin(m, cause, x); err != nil {
 		return Report{}, err
@@ -136,8 +139,12 @@ func (r *Hybrid[T]) Terms() []string {
 	return names
 }
 
-// TermEnergies writes the terms where the last gradient was taken.
+// TermEnergies writes the terms where the last gradient was taken; zeros before the first.
 func (r *Hybrid[T]) TermEnergies(dst []float64) {
+	if r.g == nil {
+		clear(dst)
+		return
+	}
 	n := len(dst) - len(r.g.terms)
 	r.m.TermEnergies(dst[:n])
 	r.g.energies(dst[n:])
@@ -167,8 +174,11 @@ func (r *Hybrid[T]) Predict(x []T) ([]T, error) {
 	return r.Generator.Predict(guess)
 }
 
-// Locate names what went wrong in the last gradient.
+// Locate names what went wrong in the last gradient; nothing before the first.
 func (r *Hybrid[T]) Locate() string {
+	if r.g == nil {
+		return ""
+	}
 	if at := r.m.Locate(); at != "" {
 		return "generator: " + at
 	}

@@ -20,6 +20,7 @@ type sheet[T graph.Float] struct {
 	batch  int
 	data   []*graph.Node // inputs that carry the batch
 	terms  []energy.Term // what is reported
+	losses int           // terms that are the energy's; others follow
 	values []*graph.Node // what can be computed without the rest
 	grads  []*graph.Node // by the fields of w; nil where it is zero
 }
@@ -55,12 +56,14 @@ func (s *sheet[T]) learn(i int, cost *graph.Node, held []*graph.Node) error {
 	return err
 }
 
-// total is the sum of the terms of an energy, which become those that are reported.
-func (s *sheet[T]) total(f energy.Functional, sites ...energy.Site) *graph.Node {
+// total is the sum of the terms of an energy, which become those that are reported. It has likelihoods for exact blocks and
+// does not use them.
+func (s *sheet[T]) total(f energy.Functional, exact []string, sites ...energy.Site) *graph.Node {
 	if f == nil {
 		f = energy.PC{}
 	}
-	s.terms = f.Terms(s.b, energy.Latents{Sites: sites, Weights: s.blocks.Regular(), Batch: s.batch})
+	s.terms = f.Terms(s.b, energy.Latents{Sites: sites, Exact: exact, Weights: s.blocks.Regular(), Batch: s.batch})
+	s.losses = len(s.terms)
 	return s.sum(nodesOf(s.terms)...)
 }
 
@@ -160,15 +163,22 @@ func (l *local[T]) names() []string {
 	return ns
 }
 
-// energies writes the terms of the last gradient.
+// energies writes the terms of the last gradient; zeros before the first, when l is nil.
 func (l *local[T]) energies(dst []float64) {
+	if l == nil {
+		clear(dst)
+		return
+	}
 	for i, t := range l.terms {
 		dst[i] = l.prog.Scalar(t.Node)
 	}
 }
 
-// locate names what is not finite: a weight, or a term.
+// locate names what is not finite: a weight, or a term; nothing before the first gradient, when l is nil.
 func (l *local[T]) locate() string {
+	if l == nil {
+		return ""
+	}
 	if i := kernel.FirstNonFinite(l.w.Data()); i >= 0 {
 		return l.w.Where(i)
 	}

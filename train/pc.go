@@ -8,15 +8,17 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 )
 
-// PC is predictive coding: the activities start at the feedforward pass, or at a Start, and relax on the energy, then the weight gradient
-// is taken at the activities they came to. (Whittington and Bogacz 2017; JPC, arXiv 2412.03676, section 2.)
+// PC is predictive coding: the activities start at the feedforward pass, or at a Start, and relax on the energy, then the
+// weight gradient is taken at the activities they came to. (Whittington and Bogacz 2017; JPC, arXiv 2412.03676, section 2.)
 type PC[T graph.Float] struct {
 	Model  *arch.Model[T] // in the coordinates of activities or errors
 	Solver infer.Solver[T]
 	Stop   infer.Stop // nil if the solver ends by itself
 	Start  Start[T]   // where inference begins; nil for the feedforward pass
+	Seed   uint64     // of what layers draw at random for every batch, layers.Dropout: Backprop of the same seed draws the same
 
 	m       *arch.Model[T] // of the last batch's size
+	noise   noise
 	problem infer.Problem[T]
 }
 
@@ -36,10 +38,8 @@ func (r *PC[T]) Validate() error {
 	if err := r.Model.TakesBatches(); err != nil {
 		return errors.WithMessage(err, "PC")
 	}
-	if v, ok := r.Start.(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return errors.WithMessage(err, "PC")
-		}
+	if err := validateStart(r.Start, r.Model); err != nil {
+		return errors.WithMessage(err, "PC")
 	}
 	return errors.WithMessage(validateInference(r.Solver, r.Stop), "PC")
 }
@@ -77,6 +77,7 @@ func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, m, r.Seed)
 	if err := begin(r.Start, m, x, y); err != nil {
 		return Report{}, err
 	}
@@ -95,8 +96,8 @@ func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 // Terms names the terms of the energy.
 func (r *PC[T]) Terms() []string { return r.Model.Terms() }
 
-// TermEnergies writes the terms of the energy where the last gradient was taken.
-func (r *PC[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
+// TermEnergies writes the terms of the energy where the last gradient was taken; zeros before the first.
+func (r *PC[T]) TermEnergies(dst []float64) { termEnergies(r.m, dst) }
 
 // Weights is the model's slab.
 func (r *PC[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
@@ -107,5 +108,5 @@ func (r *PC[T]) Sizes() (in, out int) { return r.Model.Sizes() }
 // Predict is the feedforward pass.
 func (r *PC[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
 
-// Locate names what went wrong in the last gradient.
-func (r *PC[T]) Locate() string { return r.m.Locate() }
+// Locate names what went wrong in the last gradient; nothing before the first.
+func (r *PC[T]) Locate() string { return locate(r.m) }

@@ -84,19 +84,11 @@ func (cmd bidirectionalCmd) Run(c *console) error {
 		t.report.Tables = append(t.report.Tables, table{Title: "Labels of test pictures", Note: fmt.Sprintf("Of the first %d test samples.", few.Len()),
 			Head: []string{"way", "accuracy"}, Rows: [][]string{{"forward pass", percent(passed.Accuracy)}, {"inference with the label free", percent(inferred.Accuracy)}}})
 		t.manifest.Results["inferred labels"] = inferred.Accuracy
-		// The way back is a chain of its own, over the weights of back2 and back1.
-		back, err := arch.Chain{Act: layers.ReLU, Widths: []int{t.train.Out(), 256, t.train.In()}}.Network()
+		back, part, err := arch.Backwards(both, w)
 		if err != nil {
 			return err
 		}
-		bw, err := newWeights[float32](back, 0)
-		if err != nil {
-			return err
-		}
-		copy(bw.Field("block1/W"), w.Field("back2/W"))
-		copy(bw.Field("block2/W"), w.Field("back1/W"))
-		bw.Touch()
-		generator, err := arch.Compile(back, bw, arch.Plan{Batch: t.train.Out()})
+		generator, err := arch.Compile(back, part, arch.Plan{Batch: t.train.Out(), Coordinates: arch.Feedforward})
 		if err != nil {
 			return err
 		}

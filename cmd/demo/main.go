@@ -41,6 +41,7 @@ type commands struct {
 	Toy           toyCmd           `cmd:"" help:"A toy task (xor, moons, spirals, linear, sine), with a picture of what was learned."`
 	Train         trainCmd         `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
 	Compare       compareCmd       `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
+	Coord         coordCmd         `cmd:"" name:"coordcheck" help:"Whether the sizes of activities and of their changes in training depend on width or depth, scaling by scaling."`
 	Graph         graphCmd         `cmd:"" help:"The expression graph of a network as a picture (SVG and DOT): its energy, or the gradients by activities or weights."`
 	Classify      classifyCmd      `cmd:"" help:"Classification of MNIST by predictive coding, to the budgets of four of JPC's notebooks."`
 	Generate      generateCmd      `cmd:"" help:"Pictures from labels, and labels by inverting the generator."`

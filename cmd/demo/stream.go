@@ -216,7 +216,7 @@ func (cmd streamCmd) starts(t *study, s *train.Stream[float32], digits *turning)
 	for _, way := range []struct {
 		name  string
 		start train.Start[float32]
-	}{{"prediction from the state before", train.Feedforward[float32]{}}, {"the state before", train.Previous[float32]{}}, {"zero", &train.Gaussian[float32]{}}} {
+	}{{"prediction from the state before", train.Feedforward[float32]{}}, {"the state before", &train.Previous[float32]{}}, {"zero", &train.Gaussian[float32]{}}} {
 		s.Reset()
 		s.Start = way.start
 		energy, evals := 0., 0

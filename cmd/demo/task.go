@@ -138,14 +138,6 @@ func (f taskFlags) validate() error {
 	return err
 }
 
-// notNegative checks a number that may be zero.
-func notNegative(flag string, v float64) error {
-	if v >= 0 && !math.IsInf(v, 1) {
-		return nil
-	}
-	return errors.Errorf("-%s is %v: want a number of 0 or above", flag, v)
-}
-
 // A budget is what a notebook spent, and what it came to.
 type budget struct {
 	limit, every int
