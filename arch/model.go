@@ -38,6 +38,7 @@ type Model[T graph.Float] struct {
 	version uint64
 	into    *T // where the program writes weight gradients to
 
+	newton     *newton[T] // nil before the first step
 	predictors map[int]*predictor[T]
 	resized    map[int]*Model[T]
 }
