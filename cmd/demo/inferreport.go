@@ -8,6 +8,9 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/layers"
@@ -106,13 +109,15 @@ func (cmd inferCmd) horizonTable(ways []way) table {
 	return t
 }
 
+// lowest is where a logarithmic axis of something that goes to zero begins.
+const lowest = 1e-12
+
 // wayFigure draws energy and gradient error of some ways against evaluations and time.
 func wayFigure(ways []way, in func(way) bool) func() (io.WriterTo, error) {
 	return func() (io.WriterTo, error) {
 		var rows [][]*plot.Plot
-		names := newPlot("", "", "") // beside the plots: lines are everywhere in them
-		names.HideAxes()
-		names.Legend.Left, names.Legend.Top = true, true
+		var names []string
+		var styles []draw.LineStyle
 		for _, y := range []struct {
 			label  string
 			number func(station) float64
@@ -137,18 +142,12 @@ func wayFigure(ways []way, in func(way) bool) func() (io.WriterTo, error) {
 					if !in(w) {
 						continue
 					}
-					var xys plotter.XYs
-					for _, s := range w.path {
-						if v := y.number(s); v > 1e-12 && v < 1e3 && x.number(s) > 0 {
-							xys = append(xys, plotter.XY{X: x.number(s), Y: v})
-						}
-					}
-					if len(xys) > 0 {
-						l := line(xys, nth(n), 1.8, dashes(2*(n/len(series))+n%2))
+					l := line(trail(w.path, x.number, y.number), nth(n), 1.8, dashes(2*(n/len(series))+n%2))
+					if len(l.XYs) > 0 {
 						p.Add(l)
-						if len(rows) == 0 && len(row) == 0 {
-							names.Legend.Add(w.name, l)
-						}
+					}
+					if len(rows) == 0 && len(row) == 0 {
+						names, styles = append(names, w.name), append(styles, l.LineStyle)
 					}
 					n++
 				}
@@ -156,12 +155,43 @@ func wayFigure(ways []way, in func(way) bool) func() (io.WriterTo, error) {
 				snap(&p.Y)
 				row = append(row, p)
 			}
-			rows = append(rows, append(row, names))
-			names = newPlot("", "", "")
-			names.HideAxes()
+			rows = append(rows, row)
 		}
-		return panels(4.3, 3.6, rows), nil
+		return keyed(5.2, 3.6, rows, names, styles), nil
 	}
+}
+
+// trail is a path as points, down to the lowest value, where it ends.
+func trail(path []station, x, y func(station) float64) (xys plotter.XYs) {
+	for _, s := range path {
+		v := y(s)
+		if !(v < 1e3) || !(x(s) > 0) { // not taken, or diverging
+			continue
+		}
+		xys = append(xys, plotter.XY{X: x(s), Y: math.Max(v, lowest)})
+		if v <= lowest {
+			break
+		}
+	}
+	return xys
+}
+
+// keyed is panels with the names of lines above them, where they hide nothing.
+func keyed(width, height float64, rows [][]*plot.Plot, names []string, styles []draw.LineStyle) io.WriterTo {
+	const columns, high = 4, .24
+	strip := vg.Length(high*math.Ceil(float64(len(names))/columns)+.1) * vg.Inch
+	w, h := vg.Length(width)*vg.Inch*vg.Length(len(rows[0])), vg.Length(height)*vg.Inch*vg.Length(len(rows))
+	img := vgimg.NewWith(vgimg.UseWH(w, h+strip), vgimg.UseDPI(dpi))
+	canvas := draw.New(img)
+	for i, name := range names {
+		x, y := w*(vg.Length(i%columns)+.06)/columns, h+strip-vg.Length(high*(float64(i/columns)+.7))*vg.Inch
+		canvas.StrokeLine2(styles[i], x, y, x+vg.Points(26), y)
+		text := textStyle(10, ink)
+		text.XAlign = draw.XLeft
+		canvas.FillText(text, vg.Point{X: x + vg.Points(32), Y: y}, name)
+	}
+	drawPanels(draw.Crop(canvas, 0, 0, 0, -strip), rows)
+	return vgimg.PngCanvas{Canvas: img}
 }
 
 // kinked tells whether the slope of an activation jumps.
