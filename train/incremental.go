@@ -16,8 +16,9 @@ import (
 type Incremental[T graph.Float] struct {
 	PC[T]
 
-	stop      infer.Any
+	stop      infer.Stop
 	look      func(infer.Reading) // observe, bound once
+	add       func(Report) error  // accumulate, bound once
 	step      func(Report) error
 	grad, sum []T
 	last      Report // of the step before
@@ -44,10 +45,11 @@ func (r *Incremental[T]) Learn(grad, x, y []T, batch int, step func(Report) erro
 	}
 	if r.look == nil {
 		r.look = r.observe
-		r.stop = infer.Any{broken{&r.failed}}
+		stop := infer.Any{broken{&r.failed}}
 		if r.Stop != nil {
-			r.stop = append(r.stop, r.Stop)
+			stop = append(stop, r.Stop)
 		}
+		r.stop = stop
 	}
 	r.step, r.grad, r.last, r.failed, r.steps = step, grad, Report{}, nil, 0
 	result, err := infer.Run(r.Solver, r.problem, m.State(), r.stop, r.look)
@@ -74,14 +76,18 @@ func (r *Incremental[T]) observe(now infer.Reading) {
 func (r *Incremental[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if len(r.sum) != len(grad) {
 		r.sum = make([]T, len(grad))
+		r.add = r.accumulate
 	}
 	clear(r.sum)
-	report, err := r.Learn(grad, x, y, batch, func(Report) error {
-		kernel.Add(r.sum, r.sum, grad)
-		return nil
-	})
+	report, err := r.Learn(grad, x, y, batch, r.add)
 	if err == nil {
 		kernel.Scale(grad, r.sum, 1/T(max(1, r.steps)))
 	}
 	return report, err
+}
+
+// accumulate adds a gradient to the sum.
+func (r *Incremental[T]) accumulate(Report) error {
+	kernel.Add(r.sum, r.sum, r.grad)
+	return nil
 }

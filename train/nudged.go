@@ -42,6 +42,7 @@ const (
 //
 // for beta of either sign, or the mean of both. F_beta is 0 at the feedforward pass for beta = 0, so no free phase is
 // needed. Outputs must be Gaussian for NudgedTarget. The Report's Loss is that of the target itself.
+// NudgedTarget allocates the prediction of each batch.
 type Nudged[T graph.Float] struct {
 	PC[T]
 	Nudge Nudge
