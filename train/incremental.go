@@ -1,6 +1,8 @@
 package train
 
 import (
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
@@ -35,6 +37,15 @@ var (
 type broken struct{ err *error }
 
 func (b broken) Done(infer.Reading) (infer.Status, bool) { return infer.TimeLimit, *b.err != nil }
+
+// Validate reports what PC reports, and solvers that remember gradients.
+func (r *Incremental[T]) Validate() error {
+	switch r.Solver.(type) {
+	case *infer.Flow[T], *infer.LBFGS[T], *infer.Newton[T]:
+		return errors.Errorf("Incremental: a solver of type %T takes gradients of different weights for those of one energy: use infer.Descent", r.Solver)
+	}
+	return errors.WithMessage(r.PC.Validate(), "Incremental")
+}
 
 // Learn moves the weights by step along the inference. The inference has no residual to judge by: there is no equilibrium of
 // weights that move.

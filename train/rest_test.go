@@ -10,6 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
 )
@@ -104,6 +105,18 @@ func TestTrainer_SkipsBatchesThatDiverge(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 
+	// a flow that finds no step is a divergence too
+	flow := &infer.Flow[float32]{Method: ode.Heun, Control: ode.PID{RTol: 1e-30, ATol: 1e-30}, Horizon: 5}
+	for _, skip := range []train.Divergence{train.StopTraining, train.SkipBatch} {
+		tr = trainer(t, &train.PC[float32]{Model: toyModel[float32](t, arch.Activities, 2, 4, 2), Solver: flow})
+		tr.Divergence = skip
+		h, err = tr.Run(t.Context())
+		says(t, "underflow", err, "train: ", "step underflow", "lower the rates")
+		if want := map[train.Divergence]int{train.StopTraining: 0, train.SkipBatch: 6}[skip]; h.Skipped != want {
+			t.Errorf("underflow: %d left out, want %d", h.Skipped, want)
+		}
+	}
+
 	tr = trainer(t, rules[float32](t, 2, 4, 2)["pc"])
 	tr.Divergence, tr.Optimizer, tr.Epochs = train.SkipBatch, &optim.SGD[float32]{Rate: 1e300}, 9
 	_, err = tr.Run(t.Context())
@@ -138,6 +151,7 @@ func TestRules_RefuseWhatTheyCannotDo(t *testing.T) {
 		{"no samples", &train.MonteCarlo[float32]{PC: pc, BurnIn: 3}, "no sample is left"},
 		{"negative burn-in", &train.MonteCarlo[float32]{PC: pc, BurnIn: -3}, "BurnIn -3"},
 		{"no stop", &train.Incremental[float32]{PC: train.PC[float32]{Model: model, Solver: plainDescent[float32](.1)}}, "Stop is missing"},
+		{"gradients of other weights", &train.Incremental[float32]{PC: train.PC[float32]{Model: model, Solver: &infer.LBFGS[float32]{}}}, "use infer.Descent"},
 		{"an unknown divergence", func() *train.Trainer[float32] { tr := trainer(t, &pc); tr.Divergence = 7; return tr }(), "Divergence 7"},
 	} {
 		says(t, test.reason, test.rule.Validate(), test.want)

@@ -12,6 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/optim"
 )
 
@@ -215,17 +216,18 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 const remedy = "look at the data, or lower the rates"
 
 // learn turns a batch into one step, or into several if the rule is a Learner.
-func (t *Trainer[T]) learn(grad, x, y []T, batch int, step func(Report) error) (Report, error) {
+func (t *Trainer[T]) learn(grad, x, y []T, batch int, step func(Report) error) (r Report, err error) {
 	if l, ok := t.Rule.(Learner[T]); ok {
-		r, err := l.Learn(grad, x, y, batch, step)
+		r, err = l.Learn(grad, x, y, batch, step)
 		if err == nil && r.Inference.Status == infer.Diverged {
 			err = t.finite(nil, r, grad)
 		}
 		return r, err
 	}
-	r, err := t.Rule.Gradient(grad, x, y, batch)
-	if err == nil {
+	if r, err = t.Rule.Gradient(grad, x, y, batch); err == nil {
 		err = step(r)
+	} else if errors.Is(err, ode.ErrUnderflow) {
+		err = &divergence{what: err.Error()}
 	}
 	return r, err
 }

@@ -433,3 +433,51 @@ func ways[T graph.Float](t *testing.T, widths ...int) map[string]train.Rule[T] {
 		"monte carlo":      &train.MonteCarlo[T]{PC: pc(arch.Activities, noisy, 20), BurnIn: 10, Every: 3},
 	}
 }
+
+// TestRules_OnPictures: on a network of convolutions and pools zero-divergence inference and fixed prediction are backprop
+// too, and PC's equilibrium is the same by Gauss-Newton in error coordinates, L-BFGS in either and descent.
+func TestRules_OnPictures(t *testing.T) {
+	n, err := arch.CNN{Act: layers.Tanh, Image: [3]int{8, 8, 1}, Channels: []int{3, 4}, Classes: 2, Bias: true}.Network()
+	ok(t, err)
+	w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 1)))
+	ok(t, err)
+	const batch = 3
+	var ms [3]*arch.Model[float64]
+	for c := range ms {
+		ms[c], err = arch.Compile(n, w, arch.Plan{Batch: batch, Coordinates: arch.Coordinates(c)})
+		ok(t, err)
+	}
+	x, y := make([]float64, batch*64), make([]float64, batch*2)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range x {
+		x[i] = r.NormFloat64()
+	}
+	for i := range batch {
+		y[2*i+r.IntN(2)] = 1
+	}
+	bp, _ := gradient(t, &train.Backprop[float64]{Model: ms[arch.Feedforward]}, x, y, batch)
+	activities := ms[arch.Activities]
+	for name, rule := range map[string]train.Rule[float64]{
+		"zil":   &train.ZIL[float64]{Model: activities},
+		"fixed": &train.FixedPrediction[float64]{PC: train.PC[float64]{Model: activities, Solver: plainDescent[float64](1), Stop: infer.Steps(3)}},
+	} {
+		if got, _ := gradient(t, rule, x, y, batch); !(relative(got, bp) <= bpTol) {
+			t.Errorf("%s: off backprop by %.1e", name, relative(got, bp))
+		}
+	}
+	rest := infer.Any{infer.Stationary{Tol: 1e-12}, infer.Steps(5000)}
+	want, _ := gradient(t, &train.PC[float64]{Model: activities, Solver: plainDescent[float64](.3), Stop: rest}, x, y, batch)
+	for name, rule := range map[string]*train.PC[float64]{
+		"L-BFGS":           {Model: activities, Solver: &infer.LBFGS[float64]{}, Stop: rest},
+		"L-BFGS on errors": {Model: ms[arch.Errors], Solver: &infer.LBFGS[float64]{}, Stop: rest},
+		"Newton":           {Model: ms[arch.Errors], Solver: &infer.Newton[float64]{}, Stop: rest},
+	} {
+		got, report := gradient(t, rule, x, y, batch)
+		if report.Inference.Status != infer.Converged || !(relative(got, want) <= 1e-9) || report.Inference.Evals > 60 {
+			t.Errorf("%s: %v, off by %.1e", name, report.Inference, relative(got, want))
+		}
+	}
+	if relative(want, bp) < .01 {
+		t.Error("PC is backprop here: the test says nothing")
+	}
+}
