@@ -312,7 +312,9 @@ func (a *arena) race(ctx context.Context, w *way) error {
 		m = a.models[1]
 	}
 	stop := infer.Any{cancelled{ctx}, budget(a.evaluations), infer.Stationary{Tol: 1e-13}, infer.Within(20 * time.Second)}
-	run := func(observe func(infer.Reading)) error {
+	at := 0 // stations
+	again := infer.Any{cancelled{ctx}, when(func() bool { return at == len(w.path) })}
+	run := func(stop infer.Stop, observe func(infer.Reading)) error {
 		if err := m.Forward(); err != nil {
 			return err
 		}
@@ -327,9 +329,8 @@ func (a *arena) race(ctx context.Context, w *way) error {
 	for _, s := range ladder(a.evaluations) {
 		shown[s] = true
 	}
-	at := 0
 	for start := time.Now(); len(w.path) == 0 || time.Since(start) < 400*time.Millisecond; at = 0 {
-		err := run(func(r infer.Reading) {
+		err := run(stop, func(r infer.Reading) {
 			if at == len(w.path) {
 				w.path = append(w.path, station{step: r.Step, evals: r.Evals, time: r.Time, seconds: math.Inf(1), energy: r.Energy, residual: r.Residual,
 					gap: r.Energy/a.best - 1, off: math.NaN()})
@@ -347,7 +348,7 @@ func (a *arena) race(ctx context.Context, w *way) error {
 	timed := w.result
 	at = 0
 	var failed error
-	err := run(func(r infer.Reading) {
+	err := run(again, func(r infer.Reading) {
 		if at < len(w.path) && (shown[r.Step] || at == len(w.path)-1 || a.crosses(w.path, at)) && failed == nil {
 			if _, failed = m.ParamGrad(a.grad); failed == nil {
 				w.path[at].off = train.Agree(a.grad, a.gradient).Relative
@@ -368,6 +369,14 @@ func (a *arena) crosses(path []station, at int) bool {
 	}
 	return false
 }
+
+// when stops when a condition holds.
+type when func() bool
+
+var _ infer.Stop = when(nil)
+
+// Done asks.
+func (w when) Done(infer.Reading) (infer.Status, bool) { return infer.StepLimit, w() }
 
 // budget stops after so many evaluations.
 type budget int
