@@ -1,6 +1,10 @@
 package infer
 
-import "github.com/pkg/errors"
+import (
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/graph/kernel"
+)
 
 // LBFGS is the limited-memory quasi-Newton method of Nocedal (1980; Nocedal and Wright, Numerical Optimization, algorithm
 // 7.5): the curvature is learned from the last Memory steps, starting from that of 1 per sample, and a step is halved until
@@ -22,7 +26,8 @@ type LBFGS[T Float] struct {
 	from  []T // point and gradient before the last step
 	slope []T
 	moves int
-	kept  int // pairs ever kept
+	kept  int     // pairs ever kept
+	gamma float64 // inverse curvature along the last one
 }
 
 var (
@@ -51,11 +56,10 @@ func (l *LBFGS[T]) Eval(p Problem[T], z []T) (Evaluation[T], error) {
 func (l *LBFGS[T]) remember(z []T) {
 	k := l.kept % len(l.s)
 	s, y := l.s[k], l.y[k]
-	for i := range z {
-		s[i], y[i] = z[i]-l.from[i], l.grad[i]-l.slope[i]
-	}
-	if sy := dot(s, y); sy > 1e-10*dot(s, s) {
-		l.rho[k] = 1 / sy
+	kernel.Sub(s, z, l.from)
+	kernel.Sub(y, l.grad, l.slope)
+	if sy := kernel.Dot(s, y); sy > 1e-10*kernel.SumSquares(s) {
+		l.rho[k], l.gamma = 1/sy, sy/kernel.SumSquares(y)
 		l.kept++
 	}
 }
@@ -68,19 +72,15 @@ func (l *LBFGS[T]) Move(p Problem[T], z []T) (Motion, error) {
 	oldest := max(0, l.kept-memory)
 	for j := l.kept - 1; j >= oldest; j-- {
 		k := j % memory
-		l.alpha[k] = l.rho[k] * dot(l.s[k], l.step)
-		addScaled(l.step, -l.alpha[k], l.y[k])
+		l.alpha[k] = l.rho[k] * kernel.Dot(l.s[k], l.step)
+		kernel.Axpby(l.step, 1, l.step, -T(l.alpha[k]), l.y[k])
 	}
 	if l.kept > 0 {
-		k := (l.kept - 1) % memory
-		scale := T(1 / (l.rho[k] * dot(l.y[k], l.y[k])))
-		for i := range l.step {
-			l.step[i] *= scale
-		}
+		kernel.Scale(l.step, l.step, T(l.gamma))
 	}
 	for j := oldest; j < l.kept; j++ {
 		k := j % memory
-		addScaled(l.step, l.alpha[k]-l.rho[k]*dot(l.y[k], l.step), l.s[k])
+		kernel.Axpby(l.step, 1, l.step, T(l.alpha[k]-l.rho[k]*kernel.Dot(l.y[k], l.step)), l.s[k])
 	}
 	copy(l.from, z)
 	copy(l.slope, l.grad)
@@ -126,28 +126,4 @@ func (l *LBFGS[T]) Validate() error {
 		return errors.Errorf("infer: LBFGS: Memory %d, MaxSteps %d: want at least 1, or 0 for %d and %d", l.Memory, l.MaxSteps, defaultMemory, defaultLBFGSSteps)
 	}
 	return nil
-}
-
-// dot is the inner product, accumulated in float64.
-func dot[T Float](x, y []T) float64 {
-	var a, b, c, d float64
-	n := len(x) &^ 3
-	for i := 0; i < n; i += 4 {
-		a += float64(x[i]) * float64(y[i])
-		b += float64(x[i+1]) * float64(y[i+1])
-		c += float64(x[i+2]) * float64(y[i+2])
-		d += float64(x[i+3]) * float64(y[i+3])
-	}
-	for i := n; i < len(x); i++ {
-		a += float64(x[i]) * float64(y[i])
-	}
-	return a + b + c + d
-}
-
-// addScaled adds c x to dst.
-func addScaled[T Float](dst []T, c float64, x []T) {
-	f := T(c)
-	for i, v := range x {
-		dst[i] += f * v
-	}
 }

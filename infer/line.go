@@ -1,5 +1,11 @@
 package infer
 
+import (
+	"math"
+
+	"github.com/pcgraph/pcgraph/graph/kernel"
+)
+
 // slack is how much an energy may rise by rounding, relative to its size.
 func slack[T Float]() float64 {
 	var one T = 1
@@ -38,11 +44,9 @@ func (l *line[T]) evaluate(grad *[]T, p Problem[T], z []T) (Evaluation[T], error
 // search moves z to z - c step with the largest c of 1, 1/2, 1/4, ... at which the energy is not higher than at z, where it
 // is l.energy, or leaves it.
 func (l *line[T]) search(p Problem[T], z, step []T) (m Motion, err error) {
-	top := l.energy + slack[T]()*abs(l.energy)
+	top := l.energy + slack[T]()*math.Abs(l.energy)
 	for c := T(1); m.Rejected <= halvings; c /= 2 {
-		for i, s := range step {
-			l.trial[i] = z[i] - c*s
-		}
+		kernel.Axpby(l.trial, 1, z, -c, step)
 		energy, err := p.Energy(l.grad, l.trial)
 		m.Evals++
 		if err != nil {
@@ -60,10 +64,3 @@ func (l *line[T]) search(p Problem[T], z, step []T) (m Motion, err error) {
 }
 
 func (l *line[T]) reset() { l.known, l.stuck = false, false }
-
-func abs(x float64) float64 {
-	if x < 0 {
-		return -x
-	}
-	return x
-}
