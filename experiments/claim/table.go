@@ -1,7 +1,9 @@
 package claim
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 
 	"github.com/pkg/errors"
 )
@@ -32,6 +34,66 @@ func (t Table) Seconds() float64 {
 		sum += r.Seconds
 	}
 	return sum
+}
+
+// Write writes the table as JSON, a line per cell, so that versions of it can be compared.
+func (t Table) Write(w io.Writer) error {
+	head := t
+	head.Results = nil
+	text, err := json.Marshal(head)
+	if err != nil {
+		return errors.Wrapf(err, "table of %s", t.Experiment)
+	}
+	var buf bytes.Buffer
+	buf.Write(bytes.TrimSuffix(text, []byte("null}")))
+	for i, r := range t.Results {
+		line, err := json.Marshal(r)
+		if err != nil {
+			return errors.Wrapf(err, "table of %s", t.Experiment)
+		}
+		buf.WriteString([]string{"[\n", ",\n"}[min(i, 1)])
+		buf.Write(line)
+	}
+	buf.WriteString("]}\n")
+	if len(t.Results) == 0 {
+		return errors.Errorf("table of %s: it is empty", t.Experiment)
+	}
+	_, err = w.Write(buf.Bytes())
+	return errors.Wrapf(err, "table of %s", t.Experiment)
+}
+
+// ReadTable reads what Write has written.
+func ReadTable(r io.Reader) (Table, error) {
+	var t Table
+	text, err := io.ReadAll(r)
+	if err == nil {
+		err = strict(text, &t)
+	}
+	return t, errors.Wrap(err, "table")
+}
+
+// Fits reports a table that is of another experiment or version, or has cells that the grid has no more.
+func (t Table) Fits(e Experiment) error {
+	if t.Experiment != e.name || t.Version != e.version {
+		return errors.Errorf("table of %s, version %d, for %s, version %d: measure again", t.Experiment, t.Version, e.name, e.version)
+	}
+	cells, err := e.cells(t.Scale)
+	if err != nil {
+		return err
+	}
+	grid := map[string]bool{}
+	for _, c := range cells {
+		grid[string(c.params)] = true
+	}
+	for _, r := range t.Results {
+		if !grid[string(r.Params)] {
+			return errors.Errorf("table of %s: cell %s is not in the %s grid: measure again", e.name, r.Params, t.Scale)
+		}
+	}
+	if t.Cells != len(cells) {
+		return errors.Errorf("table of %s: it is of a grid of %d cells, which has %d now: measure again", e.name, t.Cells, len(cells))
+	}
+	return nil
 }
 
 // A Row is a measured cell with its types back.
