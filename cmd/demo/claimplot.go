@@ -144,6 +144,7 @@ func positions(panel claim.Panel) []float64 {
 
 // axis makes an axis as it is described.
 func axis(a *plot.Axis, as claim.Axis, at []float64) {
+	a.Tick.Marker = neat{}
 	if as.Log {
 		logAxis(a)
 		if len(at) > 1 && at[len(at)-1] < 1e4*at[0] {
@@ -155,6 +156,24 @@ func axis(a *plot.Axis, as claim.Axis, at []float64) {
 	if as.Min != 0 || as.Max != 0 {
 		a.Min, a.Max = as.Min, as.Max
 	}
+}
+
+// neat are labelled ticks at multiples of 1, 2 or 5 times a power of ten, five or so.
+type neat struct{}
+
+// Ticks is called by plot.
+func (neat) Ticks(lo, hi float64) []plot.Tick {
+	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/5)))
+	for _, times := range []float64{2, 2.5, 2} { // 1, 2, 5, 10
+		if (hi-lo)/step > 7 {
+			step *= times
+		}
+	}
+	var ticks []plot.Tick
+	for i := math.Ceil(lo/step - 1e-9); i*step <= hi+1e-9*step; i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'g', 6, 64)})
+	}
+	return ticks
 }
 
 // placed are ticks at given places, labelled as far apart as there is room on a logarithmic axis.

@@ -130,12 +130,7 @@ func (cmd claimsCmd) Run(c *console) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.ID, r.verdict(), r.measured(), r.took())
 		if cmd.Long {
 			w.Flush()
-			for _, line := range []struct{ name, text string }{{"", r.Statement}, {"source", r.Source}, {"paper", r.Paper},
-				{"here", r.outcome.Ours}, {"care", r.Care}, {"fails", r.outcome.Reason}} {
-				if line.text != "" {
-					c.printf("    %-7s%s\n", line.name, line.text)
-				}
-			}
+			explain(c, []labelled{{"", r.Statement}, {"source", r.Source}, {"paper", r.Paper}, {"here", r.outcome.Ours}, {"care", r.Care}, {"off", r.outcome.Reason}})
 			c.printf("\n")
 		}
 	}
@@ -144,6 +139,18 @@ func (cmd claimsCmd) Run(c *console) error {
 	}
 	c.printf("\n\"demo run ID\" measures a claim, with -full as it is recorded here; \"demo verify\" measures all quickly.\n")
 	return nil
+}
+
+// A labelled text is one with a word in front.
+type labelled struct{ name, text string }
+
+// explain prints what is not empty.
+func explain(c *console, texts []labelled) {
+	for _, t := range texts {
+		if t.text != "" {
+			c.printf("    %-7s%s\n", t.name, t.text)
+		}
+	}
 }
 
 // run measures claims with a bar and returns a table for each; what went wrong with single cells is the error.
@@ -208,7 +215,7 @@ func (cmd runCmd) Run(c *console) (err error) {
 	r := report{Title: "Claims: " + strings.Join(cmd.ID, ", "), Interrupted: m.Interrupted, Version: m.Version,
 		Lead:  fmt.Sprintf("%d claims, measured at %s scale.", len(claims), cmd.scale()),
 		Again: strings.Join(append([]string{"demo"}, c.args...), " ")}
-	verdicts := table{Title: "Verdicts", Head: []string{"claim", "verdict", "here", "paper"}}
+	verdicts := table{Title: "Verdicts", Wide: true, Head: []string{"claim", "verdict", "here", "paper"}}
 	shown := map[string]bool{}
 	for i, cl := range claims {
 		t := tables[i]
@@ -223,7 +230,9 @@ func (cmd runCmd) Run(c *console) (err error) {
 			m.Seconds[t.Experiment] = t.Seconds()
 		}
 		if !t.Complete() {
-			verdicts.Rows = append(verdicts.Rows, []string{cl.ID, fmt.Sprintf("%d of %d cells", len(t.Results), t.Cells), "", cl.Paper})
+			partly := fmt.Sprintf("%d of %d cells", len(t.Results), t.Cells)
+			c.printf("\n%s: %s\n", cl.ID, partly)
+			verdicts.Rows = append(verdicts.Rows, []string{cl.ID, partly, "", cl.Paper})
 			continue
 		}
 		outcome, err := cl.Judge(t)
@@ -232,9 +241,8 @@ func (cmd runCmd) Run(c *console) (err error) {
 		}
 		m.Results[cl.ID] = outcome
 		verdicts.Rows = append(verdicts.Rows, []string{cl.ID, outcome.Verdict.String(), outcome.Ours, cl.Paper})
-		if outcome.Reason != "" {
-			c.printf("%s: %s\n", cl.ID, outcome.Reason)
-		}
+		c.printf("\n%s: %s\n", cl.ID, outcome.Verdict)
+		explain(c, []labelled{{"", cl.Statement}, {"paper", cl.Paper}, {"here", outcome.Ours}, {"care", cl.Care}, {"off", outcome.Reason}})
 		if cl.Plot == nil {
 			continue
 		}
