@@ -165,7 +165,7 @@ type neat struct{}
 func (neat) Ticks(lo, hi float64) []plot.Tick {
 	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/5)))
 	for _, times := range []float64{2, 2.5, 2} { // 1, 2, 5, 10
-		if (hi-lo)/step > 7 {
+		if (hi-lo)/step > 7.5 {
 			step *= times
 		}
 	}

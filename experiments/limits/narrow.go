@@ -28,13 +28,16 @@ const narrowSteps = 1000
 type escaped struct {
 	BP     int             `json:"bp"`
 	PC     int             `json:"pc"`
-	Losses [][]claim.Float `json:"losses"` // of BP and PC, before steps 0, 10, ...; NaN once it has diverged
+	Losses [][]claim.Float `json:"losses"` // of BP and PC before steps 0, 20, ..., where they are drawn
 }
 
 // often is the distance of the recorded losses.
-const often = 10
+const often = 20
 
-var narrow = claim.Grid("limits/narrow", 1, func(s claim.Scale) []squeeze {
+// drawn tells whether a network's losses are.
+func (p squeeze) drawn() bool { return p.Hidden == 5 && p.Width > 1 }
+
+var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []squeeze {
 	hidden, widths, count := []int{1, 3, 5, 7}, []int{1, 4, 8}, 5
 	if s == claim.Quick {
 		hidden, widths, count = []int{1, 5}, []int{4, 8}, 3
@@ -80,7 +83,9 @@ var narrow = claim.Grid("limits/narrow", 1, func(s claim.Scale) []squeeze {
 		} else {
 			e.PC = at
 		}
-		e.Losses = append(e.Losses, losses)
+		if p.drawn() {
+			e.Losses = append(e.Losses, losses)
+		}
 	}
 	return e, nil
 })
@@ -172,18 +177,21 @@ var saddleRegime = claim.Claim{
 		for _, k := range kinds {
 			bp, pc := medians(m[k])
 			said := fmt.Sprintf("%v: BP %s, PC %s", k, stepsSaid(bp), stepsSaid(pc))
-			if k.Hidden == 5 && k.Width > 1 {
+			if k.drawn() {
 				ours = append(ours, said)
 			}
-			switch faster := k.Small && !k.Skips && k.Hidden == 5 && k.Width > 1; {
+			switch faster := k.Small && !k.Skips && k.drawn(); {
 			case faster && pc >= bp:
 				off.add("%s", said)
-			case !faster && !k.Small && pc < bp:
+			case (k.Skips || !k.Small) && pc < bp:
 				off.add("%s", said)
 			}
 		}
 		return "median steps to a loss of .05: " + strings.Join(ours, "; "), off.err()
 	},
+	Verdict: claim.WithCare,
+	Care: "The advantage is one of small weights without skips, not of narrow networks in muPC: there PC is slower than BP at every width and depth that " +
+		"was measured, the more so the narrower, and at N=1 it often does not get there at all.",
 	Plot: func(t claim.Table) ([]claim.Figure, error) {
 		kinds, m, err := escapes(t)
 		if err != nil {
@@ -196,7 +204,7 @@ var saddleRegime = claim.Claim{
 					X: claim.Axis{Label: "step of descent"}, Y: claim.Axis{Label: "loss", Log: true, Min: 1e-3, Max: 1}}
 				series := 0
 				for _, k := range kinds {
-					if k.Hidden != 5 || k.Small != small || k.Skips != skips || k.Width == 1 {
+					if !k.drawn() || k.Small != small || k.Skips != skips {
 						continue
 					}
 					series++
