@@ -195,7 +195,7 @@ func TestEvaluate_IsItsDefinition(t *testing.T) {
 	const n = 2500
 	set, _ := load(t, data.Moons{Train: n, Seed: 1})
 	r := rand.New(rand.NewPCG(1, 1))
-	calls, at, right, loss := 0, 0, 0, 0.0
+	calls, at, right, loss, entropy := 0, 0, 0, 0.0, 0.0
 	score, err := train.Evaluate(func(x []float64) ([]float64, error) {
 		calls++
 		p := make([]float64, len(x))
@@ -208,6 +208,8 @@ func TestEvaluate_IsItsDefinition(t *testing.T) {
 			if guess == set.Label(at) {
 				right++
 			}
+			margin := p[2*i+set.Label(at)] - p[2*i+1-set.Label(at)] // of two classes, softmax is the logistic function of it
+			entropy += math.Log1p(math.Exp(-margin)) / n
 			for k := range 2 {
 				y := 0.0
 				if set.Label(at) == k {
@@ -222,8 +224,8 @@ func TestEvaluate_IsItsDefinition(t *testing.T) {
 	if err != nil || at != n || calls < 2 {
 		t.Fatalf("%d samples in %d calls, error %v", at, calls, err)
 	}
-	if score.Samples != n || math.Abs(score.Loss-loss) > 1e-12 || score.Accuracy != float64(right)/n {
-		t.Errorf("%+v, want loss %g and accuracy %g", score, loss, float64(right)/n)
+	if score.Samples != n || math.Abs(score.Loss-loss) > 1e-12 || math.Abs(score.CrossEntropy-entropy) > 1e-12 || score.Accuracy != float64(right)/n {
+		t.Errorf("%+v, want loss %g, cross-entropy %g and accuracy %g", score, loss, entropy, float64(right)/n)
 	}
 	_, err = train.Evaluate(func(x []float64) ([]float64, error) {
 		p := make([]float64, len(x))

@@ -65,6 +65,7 @@ type netFlags struct {
 	Skips     bool        `help:"Identity skips over the hidden layers of mlp." json:"skips"`
 	NoBias    bool        `help:"Layers of mlp and cnn without biases." json:"no_bias"`
 	Loss      lossFlag    `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Errors    bool        `help:"Let inference move prediction errors instead of activities: the same energy, and in deep networks a shorter way." json:"errors"`
 	Precision float64     `default:"1" help:"Precision of the output: small lets PC approach BP." json:"precision"`
 }
 
@@ -171,6 +172,14 @@ func (f netFlags) title() string {
 		return fmt.Sprintf("transformer of width %d with %d blocks of %d heads", f.Width, f.Depth, f.Heads)
 	}
 	return fmt.Sprintf("%s network of %s", f.Act, widthsOf(f.Widths))
+}
+
+// coordinates are what inference moves.
+func (f netFlags) coordinates() arch.Coordinates {
+	if f.Errors {
+		return arch.Errors
+	}
+	return arch.Activities
 }
 
 // energy is the energy at an output precision.
