@@ -90,7 +90,10 @@ var races = claim.Grid("thesis/races", 2, func(s claim.Scale) []race {
 func (r race) run(ctx context.Context, gradient func(n theory.Linear, x, y *mat.Dense) (theory.Gradient, error)) (int, error) {
 	const features, samples, enough = 3, 64, .15
 	random := rand.New(rand.NewPCG(uint64(r.Seed), 2510_23323))
-	n := theory.Linear{Skips: r.Skips}
+	var n theory.Linear
+	if r.Skips {
+		n.Skips = theory.HiddenSkips(r.Hidden + 1)
+	}
 	optimizers := make([]optim.Optimizer[float64], r.Hidden+1)
 	for l := range optimizers {
 		in, out := r.Width, r.Width
