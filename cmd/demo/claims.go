@@ -225,7 +225,7 @@ func (cmd runCmd) Run(c *console) (err error) {
 		}
 		if !shown[t.Experiment] {
 			shown[t.Experiment] = true
-			if err := cmd.keep(out, t, cl, &r); err != nil {
+			if err := cmd.keep(c, out, t, cl, &r); err != nil {
 				return err
 			}
 			m.Seconds[t.Experiment] = t.Seconds()
@@ -271,7 +271,7 @@ func (cmd runCmd) Run(c *console) (err error) {
 }
 
 // keep writes a table in all its forms.
-func (cmd runCmd) keep(out *folder, t claim.Table, cl claim.Claim, r *report) error {
+func (cmd runCmd) keep(c *console, out *folder, t claim.Table, cl claim.Claim, r *report) error {
 	for _, cell := range t.Results {
 		if err := out.line(map[string]any{"experiment": t.Experiment, "cell": cell}); err != nil {
 			return err
@@ -286,7 +286,7 @@ func (cmd runCmd) keep(out *folder, t claim.Table, cl claim.Claim, r *report) er
 	if cmd.Record == "" {
 		return nil
 	}
-	return recordTable(cmd.Record, cl.Grid, t)
+	return recordTable(c, cmd.Record, cl.Grid, t)
 }
 
 // verifyCmd measures all claims quickly.
