@@ -436,11 +436,12 @@ func gemmT[T Float](m, n, rows, k int, a []T, lda, pitch int, b []T, ld int, c [
 		}
 		return
 	}
+	set := tilesFor[T](n, rows*k)
 	for i := 0; i < rows; i += max(1, maxDepth/k) {
 		taps := min(max(1, maxDepth/k), rows-i)
 		for q := 0; q < k; q += maxDepth { // more than once only for long rows, one by one
 			opA := operandA[T]{data: a[i*pitch+q*lda:], ld: lda, trans: true, taps: taps, skip: pitch - k*lda}
-			tiledColumns(active, m, n, i*k+q, min(maxDepth, k-q), 1, opA, operandB[T]{data: b, ld: ld}, nil, 1, c, ld)
+			tiledColumns(set, m, n, i*k+q, min(maxDepth, k-q), 1, opA, operandB[T]{data: b, ld: ld}, nil, 1, c, ld)
 		}
 	}
 }
