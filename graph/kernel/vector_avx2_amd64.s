@@ -1157,6 +1157,625 @@ done63:
 	VZEROUPPER
 	RET
 
+// func softmaxRowsF32AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row64:
+	MOVQ         BX, R8
+	ANDQ         $-8, R8
+	MOVQ         BX, R9
+	ANDQ         $0x07, R9
+	MOVQ         R9, R10
+	LEAQ         tailMask<>+0(SB), DI
+	NEGQ         R10
+	VMOVUPS      32(DI)(R10*4), Y0
+	VBROADCASTSS 80(AX), Y1
+	VXORPD       Y2, Y2, Y2
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last67
+
+pass66:
+	VMOVUPS (DX)(DI*4), Y3
+	VMAXPS  Y1, Y3, Y1
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass66
+
+last67:
+	TESTQ        R9, R9
+	JZ           passed68
+	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VBROADCASTSS 80(AX), Y4
+	VBLENDVPS    Y0, Y3, Y4, Y3
+	VMAXPS       Y1, Y3, Y1
+
+passed68:
+	VPERM2F128   $0x01, Y1, Y1, Y3
+	VMAXPS       Y1, Y3, Y1
+	VPERMILPS    $0x4e, Y1, Y3
+	VMAXPS       Y1, Y3, Y1
+	VPERMILPS    $0xb1, Y1, Y3
+	VMAXPS       Y1, Y3, Y1
+	VBROADCASTSS X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last70
+
+pass69:
+	VMOVUPS      (DX)(DI*4), Y3
+	VSUBPS       Y1, Y3, Y3
+	VBROADCASTSS numc2d00000F32<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VBROADCASTSS num4b400000F32<>+0(SB), Y4
+	VFMADD231PS  num3fb8aa3bF32<>+0(SB), Y3, Y4
+	VSUBPS       num4b400000F32<>+0(SB), Y4, Y4
+	VFNMADD231PS num3f318000F32<>+0(SB), Y4, Y3
+	VFNMADD231PS numb95e8083F32<>+0(SB), Y4, Y3
+	VMULPS       Y3, Y3, Y5
+	VBROADCASTSS num3e2aaa6eF32<>+0(SB), Y6
+	VFMADD213PS  num3f000000F32<>+0(SB), Y3, Y6
+	VBROADCASTSS num3c0905b7F32<>+0(SB), Y7
+	VFMADD213PS  num3d2aaa8dF32<>+0(SB), Y3, Y7
+	VBROADCASTSS num3ab68885F32<>+0(SB), Y8
+	VFMADD231PS  Y5, Y7, Y6
+	VMULPS       Y5, Y5, Y7
+	VFMADD231PS  Y7, Y8, Y6
+	VFMADD213PS  Y3, Y5, Y6
+	VADDPS       num3f800000F32<>+0(SB), Y6, Y6
+	VBROADCASTSS num4b400000F32<>+0(SB), Y3
+	VBROADCASTSS num4b400000F32<>+0(SB), Y7
+	VFMADD231PS  num3f000000F32<>+0(SB), Y4, Y7
+	VSUBPS       Y3, Y7, Y5
+	VSUBPS       Y5, Y4, Y4
+	VADDPS       Y3, Y4, Y4
+	VPSLLD       $0x17, Y7, Y3
+	VPADDD       num3f800000F32<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VPSLLD       $0x17, Y4, Y3
+	VPADDD       num3f800000F32<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      Y6, (CX)(DI*4)
+	VEXTRACTF128 $0x01, Y6, X3
+	VCVTPS2PD    X6, Y4
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y3, Y2, Y2
+	ADDQ         $0x08, DI
+	CMPQ         DI, R8
+	JLT          pass69
+
+last70:
+	TESTQ        R9, R9
+	JZ           passed71
+	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VSUBPS       Y1, Y3, Y3
+	VBROADCASTSS numc2d00000F32<>+0(SB), Y1
+	VMAXPS       Y3, Y1, Y3
+	VBROADCASTSS num4b400000F32<>+0(SB), Y1
+	VFMADD231PS  num3fb8aa3bF32<>+0(SB), Y3, Y1
+	VSUBPS       num4b400000F32<>+0(SB), Y1, Y1
+	VFNMADD231PS num3f318000F32<>+0(SB), Y1, Y3
+	VFNMADD231PS numb95e8083F32<>+0(SB), Y1, Y3
+	VMULPS       Y3, Y3, Y4
+	VBROADCASTSS num3e2aaa6eF32<>+0(SB), Y5
+	VFMADD213PS  num3f000000F32<>+0(SB), Y3, Y5
+	VBROADCASTSS num3c0905b7F32<>+0(SB), Y6
+	VFMADD213PS  num3d2aaa8dF32<>+0(SB), Y3, Y6
+	VBROADCASTSS num3ab68885F32<>+0(SB), Y7
+	VFMADD231PS  Y4, Y6, Y5
+	VMULPS       Y4, Y4, Y6
+	VFMADD231PS  Y6, Y7, Y5
+	VFMADD213PS  Y3, Y4, Y5
+	VADDPS       num3f800000F32<>+0(SB), Y5, Y5
+	VBROADCASTSS num4b400000F32<>+0(SB), Y3
+	VBROADCASTSS num4b400000F32<>+0(SB), Y6
+	VFMADD231PS  num3f000000F32<>+0(SB), Y1, Y6
+	VSUBPS       Y3, Y6, Y4
+	VSUBPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VPSLLD       $0x17, Y6, Y3
+	VPADDD       num3f800000F32<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       num3f800000F32<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (CX)(DI*4)
+	VANDPS       Y0, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X5, Y3
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y3, Y2, Y2
+	VADDPD       Y1, Y2, Y2
+
+passed71:
+	VMOVSD       48(AX), X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VDIVSD       X2, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last73
+
+pass72:
+	VMOVUPS (CX)(DI*4), Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass72
+
+last73:
+	TESTQ      R9, R9
+	JZ         passed74
+	VMASKMOVPS (CX)(DI*4), Y0, Y2
+	VMULPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (CX)(DI*4)
+
+passed74:
+	VXORPS Y0, Y0, Y0
+	MOVQ   BX, DI
+	MOVQ   136(AX), R10
+	SUBQ   BX, R10
+
+zeros75:
+	CMPQ    R10, $+8
+	JLT     zero76
+	VMOVUPS Y0, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	SUBQ    $0x08, R10
+	JMP     zeros75
+
+zero76:
+	TESTQ      R10, R10
+	JZ         filled65
+	LEAQ       tailMask<>+0(SB), R8
+	NEGQ       R10
+	VMOVUPS    32(R8)(R10*4), Y1
+	VMASKMOVPS Y0, Y1, (CX)(DI*4)
+
+filled65:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row64
+	VZEROUPPER
+	RET
+
+// func softmaxBackRowsF32AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxBackRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 120(AX), DI
+
+row77:
+	MOVQ    SI, R9
+	ANDQ    $-8, R9
+	MOVQ    SI, R10
+	ANDQ    $0x07, R10
+	MOVQ    R10, R11
+	LEAQ    tailMask<>+0(SB), R8
+	NEGQ    R11
+	VMOVUPS 32(R8)(R11*4), Y0
+	VXORPD  Y1, Y1, Y1
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	JZ      last80
+
+pass79:
+	VMOVUPS      (DX)(R8*4), Y2
+	VMOVUPS      (BX)(R8*4), Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y2, X5
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y2, Y3, Y1
+	VFMADD231PD  Y5, Y4, Y1
+	ADDQ         $0x08, R8
+	CMPQ         R8, R9
+	JLT          pass79
+
+last80:
+	TESTQ        R10, R10
+	JZ           passed81
+	VMASKMOVPS   (DX)(R8*4), Y0, Y2
+	VMASKMOVPS   (BX)(R8*4), Y0, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y2, X5
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y2, Y3, Y1
+	VFMADD231PD  Y5, Y4, Y1
+
+passed81:
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VHADDPD      X1, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last83
+
+pass82:
+	VMOVUPS (DX)(R8*4), Y2
+	VMOVUPS (BX)(R8*4), Y3
+	VSUBPS  Y1, Y3, Y3
+	VMULPS  Y2, Y3, Y3
+	VMOVUPS Y3, (CX)(R8*4)
+	ADDQ    $0x08, R8
+	CMPQ    R8, R9
+	JLT     pass82
+
+last83:
+	TESTQ      R10, R10
+	JZ         passed84
+	VMASKMOVPS (DX)(R8*4), Y0, Y2
+	VMASKMOVPS (BX)(R8*4), Y0, Y3
+	VSUBPS     Y1, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMASKMOVPS Y3, Y0, (CX)(R8*4)
+
+passed84:
+	VXORPS Y0, Y0, Y0
+	MOVQ   SI, R8
+	MOVQ   136(AX), R11
+	SUBQ   SI, R11
+
+zeros85:
+	CMPQ    R11, $+8
+	JLT     zero86
+	VMOVUPS Y0, (CX)(R8*4)
+	ADDQ    $0x08, R8
+	SUBQ    $0x08, R11
+	JMP     zeros85
+
+zero86:
+	TESTQ      R11, R11
+	JZ         filled78
+	LEAQ       tailMask<>+0(SB), R9
+	NEGQ       R11
+	VMOVUPS    32(R9)(R11*4), Y1
+	VMASKMOVPS Y0, Y1, (CX)(R8*4)
+
+filled78:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 128(AX), SI
+	DECQ DI
+	JNZ  row77
+	VZEROUPPER
+	RET
+
+// func standardiseRowsF32AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·standardiseRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row87:
+	MOVQ    BX, R8
+	ANDQ    $-8, R8
+	MOVQ    BX, R9
+	ANDQ    $0x07, R9
+	MOVQ    R9, DI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    DI
+	VMOVUPS 32(R10)(DI*4), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	XORQ    DI, DI
+	TESTQ   R8, R8
+	JZ      last90
+
+pass89:
+	VMOVUPS      (DX)(DI*4), Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y4, Y1, Y1
+	ADDQ         $0x08, DI
+	CMPQ         DI, R8
+	JLT          pass89
+
+last90:
+	TESTQ        R9, R9
+	JZ           passed91
+	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y4, Y1, Y1
+
+passed91:
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VHADDPD      X1, X1, X1
+	VMULSD       72(AX), X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last93
+
+pass92:
+	VMOVUPS      (DX)(DI*4), Y3
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (CX)(DI*4)
+	VEXTRACTF128 $0x01, Y3, X5
+	VCVTPS2PD    X3, Y4
+	VCVTPS2PD    X5, Y5
+	VEXTRACTF128 $0x01, Y3, X6
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X6, Y6
+	VFMADD231PD  Y3, Y4, Y2
+	VFMADD231PD  Y6, Y5, Y2
+	ADDQ         $0x08, DI
+	CMPQ         DI, R8
+	JLT          pass92
+
+last93:
+	TESTQ        R9, R9
+	JZ           passed94
+	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VSUBPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (CX)(DI*4)
+	VANDPS       Y0, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y1
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y3, X5
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y3, Y1, Y2
+	VFMADD231PD  Y5, Y4, Y2
+
+passed94:
+	VMOVSD       48(AX), X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VMULSD       X1, X2, X2
+	VADDSD       56(AX), X2, X2
+	VSQRTSD      X2, X2, X2
+	VMOVSD       64(AX), X1
+	VDIVSD       X2, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last96
+
+pass95:
+	VMOVUPS (CX)(DI*4), Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass95
+
+last96:
+	TESTQ      R9, R9
+	JZ         passed97
+	VMASKMOVPS (CX)(DI*4), Y0, Y2
+	VMULPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (CX)(DI*4)
+
+passed97:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row87
+	VZEROUPPER
+	RET
+
+// func standardiseGradRowsF32AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·standardiseGradRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 120(AX), DI
+
+row98:
+	MOVQ    SI, R9
+	ANDQ    $-8, R9
+	MOVQ    SI, R10
+	ANDQ    $0x07, R10
+	MOVQ    R10, R8
+	LEAQ    tailMask<>+0(SB), R11
+	NEGQ    R8
+	VMOVUPS 32(R11)(R8*4), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	JZ      last101
+
+pass100:
+	VMOVUPS      (DX)(R8*4), Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y5, Y3, Y3
+	VADDPD       Y6, Y3, Y3
+	ADDQ         $0x08, R8
+	CMPQ         R8, R9
+	JLT          pass100
+
+last101:
+	TESTQ        R10, R10
+	JZ           passed102
+	VMASKMOVPS   (DX)(R8*4), Y0, Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y5, Y3, Y3
+	VADDPD       Y6, Y3, Y3
+
+passed102:
+	VEXTRACTF128 $0x01, Y3, X5
+	VADDPD       X5, X3, X3
+	VHADDPD      X3, X3, X3
+	VMULSD       72(AX), X3, X3
+	VCVTSD2SS    X3, X3, X3
+	VBROADCASTSS X3, Y3
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last104
+
+pass103:
+	VMOVUPS      (DX)(R8*4), Y5
+	VSUBPS       Y3, Y5, Y5
+	VMOVUPS      Y5, (CX)(R8*4)
+	VEXTRACTF128 $0x01, Y5, X7
+	VCVTPS2PD    X5, Y6
+	VCVTPS2PD    X7, Y7
+	VEXTRACTF128 $0x01, Y5, X9
+	VCVTPS2PD    X5, Y8
+	VCVTPS2PD    X9, Y9
+	VFMADD231PD  Y8, Y6, Y4
+	VFMADD231PD  Y9, Y7, Y4
+	VMOVUPS      (BX)(R8*4), Y6
+	VEXTRACTF128 $0x01, Y6, X8
+	VCVTPS2PD    X6, Y7
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y7, Y1, Y1
+	VADDPD       Y8, Y1, Y1
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VEXTRACTF128 $0x01, Y5, X8
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X8, Y8
+	VFMADD231PD  Y5, Y6, Y2
+	VFMADD231PD  Y8, Y7, Y2
+	ADDQ         $0x08, R8
+	CMPQ         R8, R9
+	JLT          pass103
+
+last104:
+	TESTQ        R10, R10
+	JZ           passed105
+	VMASKMOVPS   (DX)(R8*4), Y0, Y5
+	VSUBPS       Y3, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (CX)(R8*4)
+	VANDPS       Y0, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VCVTPS2PD    X5, Y3
+	VCVTPS2PD    X6, Y6
+	VEXTRACTF128 $0x01, Y5, X8
+	VCVTPS2PD    X5, Y7
+	VCVTPS2PD    X8, Y8
+	VFMADD231PD  Y7, Y3, Y4
+	VFMADD231PD  Y8, Y6, Y4
+	VMASKMOVPS   (BX)(R8*4), Y0, Y3
+	VEXTRACTF128 $0x01, Y3, X7
+	VCVTPS2PD    X3, Y6
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y6, Y1, Y1
+	VADDPD       Y7, Y1, Y1
+	VEXTRACTF128 $0x01, Y3, X6
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X7, Y7
+	VFMADD231PD  Y5, Y3, Y2
+	VFMADD231PD  Y7, Y6, Y2
+
+passed105:
+	VMOVSD       48(AX), X3
+	VEXTRACTF128 $0x01, Y4, X5
+	VADDPD       X5, X4, X5
+	VHADDPD      X5, X5, X5
+	VMULSD       X3, X5, X5
+	VADDSD       56(AX), X5, X5
+	VSQRTSD      X5, X5, X5
+	VMOVSD       64(AX), X4
+	VDIVSD       X5, X4, X4
+	VMULSD       72(AX), X4, X5
+	VEXTRACTF128 $0x01, Y1, X6
+	VADDPD       X6, X1, X1
+	VHADDPD      X1, X1, X1
+	VMULSD       X1, X5, X5
+	VMULSD       X4, X4, X1
+	VMULSD       X4, X1, X1
+	VMULSD       X3, X1, X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VMULSD       X2, X1, X1
+	VCVTSD2SS    X4, X4, X2
+	VBROADCASTSS X2, Y2
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	VCVTSD2SS    X5, X5, X3
+	VBROADCASTSS X3, Y3
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last107
+
+pass106:
+	VMOVUPS      (CX)(R8*4), Y4
+	VMOVUPS      (BX)(R8*4), Y5
+	VMULPS       Y2, Y5, Y5
+	VFNMADD231PS Y4, Y1, Y5
+	VSUBPS       Y3, Y5, Y5
+	VMOVUPS      Y5, (CX)(R8*4)
+	ADDQ         $0x08, R8
+	CMPQ         R8, R9
+	JLT          pass106
+
+last107:
+	TESTQ        R10, R10
+	JZ           passed108
+	VMASKMOVPS   (CX)(R8*4), Y0, Y4
+	VMASKMOVPS   (BX)(R8*4), Y0, Y5
+	VMULPS       Y2, Y5, Y5
+	VFNMADD231PS Y4, Y1, Y5
+	VSUBPS       Y3, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (CX)(R8*4)
+
+passed108:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 128(AX), SI
+	DECQ DI
+	JNZ  row98
+	VZEROUPPER
+	RET
+
 // func fillF64AVX2(p *byte)
 // Requires: AVX
 TEXT ·fillF64AVX2(SB), NOSPLIT, $0-8
@@ -1167,23 +1786,23 @@ TEXT ·fillF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         BX, BX
 	MOVQ         DX, AX
 	ANDQ         $-4, AX
-	JZ           tail65
+	JZ           tail110
 
-loop64:
+loop109:
 	VMOVUPD Y0, (CX)(BX*8)
 	ADDQ    $0x04, BX
 	CMPQ    BX, AX
-	JLT     loop64
+	JLT     loop109
 
-tail65:
+tail110:
 	ANDQ       $0x03, DX
-	JZ         done66
+	JZ         done111
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       DX
 	VMOVUPS    32(AX)(DX*8), Y1
 	VMASKMOVPD Y0, Y1, (CX)(BX*8)
 
-done66:
+done111:
 	VZEROUPPER
 	RET
 
@@ -1198,19 +1817,19 @@ TEXT ·scaleF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail68
+	JZ           tail113
 
-loop67:
+loop112:
 	VMOVUPD (DX)(SI*8), Y1
 	VMULPD  Y0, Y1, Y1
 	VMOVUPD Y1, (CX)(SI*8)
 	ADDQ    $0x04, SI
 	CMPQ    SI, AX
-	JLT     loop67
+	JLT     loop112
 
-tail68:
+tail113:
 	ANDQ       $0x03, BX
-	JZ         done69
+	JZ         done114
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       BX
 	VMOVUPS    32(AX)(BX*8), Y1
@@ -1218,7 +1837,7 @@ tail68:
 	VMULPD     Y0, Y2, Y2
 	VMASKMOVPD Y2, Y1, (CX)(SI*8)
 
-done69:
+done114:
 	VZEROUPPER
 	RET
 
@@ -1233,20 +1852,20 @@ TEXT ·addF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail71
+	JZ   tail116
 
-loop70:
+loop115:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VADDPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop70
+	JLT     loop115
 
-tail71:
+tail116:
 	ANDQ       $0x03, AX
-	JZ         done72
+	JZ         done117
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -1255,7 +1874,7 @@ tail71:
 	VADDPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done72:
+done117:
 	VZEROUPPER
 	RET
 
@@ -1270,20 +1889,20 @@ TEXT ·subF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail74
+	JZ   tail119
 
-loop73:
+loop118:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VSUBPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop73
+	JLT     loop118
 
-tail74:
+tail119:
 	ANDQ       $0x03, AX
-	JZ         done75
+	JZ         done120
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -1292,7 +1911,7 @@ tail74:
 	VSUBPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done75:
+done120:
 	VZEROUPPER
 	RET
 
@@ -1307,20 +1926,20 @@ TEXT ·mulF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail77
+	JZ   tail122
 
-loop76:
+loop121:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VMULPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop76
+	JLT     loop121
 
-tail77:
+tail122:
 	ANDQ       $0x03, AX
-	JZ         done78
+	JZ         done123
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -1329,7 +1948,7 @@ tail77:
 	VMULPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done78:
+done123:
 	VZEROUPPER
 	RET
 
@@ -1346,9 +1965,9 @@ TEXT ·axpbyF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail80
+	JZ           tail125
 
-loop79:
+loop124:
 	VMOVUPD (DX)(DI*8), Y2
 	VMOVUPD (BX)(DI*8), Y3
 	VMULPD  Y0, Y2, Y2
@@ -1357,11 +1976,11 @@ loop79:
 	VMOVUPD Y2, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, AX
-	JLT     loop79
+	JLT     loop124
 
-tail80:
+tail125:
 	ANDQ       $0x03, SI
-	JZ         done81
+	JZ         done126
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       SI
 	VMOVUPS    32(AX)(SI*8), Y2
@@ -1372,7 +1991,7 @@ tail80:
 	VADDPD     Y4, Y3, Y3
 	VMASKMOVPD Y3, Y2, (CX)(DI*8)
 
-done81:
+done126:
 	VZEROUPPER
 	RET
 
@@ -1388,20 +2007,20 @@ TEXT ·shiftF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail83
+	JZ           tail128
 
-loop82:
+loop127:
 	VMOVUPD (DX)(SI*8), Y2
 	VSUBPD  Y0, Y2, Y2
 	VSUBPD  Y1, Y2, Y2
 	VMOVUPD Y2, (CX)(SI*8)
 	ADDQ    $0x04, SI
 	CMPQ    SI, AX
-	JLT     loop82
+	JLT     loop127
 
-tail83:
+tail128:
 	ANDQ       $0x03, BX
-	JZ         done84
+	JZ         done129
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       BX
 	VMOVUPS    32(AX)(BX*8), Y2
@@ -1410,7 +2029,7 @@ tail83:
 	VSUBPD     Y1, Y3, Y3
 	VMASKMOVPD Y3, Y2, (CX)(SI*8)
 
-done84:
+done129:
 	VZEROUPPER
 	RET
 
@@ -1426,9 +2045,9 @@ TEXT ·sgdF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail86
+	JZ           tail131
 
-loop85:
+loop130:
 	VMOVUPD      (CX)(SI*8), Y2
 	VMOVUPD      (DX)(SI*8), Y3
 	VFMADD231PD  Y2, Y1, Y3
@@ -1436,11 +2055,11 @@ loop85:
 	VMOVUPD      Y2, (CX)(SI*8)
 	ADDQ         $0x04, SI
 	CMPQ         SI, AX
-	JLT          loop85
+	JLT          loop130
 
-tail86:
+tail131:
 	ANDQ         $0x03, BX
-	JZ           done87
+	JZ           done132
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         BX
 	VMOVUPS      32(AX)(BX*8), Y2
@@ -1450,7 +2069,7 @@ tail86:
 	VFNMADD231PD Y4, Y0, Y3
 	VMASKMOVPD   Y3, Y2, (CX)(SI*8)
 
-done87:
+done132:
 	VZEROUPPER
 	RET
 
@@ -1468,9 +2087,9 @@ TEXT ·momentumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail89
+	JZ           tail134
 
-loop88:
+loop133:
 	VMOVUPD      (CX)(DI*8), Y3
 	VMOVUPD      (DX)(DI*8), Y4
 	VMOVUPD      (BX)(DI*8), Y5
@@ -1481,11 +2100,11 @@ loop88:
 	VMOVUPD      Y3, (CX)(DI*8)
 	ADDQ         $0x04, DI
 	CMPQ         DI, AX
-	JLT          loop88
+	JLT          loop133
 
-tail89:
+tail134:
 	ANDQ         $0x03, SI
-	JZ           done90
+	JZ           done135
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         SI
 	VMOVUPS      32(AX)(SI*8), Y3
@@ -1498,7 +2117,7 @@ tail89:
 	VFNMADD231PD Y5, Y0, Y4
 	VMASKMOVPD   Y4, Y3, (CX)(DI*8)
 
-done90:
+done135:
 	VZEROUPPER
 	RET
 
@@ -1516,9 +2135,9 @@ TEXT ·nesterovF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail92
+	JZ           tail137
 
-loop91:
+loop136:
 	VMOVUPD      (CX)(DI*8), Y3
 	VMOVUPD      (DX)(DI*8), Y4
 	VMOVUPD      (BX)(DI*8), Y5
@@ -1530,11 +2149,11 @@ loop91:
 	VMOVUPD      Y3, (CX)(DI*8)
 	ADDQ         $0x04, DI
 	CMPQ         DI, AX
-	JLT          loop91
+	JLT          loop136
 
-tail92:
+tail137:
 	ANDQ         $0x03, SI
-	JZ           done93
+	JZ           done138
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         SI
 	VMOVUPS      32(AX)(SI*8), Y3
@@ -1548,7 +2167,7 @@ tail92:
 	VFNMADD231PD Y5, Y0, Y4
 	VMASKMOVPD   Y4, Y3, (CX)(DI*8)
 
-done93:
+done138:
 	VZEROUPPER
 	RET
 
@@ -1573,9 +2192,9 @@ TEXT ·adamF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         DI, AX
 	ANDQ         $-4, AX
-	JZ           tail95
+	JZ           tail140
 
-loop94:
+loop139:
 	VMOVUPD      (DX)(R8*8), Y9
 	VMOVUPD      (BX)(R8*8), Y10
 	VMOVUPD      (SI)(R8*8), Y11
@@ -1597,11 +2216,11 @@ loop94:
 	VMOVUPD      Y10, (CX)(R8*8)
 	ADDQ         $0x04, R8
 	CMPQ         R8, AX
-	JLT          loop94
+	JLT          loop139
 
-tail95:
+tail140:
 	ANDQ         $0x03, DI
-	JZ           done96
+	JZ           done141
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         DI
 	VMOVUPS      32(AX)(DI*8), Y9
@@ -1625,7 +2244,7 @@ tail95:
 	VFNMADD231PD Y10, Y0, Y1
 	VMASKMOVPD   Y1, Y9, (CX)(R8*8)
 
-done96:
+done141:
 	VZEROUPPER
 	RET
 
@@ -1643,9 +2262,9 @@ TEXT ·dotF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   DI, DI
 	MOVQ   BX, SI
 	ANDQ   $-16, SI
-	JMP    blocks98
+	JMP    blocks143
 
-unrolled97:
+unrolled142:
 	VMOVUPD     (CX)(DI*8), Y4
 	VMOVUPD     (DX)(DI*8), Y5
 	VFMADD231PD Y5, Y4, Y0
@@ -1660,24 +2279,24 @@ unrolled97:
 	VFMADD231PD Y5, Y4, Y3
 	ADDQ        $0x10, DI
 
-blocks98:
+blocks143:
 	CMPQ DI, SI
-	JLT  unrolled97
+	JLT  unrolled142
 	MOVQ BX, SI
 	ANDQ $-4, SI
-	JMP  singles100
+	JMP  singles145
 
-loop99:
+loop144:
 	VMOVUPD     (CX)(DI*8), Y4
 	VMOVUPD     (DX)(DI*8), Y5
 	VFMADD231PD Y5, Y4, Y0
 	ADDQ        $0x04, DI
 
-singles100:
+singles145:
 	CMPQ        DI, SI
-	JLT         loop99
+	JLT         loop144
 	ANDQ        $0x03, BX
-	JZ          done102
+	JZ          done147
 	LEAQ        tailMask<>+0(SB), SI
 	NEGQ        BX
 	VMOVUPS     32(SI)(BX*8), Y4
@@ -1685,7 +2304,7 @@ singles100:
 	VMASKMOVPD  (DX)(DI*8), Y4, Y4
 	VFMADD231PD Y4, Y5, Y1
 
-done102:
+done147:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -1709,9 +2328,9 @@ TEXT ·sumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   SI, SI
 	MOVQ   DX, BX
 	ANDQ   $-16, BX
-	JMP    blocks104
+	JMP    blocks149
 
-unrolled103:
+unrolled148:
 	VMOVUPD (CX)(SI*8), Y4
 	VADDPD  Y4, Y0, Y0
 	VMOVUPD 32(CX)(SI*8), Y4
@@ -1722,30 +2341,30 @@ unrolled103:
 	VADDPD  Y4, Y3, Y3
 	ADDQ    $0x10, SI
 
-blocks104:
+blocks149:
 	CMPQ SI, BX
-	JLT  unrolled103
+	JLT  unrolled148
 	MOVQ DX, BX
 	ANDQ $-4, BX
-	JMP  singles106
+	JMP  singles151
 
-loop105:
+loop150:
 	VMOVUPD (CX)(SI*8), Y4
 	VADDPD  Y4, Y0, Y0
 	ADDQ    $0x04, SI
 
-singles106:
+singles151:
 	CMPQ       SI, BX
-	JLT        loop105
+	JLT        loop150
 	ANDQ       $0x03, DX
-	JZ         done108
+	JZ         done153
 	LEAQ       tailMask<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    32(BX)(DX*8), Y4
 	VMASKMOVPD (CX)(SI*8), Y4, Y4
 	VADDPD     Y4, Y1, Y1
 
-done108:
+done153:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -1771,9 +2390,9 @@ TEXT ·subSquaresF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   R8, R8
 	MOVQ   SI, DI
 	ANDQ   $-16, DI
-	JMP    blocks110
+	JMP    blocks155
 
-unrolled109:
+unrolled154:
 	VMOVUPD     (DX)(R8*8), Y4
 	VMOVUPD     (BX)(R8*8), Y5
 	VSUBPD      Y5, Y4, Y4
@@ -1796,14 +2415,14 @@ unrolled109:
 	VFMADD231PD Y4, Y4, Y3
 	ADDQ        $0x10, R8
 
-blocks110:
+blocks155:
 	CMPQ R8, DI
-	JLT  unrolled109
+	JLT  unrolled154
 	MOVQ SI, DI
 	ANDQ $-4, DI
-	JMP  singles112
+	JMP  singles157
 
-loop111:
+loop156:
 	VMOVUPD     (DX)(R8*8), Y4
 	VMOVUPD     (BX)(R8*8), Y5
 	VSUBPD      Y5, Y4, Y4
@@ -1811,11 +2430,11 @@ loop111:
 	VFMADD231PD Y4, Y4, Y0
 	ADDQ        $0x04, R8
 
-singles112:
+singles157:
 	CMPQ        R8, DI
-	JLT         loop111
+	JLT         loop156
 	ANDQ        $0x03, SI
-	JZ          done114
+	JZ          done159
 	LEAQ        tailMask<>+0(SB), DI
 	NEGQ        SI
 	VMOVUPS     32(DI)(SI*8), Y4
@@ -1825,7 +2444,7 @@ singles112:
 	VMASKMOVPD  Y5, Y4, (CX)(R8*8)
 	VFMADD231PD Y5, Y5, Y1
 
-done114:
+done159:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -1847,20 +2466,20 @@ TEXT ·maxAbsF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-4, BX
-	JZ           tail116
+	JZ           tail161
 
-loop115:
+loop160:
 	VMOVUPD   (CX)(SI*8), Y2
 	VANDPD    Y1, Y2, Y2
 	VPCMPGTQ  Y0, Y2, Y3
 	VBLENDVPD Y3, Y2, Y0, Y0
 	ADDQ      $0x04, SI
 	CMPQ      SI, BX
-	JLT       loop115
+	JLT       loop160
 
-tail116:
+tail161:
 	ANDQ       $0x03, DX
-	JZ         done117
+	JZ         done162
 	LEAQ       tailMask<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    32(BX)(DX*8), Y2
@@ -1869,7 +2488,7 @@ tail116:
 	VPCMPGTQ   Y0, Y2, Y1
 	VBLENDVPD  Y1, Y2, Y0, Y0
 
-done117:
+done162:
 	VPERM2F128 $0x01, Y0, Y0, Y1
 	VPCMPGTQ   Y0, Y1, Y2
 	VBLENDVPD  Y2, Y1, Y0, Y0
@@ -1896,18 +2515,18 @@ TEXT ·maximumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-4, BX
-	JZ           tail119
+	JZ           tail164
 
-loop118:
+loop163:
 	VMOVUPD (CX)(SI*8), Y1
 	VMAXPD  Y0, Y1, Y0
 	ADDQ    $0x04, SI
 	CMPQ    SI, BX
-	JLT     loop118
+	JLT     loop163
 
-tail119:
+tail164:
 	ANDQ         $0x03, DX
-	JZ           done120
+	JZ           done165
 	LEAQ         tailMask<>+0(SB), BX
 	NEGQ         DX
 	VMOVUPS      32(BX)(DX*8), Y1
@@ -1916,7 +2535,7 @@ tail119:
 	VBLENDVPD    Y1, Y2, Y3, Y2
 	VMAXPD       Y0, Y2, Y0
 
-done120:
+done165:
 	VPERM2F128 $0x01, Y0, Y0, Y1
 	VMAXPD     Y0, Y1, Y0
 	VPERMILPD  $0x55, Y0, Y1
@@ -1939,9 +2558,9 @@ TEXT ·nllF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         BX, SI
 	ANDQ         $-4, SI
-	JZ           tail122
+	JZ           tail167
 
-loop121:
+loop166:
 	VMOVUPD      (CX)(DI*8), Y4
 	VMOVUPD      (DX)(DI*8), Y5
 	VSUBPD       Y0, Y4, Y6
@@ -1991,11 +2610,11 @@ loop121:
 	VFMADD231PD  Y5, Y4, Y3
 	ADDQ         $0x04, DI
 	CMPQ         DI, SI
-	JLT          loop121
+	JLT          loop166
 
-tail122:
+tail167:
 	ANDQ         $0x03, BX
-	JZ           done123
+	JZ           done168
 	LEAQ         tailMask<>+0(SB), SI
 	NEGQ         BX
 	VMOVUPS      32(SI)(BX*8), Y4
@@ -2048,7 +2667,7 @@ tail122:
 	VSUBPD       Y0, Y5, Y5
 	VFMADD231PD  Y6, Y5, Y3
 
-done123:
+done168:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VHADDPD      X0, X0, X0
@@ -2181,9 +2800,9 @@ TEXT ·softmaxF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         SI, DI
 	ANDQ         $-4, DI
-	JZ           tail125
+	JZ           tail170
 
-loop124:
+loop169:
 	VMOVUPD      (DX)(R8*8), Y3
 	VMOVUPD      (BX)(R8*8), Y4
 	VSUBPD       Y0, Y3, Y3
@@ -2232,11 +2851,11 @@ loop124:
 	VADDPD       Y4, Y2, Y2
 	ADDQ         $0x04, R8
 	CMPQ         R8, DI
-	JLT          loop124
+	JLT          loop169
 
-tail125:
+tail170:
 	ANDQ         $0x03, SI
-	JZ           done126
+	JZ           done171
 	LEAQ         tailMask<>+0(SB), DI
 	NEGQ         SI
 	VMOVUPS      32(DI)(SI*8), Y3
@@ -2288,7 +2907,7 @@ tail125:
 	VADDPD       Y7, Y1, Y1
 	VADDPD       Y5, Y2, Y2
 
-done126:
+done171:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VHADDPD      X0, X0, X0
@@ -2297,5 +2916,546 @@ done126:
 	VADDPD       X0, X2, X0
 	VHADDPD      X0, X0, X0
 	VMOVSD       X0, 56(AX)
+	VZEROUPPER
+	RET
+
+// func softmaxRowsF64AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row172:
+	MOVQ         BX, R8
+	ANDQ         $-4, R8
+	MOVQ         BX, R9
+	ANDQ         $0x03, R9
+	MOVQ         R9, R10
+	LEAQ         tailMask<>+0(SB), DI
+	NEGQ         R10
+	VMOVUPS      32(DI)(R10*8), Y0
+	VBROADCASTSD 80(AX), Y1
+	VXORPD       Y2, Y2, Y2
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last175
+
+pass174:
+	VMOVUPD (DX)(DI*8), Y3
+	VMAXPD  Y1, Y3, Y1
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass174
+
+last175:
+	TESTQ        R9, R9
+	JZ           passed176
+	VMASKMOVPD   (DX)(DI*8), Y0, Y3
+	VBROADCASTSD 80(AX), Y4
+	VBLENDVPD    Y0, Y3, Y4, Y3
+	VMAXPD       Y1, Y3, Y1
+
+passed176:
+	VPERM2F128   $0x01, Y1, Y1, Y3
+	VMAXPD       Y1, Y3, Y1
+	VPERMILPD    $0x55, Y1, Y3
+	VMAXPD       Y1, Y3, Y1
+	VBROADCASTSD X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last178
+
+pass177:
+	VMOVUPD      (DX)(DI*8), Y3
+	VSUBPD       Y1, Y3, Y3
+	VBROADCASTSD numc087500000000000F64<>+0(SB), Y4
+	VMAXPD       Y3, Y4, Y3
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y4
+	VFMADD231PD  num3ff71547652b82feF64<>+0(SB), Y3, Y4
+	VSUBPD       num4338000000000000F64<>+0(SB), Y4, Y4
+	VFNMADD231PD num3fe62e42fee00000F64<>+0(SB), Y4, Y3
+	VFNMADD231PD num3dea39ef35793c76F64<>+0(SB), Y4, Y3
+	VMULPD       Y3, Y3, Y5
+	VBROADCASTSD num3fc5555555555557F64<>+0(SB), Y6
+	VFMADD213PD  num3fe0000000000000F64<>+0(SB), Y3, Y6
+	VBROADCASTSD num3f811111111100dcF64<>+0(SB), Y7
+	VFMADD213PD  num3fa5555555555556F64<>+0(SB), Y3, Y7
+	VBROADCASTSD num3f2a01a01abe7fe1F64<>+0(SB), Y8
+	VFMADD213PD  num3f56c16c16c162d4F64<>+0(SB), Y3, Y8
+	VBROADCASTSD num3ec71de0231960ebF64<>+0(SB), Y9
+	VFMADD213PD  num3efa01a01a6d889cF64<>+0(SB), Y3, Y9
+	VBROADCASTSD num3e5af4de97ca4194F64<>+0(SB), Y10
+	VFMADD213PD  num3e927e4db646b17eF64<>+0(SB), Y3, Y10
+	VBROADCASTSD num3e21f730349868ceF64<>+0(SB), Y11
+	VFMADD231PD  Y5, Y7, Y6
+	VFMADD231PD  Y5, Y9, Y8
+	VFMADD231PD  Y5, Y11, Y10
+	VMULPD       Y5, Y5, Y7
+	VFMADD231PD  Y7, Y8, Y6
+	VMULPD       Y7, Y7, Y7
+	VFMADD231PD  Y7, Y10, Y6
+	VFMADD213PD  Y3, Y5, Y6
+	VADDPD       num3ff0000000000000F64<>+0(SB), Y6, Y6
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y3
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y7
+	VFMADD231PD  num3fe0000000000000F64<>+0(SB), Y4, Y7
+	VSUBPD       Y3, Y7, Y5
+	VSUBPD       Y5, Y4, Y4
+	VADDPD       Y3, Y4, Y4
+	VPSLLQ       $0x34, Y7, Y3
+	VPADDQ       num3ff0000000000000F64<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y3
+	VPADDQ       num3ff0000000000000F64<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y6, Y6
+	VMOVUPD      Y6, (CX)(DI*8)
+	VADDPD       Y6, Y2, Y2
+	ADDQ         $0x04, DI
+	CMPQ         DI, R8
+	JLT          pass177
+
+last178:
+	TESTQ        R9, R9
+	JZ           passed179
+	VMASKMOVPD   (DX)(DI*8), Y0, Y3
+	VSUBPD       Y1, Y3, Y3
+	VBROADCASTSD numc087500000000000F64<>+0(SB), Y1
+	VMAXPD       Y3, Y1, Y3
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y1
+	VFMADD231PD  num3ff71547652b82feF64<>+0(SB), Y3, Y1
+	VSUBPD       num4338000000000000F64<>+0(SB), Y1, Y1
+	VFNMADD231PD num3fe62e42fee00000F64<>+0(SB), Y1, Y3
+	VFNMADD231PD num3dea39ef35793c76F64<>+0(SB), Y1, Y3
+	VMULPD       Y3, Y3, Y4
+	VBROADCASTSD num3fc5555555555557F64<>+0(SB), Y5
+	VFMADD213PD  num3fe0000000000000F64<>+0(SB), Y3, Y5
+	VBROADCASTSD num3f811111111100dcF64<>+0(SB), Y6
+	VFMADD213PD  num3fa5555555555556F64<>+0(SB), Y3, Y6
+	VBROADCASTSD num3f2a01a01abe7fe1F64<>+0(SB), Y7
+	VFMADD213PD  num3f56c16c16c162d4F64<>+0(SB), Y3, Y7
+	VBROADCASTSD num3ec71de0231960ebF64<>+0(SB), Y8
+	VFMADD213PD  num3efa01a01a6d889cF64<>+0(SB), Y3, Y8
+	VBROADCASTSD num3e5af4de97ca4194F64<>+0(SB), Y9
+	VFMADD213PD  num3e927e4db646b17eF64<>+0(SB), Y3, Y9
+	VBROADCASTSD num3e21f730349868ceF64<>+0(SB), Y10
+	VFMADD231PD  Y4, Y6, Y5
+	VFMADD231PD  Y4, Y8, Y7
+	VFMADD231PD  Y4, Y10, Y9
+	VMULPD       Y4, Y4, Y6
+	VFMADD231PD  Y6, Y7, Y5
+	VMULPD       Y6, Y6, Y6
+	VFMADD231PD  Y6, Y9, Y5
+	VFMADD213PD  Y3, Y4, Y5
+	VADDPD       num3ff0000000000000F64<>+0(SB), Y5, Y5
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y3
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y6
+	VFMADD231PD  num3fe0000000000000F64<>+0(SB), Y1, Y6
+	VSUBPD       Y3, Y6, Y4
+	VSUBPD       Y4, Y1, Y1
+	VADDPD       Y3, Y1, Y1
+	VPSLLQ       $0x34, Y6, Y3
+	VPADDQ       num3ff0000000000000F64<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y5, Y5
+	VPSLLQ       $0x34, Y1, Y1
+	VPADDQ       num3ff0000000000000F64<>+0(SB), Y1, Y1
+	VMULPD       Y1, Y5, Y5
+	VMASKMOVPD   Y5, Y0, (CX)(DI*8)
+	VANDPD       Y0, Y5, Y5
+	VADDPD       Y5, Y2, Y2
+
+passed179:
+	VMOVSD       48(AX), X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VDIVSD       X2, X1, X1
+	VBROADCASTSD X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last181
+
+pass180:
+	VMOVUPD (CX)(DI*8), Y2
+	VMULPD  Y1, Y2, Y2
+	VMOVUPD Y2, (CX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass180
+
+last181:
+	TESTQ      R9, R9
+	JZ         passed182
+	VMASKMOVPD (CX)(DI*8), Y0, Y2
+	VMULPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (CX)(DI*8)
+
+passed182:
+	VXORPD Y0, Y0, Y0
+	MOVQ   BX, DI
+	MOVQ   168(AX), R10
+	SUBQ   BX, R10
+
+zeros183:
+	CMPQ    R10, $+4
+	JLT     zero184
+	VMOVUPD Y0, (CX)(DI*8)
+	ADDQ    $0x04, DI
+	SUBQ    $0x04, R10
+	JMP     zeros183
+
+zero184:
+	TESTQ      R10, R10
+	JZ         filled173
+	LEAQ       tailMask<>+0(SB), R8
+	NEGQ       R10
+	VMOVUPS    32(R8)(R10*8), Y1
+	VMASKMOVPD Y0, Y1, (CX)(DI*8)
+
+filled173:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row172
+	VZEROUPPER
+	RET
+
+// func softmaxBackRowsF64AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxBackRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 152(AX), DI
+
+row185:
+	MOVQ    SI, R9
+	ANDQ    $-4, R9
+	MOVQ    SI, R10
+	ANDQ    $0x03, R10
+	MOVQ    R10, R11
+	LEAQ    tailMask<>+0(SB), R8
+	NEGQ    R11
+	VMOVUPS 32(R8)(R11*8), Y0
+	VXORPD  Y1, Y1, Y1
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	JZ      last188
+
+pass187:
+	VMOVUPD     (DX)(R8*8), Y2
+	VMOVUPD     (BX)(R8*8), Y3
+	VFMADD231PD Y2, Y3, Y1
+	ADDQ        $0x04, R8
+	CMPQ        R8, R9
+	JLT         pass187
+
+last188:
+	TESTQ       R10, R10
+	JZ          passed189
+	VMASKMOVPD  (DX)(R8*8), Y0, Y2
+	VMASKMOVPD  (BX)(R8*8), Y0, Y3
+	VFMADD231PD Y2, Y3, Y1
+
+passed189:
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VHADDPD      X1, X1, X1
+	VBROADCASTSD X1, Y1
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last191
+
+pass190:
+	VMOVUPD (DX)(R8*8), Y2
+	VMOVUPD (BX)(R8*8), Y3
+	VSUBPD  Y1, Y3, Y3
+	VMULPD  Y2, Y3, Y3
+	VMOVUPD Y3, (CX)(R8*8)
+	ADDQ    $0x04, R8
+	CMPQ    R8, R9
+	JLT     pass190
+
+last191:
+	TESTQ      R10, R10
+	JZ         passed192
+	VMASKMOVPD (DX)(R8*8), Y0, Y2
+	VMASKMOVPD (BX)(R8*8), Y0, Y3
+	VSUBPD     Y1, Y3, Y3
+	VMULPD     Y2, Y3, Y3
+	VMASKMOVPD Y3, Y0, (CX)(R8*8)
+
+passed192:
+	VXORPD Y0, Y0, Y0
+	MOVQ   SI, R8
+	MOVQ   168(AX), R11
+	SUBQ   SI, R11
+
+zeros193:
+	CMPQ    R11, $+4
+	JLT     zero194
+	VMOVUPD Y0, (CX)(R8*8)
+	ADDQ    $0x04, R8
+	SUBQ    $0x04, R11
+	JMP     zeros193
+
+zero194:
+	TESTQ      R11, R11
+	JZ         filled186
+	LEAQ       tailMask<>+0(SB), R9
+	NEGQ       R11
+	VMOVUPS    32(R9)(R11*8), Y1
+	VMASKMOVPD Y0, Y1, (CX)(R8*8)
+
+filled186:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 160(AX), SI
+	DECQ DI
+	JNZ  row185
+	VZEROUPPER
+	RET
+
+// func standardiseRowsF64AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·standardiseRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row195:
+	MOVQ    BX, R8
+	ANDQ    $-4, R8
+	MOVQ    BX, R9
+	ANDQ    $0x03, R9
+	MOVQ    R9, DI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    DI
+	VMOVUPS 32(R10)(DI*8), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	XORQ    DI, DI
+	TESTQ   R8, R8
+	JZ      last198
+
+pass197:
+	VMOVUPD (DX)(DI*8), Y3
+	VADDPD  Y3, Y1, Y1
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass197
+
+last198:
+	TESTQ      R9, R9
+	JZ         passed199
+	VMASKMOVPD (DX)(DI*8), Y0, Y3
+	VADDPD     Y3, Y1, Y1
+
+passed199:
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VHADDPD      X1, X1, X1
+	VMULSD       72(AX), X1, X1
+	VBROADCASTSD X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last201
+
+pass200:
+	VMOVUPD     (DX)(DI*8), Y3
+	VSUBPD      Y1, Y3, Y3
+	VMOVUPD     Y3, (CX)(DI*8)
+	VFMADD231PD Y3, Y3, Y2
+	ADDQ        $0x04, DI
+	CMPQ        DI, R8
+	JLT         pass200
+
+last201:
+	TESTQ       R9, R9
+	JZ          passed202
+	VMASKMOVPD  (DX)(DI*8), Y0, Y3
+	VSUBPD      Y1, Y3, Y3
+	VMASKMOVPD  Y3, Y0, (CX)(DI*8)
+	VANDPD      Y0, Y3, Y3
+	VFMADD231PD Y3, Y3, Y2
+
+passed202:
+	VMOVSD       48(AX), X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VMULSD       X1, X2, X2
+	VADDSD       56(AX), X2, X2
+	VSQRTSD      X2, X2, X2
+	VMOVSD       64(AX), X1
+	VDIVSD       X2, X1, X1
+	VBROADCASTSD X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last204
+
+pass203:
+	VMOVUPD (CX)(DI*8), Y2
+	VMULPD  Y1, Y2, Y2
+	VMOVUPD Y2, (CX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass203
+
+last204:
+	TESTQ      R9, R9
+	JZ         passed205
+	VMASKMOVPD (CX)(DI*8), Y0, Y2
+	VMULPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (CX)(DI*8)
+
+passed205:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row195
+	VZEROUPPER
+	RET
+
+// func standardiseGradRowsF64AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·standardiseGradRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 152(AX), DI
+
+row206:
+	MOVQ    SI, R9
+	ANDQ    $-4, R9
+	MOVQ    SI, R10
+	ANDQ    $0x03, R10
+	MOVQ    R10, R8
+	LEAQ    tailMask<>+0(SB), R11
+	NEGQ    R8
+	VMOVUPS 32(R11)(R8*8), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	JZ      last209
+
+pass208:
+	VMOVUPD (DX)(R8*8), Y5
+	VADDPD  Y5, Y3, Y3
+	ADDQ    $0x04, R8
+	CMPQ    R8, R9
+	JLT     pass208
+
+last209:
+	TESTQ      R10, R10
+	JZ         passed210
+	VMASKMOVPD (DX)(R8*8), Y0, Y5
+	VADDPD     Y5, Y3, Y3
+
+passed210:
+	VEXTRACTF128 $0x01, Y3, X5
+	VADDPD       X5, X3, X3
+	VHADDPD      X3, X3, X3
+	VMULSD       72(AX), X3, X3
+	VBROADCASTSD X3, Y3
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last212
+
+pass211:
+	VMOVUPD     (DX)(R8*8), Y5
+	VSUBPD      Y3, Y5, Y5
+	VMOVUPD     Y5, (CX)(R8*8)
+	VFMADD231PD Y5, Y5, Y4
+	VMOVUPD     (BX)(R8*8), Y6
+	VADDPD      Y6, Y1, Y1
+	VFMADD231PD Y5, Y6, Y2
+	ADDQ        $0x04, R8
+	CMPQ        R8, R9
+	JLT         pass211
+
+last212:
+	TESTQ       R10, R10
+	JZ          passed213
+	VMASKMOVPD  (DX)(R8*8), Y0, Y5
+	VSUBPD      Y3, Y5, Y5
+	VMASKMOVPD  Y5, Y0, (CX)(R8*8)
+	VANDPD      Y0, Y5, Y5
+	VFMADD231PD Y5, Y5, Y4
+	VMASKMOVPD  (BX)(R8*8), Y0, Y3
+	VADDPD      Y3, Y1, Y1
+	VFMADD231PD Y5, Y3, Y2
+
+passed213:
+	VMOVSD       48(AX), X3
+	VEXTRACTF128 $0x01, Y4, X5
+	VADDPD       X5, X4, X5
+	VHADDPD      X5, X5, X5
+	VMULSD       X3, X5, X5
+	VADDSD       56(AX), X5, X5
+	VSQRTSD      X5, X5, X5
+	VMOVSD       64(AX), X4
+	VDIVSD       X5, X4, X4
+	VMULSD       72(AX), X4, X5
+	VEXTRACTF128 $0x01, Y1, X6
+	VADDPD       X6, X1, X1
+	VHADDPD      X1, X1, X1
+	VMULSD       X1, X5, X5
+	VMULSD       X4, X4, X1
+	VMULSD       X4, X1, X1
+	VMULSD       X3, X1, X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VMULSD       X2, X1, X1
+	VBROADCASTSD X4, Y2
+	VBROADCASTSD X1, Y1
+	VBROADCASTSD X5, Y3
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last215
+
+pass214:
+	VMOVUPD      (CX)(R8*8), Y4
+	VMOVUPD      (BX)(R8*8), Y5
+	VMULPD       Y2, Y5, Y5
+	VFNMADD231PD Y4, Y1, Y5
+	VSUBPD       Y3, Y5, Y5
+	VMOVUPD      Y5, (CX)(R8*8)
+	ADDQ         $0x04, R8
+	CMPQ         R8, R9
+	JLT          pass214
+
+last215:
+	TESTQ        R10, R10
+	JZ           passed216
+	VMASKMOVPD   (CX)(R8*8), Y0, Y4
+	VMASKMOVPD   (BX)(R8*8), Y0, Y5
+	VMULPD       Y2, Y5, Y5
+	VFNMADD231PD Y4, Y1, Y5
+	VSUBPD       Y3, Y5, Y5
+	VMASKMOVPD   Y5, Y0, (CX)(R8*8)
+
+passed216:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 160(AX), SI
+	DECQ DI
+	JNZ  row206
 	VZEROUPPER
 	RET

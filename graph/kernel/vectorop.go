@@ -24,6 +24,10 @@ const (
 	opMaximum
 	opNll
 	opSoftmax
+	opSoftmaxRows
+	opSoftmaxBackRows
+	opStandardiseRows
+	opStandardiseGradRows
 	opValueTanh
 	opGradTanh
 	opGradSumTanh

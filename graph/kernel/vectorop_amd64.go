@@ -40,6 +40,14 @@ func vectorF32AVX512(o vectorOp, p *byte) {
 		nllF32AVX512(p)
 	case opSoftmax:
 		softmaxF32AVX512(p)
+	case opSoftmaxRows:
+		softmaxRowsF32AVX512(p)
+	case opSoftmaxBackRows:
+		softmaxBackRowsF32AVX512(p)
+	case opStandardiseRows:
+		standardiseRowsF32AVX512(p)
+	case opStandardiseGradRows:
+		standardiseGradRowsF32AVX512(p)
 	case opValueTanh:
 		valueTanhF32AVX512(p)
 	case opGradTanh:
@@ -145,6 +153,14 @@ func vectorF64AVX512(o vectorOp, p *byte) {
 		nllF64AVX512(p)
 	case opSoftmax:
 		softmaxF64AVX512(p)
+	case opSoftmaxRows:
+		softmaxRowsF64AVX512(p)
+	case opSoftmaxBackRows:
+		softmaxBackRowsF64AVX512(p)
+	case opStandardiseRows:
+		standardiseRowsF64AVX512(p)
+	case opStandardiseGradRows:
+		standardiseGradRowsF64AVX512(p)
 	case opValueTanh:
 		valueTanhF64AVX512(p)
 	case opGradTanh:
@@ -250,6 +266,14 @@ func vectorF32AVX2(o vectorOp, p *byte) {
 		nllF32AVX2(p)
 	case opSoftmax:
 		softmaxF32AVX2(p)
+	case opSoftmaxRows:
+		softmaxRowsF32AVX2(p)
+	case opSoftmaxBackRows:
+		softmaxBackRowsF32AVX2(p)
+	case opStandardiseRows:
+		standardiseRowsF32AVX2(p)
+	case opStandardiseGradRows:
+		standardiseGradRowsF32AVX2(p)
 	case opValueTanh:
 		valueTanhF32AVX2(p)
 	case opGradTanh:
@@ -355,6 +379,14 @@ func vectorF64AVX2(o vectorOp, p *byte) {
 		nllF64AVX2(p)
 	case opSoftmax:
 		softmaxF64AVX2(p)
+	case opSoftmaxRows:
+		softmaxRowsF64AVX2(p)
+	case opSoftmaxBackRows:
+		softmaxBackRowsF64AVX2(p)
+	case opStandardiseRows:
+		standardiseRowsF64AVX2(p)
+	case opStandardiseGradRows:
+		standardiseGradRowsF64AVX2(p)
 	case opValueTanh:
 		valueTanhF64AVX2(p)
 	case opGradTanh:

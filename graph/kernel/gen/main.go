@@ -40,6 +40,7 @@ var files = []struct {
 		a.optimisers()
 		a.reductions()
 		a.softmaxes()
+		a.matrices()
 	}},
 	{"activation", func(a *asm) {
 		for _, f := range activations {
