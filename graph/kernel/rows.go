@@ -11,14 +11,14 @@ type rowArgs[T Float] struct {
 	rows          int
 	grow          int // elements that each row has more than the one before
 	full          int // elements to fill up to with zeros
-	step          [3]int
+	step          [4]int
 }
 
 // rowsOf are the arguments for rows that follow each other in all operands.
 func rowsOf[T Float](a vectorArgs[T], rows, n, ld int) rowArgs[T] {
 	step := ld * sizeOf[T]()
 	a.n = n
-	return rowArgs[T]{vectorArgs: a, rows: rows, step: [3]int{step, step, step}}
+	return rowArgs[T]{vectorArgs: a, rows: rows, step: [4]int{step, step, step, step}}
 }
 
 // SoftmaxRows computes Softmax of the first seen elements of the first of the

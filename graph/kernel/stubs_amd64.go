@@ -105,6 +105,18 @@ func standardiseRowsF32AVX2(p *byte)
 func standardiseGradRowsF32AVX2(p *byte)
 
 //go:noescape
+func addRowsF32AVX2(p *byte)
+
+//go:noescape
+func maxRowsF32AVX2(p *byte)
+
+//go:noescape
+func routeRowsF32AVX2(p *byte)
+
+//go:noescape
+func pickRowsF32AVX2(p *byte)
+
+//go:noescape
 func fillF64AVX2(p *byte)
 
 //go:noescape
@@ -169,6 +181,18 @@ func standardiseRowsF64AVX2(p *byte)
 
 //go:noescape
 func standardiseGradRowsF64AVX2(p *byte)
+
+//go:noescape
+func addRowsF64AVX2(p *byte)
+
+//go:noescape
+func maxRowsF64AVX2(p *byte)
+
+//go:noescape
+func routeRowsF64AVX2(p *byte)
+
+//go:noescape
+func pickRowsF64AVX2(p *byte)
 
 //go:noescape
 func fillF32AVX512(p *byte)
@@ -237,6 +261,18 @@ func standardiseRowsF32AVX512(p *byte)
 func standardiseGradRowsF32AVX512(p *byte)
 
 //go:noescape
+func addRowsF32AVX512(p *byte)
+
+//go:noescape
+func maxRowsF32AVX512(p *byte)
+
+//go:noescape
+func routeRowsF32AVX512(p *byte)
+
+//go:noescape
+func pickRowsF32AVX512(p *byte)
+
+//go:noescape
 func fillF64AVX512(p *byte)
 
 //go:noescape
@@ -301,6 +337,18 @@ func standardiseRowsF64AVX512(p *byte)
 
 //go:noescape
 func standardiseGradRowsF64AVX512(p *byte)
+
+//go:noescape
+func addRowsF64AVX512(p *byte)
+
+//go:noescape
+func maxRowsF64AVX512(p *byte)
+
+//go:noescape
+func routeRowsF64AVX512(p *byte)
+
+//go:noescape
+func pickRowsF64AVX512(p *byte)
 
 //go:noescape
 func valueTanhF32AVX2(p *byte)

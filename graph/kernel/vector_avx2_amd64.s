@@ -1776,6 +1776,249 @@ passed108:
 	VZEROUPPER
 	RET
 
+// func addRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·addRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row109:
+	MOVQ         BX, R8
+	ANDQ         $-8, R8
+	MOVQ         BX, R9
+	ANDQ         $0x07, R9
+	MOVQ         R9, DI
+	LEAQ         tailMask<>+0(SB), R10
+	NEGQ         DI
+	VMOVUPS      32(R10)(DI*4), Y0
+	VBROADCASTSS 80(AX), Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last112
+
+pass111:
+	VMOVUPS (CX)(DI*4), Y2
+	VMOVUPS (DX)(DI*4), Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass111
+
+last112:
+	TESTQ      R9, R9
+	JZ         passed113
+	VMASKMOVPS (CX)(DI*4), Y0, Y2
+	VMASKMOVPS (DX)(DI*4), Y0, Y3
+	VMULPS     Y1, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VMASKMOVPS Y2, Y0, (CX)(DI*4)
+
+passed113:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row109
+	VZEROUPPER
+	RET
+
+// func maxRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·maxRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row114:
+	MOVQ    BX, R8
+	ANDQ    $-8, R8
+	MOVQ    BX, R9
+	ANDQ    $0x07, R9
+	MOVQ    R9, DI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    DI
+	VMOVUPS 32(R10)(DI*4), Y0
+	XORQ    DI, DI
+	TESTQ   R8, R8
+	JZ      last117
+
+pass116:
+	VMOVUPS   (CX)(DI*4), Y1
+	VMOVUPS   (DX)(DI*4), Y2
+	VMOVAPS   Y1, Y3
+	VMAXPS    Y2, Y1, Y1
+	VCMPPS    $0x03, Y3, Y3, Y2
+	VBLENDVPS Y2, Y3, Y1, Y1
+	VMOVUPS   Y1, (CX)(DI*4)
+	ADDQ      $0x08, DI
+	CMPQ      DI, R8
+	JLT       pass116
+
+last117:
+	TESTQ      R9, R9
+	JZ         passed118
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMOVAPS    Y1, Y3
+	VMAXPS     Y2, Y1, Y1
+	VCMPPS     $0x03, Y3, Y3, Y2
+	VBLENDVPS  Y2, Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(DI*4)
+
+passed118:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row114
+	VZEROUPPER
+	RET
+
+// func routeRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·routeRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 120(AX), R8
+
+row119:
+	MOVQ    DI, R10
+	ANDQ    $-8, R10
+	MOVQ    DI, R11
+	ANDQ    $0x07, R11
+	MOVQ    R11, R9
+	LEAQ    tailMask<>+0(SB), R12
+	NEGQ    R9
+	VMOVUPS 32(R12)(R9*4), Y0
+	XORQ    R9, R9
+	TESTQ   R10, R10
+	JZ      last122
+
+pass121:
+	VMOVUPS   (CX)(R9*4), Y1
+	VMOVUPS   (DX)(R9*4), Y2
+	VMOVUPS   (BX)(R9*4), Y3
+	VMOVUPS   (SI)(R9*4), Y4
+	VXORPS    Y5, Y5, Y5
+	VCMPPS    $0x00, Y3, Y2, Y6
+	VBLENDVPS Y6, Y4, Y5, Y6
+	VCMPPS    $0x03, Y2, Y2, Y7
+	VBLENDVPS Y7, Y4, Y6, Y6
+	VADDPS    Y6, Y1, Y1
+	VMOVUPS   Y1, (CX)(R9*4)
+	VCMPPS    $0x00, Y3, Y2, Y1
+	VBLENDVPS Y1, Y5, Y4, Y6
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y5, Y6, Y6
+	VMOVUPS   Y6, (SI)(R9*4)
+	ADDQ      $0x08, R9
+	CMPQ      R9, R10
+	JLT       pass121
+
+last122:
+	TESTQ      R11, R11
+	JZ         passed123
+	VMASKMOVPS (CX)(R9*4), Y0, Y1
+	VMASKMOVPS (DX)(R9*4), Y0, Y2
+	VMASKMOVPS (BX)(R9*4), Y0, Y3
+	VMASKMOVPS (SI)(R9*4), Y0, Y4
+	VXORPS     Y5, Y5, Y5
+	VCMPPS     $0x00, Y3, Y2, Y6
+	VBLENDVPS  Y6, Y4, Y5, Y6
+	VCMPPS     $0x03, Y2, Y2, Y7
+	VBLENDVPS  Y7, Y4, Y6, Y6
+	VADDPS     Y6, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(R9*4)
+	VCMPPS     $0x00, Y3, Y2, Y1
+	VBLENDVPS  Y1, Y5, Y4, Y6
+	VCMPPS     $0x03, Y2, Y2, Y1
+	VBLENDVPS  Y1, Y5, Y6, Y6
+	VMASKMOVPS Y6, Y0, (SI)(R9*4)
+
+passed123:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	ADDQ 128(AX), DI
+	DECQ R8
+	JNZ  row119
+	VZEROUPPER
+	RET
+
+// func pickRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·pickRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 120(AX), R8
+
+row124:
+	MOVQ    DI, R10
+	ANDQ    $-8, R10
+	MOVQ    DI, R11
+	ANDQ    $0x07, R11
+	MOVQ    R11, R9
+	LEAQ    tailMask<>+0(SB), R12
+	NEGQ    R9
+	VMOVUPS 32(R12)(R9*4), Y0
+	XORQ    R9, R9
+	TESTQ   R10, R10
+	JZ      last127
+
+pass126:
+	VMOVUPS   (CX)(R9*4), Y1
+	VMOVUPS   (DX)(R9*4), Y2
+	VMOVUPS   (BX)(R9*4), Y3
+	VMOVUPS   (SI)(R9*4), Y4
+	VCMPPS    $0x00, Y3, Y2, Y3
+	VBLENDVPS Y3, Y4, Y1, Y1
+	VCMPPS    $0x03, Y2, Y2, Y2
+	VBLENDVPS Y2, Y4, Y1, Y1
+	VMOVUPS   Y1, (CX)(R9*4)
+	ADDQ      $0x08, R9
+	CMPQ      R9, R10
+	JLT       pass126
+
+last127:
+	TESTQ      R11, R11
+	JZ         passed128
+	VMASKMOVPS (CX)(R9*4), Y0, Y1
+	VMASKMOVPS (DX)(R9*4), Y0, Y2
+	VMASKMOVPS (BX)(R9*4), Y0, Y3
+	VMASKMOVPS (SI)(R9*4), Y0, Y4
+	VCMPPS     $0x00, Y3, Y2, Y3
+	VBLENDVPS  Y3, Y4, Y1, Y1
+	VCMPPS     $0x03, Y2, Y2, Y2
+	VBLENDVPS  Y2, Y4, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(R9*4)
+
+passed128:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	ADDQ 128(AX), DI
+	DECQ R8
+	JNZ  row124
+	VZEROUPPER
+	RET
+
 // func fillF64AVX2(p *byte)
 // Requires: AVX
 TEXT ·fillF64AVX2(SB), NOSPLIT, $0-8
@@ -1786,23 +2029,23 @@ TEXT ·fillF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         BX, BX
 	MOVQ         DX, AX
 	ANDQ         $-4, AX
-	JZ           tail110
+	JZ           tail130
 
-loop109:
+loop129:
 	VMOVUPD Y0, (CX)(BX*8)
 	ADDQ    $0x04, BX
 	CMPQ    BX, AX
-	JLT     loop109
+	JLT     loop129
 
-tail110:
+tail130:
 	ANDQ       $0x03, DX
-	JZ         done111
+	JZ         done131
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       DX
 	VMOVUPS    32(AX)(DX*8), Y1
 	VMASKMOVPD Y0, Y1, (CX)(BX*8)
 
-done111:
+done131:
 	VZEROUPPER
 	RET
 
@@ -1817,19 +2060,19 @@ TEXT ·scaleF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail113
+	JZ           tail133
 
-loop112:
+loop132:
 	VMOVUPD (DX)(SI*8), Y1
 	VMULPD  Y0, Y1, Y1
 	VMOVUPD Y1, (CX)(SI*8)
 	ADDQ    $0x04, SI
 	CMPQ    SI, AX
-	JLT     loop112
+	JLT     loop132
 
-tail113:
+tail133:
 	ANDQ       $0x03, BX
-	JZ         done114
+	JZ         done134
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       BX
 	VMOVUPS    32(AX)(BX*8), Y1
@@ -1837,7 +2080,7 @@ tail113:
 	VMULPD     Y0, Y2, Y2
 	VMASKMOVPD Y2, Y1, (CX)(SI*8)
 
-done114:
+done134:
 	VZEROUPPER
 	RET
 
@@ -1852,20 +2095,20 @@ TEXT ·addF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail116
+	JZ   tail136
 
-loop115:
+loop135:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VADDPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop115
+	JLT     loop135
 
-tail116:
+tail136:
 	ANDQ       $0x03, AX
-	JZ         done117
+	JZ         done137
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -1874,7 +2117,7 @@ tail116:
 	VADDPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done117:
+done137:
 	VZEROUPPER
 	RET
 
@@ -1889,20 +2132,20 @@ TEXT ·subF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail119
+	JZ   tail139
 
-loop118:
+loop138:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VSUBPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop118
+	JLT     loop138
 
-tail119:
+tail139:
 	ANDQ       $0x03, AX
-	JZ         done120
+	JZ         done140
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -1911,7 +2154,7 @@ tail119:
 	VSUBPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done120:
+done140:
 	VZEROUPPER
 	RET
 
@@ -1926,20 +2169,20 @@ TEXT ·mulF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail122
+	JZ   tail142
 
-loop121:
+loop141:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VMULPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop121
+	JLT     loop141
 
-tail122:
+tail142:
 	ANDQ       $0x03, AX
-	JZ         done123
+	JZ         done143
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -1948,7 +2191,7 @@ tail122:
 	VMULPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done123:
+done143:
 	VZEROUPPER
 	RET
 
@@ -1965,9 +2208,9 @@ TEXT ·axpbyF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail125
+	JZ           tail145
 
-loop124:
+loop144:
 	VMOVUPD (DX)(DI*8), Y2
 	VMOVUPD (BX)(DI*8), Y3
 	VMULPD  Y0, Y2, Y2
@@ -1976,11 +2219,11 @@ loop124:
 	VMOVUPD Y2, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, AX
-	JLT     loop124
+	JLT     loop144
 
-tail125:
+tail145:
 	ANDQ       $0x03, SI
-	JZ         done126
+	JZ         done146
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       SI
 	VMOVUPS    32(AX)(SI*8), Y2
@@ -1991,7 +2234,7 @@ tail125:
 	VADDPD     Y4, Y3, Y3
 	VMASKMOVPD Y3, Y2, (CX)(DI*8)
 
-done126:
+done146:
 	VZEROUPPER
 	RET
 
@@ -2007,20 +2250,20 @@ TEXT ·shiftF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail128
+	JZ           tail148
 
-loop127:
+loop147:
 	VMOVUPD (DX)(SI*8), Y2
 	VSUBPD  Y0, Y2, Y2
 	VSUBPD  Y1, Y2, Y2
 	VMOVUPD Y2, (CX)(SI*8)
 	ADDQ    $0x04, SI
 	CMPQ    SI, AX
-	JLT     loop127
+	JLT     loop147
 
-tail128:
+tail148:
 	ANDQ       $0x03, BX
-	JZ         done129
+	JZ         done149
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       BX
 	VMOVUPS    32(AX)(BX*8), Y2
@@ -2029,7 +2272,7 @@ tail128:
 	VSUBPD     Y1, Y3, Y3
 	VMASKMOVPD Y3, Y2, (CX)(SI*8)
 
-done129:
+done149:
 	VZEROUPPER
 	RET
 
@@ -2045,9 +2288,9 @@ TEXT ·sgdF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail131
+	JZ           tail151
 
-loop130:
+loop150:
 	VMOVUPD      (CX)(SI*8), Y2
 	VMOVUPD      (DX)(SI*8), Y3
 	VFMADD231PD  Y2, Y1, Y3
@@ -2055,11 +2298,11 @@ loop130:
 	VMOVUPD      Y2, (CX)(SI*8)
 	ADDQ         $0x04, SI
 	CMPQ         SI, AX
-	JLT          loop130
+	JLT          loop150
 
-tail131:
+tail151:
 	ANDQ         $0x03, BX
-	JZ           done132
+	JZ           done152
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         BX
 	VMOVUPS      32(AX)(BX*8), Y2
@@ -2069,7 +2312,7 @@ tail131:
 	VFNMADD231PD Y4, Y0, Y3
 	VMASKMOVPD   Y3, Y2, (CX)(SI*8)
 
-done132:
+done152:
 	VZEROUPPER
 	RET
 
@@ -2087,9 +2330,9 @@ TEXT ·momentumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail134
+	JZ           tail154
 
-loop133:
+loop153:
 	VMOVUPD      (CX)(DI*8), Y3
 	VMOVUPD      (DX)(DI*8), Y4
 	VMOVUPD      (BX)(DI*8), Y5
@@ -2100,11 +2343,11 @@ loop133:
 	VMOVUPD      Y3, (CX)(DI*8)
 	ADDQ         $0x04, DI
 	CMPQ         DI, AX
-	JLT          loop133
+	JLT          loop153
 
-tail134:
+tail154:
 	ANDQ         $0x03, SI
-	JZ           done135
+	JZ           done155
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         SI
 	VMOVUPS      32(AX)(SI*8), Y3
@@ -2117,7 +2360,7 @@ tail134:
 	VFNMADD231PD Y5, Y0, Y4
 	VMASKMOVPD   Y4, Y3, (CX)(DI*8)
 
-done135:
+done155:
 	VZEROUPPER
 	RET
 
@@ -2135,9 +2378,9 @@ TEXT ·nesterovF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail137
+	JZ           tail157
 
-loop136:
+loop156:
 	VMOVUPD      (CX)(DI*8), Y3
 	VMOVUPD      (DX)(DI*8), Y4
 	VMOVUPD      (BX)(DI*8), Y5
@@ -2149,11 +2392,11 @@ loop136:
 	VMOVUPD      Y3, (CX)(DI*8)
 	ADDQ         $0x04, DI
 	CMPQ         DI, AX
-	JLT          loop136
+	JLT          loop156
 
-tail137:
+tail157:
 	ANDQ         $0x03, SI
-	JZ           done138
+	JZ           done158
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         SI
 	VMOVUPS      32(AX)(SI*8), Y3
@@ -2167,7 +2410,7 @@ tail137:
 	VFNMADD231PD Y5, Y0, Y4
 	VMASKMOVPD   Y4, Y3, (CX)(DI*8)
 
-done138:
+done158:
 	VZEROUPPER
 	RET
 
@@ -2192,9 +2435,9 @@ TEXT ·adamF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         DI, AX
 	ANDQ         $-4, AX
-	JZ           tail140
+	JZ           tail160
 
-loop139:
+loop159:
 	VMOVUPD      (DX)(R8*8), Y9
 	VMOVUPD      (BX)(R8*8), Y10
 	VMOVUPD      (SI)(R8*8), Y11
@@ -2216,11 +2459,11 @@ loop139:
 	VMOVUPD      Y10, (CX)(R8*8)
 	ADDQ         $0x04, R8
 	CMPQ         R8, AX
-	JLT          loop139
+	JLT          loop159
 
-tail140:
+tail160:
 	ANDQ         $0x03, DI
-	JZ           done141
+	JZ           done161
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         DI
 	VMOVUPS      32(AX)(DI*8), Y9
@@ -2244,7 +2487,7 @@ tail140:
 	VFNMADD231PD Y10, Y0, Y1
 	VMASKMOVPD   Y1, Y9, (CX)(R8*8)
 
-done141:
+done161:
 	VZEROUPPER
 	RET
 
@@ -2262,9 +2505,9 @@ TEXT ·dotF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   DI, DI
 	MOVQ   BX, SI
 	ANDQ   $-16, SI
-	JMP    blocks143
+	JMP    blocks163
 
-unrolled142:
+unrolled162:
 	VMOVUPD     (CX)(DI*8), Y4
 	VMOVUPD     (DX)(DI*8), Y5
 	VFMADD231PD Y5, Y4, Y0
@@ -2279,24 +2522,24 @@ unrolled142:
 	VFMADD231PD Y5, Y4, Y3
 	ADDQ        $0x10, DI
 
-blocks143:
+blocks163:
 	CMPQ DI, SI
-	JLT  unrolled142
+	JLT  unrolled162
 	MOVQ BX, SI
 	ANDQ $-4, SI
-	JMP  singles145
+	JMP  singles165
 
-loop144:
+loop164:
 	VMOVUPD     (CX)(DI*8), Y4
 	VMOVUPD     (DX)(DI*8), Y5
 	VFMADD231PD Y5, Y4, Y0
 	ADDQ        $0x04, DI
 
-singles145:
+singles165:
 	CMPQ        DI, SI
-	JLT         loop144
+	JLT         loop164
 	ANDQ        $0x03, BX
-	JZ          done147
+	JZ          done167
 	LEAQ        tailMask<>+0(SB), SI
 	NEGQ        BX
 	VMOVUPS     32(SI)(BX*8), Y4
@@ -2304,7 +2547,7 @@ singles145:
 	VMASKMOVPD  (DX)(DI*8), Y4, Y4
 	VFMADD231PD Y4, Y5, Y1
 
-done147:
+done167:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -2328,9 +2571,9 @@ TEXT ·sumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   SI, SI
 	MOVQ   DX, BX
 	ANDQ   $-16, BX
-	JMP    blocks149
+	JMP    blocks169
 
-unrolled148:
+unrolled168:
 	VMOVUPD (CX)(SI*8), Y4
 	VADDPD  Y4, Y0, Y0
 	VMOVUPD 32(CX)(SI*8), Y4
@@ -2341,30 +2584,30 @@ unrolled148:
 	VADDPD  Y4, Y3, Y3
 	ADDQ    $0x10, SI
 
-blocks149:
+blocks169:
 	CMPQ SI, BX
-	JLT  unrolled148
+	JLT  unrolled168
 	MOVQ DX, BX
 	ANDQ $-4, BX
-	JMP  singles151
+	JMP  singles171
 
-loop150:
+loop170:
 	VMOVUPD (CX)(SI*8), Y4
 	VADDPD  Y4, Y0, Y0
 	ADDQ    $0x04, SI
 
-singles151:
+singles171:
 	CMPQ       SI, BX
-	JLT        loop150
+	JLT        loop170
 	ANDQ       $0x03, DX
-	JZ         done153
+	JZ         done173
 	LEAQ       tailMask<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    32(BX)(DX*8), Y4
 	VMASKMOVPD (CX)(SI*8), Y4, Y4
 	VADDPD     Y4, Y1, Y1
 
-done153:
+done173:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -2390,9 +2633,9 @@ TEXT ·subSquaresF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   R8, R8
 	MOVQ   SI, DI
 	ANDQ   $-16, DI
-	JMP    blocks155
+	JMP    blocks175
 
-unrolled154:
+unrolled174:
 	VMOVUPD     (DX)(R8*8), Y4
 	VMOVUPD     (BX)(R8*8), Y5
 	VSUBPD      Y5, Y4, Y4
@@ -2415,14 +2658,14 @@ unrolled154:
 	VFMADD231PD Y4, Y4, Y3
 	ADDQ        $0x10, R8
 
-blocks155:
+blocks175:
 	CMPQ R8, DI
-	JLT  unrolled154
+	JLT  unrolled174
 	MOVQ SI, DI
 	ANDQ $-4, DI
-	JMP  singles157
+	JMP  singles177
 
-loop156:
+loop176:
 	VMOVUPD     (DX)(R8*8), Y4
 	VMOVUPD     (BX)(R8*8), Y5
 	VSUBPD      Y5, Y4, Y4
@@ -2430,11 +2673,11 @@ loop156:
 	VFMADD231PD Y4, Y4, Y0
 	ADDQ        $0x04, R8
 
-singles157:
+singles177:
 	CMPQ        R8, DI
-	JLT         loop156
+	JLT         loop176
 	ANDQ        $0x03, SI
-	JZ          done159
+	JZ          done179
 	LEAQ        tailMask<>+0(SB), DI
 	NEGQ        SI
 	VMOVUPS     32(DI)(SI*8), Y4
@@ -2444,7 +2687,7 @@ singles157:
 	VMASKMOVPD  Y5, Y4, (CX)(R8*8)
 	VFMADD231PD Y5, Y5, Y1
 
-done159:
+done179:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -2466,20 +2709,20 @@ TEXT ·maxAbsF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-4, BX
-	JZ           tail161
+	JZ           tail181
 
-loop160:
+loop180:
 	VMOVUPD   (CX)(SI*8), Y2
 	VANDPD    Y1, Y2, Y2
 	VPCMPGTQ  Y0, Y2, Y3
 	VBLENDVPD Y3, Y2, Y0, Y0
 	ADDQ      $0x04, SI
 	CMPQ      SI, BX
-	JLT       loop160
+	JLT       loop180
 
-tail161:
+tail181:
 	ANDQ       $0x03, DX
-	JZ         done162
+	JZ         done182
 	LEAQ       tailMask<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    32(BX)(DX*8), Y2
@@ -2488,7 +2731,7 @@ tail161:
 	VPCMPGTQ   Y0, Y2, Y1
 	VBLENDVPD  Y1, Y2, Y0, Y0
 
-done162:
+done182:
 	VPERM2F128 $0x01, Y0, Y0, Y1
 	VPCMPGTQ   Y0, Y1, Y2
 	VBLENDVPD  Y2, Y1, Y0, Y0
@@ -2515,18 +2758,18 @@ TEXT ·maximumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-4, BX
-	JZ           tail164
+	JZ           tail184
 
-loop163:
+loop183:
 	VMOVUPD (CX)(SI*8), Y1
 	VMAXPD  Y0, Y1, Y0
 	ADDQ    $0x04, SI
 	CMPQ    SI, BX
-	JLT     loop163
+	JLT     loop183
 
-tail164:
+tail184:
 	ANDQ         $0x03, DX
-	JZ           done165
+	JZ           done185
 	LEAQ         tailMask<>+0(SB), BX
 	NEGQ         DX
 	VMOVUPS      32(BX)(DX*8), Y1
@@ -2535,7 +2778,7 @@ tail164:
 	VBLENDVPD    Y1, Y2, Y3, Y2
 	VMAXPD       Y0, Y2, Y0
 
-done165:
+done185:
 	VPERM2F128 $0x01, Y0, Y0, Y1
 	VMAXPD     Y0, Y1, Y0
 	VPERMILPD  $0x55, Y0, Y1
@@ -2558,9 +2801,9 @@ TEXT ·nllF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         BX, SI
 	ANDQ         $-4, SI
-	JZ           tail167
+	JZ           tail187
 
-loop166:
+loop186:
 	VMOVUPD      (CX)(DI*8), Y4
 	VMOVUPD      (DX)(DI*8), Y5
 	VSUBPD       Y0, Y4, Y6
@@ -2610,11 +2853,11 @@ loop166:
 	VFMADD231PD  Y5, Y4, Y3
 	ADDQ         $0x04, DI
 	CMPQ         DI, SI
-	JLT          loop166
+	JLT          loop186
 
-tail167:
+tail187:
 	ANDQ         $0x03, BX
-	JZ           done168
+	JZ           done188
 	LEAQ         tailMask<>+0(SB), SI
 	NEGQ         BX
 	VMOVUPS      32(SI)(BX*8), Y4
@@ -2667,7 +2910,7 @@ tail167:
 	VSUBPD       Y0, Y5, Y5
 	VFMADD231PD  Y6, Y5, Y3
 
-done168:
+done188:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VHADDPD      X0, X0, X0
@@ -2800,9 +3043,9 @@ TEXT ·softmaxF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         SI, DI
 	ANDQ         $-4, DI
-	JZ           tail170
+	JZ           tail190
 
-loop169:
+loop189:
 	VMOVUPD      (DX)(R8*8), Y3
 	VMOVUPD      (BX)(R8*8), Y4
 	VSUBPD       Y0, Y3, Y3
@@ -2851,11 +3094,11 @@ loop169:
 	VADDPD       Y4, Y2, Y2
 	ADDQ         $0x04, R8
 	CMPQ         R8, DI
-	JLT          loop169
+	JLT          loop189
 
-tail170:
+tail190:
 	ANDQ         $0x03, SI
-	JZ           done171
+	JZ           done191
 	LEAQ         tailMask<>+0(SB), DI
 	NEGQ         SI
 	VMOVUPS      32(DI)(SI*8), Y3
@@ -2907,7 +3150,7 @@ tail170:
 	VADDPD       Y7, Y1, Y1
 	VADDPD       Y5, Y2, Y2
 
-done171:
+done191:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VHADDPD      X0, X0, X0
@@ -2928,7 +3171,7 @@ TEXT ·softmaxRowsF64AVX2(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), BX
 	MOVQ 152(AX), SI
 
-row172:
+row192:
 	MOVQ         BX, R8
 	ANDQ         $-4, R8
 	MOVQ         BX, R9
@@ -2941,24 +3184,24 @@ row172:
 	VXORPD       Y2, Y2, Y2
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last175
+	JZ           last195
 
-pass174:
+pass194:
 	VMOVUPD (DX)(DI*8), Y3
 	VMAXPD  Y1, Y3, Y1
 	ADDQ    $0x04, DI
 	CMPQ    DI, R8
-	JLT     pass174
+	JLT     pass194
 
-last175:
+last195:
 	TESTQ        R9, R9
-	JZ           passed176
+	JZ           passed196
 	VMASKMOVPD   (DX)(DI*8), Y0, Y3
 	VBROADCASTSD 80(AX), Y4
 	VBLENDVPD    Y0, Y3, Y4, Y3
 	VMAXPD       Y1, Y3, Y1
 
-passed176:
+passed196:
 	VPERM2F128   $0x01, Y1, Y1, Y3
 	VMAXPD       Y1, Y3, Y1
 	VPERMILPD    $0x55, Y1, Y3
@@ -2966,9 +3209,9 @@ passed176:
 	VBROADCASTSD X1, Y1
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last178
+	JZ           last198
 
-pass177:
+pass197:
 	VMOVUPD      (DX)(DI*8), Y3
 	VSUBPD       Y1, Y3, Y3
 	VBROADCASTSD numc087500000000000F64<>+0(SB), Y4
@@ -3015,11 +3258,11 @@ pass177:
 	VADDPD       Y6, Y2, Y2
 	ADDQ         $0x04, DI
 	CMPQ         DI, R8
-	JLT          pass177
+	JLT          pass197
 
-last178:
+last198:
 	TESTQ        R9, R9
-	JZ           passed179
+	JZ           passed199
 	VMASKMOVPD   (DX)(DI*8), Y0, Y3
 	VSUBPD       Y1, Y3, Y3
 	VBROADCASTSD numc087500000000000F64<>+0(SB), Y1
@@ -3066,7 +3309,7 @@ last178:
 	VANDPD       Y0, Y5, Y5
 	VADDPD       Y5, Y2, Y2
 
-passed179:
+passed199:
 	VMOVSD       48(AX), X1
 	VEXTRACTF128 $0x01, Y2, X3
 	VADDPD       X3, X2, X2
@@ -3075,51 +3318,51 @@ passed179:
 	VBROADCASTSD X1, Y1
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last181
+	JZ           last201
 
-pass180:
+pass200:
 	VMOVUPD (CX)(DI*8), Y2
 	VMULPD  Y1, Y2, Y2
 	VMOVUPD Y2, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, R8
-	JLT     pass180
+	JLT     pass200
 
-last181:
+last201:
 	TESTQ      R9, R9
-	JZ         passed182
+	JZ         passed202
 	VMASKMOVPD (CX)(DI*8), Y0, Y2
 	VMULPD     Y1, Y2, Y2
 	VMASKMOVPD Y2, Y0, (CX)(DI*8)
 
-passed182:
+passed202:
 	VXORPD Y0, Y0, Y0
 	MOVQ   BX, DI
 	MOVQ   168(AX), R10
 	SUBQ   BX, R10
 
-zeros183:
+zeros203:
 	CMPQ    R10, $+4
-	JLT     zero184
+	JLT     zero204
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	SUBQ    $0x04, R10
-	JMP     zeros183
+	JMP     zeros203
 
-zero184:
+zero204:
 	TESTQ      R10, R10
-	JZ         filled173
+	JZ         filled193
 	LEAQ       tailMask<>+0(SB), R8
 	NEGQ       R10
 	VMOVUPS    32(R8)(R10*8), Y1
 	VMASKMOVPD Y0, Y1, (CX)(DI*8)
 
-filled173:
+filled193:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row172
+	JNZ  row192
 	VZEROUPPER
 	RET
 
@@ -3133,7 +3376,7 @@ TEXT ·softmaxBackRowsF64AVX2(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), SI
 	MOVQ 152(AX), DI
 
-row185:
+row205:
 	MOVQ    SI, R9
 	ANDQ    $-4, R9
 	MOVQ    SI, R10
@@ -3145,33 +3388,33 @@ row185:
 	VXORPD  Y1, Y1, Y1
 	XORQ    R8, R8
 	TESTQ   R9, R9
-	JZ      last188
+	JZ      last208
 
-pass187:
+pass207:
 	VMOVUPD     (DX)(R8*8), Y2
 	VMOVUPD     (BX)(R8*8), Y3
 	VFMADD231PD Y2, Y3, Y1
 	ADDQ        $0x04, R8
 	CMPQ        R8, R9
-	JLT         pass187
+	JLT         pass207
 
-last188:
+last208:
 	TESTQ       R10, R10
-	JZ          passed189
+	JZ          passed209
 	VMASKMOVPD  (DX)(R8*8), Y0, Y2
 	VMASKMOVPD  (BX)(R8*8), Y0, Y3
 	VFMADD231PD Y2, Y3, Y1
 
-passed189:
+passed209:
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VHADDPD      X1, X1, X1
 	VBROADCASTSD X1, Y1
 	XORQ         R8, R8
 	TESTQ        R9, R9
-	JZ           last191
+	JZ           last211
 
-pass190:
+pass210:
 	VMOVUPD (DX)(R8*8), Y2
 	VMOVUPD (BX)(R8*8), Y3
 	VSUBPD  Y1, Y3, Y3
@@ -3179,46 +3422,46 @@ pass190:
 	VMOVUPD Y3, (CX)(R8*8)
 	ADDQ    $0x04, R8
 	CMPQ    R8, R9
-	JLT     pass190
+	JLT     pass210
 
-last191:
+last211:
 	TESTQ      R10, R10
-	JZ         passed192
+	JZ         passed212
 	VMASKMOVPD (DX)(R8*8), Y0, Y2
 	VMASKMOVPD (BX)(R8*8), Y0, Y3
 	VSUBPD     Y1, Y3, Y3
 	VMULPD     Y2, Y3, Y3
 	VMASKMOVPD Y3, Y0, (CX)(R8*8)
 
-passed192:
+passed212:
 	VXORPD Y0, Y0, Y0
 	MOVQ   SI, R8
 	MOVQ   168(AX), R11
 	SUBQ   SI, R11
 
-zeros193:
+zeros213:
 	CMPQ    R11, $+4
-	JLT     zero194
+	JLT     zero214
 	VMOVUPD Y0, (CX)(R8*8)
 	ADDQ    $0x04, R8
 	SUBQ    $0x04, R11
-	JMP     zeros193
+	JMP     zeros213
 
-zero194:
+zero214:
 	TESTQ      R11, R11
-	JZ         filled186
+	JZ         filled206
 	LEAQ       tailMask<>+0(SB), R9
 	NEGQ       R11
 	VMOVUPS    32(R9)(R11*8), Y1
 	VMASKMOVPD Y0, Y1, (CX)(R8*8)
 
-filled186:
+filled206:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 160(AX), SI
 	DECQ DI
-	JNZ  row185
+	JNZ  row205
 	VZEROUPPER
 	RET
 
@@ -3231,7 +3474,7 @@ TEXT ·standardiseRowsF64AVX2(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), BX
 	MOVQ 152(AX), SI
 
-row195:
+row215:
 	MOVQ    BX, R8
 	ANDQ    $-4, R8
 	MOVQ    BX, R9
@@ -3244,22 +3487,22 @@ row195:
 	VXORPD  Y2, Y2, Y2
 	XORQ    DI, DI
 	TESTQ   R8, R8
-	JZ      last198
+	JZ      last218
 
-pass197:
+pass217:
 	VMOVUPD (DX)(DI*8), Y3
 	VADDPD  Y3, Y1, Y1
 	ADDQ    $0x04, DI
 	CMPQ    DI, R8
-	JLT     pass197
+	JLT     pass217
 
-last198:
+last218:
 	TESTQ      R9, R9
-	JZ         passed199
+	JZ         passed219
 	VMASKMOVPD (DX)(DI*8), Y0, Y3
 	VADDPD     Y3, Y1, Y1
 
-passed199:
+passed219:
 	VEXTRACTF128 $0x01, Y1, X3
 	VADDPD       X3, X1, X1
 	VHADDPD      X1, X1, X1
@@ -3267,27 +3510,27 @@ passed199:
 	VBROADCASTSD X1, Y1
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last201
+	JZ           last221
 
-pass200:
+pass220:
 	VMOVUPD     (DX)(DI*8), Y3
 	VSUBPD      Y1, Y3, Y3
 	VMOVUPD     Y3, (CX)(DI*8)
 	VFMADD231PD Y3, Y3, Y2
 	ADDQ        $0x04, DI
 	CMPQ        DI, R8
-	JLT         pass200
+	JLT         pass220
 
-last201:
+last221:
 	TESTQ       R9, R9
-	JZ          passed202
+	JZ          passed222
 	VMASKMOVPD  (DX)(DI*8), Y0, Y3
 	VSUBPD      Y1, Y3, Y3
 	VMASKMOVPD  Y3, Y0, (CX)(DI*8)
 	VANDPD      Y0, Y3, Y3
 	VFMADD231PD Y3, Y3, Y2
 
-passed202:
+passed222:
 	VMOVSD       48(AX), X1
 	VEXTRACTF128 $0x01, Y2, X3
 	VADDPD       X3, X2, X2
@@ -3300,29 +3543,29 @@ passed202:
 	VBROADCASTSD X1, Y1
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last204
+	JZ           last224
 
-pass203:
+pass223:
 	VMOVUPD (CX)(DI*8), Y2
 	VMULPD  Y1, Y2, Y2
 	VMOVUPD Y2, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, R8
-	JLT     pass203
+	JLT     pass223
 
-last204:
+last224:
 	TESTQ      R9, R9
-	JZ         passed205
+	JZ         passed225
 	VMASKMOVPD (CX)(DI*8), Y0, Y2
 	VMULPD     Y1, Y2, Y2
 	VMASKMOVPD Y2, Y0, (CX)(DI*8)
 
-passed205:
+passed225:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row195
+	JNZ  row215
 	VZEROUPPER
 	RET
 
@@ -3336,7 +3579,7 @@ TEXT ·standardiseGradRowsF64AVX2(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), SI
 	MOVQ 152(AX), DI
 
-row206:
+row226:
 	MOVQ    SI, R9
 	ANDQ    $-4, R9
 	MOVQ    SI, R10
@@ -3351,22 +3594,22 @@ row206:
 	VXORPD  Y4, Y4, Y4
 	XORQ    R8, R8
 	TESTQ   R9, R9
-	JZ      last209
+	JZ      last229
 
-pass208:
+pass228:
 	VMOVUPD (DX)(R8*8), Y5
 	VADDPD  Y5, Y3, Y3
 	ADDQ    $0x04, R8
 	CMPQ    R8, R9
-	JLT     pass208
+	JLT     pass228
 
-last209:
+last229:
 	TESTQ      R10, R10
-	JZ         passed210
+	JZ         passed230
 	VMASKMOVPD (DX)(R8*8), Y0, Y5
 	VADDPD     Y5, Y3, Y3
 
-passed210:
+passed230:
 	VEXTRACTF128 $0x01, Y3, X5
 	VADDPD       X5, X3, X3
 	VHADDPD      X3, X3, X3
@@ -3374,9 +3617,9 @@ passed210:
 	VBROADCASTSD X3, Y3
 	XORQ         R8, R8
 	TESTQ        R9, R9
-	JZ           last212
+	JZ           last232
 
-pass211:
+pass231:
 	VMOVUPD     (DX)(R8*8), Y5
 	VSUBPD      Y3, Y5, Y5
 	VMOVUPD     Y5, (CX)(R8*8)
@@ -3386,11 +3629,11 @@ pass211:
 	VFMADD231PD Y5, Y6, Y2
 	ADDQ        $0x04, R8
 	CMPQ        R8, R9
-	JLT         pass211
+	JLT         pass231
 
-last212:
+last232:
 	TESTQ       R10, R10
-	JZ          passed213
+	JZ          passed233
 	VMASKMOVPD  (DX)(R8*8), Y0, Y5
 	VSUBPD      Y3, Y5, Y5
 	VMASKMOVPD  Y5, Y0, (CX)(R8*8)
@@ -3400,7 +3643,7 @@ last212:
 	VADDPD      Y3, Y1, Y1
 	VFMADD231PD Y5, Y3, Y2
 
-passed213:
+passed233:
 	VMOVSD       48(AX), X3
 	VEXTRACTF128 $0x01, Y4, X5
 	VADDPD       X5, X4, X5
@@ -3427,9 +3670,9 @@ passed213:
 	VBROADCASTSD X5, Y3
 	XORQ         R8, R8
 	TESTQ        R9, R9
-	JZ           last215
+	JZ           last235
 
-pass214:
+pass234:
 	VMOVUPD      (CX)(R8*8), Y4
 	VMOVUPD      (BX)(R8*8), Y5
 	VMULPD       Y2, Y5, Y5
@@ -3438,11 +3681,11 @@ pass214:
 	VMOVUPD      Y5, (CX)(R8*8)
 	ADDQ         $0x04, R8
 	CMPQ         R8, R9
-	JLT          pass214
+	JLT          pass234
 
-last215:
+last235:
 	TESTQ        R10, R10
-	JZ           passed216
+	JZ           passed236
 	VMASKMOVPD   (CX)(R8*8), Y0, Y4
 	VMASKMOVPD   (BX)(R8*8), Y0, Y5
 	VMULPD       Y2, Y5, Y5
@@ -3450,12 +3693,255 @@ last215:
 	VSUBPD       Y3, Y5, Y5
 	VMASKMOVPD   Y5, Y0, (CX)(R8*8)
 
-passed216:
+passed236:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 160(AX), SI
 	DECQ DI
-	JNZ  row206
+	JNZ  row226
+	VZEROUPPER
+	RET
+
+// func addRowsF64AVX2(p *byte)
+// Requires: AVX
+TEXT ·addRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row237:
+	MOVQ         BX, R8
+	ANDQ         $-4, R8
+	MOVQ         BX, R9
+	ANDQ         $0x03, R9
+	MOVQ         R9, DI
+	LEAQ         tailMask<>+0(SB), R10
+	NEGQ         DI
+	VMOVUPS      32(R10)(DI*8), Y0
+	VBROADCASTSD 80(AX), Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last240
+
+pass239:
+	VMOVUPD (CX)(DI*8), Y2
+	VMOVUPD (DX)(DI*8), Y3
+	VMULPD  Y1, Y3, Y3
+	VADDPD  Y3, Y2, Y2
+	VMOVUPD Y2, (CX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass239
+
+last240:
+	TESTQ      R9, R9
+	JZ         passed241
+	VMASKMOVPD (CX)(DI*8), Y0, Y2
+	VMASKMOVPD (DX)(DI*8), Y0, Y3
+	VMULPD     Y1, Y3, Y3
+	VADDPD     Y3, Y2, Y2
+	VMASKMOVPD Y2, Y0, (CX)(DI*8)
+
+passed241:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row237
+	VZEROUPPER
+	RET
+
+// func maxRowsF64AVX2(p *byte)
+// Requires: AVX
+TEXT ·maxRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row242:
+	MOVQ    BX, R8
+	ANDQ    $-4, R8
+	MOVQ    BX, R9
+	ANDQ    $0x03, R9
+	MOVQ    R9, DI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    DI
+	VMOVUPS 32(R10)(DI*8), Y0
+	XORQ    DI, DI
+	TESTQ   R8, R8
+	JZ      last245
+
+pass244:
+	VMOVUPD   (CX)(DI*8), Y1
+	VMOVUPD   (DX)(DI*8), Y2
+	VMOVAPD   Y1, Y3
+	VMAXPD    Y2, Y1, Y1
+	VCMPPD    $0x03, Y3, Y3, Y2
+	VBLENDVPD Y2, Y3, Y1, Y1
+	VMOVUPD   Y1, (CX)(DI*8)
+	ADDQ      $0x04, DI
+	CMPQ      DI, R8
+	JLT       pass244
+
+last245:
+	TESTQ      R9, R9
+	JZ         passed246
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VMASKMOVPD (DX)(DI*8), Y0, Y2
+	VMOVAPD    Y1, Y3
+	VMAXPD     Y2, Y1, Y1
+	VCMPPD     $0x03, Y3, Y3, Y2
+	VBLENDVPD  Y2, Y3, Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(DI*8)
+
+passed246:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row242
+	VZEROUPPER
+	RET
+
+// func routeRowsF64AVX2(p *byte)
+// Requires: AVX
+TEXT ·routeRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 152(AX), R8
+
+row247:
+	MOVQ    DI, R10
+	ANDQ    $-4, R10
+	MOVQ    DI, R11
+	ANDQ    $0x03, R11
+	MOVQ    R11, R9
+	LEAQ    tailMask<>+0(SB), R12
+	NEGQ    R9
+	VMOVUPS 32(R12)(R9*8), Y0
+	XORQ    R9, R9
+	TESTQ   R10, R10
+	JZ      last250
+
+pass249:
+	VMOVUPD   (CX)(R9*8), Y1
+	VMOVUPD   (DX)(R9*8), Y2
+	VMOVUPD   (BX)(R9*8), Y3
+	VMOVUPD   (SI)(R9*8), Y4
+	VXORPD    Y5, Y5, Y5
+	VCMPPD    $0x00, Y3, Y2, Y6
+	VBLENDVPD Y6, Y4, Y5, Y6
+	VCMPPD    $0x03, Y2, Y2, Y7
+	VBLENDVPD Y7, Y4, Y6, Y6
+	VADDPD    Y6, Y1, Y1
+	VMOVUPD   Y1, (CX)(R9*8)
+	VCMPPD    $0x00, Y3, Y2, Y1
+	VBLENDVPD Y1, Y5, Y4, Y6
+	VCMPPD    $0x03, Y2, Y2, Y1
+	VBLENDVPD Y1, Y5, Y6, Y6
+	VMOVUPD   Y6, (SI)(R9*8)
+	ADDQ      $0x04, R9
+	CMPQ      R9, R10
+	JLT       pass249
+
+last250:
+	TESTQ      R11, R11
+	JZ         passed251
+	VMASKMOVPD (CX)(R9*8), Y0, Y1
+	VMASKMOVPD (DX)(R9*8), Y0, Y2
+	VMASKMOVPD (BX)(R9*8), Y0, Y3
+	VMASKMOVPD (SI)(R9*8), Y0, Y4
+	VXORPD     Y5, Y5, Y5
+	VCMPPD     $0x00, Y3, Y2, Y6
+	VBLENDVPD  Y6, Y4, Y5, Y6
+	VCMPPD     $0x03, Y2, Y2, Y7
+	VBLENDVPD  Y7, Y4, Y6, Y6
+	VADDPD     Y6, Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(R9*8)
+	VCMPPD     $0x00, Y3, Y2, Y1
+	VBLENDVPD  Y1, Y5, Y4, Y6
+	VCMPPD     $0x03, Y2, Y2, Y1
+	VBLENDVPD  Y1, Y5, Y6, Y6
+	VMASKMOVPD Y6, Y0, (SI)(R9*8)
+
+passed251:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 200(AX), SI
+	ADDQ 160(AX), DI
+	DECQ R8
+	JNZ  row247
+	VZEROUPPER
+	RET
+
+// func pickRowsF64AVX2(p *byte)
+// Requires: AVX
+TEXT ·pickRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 152(AX), R8
+
+row252:
+	MOVQ    DI, R10
+	ANDQ    $-4, R10
+	MOVQ    DI, R11
+	ANDQ    $0x03, R11
+	MOVQ    R11, R9
+	LEAQ    tailMask<>+0(SB), R12
+	NEGQ    R9
+	VMOVUPS 32(R12)(R9*8), Y0
+	XORQ    R9, R9
+	TESTQ   R10, R10
+	JZ      last255
+
+pass254:
+	VMOVUPD   (CX)(R9*8), Y1
+	VMOVUPD   (DX)(R9*8), Y2
+	VMOVUPD   (BX)(R9*8), Y3
+	VMOVUPD   (SI)(R9*8), Y4
+	VCMPPD    $0x00, Y3, Y2, Y3
+	VBLENDVPD Y3, Y4, Y1, Y1
+	VCMPPD    $0x03, Y2, Y2, Y2
+	VBLENDVPD Y2, Y4, Y1, Y1
+	VMOVUPD   Y1, (CX)(R9*8)
+	ADDQ      $0x04, R9
+	CMPQ      R9, R10
+	JLT       pass254
+
+last255:
+	TESTQ      R11, R11
+	JZ         passed256
+	VMASKMOVPD (CX)(R9*8), Y0, Y1
+	VMASKMOVPD (DX)(R9*8), Y0, Y2
+	VMASKMOVPD (BX)(R9*8), Y0, Y3
+	VMASKMOVPD (SI)(R9*8), Y0, Y4
+	VCMPPD     $0x00, Y3, Y2, Y3
+	VBLENDVPD  Y3, Y4, Y1, Y1
+	VCMPPD     $0x03, Y2, Y2, Y2
+	VBLENDVPD  Y2, Y4, Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(R9*8)
+
+passed256:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 200(AX), SI
+	ADDQ 160(AX), DI
+	DECQ R8
+	JNZ  row252
 	VZEROUPPER
 	RET

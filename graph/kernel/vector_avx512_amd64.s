@@ -1693,6 +1693,249 @@ passed108:
 	VZEROUPPER
 	RET
 
+// func addRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row109:
+	MOVQ         BX, R8
+	ANDQ         $-16, R8
+	MOVQ         BX, R9
+	ANDQ         $0x0f, R9
+	MOVQ         R9, DI
+	MOVQ         $-1, R10
+	BZHIQ        DI, R10, R10
+	KMOVW        R10, K1
+	VBROADCASTSS 80(AX), Z0
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last112
+
+pass111:
+	VMOVUPS (CX)(DI*4), Z1
+	VMOVUPS (DX)(DI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS Z1, (CX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, R8
+	JLT     pass111
+
+last112:
+	TESTQ     R9, R9
+	JZ        passed113
+	VMOVUPS.Z (CX)(DI*4), K1, Z1
+	VMOVUPS.Z (DX)(DI*4), K1, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS   Z1, K1, (CX)(DI*4)
+
+passed113:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row109
+	VZEROUPPER
+	RET
+
+// func maxRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·maxRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row114:
+	MOVQ  BX, R8
+	ANDQ  $-16, R8
+	MOVQ  BX, R9
+	ANDQ  $0x0f, R9
+	MOVQ  R9, DI
+	MOVQ  $-1, R10
+	BZHIQ DI, R10, R10
+	KMOVW R10, K1
+	XORQ  DI, DI
+	TESTQ R8, R8
+	JZ    last117
+
+pass116:
+	VMOVUPS   (CX)(DI*4), Z0
+	VMOVUPS   (DX)(DI*4), Z1
+	VMOVAPS   Z0, Z2
+	VMAXPS    Z1, Z0, Z0
+	VCMPPS    $0x03, Z2, Z2, K2
+	VBLENDMPS Z2, Z0, K2, Z0
+	VMOVUPS   Z0, (CX)(DI*4)
+	ADDQ      $0x10, DI
+	CMPQ      DI, R8
+	JLT       pass116
+
+last117:
+	TESTQ     R9, R9
+	JZ        passed118
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVAPS   Z0, Z2
+	VMAXPS    Z1, Z0, Z0
+	VCMPPS    $0x03, Z2, Z2, K2
+	VBLENDMPS Z2, Z0, K2, Z0
+	VMOVUPS   Z0, K1, (CX)(DI*4)
+
+passed118:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row114
+	VZEROUPPER
+	RET
+
+// func routeRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·routeRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 120(AX), R8
+
+row119:
+	MOVQ  DI, R10
+	ANDQ  $-16, R10
+	MOVQ  DI, R11
+	ANDQ  $0x0f, R11
+	MOVQ  R11, R9
+	MOVQ  $-1, R12
+	BZHIQ R9, R12, R12
+	KMOVW R12, K1
+	XORQ  R9, R9
+	TESTQ R10, R10
+	JZ    last122
+
+pass121:
+	VMOVUPS   (CX)(R9*4), Z0
+	VMOVUPS   (DX)(R9*4), Z1
+	VMOVUPS   (BX)(R9*4), Z2
+	VMOVUPS   (SI)(R9*4), Z3
+	VXORPS    Z4, Z4, Z4
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z4, K2, Z5
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z5, K2, Z5
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS   Z0, (CX)(R9*4)
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z4, Z3, K2, Z5
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z4, Z5, K2, Z5
+	VMOVUPS   Z5, (SI)(R9*4)
+	ADDQ      $0x10, R9
+	CMPQ      R9, R10
+	JLT       pass121
+
+last122:
+	TESTQ     R11, R11
+	JZ        passed123
+	VMOVUPS.Z (CX)(R9*4), K1, Z0
+	VMOVUPS.Z (DX)(R9*4), K1, Z1
+	VMOVUPS.Z (BX)(R9*4), K1, Z2
+	VMOVUPS.Z (SI)(R9*4), K1, Z3
+	VXORPS    Z4, Z4, Z4
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z4, K2, Z6
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z6, K2, Z6
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(R9*4)
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z4, Z3, K2, Z6
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z4, Z6, K2, Z6
+	VMOVUPS   Z6, K1, (SI)(R9*4)
+
+passed123:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	ADDQ 128(AX), DI
+	DECQ R8
+	JNZ  row119
+	VZEROUPPER
+	RET
+
+// func pickRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·pickRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 120(AX), R8
+
+row124:
+	MOVQ  DI, R10
+	ANDQ  $-16, R10
+	MOVQ  DI, R11
+	ANDQ  $0x0f, R11
+	MOVQ  R11, R9
+	MOVQ  $-1, R12
+	BZHIQ R9, R12, R12
+	KMOVW R12, K1
+	XORQ  R9, R9
+	TESTQ R10, R10
+	JZ    last127
+
+pass126:
+	VMOVUPS   (CX)(R9*4), Z0
+	VMOVUPS   (DX)(R9*4), Z1
+	VMOVUPS   (BX)(R9*4), Z2
+	VMOVUPS   (SI)(R9*4), Z3
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VMOVUPS   Z0, (CX)(R9*4)
+	ADDQ      $0x10, R9
+	CMPQ      R9, R10
+	JLT       pass126
+
+last127:
+	TESTQ     R11, R11
+	JZ        passed128
+	VMOVUPS.Z (CX)(R9*4), K1, Z0
+	VMOVUPS.Z (DX)(R9*4), K1, Z1
+	VMOVUPS.Z (BX)(R9*4), K1, Z2
+	VMOVUPS.Z (SI)(R9*4), K1, Z3
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VMOVUPS   Z0, K1, (CX)(R9*4)
+
+passed128:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	ADDQ 128(AX), DI
+	DECQ R8
+	JNZ  row124
+	VZEROUPPER
+	RET
+
 // func fillF64AVX512(p *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·fillF64AVX512(SB), NOSPLIT, $0-8
@@ -1703,23 +1946,23 @@ TEXT ·fillF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         BX, BX
 	MOVQ         DX, AX
 	ANDQ         $-8, AX
-	JZ           tail110
+	JZ           tail130
 
-loop109:
+loop129:
 	VMOVUPD Z0, (CX)(BX*8)
 	ADDQ    $0x08, BX
 	CMPQ    BX, AX
-	JLT     loop109
+	JLT     loop129
 
-tail110:
+tail130:
 	ANDQ    $0x07, DX
-	JZ      done111
+	JZ      done131
 	MOVQ    $-1, AX
 	BZHIQ   DX, AX, AX
 	KMOVW   AX, K1
 	VMOVUPD Z0, K1, (CX)(BX*8)
 
-done111:
+done131:
 	VZEROUPPER
 	RET
 
@@ -1734,19 +1977,19 @@ TEXT ·scaleF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-8, AX
-	JZ           tail113
+	JZ           tail133
 
-loop112:
+loop132:
 	VMOVUPD (DX)(SI*8), Z1
 	VMULPD  Z0, Z1, Z1
 	VMOVUPD Z1, (CX)(SI*8)
 	ADDQ    $0x08, SI
 	CMPQ    SI, AX
-	JLT     loop112
+	JLT     loop132
 
-tail113:
+tail133:
 	ANDQ      $0x07, BX
-	JZ        done114
+	JZ        done134
 	MOVQ      $-1, AX
 	BZHIQ     BX, AX, AX
 	KMOVW     AX, K1
@@ -1754,7 +1997,7 @@ tail113:
 	VMULPD    Z0, Z1, Z1
 	VMOVUPD   Z1, K1, (CX)(SI*8)
 
-done114:
+done134:
 	VZEROUPPER
 	RET
 
@@ -1769,20 +2012,20 @@ TEXT ·addF64AVX512(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-8, SI
-	JZ   tail116
+	JZ   tail136
 
-loop115:
+loop135:
 	VMOVUPD (DX)(DI*8), Z0
 	VMOVUPD (BX)(DI*8), Z1
 	VADDPD  Z1, Z0, Z0
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, SI
-	JLT     loop115
+	JLT     loop135
 
-tail116:
+tail136:
 	ANDQ      $0x07, AX
-	JZ        done117
+	JZ        done137
 	MOVQ      $-1, SI
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
@@ -1791,7 +2034,7 @@ tail116:
 	VADDPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-done117:
+done137:
 	VZEROUPPER
 	RET
 
@@ -1806,20 +2049,20 @@ TEXT ·subF64AVX512(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-8, SI
-	JZ   tail119
+	JZ   tail139
 
-loop118:
+loop138:
 	VMOVUPD (DX)(DI*8), Z0
 	VMOVUPD (BX)(DI*8), Z1
 	VSUBPD  Z1, Z0, Z0
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, SI
-	JLT     loop118
+	JLT     loop138
 
-tail119:
+tail139:
 	ANDQ      $0x07, AX
-	JZ        done120
+	JZ        done140
 	MOVQ      $-1, SI
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
@@ -1828,7 +2071,7 @@ tail119:
 	VSUBPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-done120:
+done140:
 	VZEROUPPER
 	RET
 
@@ -1843,20 +2086,20 @@ TEXT ·mulF64AVX512(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-8, SI
-	JZ   tail122
+	JZ   tail142
 
-loop121:
+loop141:
 	VMOVUPD (DX)(DI*8), Z0
 	VMOVUPD (BX)(DI*8), Z1
 	VMULPD  Z1, Z0, Z0
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, SI
-	JLT     loop121
+	JLT     loop141
 
-tail122:
+tail142:
 	ANDQ      $0x07, AX
-	JZ        done123
+	JZ        done143
 	MOVQ      $-1, SI
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
@@ -1865,7 +2108,7 @@ tail122:
 	VMULPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-done123:
+done143:
 	VZEROUPPER
 	RET
 
@@ -1882,9 +2125,9 @@ TEXT ·axpbyF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-8, AX
-	JZ           tail125
+	JZ           tail145
 
-loop124:
+loop144:
 	VMOVUPD (DX)(DI*8), Z2
 	VMOVUPD (BX)(DI*8), Z3
 	VMULPD  Z0, Z2, Z2
@@ -1893,11 +2136,11 @@ loop124:
 	VMOVUPD Z2, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, AX
-	JLT     loop124
+	JLT     loop144
 
-tail125:
+tail145:
 	ANDQ      $0x07, SI
-	JZ        done126
+	JZ        done146
 	MOVQ      $-1, AX
 	BZHIQ     SI, AX, AX
 	KMOVW     AX, K1
@@ -1908,7 +2151,7 @@ tail125:
 	VADDPD    Z3, Z2, Z2
 	VMOVUPD   Z2, K1, (CX)(DI*8)
 
-done126:
+done146:
 	VZEROUPPER
 	RET
 
@@ -1924,20 +2167,20 @@ TEXT ·shiftF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-8, AX
-	JZ           tail128
+	JZ           tail148
 
-loop127:
+loop147:
 	VMOVUPD (DX)(SI*8), Z2
 	VSUBPD  Z0, Z2, Z2
 	VSUBPD  Z1, Z2, Z2
 	VMOVUPD Z2, (CX)(SI*8)
 	ADDQ    $0x08, SI
 	CMPQ    SI, AX
-	JLT     loop127
+	JLT     loop147
 
-tail128:
+tail148:
 	ANDQ      $0x07, BX
-	JZ        done129
+	JZ        done149
 	MOVQ      $-1, AX
 	BZHIQ     BX, AX, AX
 	KMOVW     AX, K1
@@ -1946,7 +2189,7 @@ tail128:
 	VSUBPD    Z1, Z2, Z2
 	VMOVUPD   Z2, K1, (CX)(SI*8)
 
-done129:
+done149:
 	VZEROUPPER
 	RET
 
@@ -1962,9 +2205,9 @@ TEXT ·sgdF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-8, AX
-	JZ           tail131
+	JZ           tail151
 
-loop130:
+loop150:
 	VMOVUPD      (CX)(SI*8), Z2
 	VMOVUPD      (DX)(SI*8), Z3
 	VFMADD231PD  Z2, Z1, Z3
@@ -1972,11 +2215,11 @@ loop130:
 	VMOVUPD      Z2, (CX)(SI*8)
 	ADDQ         $0x08, SI
 	CMPQ         SI, AX
-	JLT          loop130
+	JLT          loop150
 
-tail131:
+tail151:
 	ANDQ         $0x07, BX
-	JZ           done132
+	JZ           done152
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVW        AX, K1
@@ -1986,7 +2229,7 @@ tail131:
 	VFNMADD231PD Z3, Z0, Z2
 	VMOVUPD      Z2, K1, (CX)(SI*8)
 
-done132:
+done152:
 	VZEROUPPER
 	RET
 
@@ -2004,9 +2247,9 @@ TEXT ·momentumF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-8, AX
-	JZ           tail134
+	JZ           tail154
 
-loop133:
+loop153:
 	VMOVUPD      (CX)(DI*8), Z3
 	VMOVUPD      (DX)(DI*8), Z4
 	VMOVUPD      (BX)(DI*8), Z5
@@ -2017,11 +2260,11 @@ loop133:
 	VMOVUPD      Z3, (CX)(DI*8)
 	ADDQ         $0x08, DI
 	CMPQ         DI, AX
-	JLT          loop133
+	JLT          loop153
 
-tail134:
+tail154:
 	ANDQ         $0x07, SI
-	JZ           done135
+	JZ           done155
 	MOVQ         $-1, AX
 	BZHIQ        SI, AX, AX
 	KMOVW        AX, K1
@@ -2034,7 +2277,7 @@ tail134:
 	VFNMADD231PD Z4, Z0, Z3
 	VMOVUPD      Z3, K1, (CX)(DI*8)
 
-done135:
+done155:
 	VZEROUPPER
 	RET
 
@@ -2052,9 +2295,9 @@ TEXT ·nesterovF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-8, AX
-	JZ           tail137
+	JZ           tail157
 
-loop136:
+loop156:
 	VMOVUPD      (CX)(DI*8), Z3
 	VMOVUPD      (DX)(DI*8), Z4
 	VMOVUPD      (BX)(DI*8), Z5
@@ -2066,11 +2309,11 @@ loop136:
 	VMOVUPD      Z3, (CX)(DI*8)
 	ADDQ         $0x08, DI
 	CMPQ         DI, AX
-	JLT          loop136
+	JLT          loop156
 
-tail137:
+tail157:
 	ANDQ         $0x07, SI
-	JZ           done138
+	JZ           done158
 	MOVQ         $-1, AX
 	BZHIQ        SI, AX, AX
 	KMOVW        AX, K1
@@ -2084,7 +2327,7 @@ tail137:
 	VFNMADD231PD Z4, Z0, Z3
 	VMOVUPD      Z3, K1, (CX)(DI*8)
 
-done138:
+done158:
 	VZEROUPPER
 	RET
 
@@ -2109,9 +2352,9 @@ TEXT ·adamF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         DI, AX
 	ANDQ         $-8, AX
-	JZ           tail140
+	JZ           tail160
 
-loop139:
+loop159:
 	VMOVUPD      (DX)(R8*8), Z9
 	VMOVUPD      (BX)(R8*8), Z10
 	VMOVUPD      (SI)(R8*8), Z11
@@ -2133,11 +2376,11 @@ loop139:
 	VMOVUPD      Z10, (CX)(R8*8)
 	ADDQ         $0x08, R8
 	CMPQ         R8, AX
-	JLT          loop139
+	JLT          loop159
 
-tail140:
+tail160:
 	ANDQ         $0x07, DI
-	JZ           done141
+	JZ           done161
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVW        AX, K1
@@ -2161,7 +2404,7 @@ tail140:
 	VFNMADD231PD Z9, Z0, Z1
 	VMOVUPD      Z1, K1, (CX)(R8*8)
 
-done141:
+done161:
 	VZEROUPPER
 	RET
 
@@ -2179,9 +2422,9 @@ TEXT ·dotF64AVX512(SB), NOSPLIT, $0-8
 	XORQ   DI, DI
 	MOVQ   BX, SI
 	ANDQ   $-32, SI
-	JMP    blocks143
+	JMP    blocks163
 
-unrolled142:
+unrolled162:
 	VMOVUPD     (CX)(DI*8), Z4
 	VMOVUPD     (DX)(DI*8), Z5
 	VFMADD231PD Z5, Z4, Z0
@@ -2196,24 +2439,24 @@ unrolled142:
 	VFMADD231PD Z5, Z4, Z3
 	ADDQ        $0x20, DI
 
-blocks143:
+blocks163:
 	CMPQ DI, SI
-	JLT  unrolled142
+	JLT  unrolled162
 	MOVQ BX, SI
 	ANDQ $-8, SI
-	JMP  singles145
+	JMP  singles165
 
-loop144:
+loop164:
 	VMOVUPD     (CX)(DI*8), Z4
 	VMOVUPD     (DX)(DI*8), Z5
 	VFMADD231PD Z5, Z4, Z0
 	ADDQ        $0x08, DI
 
-singles145:
+singles165:
 	CMPQ        DI, SI
-	JLT         loop144
+	JLT         loop164
 	ANDQ        $0x07, BX
-	JZ          done147
+	JZ          done167
 	MOVQ        $-1, SI
 	BZHIQ       BX, SI, SI
 	KMOVW       SI, K1
@@ -2221,7 +2464,7 @@ singles145:
 	VMOVUPD.Z   (DX)(DI*8), K1, Z5
 	VFMADD231PD Z5, Z4, Z1
 
-done147:
+done167:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -2247,9 +2490,9 @@ TEXT ·sumF64AVX512(SB), NOSPLIT, $0-8
 	XORQ   SI, SI
 	MOVQ   DX, BX
 	ANDQ   $-32, BX
-	JMP    blocks149
+	JMP    blocks169
 
-unrolled148:
+unrolled168:
 	VMOVUPD (CX)(SI*8), Z4
 	VADDPD  Z4, Z0, Z0
 	VMOVUPD 64(CX)(SI*8), Z4
@@ -2260,30 +2503,30 @@ unrolled148:
 	VADDPD  Z4, Z3, Z3
 	ADDQ    $0x20, SI
 
-blocks149:
+blocks169:
 	CMPQ SI, BX
-	JLT  unrolled148
+	JLT  unrolled168
 	MOVQ DX, BX
 	ANDQ $-8, BX
-	JMP  singles151
+	JMP  singles171
 
-loop150:
+loop170:
 	VMOVUPD (CX)(SI*8), Z4
 	VADDPD  Z4, Z0, Z0
 	ADDQ    $0x08, SI
 
-singles151:
+singles171:
 	CMPQ      SI, BX
-	JLT       loop150
+	JLT       loop170
 	ANDQ      $0x07, DX
-	JZ        done153
+	JZ        done173
 	MOVQ      $-1, BX
 	BZHIQ     DX, BX, BX
 	KMOVW     BX, K1
 	VMOVUPD.Z (CX)(SI*8), K1, Z4
 	VADDPD    Z4, Z1, Z1
 
-done153:
+done173:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -2311,9 +2554,9 @@ TEXT ·subSquaresF64AVX512(SB), NOSPLIT, $0-8
 	XORQ   R8, R8
 	MOVQ   SI, DI
 	ANDQ   $-32, DI
-	JMP    blocks155
+	JMP    blocks175
 
-unrolled154:
+unrolled174:
 	VMOVUPD     (DX)(R8*8), Z4
 	VMOVUPD     (BX)(R8*8), Z5
 	VSUBPD      Z5, Z4, Z4
@@ -2336,14 +2579,14 @@ unrolled154:
 	VFMADD231PD Z4, Z4, Z3
 	ADDQ        $0x20, R8
 
-blocks155:
+blocks175:
 	CMPQ R8, DI
-	JLT  unrolled154
+	JLT  unrolled174
 	MOVQ SI, DI
 	ANDQ $-8, DI
-	JMP  singles157
+	JMP  singles177
 
-loop156:
+loop176:
 	VMOVUPD     (DX)(R8*8), Z4
 	VMOVUPD     (BX)(R8*8), Z5
 	VSUBPD      Z5, Z4, Z4
@@ -2351,11 +2594,11 @@ loop156:
 	VFMADD231PD Z4, Z4, Z0
 	ADDQ        $0x08, R8
 
-singles157:
+singles177:
 	CMPQ        R8, DI
-	JLT         loop156
+	JLT         loop176
 	ANDQ        $0x07, SI
-	JZ          done159
+	JZ          done179
 	MOVQ        $-1, DI
 	BZHIQ       SI, DI, DI
 	KMOVW       DI, K1
@@ -2365,7 +2608,7 @@ singles157:
 	VMOVUPD     Z4, K1, (CX)(R8*8)
 	VFMADD231PD Z4, Z4, Z1
 
-done159:
+done179:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -2389,19 +2632,19 @@ TEXT ·maxAbsF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-8, BX
-	JZ           tail161
+	JZ           tail181
 
-loop160:
+loop180:
 	VMOVUPD (CX)(SI*8), Z2
 	VANDPD  Z1, Z2, Z2
 	VPMAXSQ Z2, Z0, Z0
 	ADDQ    $0x08, SI
 	CMPQ    SI, BX
-	JLT     loop160
+	JLT     loop180
 
-tail161:
+tail181:
 	ANDQ      $0x07, DX
-	JZ        done162
+	JZ        done182
 	MOVQ      $-1, BX
 	BZHIQ     DX, BX, BX
 	KMOVW     BX, K1
@@ -2409,7 +2652,7 @@ tail161:
 	VANDPD    Z1, Z2, Z2
 	VPMAXSQ   Z2, Z0, Z0
 
-done162:
+done182:
 	VSHUFF64X2 $0x4e, Z0, Z0, Z1
 	VPMAXSQ    Z1, Z0, Z0
 	VSHUFF64X2 $0xb1, Z0, Z0, Z1
@@ -2433,18 +2676,18 @@ TEXT ·maximumF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-8, BX
-	JZ           tail164
+	JZ           tail184
 
-loop163:
+loop183:
 	VMOVUPD (CX)(SI*8), Z1
 	VMAXPD  Z0, Z1, Z0
 	ADDQ    $0x08, SI
 	CMPQ    SI, BX
-	JLT     loop163
+	JLT     loop183
 
-tail164:
+tail184:
 	ANDQ         $0x07, DX
-	JZ           done165
+	JZ           done185
 	MOVQ         $-1, BX
 	BZHIQ        DX, BX, BX
 	KMOVW        BX, K1
@@ -2453,7 +2696,7 @@ tail164:
 	VBLENDMPD    Z1, Z2, K1, Z1
 	VMAXPD       Z0, Z1, Z0
 
-done165:
+done185:
 	VSHUFF64X2 $0x4e, Z0, Z0, Z1
 	VMAXPD     Z0, Z1, Z0
 	VSHUFF64X2 $0xb1, Z0, Z0, Z1
@@ -2478,9 +2721,9 @@ TEXT ·nllF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         BX, SI
 	ANDQ         $-8, SI
-	JZ           tail167
+	JZ           tail187
 
-loop166:
+loop186:
 	VMOVUPD           (CX)(DI*8), Z4
 	VMOVUPD           (DX)(DI*8), Z5
 	VSUBPD            Z0, Z4, Z6
@@ -2518,11 +2761,11 @@ loop166:
 	VFMADD231PD       Z5, Z4, Z3
 	ADDQ              $0x08, DI
 	CMPQ              DI, SI
-	JLT               loop166
+	JLT               loop186
 
-tail167:
+tail187:
 	ANDQ              $0x07, BX
-	JZ                done168
+	JZ                done188
 	MOVQ              $-1, SI
 	BZHIQ             BX, SI, SI
 	KMOVW             SI, K1
@@ -2563,7 +2806,7 @@ tail167:
 	VSUBPD            Z0, Z4, Z4
 	VFMADD231PD       Z5, Z4, Z3
 
-done168:
+done188:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPD        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -2648,9 +2891,9 @@ TEXT ·softmaxF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         SI, DI
 	ANDQ         $-8, DI
-	JZ           tail170
+	JZ           tail190
 
-loop169:
+loop189:
 	VMOVUPD           (DX)(R8*8), Z3
 	VMOVUPD           (BX)(R8*8), Z4
 	VSUBPD            Z0, Z3, Z3
@@ -2687,11 +2930,11 @@ loop169:
 	VADDPD            Z4, Z2, Z2
 	ADDQ              $0x08, R8
 	CMPQ              R8, DI
-	JLT               loop169
+	JLT               loop189
 
-tail170:
+tail190:
 	ANDQ              $0x07, SI
-	JZ                done171
+	JZ                done191
 	MOVQ              $-1, DI
 	BZHIQ             SI, DI, DI
 	KMOVW             DI, K1
@@ -2731,7 +2974,7 @@ tail170:
 	VADDPD            Z6, Z1, Z1
 	VADDPD            Z4, Z2, Z2
 
-done171:
+done191:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPD        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -2756,7 +2999,7 @@ TEXT ·softmaxRowsF64AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), BX
 	MOVQ 152(AX), SI
 
-row172:
+row192:
 	MOVQ         BX, R8
 	ANDQ         $-8, R8
 	MOVQ         BX, R9
@@ -2769,24 +3012,24 @@ row172:
 	VXORPD       Z1, Z1, Z1
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last175
+	JZ           last195
 
-pass174:
+pass194:
 	VMOVUPD (DX)(DI*8), Z2
 	VMAXPD  Z0, Z2, Z0
 	ADDQ    $0x08, DI
 	CMPQ    DI, R8
-	JLT     pass174
+	JLT     pass194
 
-last175:
+last195:
 	TESTQ        R9, R9
-	JZ           passed176
+	JZ           passed196
 	VMOVUPD.Z    (DX)(DI*8), K1, Z2
 	VBROADCASTSD 80(AX), Z3
 	VBLENDMPD    Z2, Z3, K1, Z2
 	VMAXPD       Z0, Z2, Z0
 
-passed176:
+passed196:
 	VSHUFF64X2   $0x4e, Z0, Z0, Z2
 	VMAXPD       Z0, Z2, Z0
 	VSHUFF64X2   $0xb1, Z0, Z0, Z2
@@ -2796,9 +3039,9 @@ passed176:
 	VBROADCASTSD X0, Z0
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last178
+	JZ           last198
 
-pass177:
+pass197:
 	VMOVUPD           (DX)(DI*8), Z2
 	VSUBPD            Z0, Z2, Z2
 	VBROADCASTSD      numc087500000000000F64<>+0(SB), Z3
@@ -2833,11 +3076,11 @@ pass177:
 	VADDPD            Z5, Z1, Z1
 	ADDQ              $0x08, DI
 	CMPQ              DI, R8
-	JLT               pass177
+	JLT               pass197
 
-last178:
+last198:
 	TESTQ             R9, R9
-	JZ                passed179
+	JZ                passed199
 	VMOVUPD.Z         (DX)(DI*8), K1, Z2
 	VSUBPD            Z0, Z2, Z2
 	VBROADCASTSD      numc087500000000000F64<>+0(SB), Z0
@@ -2872,7 +3115,7 @@ last178:
 	VMOVAPD.Z         Z4, K1, Z4
 	VADDPD            Z4, Z1, Z1
 
-passed179:
+passed199:
 	VMOVSD        48(AX), X0
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
@@ -2883,51 +3126,51 @@ passed179:
 	VBROADCASTSD  X0, Z0
 	XORQ          DI, DI
 	TESTQ         R8, R8
-	JZ            last181
+	JZ            last201
 
-pass180:
+pass200:
 	VMOVUPD (CX)(DI*8), Z1
 	VMULPD  Z0, Z1, Z1
 	VMOVUPD Z1, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, R8
-	JLT     pass180
+	JLT     pass200
 
-last181:
+last201:
 	TESTQ     R9, R9
-	JZ        passed182
+	JZ        passed202
 	VMOVUPD.Z (CX)(DI*8), K1, Z1
 	VMULPD    Z0, Z1, Z1
 	VMOVUPD   Z1, K1, (CX)(DI*8)
 
-passed182:
+passed202:
 	VXORPD Z0, Z0, Z0
 	MOVQ   BX, DI
 	MOVQ   168(AX), R10
 	SUBQ   BX, R10
 
-zeros183:
+zeros203:
 	CMPQ    R10, $+8
-	JLT     zero184
+	JLT     zero204
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	SUBQ    $0x08, R10
-	JMP     zeros183
+	JMP     zeros203
 
-zero184:
+zero204:
 	TESTQ   R10, R10
-	JZ      filled173
+	JZ      filled193
 	MOVQ    $-1, R8
 	BZHIQ   R10, R8, R8
 	KMOVW   R8, K1
 	VMOVUPD Z0, K1, (CX)(DI*8)
 
-filled173:
+filled193:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row172
+	JNZ  row192
 	VZEROUPPER
 	RET
 
@@ -2941,7 +3184,7 @@ TEXT ·softmaxBackRowsF64AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), SI
 	MOVQ 152(AX), DI
 
-row185:
+row205:
 	MOVQ   SI, R9
 	ANDQ   $-8, R9
 	MOVQ   SI, R10
@@ -2953,24 +3196,24 @@ row185:
 	VXORPD Z0, Z0, Z0
 	XORQ   R8, R8
 	TESTQ  R9, R9
-	JZ     last188
+	JZ     last208
 
-pass187:
+pass207:
 	VMOVUPD     (DX)(R8*8), Z1
 	VMOVUPD     (BX)(R8*8), Z2
 	VFMADD231PD Z1, Z2, Z0
 	ADDQ        $0x08, R8
 	CMPQ        R8, R9
-	JLT         pass187
+	JLT         pass207
 
-last188:
+last208:
 	TESTQ       R10, R10
-	JZ          passed189
+	JZ          passed209
 	VMOVUPD.Z   (DX)(R8*8), K1, Z1
 	VMOVUPD.Z   (BX)(R8*8), K1, Z2
 	VFMADD231PD Z1, Z2, Z0
 
-passed189:
+passed209:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -2979,9 +3222,9 @@ passed189:
 	VBROADCASTSD  X0, Z0
 	XORQ          R8, R8
 	TESTQ         R9, R9
-	JZ            last191
+	JZ            last211
 
-pass190:
+pass210:
 	VMOVUPD (DX)(R8*8), Z1
 	VMOVUPD (BX)(R8*8), Z2
 	VSUBPD  Z0, Z2, Z2
@@ -2989,46 +3232,46 @@ pass190:
 	VMOVUPD Z2, (CX)(R8*8)
 	ADDQ    $0x08, R8
 	CMPQ    R8, R9
-	JLT     pass190
+	JLT     pass210
 
-last191:
+last211:
 	TESTQ     R10, R10
-	JZ        passed192
+	JZ        passed212
 	VMOVUPD.Z (DX)(R8*8), K1, Z1
 	VMOVUPD.Z (BX)(R8*8), K1, Z2
 	VSUBPD    Z0, Z2, Z2
 	VMULPD    Z1, Z2, Z2
 	VMOVUPD   Z2, K1, (CX)(R8*8)
 
-passed192:
+passed212:
 	VXORPD Z0, Z0, Z0
 	MOVQ   SI, R8
 	MOVQ   168(AX), R11
 	SUBQ   SI, R11
 
-zeros193:
+zeros213:
 	CMPQ    R11, $+8
-	JLT     zero194
+	JLT     zero214
 	VMOVUPD Z0, (CX)(R8*8)
 	ADDQ    $0x08, R8
 	SUBQ    $0x08, R11
-	JMP     zeros193
+	JMP     zeros213
 
-zero194:
+zero214:
 	TESTQ   R11, R11
-	JZ      filled186
+	JZ      filled206
 	MOVQ    $-1, R9
 	BZHIQ   R11, R9, R9
 	KMOVW   R9, K1
 	VMOVUPD Z0, K1, (CX)(R8*8)
 
-filled186:
+filled206:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 160(AX), SI
 	DECQ DI
-	JNZ  row185
+	JNZ  row205
 	VZEROUPPER
 	RET
 
@@ -3041,7 +3284,7 @@ TEXT ·standardiseRowsF64AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), BX
 	MOVQ 152(AX), SI
 
-row195:
+row215:
 	MOVQ   BX, R8
 	ANDQ   $-8, R8
 	MOVQ   BX, R9
@@ -3054,22 +3297,22 @@ row195:
 	VXORPD Z1, Z1, Z1
 	XORQ   DI, DI
 	TESTQ  R8, R8
-	JZ     last198
+	JZ     last218
 
-pass197:
+pass217:
 	VMOVUPD (DX)(DI*8), Z2
 	VADDPD  Z2, Z0, Z0
 	ADDQ    $0x08, DI
 	CMPQ    DI, R8
-	JLT     pass197
+	JLT     pass217
 
-last198:
+last218:
 	TESTQ     R9, R9
-	JZ        passed199
+	JZ        passed219
 	VMOVUPD.Z (DX)(DI*8), K1, Z2
 	VADDPD    Z2, Z0, Z0
 
-passed199:
+passed219:
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X2
@@ -3079,27 +3322,27 @@ passed199:
 	VBROADCASTSD  X0, Z0
 	XORQ          DI, DI
 	TESTQ         R8, R8
-	JZ            last201
+	JZ            last221
 
-pass200:
+pass220:
 	VMOVUPD     (DX)(DI*8), Z2
 	VSUBPD      Z0, Z2, Z2
 	VMOVUPD     Z2, (CX)(DI*8)
 	VFMADD231PD Z2, Z2, Z1
 	ADDQ        $0x08, DI
 	CMPQ        DI, R8
-	JLT         pass200
+	JLT         pass220
 
-last201:
+last221:
 	TESTQ       R9, R9
-	JZ          passed202
+	JZ          passed222
 	VMOVUPD.Z   (DX)(DI*8), K1, Z2
 	VSUBPD      Z0, Z2, Z2
 	VMOVUPD     Z2, K1, (CX)(DI*8)
 	VMOVAPD.Z   Z2, K1, Z2
 	VFMADD231PD Z2, Z2, Z1
 
-passed202:
+passed222:
 	VMOVSD        48(AX), X0
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
@@ -3114,29 +3357,29 @@ passed202:
 	VBROADCASTSD  X0, Z0
 	XORQ          DI, DI
 	TESTQ         R8, R8
-	JZ            last204
+	JZ            last224
 
-pass203:
+pass223:
 	VMOVUPD (CX)(DI*8), Z1
 	VMULPD  Z0, Z1, Z1
 	VMOVUPD Z1, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, R8
-	JLT     pass203
+	JLT     pass223
 
-last204:
+last224:
 	TESTQ     R9, R9
-	JZ        passed205
+	JZ        passed225
 	VMOVUPD.Z (CX)(DI*8), K1, Z1
 	VMULPD    Z0, Z1, Z1
 	VMOVUPD   Z1, K1, (CX)(DI*8)
 
-passed205:
+passed225:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row195
+	JNZ  row215
 	VZEROUPPER
 	RET
 
@@ -3150,7 +3393,7 @@ TEXT ·standardiseGradRowsF64AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), SI
 	MOVQ 152(AX), DI
 
-row206:
+row226:
 	MOVQ   SI, R9
 	ANDQ   $-8, R9
 	MOVQ   SI, R10
@@ -3165,22 +3408,22 @@ row206:
 	VXORPD Z3, Z3, Z3
 	XORQ   R8, R8
 	TESTQ  R9, R9
-	JZ     last209
+	JZ     last229
 
-pass208:
+pass228:
 	VMOVUPD (DX)(R8*8), Z4
 	VADDPD  Z4, Z2, Z2
 	ADDQ    $0x08, R8
 	CMPQ    R8, R9
-	JLT     pass208
+	JLT     pass228
 
-last209:
+last229:
 	TESTQ     R10, R10
-	JZ        passed210
+	JZ        passed230
 	VMOVUPD.Z (DX)(R8*8), K1, Z4
 	VADDPD    Z4, Z2, Z2
 
-passed210:
+passed230:
 	VEXTRACTF64X4 $0x01, Z2, Y4
 	VADDPD        Y4, Y2, Y2
 	VEXTRACTF128  $0x01, Y2, X4
@@ -3190,9 +3433,9 @@ passed210:
 	VBROADCASTSD  X2, Z2
 	XORQ          R8, R8
 	TESTQ         R9, R9
-	JZ            last212
+	JZ            last232
 
-pass211:
+pass231:
 	VMOVUPD     (DX)(R8*8), Z4
 	VSUBPD      Z2, Z4, Z4
 	VMOVUPD     Z4, (CX)(R8*8)
@@ -3202,11 +3445,11 @@ pass211:
 	VFMADD231PD Z4, Z5, Z1
 	ADDQ        $0x08, R8
 	CMPQ        R8, R9
-	JLT         pass211
+	JLT         pass231
 
-last212:
+last232:
 	TESTQ       R10, R10
-	JZ          passed213
+	JZ          passed233
 	VMOVUPD.Z   (DX)(R8*8), K1, Z4
 	VSUBPD      Z2, Z4, Z4
 	VMOVUPD     Z4, K1, (CX)(R8*8)
@@ -3216,7 +3459,7 @@ last212:
 	VADDPD      Z2, Z0, Z0
 	VFMADD231PD Z4, Z2, Z1
 
-passed213:
+passed233:
 	VMOVSD        48(AX), X2
 	VEXTRACTF64X4 $0x01, Z3, Y4
 	VADDPD        Y4, Y3, Y3
@@ -3249,9 +3492,9 @@ passed213:
 	VBROADCASTSD  X4, Z2
 	XORQ          R8, R8
 	TESTQ         R9, R9
-	JZ            last215
+	JZ            last235
 
-pass214:
+pass234:
 	VMOVUPD      (CX)(R8*8), Z3
 	VMOVUPD      (BX)(R8*8), Z4
 	VMULPD       Z1, Z4, Z4
@@ -3260,11 +3503,11 @@ pass214:
 	VMOVUPD      Z4, (CX)(R8*8)
 	ADDQ         $0x08, R8
 	CMPQ         R8, R9
-	JLT          pass214
+	JLT          pass234
 
-last215:
+last235:
 	TESTQ        R10, R10
-	JZ           passed216
+	JZ           passed236
 	VMOVUPD.Z    (CX)(R8*8), K1, Z3
 	VMOVUPD.Z    (BX)(R8*8), K1, Z4
 	VMULPD       Z1, Z4, Z4
@@ -3272,12 +3515,255 @@ last215:
 	VSUBPD       Z2, Z4, Z4
 	VMOVUPD      Z4, K1, (CX)(R8*8)
 
-passed216:
+passed236:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 160(AX), SI
 	DECQ DI
-	JNZ  row206
+	JNZ  row226
+	VZEROUPPER
+	RET
+
+// func addRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row237:
+	MOVQ         BX, R8
+	ANDQ         $-8, R8
+	MOVQ         BX, R9
+	ANDQ         $0x07, R9
+	MOVQ         R9, DI
+	MOVQ         $-1, R10
+	BZHIQ        DI, R10, R10
+	KMOVW        R10, K1
+	VBROADCASTSD 80(AX), Z0
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last240
+
+pass239:
+	VMOVUPD (CX)(DI*8), Z1
+	VMOVUPD (DX)(DI*8), Z2
+	VMULPD  Z0, Z2, Z2
+	VADDPD  Z2, Z1, Z1
+	VMOVUPD Z1, (CX)(DI*8)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass239
+
+last240:
+	TESTQ     R9, R9
+	JZ        passed241
+	VMOVUPD.Z (CX)(DI*8), K1, Z1
+	VMOVUPD.Z (DX)(DI*8), K1, Z2
+	VMULPD    Z0, Z2, Z2
+	VADDPD    Z2, Z1, Z1
+	VMOVUPD   Z1, K1, (CX)(DI*8)
+
+passed241:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row237
+	VZEROUPPER
+	RET
+
+// func maxRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·maxRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row242:
+	MOVQ  BX, R8
+	ANDQ  $-8, R8
+	MOVQ  BX, R9
+	ANDQ  $0x07, R9
+	MOVQ  R9, DI
+	MOVQ  $-1, R10
+	BZHIQ DI, R10, R10
+	KMOVW R10, K1
+	XORQ  DI, DI
+	TESTQ R8, R8
+	JZ    last245
+
+pass244:
+	VMOVUPD   (CX)(DI*8), Z0
+	VMOVUPD   (DX)(DI*8), Z1
+	VMOVAPD   Z0, Z2
+	VMAXPD    Z1, Z0, Z0
+	VCMPPD    $0x03, Z2, Z2, K2
+	VBLENDMPD Z2, Z0, K2, Z0
+	VMOVUPD   Z0, (CX)(DI*8)
+	ADDQ      $0x08, DI
+	CMPQ      DI, R8
+	JLT       pass244
+
+last245:
+	TESTQ     R9, R9
+	JZ        passed246
+	VMOVUPD.Z (CX)(DI*8), K1, Z0
+	VMOVUPD.Z (DX)(DI*8), K1, Z1
+	VMOVAPD   Z0, Z2
+	VMAXPD    Z1, Z0, Z0
+	VCMPPD    $0x03, Z2, Z2, K2
+	VBLENDMPD Z2, Z0, K2, Z0
+	VMOVUPD   Z0, K1, (CX)(DI*8)
+
+passed246:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row242
+	VZEROUPPER
+	RET
+
+// func routeRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·routeRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 152(AX), R8
+
+row247:
+	MOVQ  DI, R10
+	ANDQ  $-8, R10
+	MOVQ  DI, R11
+	ANDQ  $0x07, R11
+	MOVQ  R11, R9
+	MOVQ  $-1, R12
+	BZHIQ R9, R12, R12
+	KMOVW R12, K1
+	XORQ  R9, R9
+	TESTQ R10, R10
+	JZ    last250
+
+pass249:
+	VMOVUPD   (CX)(R9*8), Z0
+	VMOVUPD   (DX)(R9*8), Z1
+	VMOVUPD   (BX)(R9*8), Z2
+	VMOVUPD   (SI)(R9*8), Z3
+	VXORPD    Z4, Z4, Z4
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z3, Z4, K2, Z5
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z3, Z5, K2, Z5
+	VADDPD    Z5, Z0, Z0
+	VMOVUPD   Z0, (CX)(R9*8)
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z4, Z3, K2, Z5
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z4, Z5, K2, Z5
+	VMOVUPD   Z5, (SI)(R9*8)
+	ADDQ      $0x08, R9
+	CMPQ      R9, R10
+	JLT       pass249
+
+last250:
+	TESTQ     R11, R11
+	JZ        passed251
+	VMOVUPD.Z (CX)(R9*8), K1, Z0
+	VMOVUPD.Z (DX)(R9*8), K1, Z1
+	VMOVUPD.Z (BX)(R9*8), K1, Z2
+	VMOVUPD.Z (SI)(R9*8), K1, Z3
+	VXORPD    Z4, Z4, Z4
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z3, Z4, K2, Z6
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z3, Z6, K2, Z6
+	VADDPD    Z6, Z0, Z0
+	VMOVUPD   Z0, K1, (CX)(R9*8)
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z4, Z3, K2, Z6
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z4, Z6, K2, Z6
+	VMOVUPD   Z6, K1, (SI)(R9*8)
+
+passed251:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 200(AX), SI
+	ADDQ 160(AX), DI
+	DECQ R8
+	JNZ  row247
+	VZEROUPPER
+	RET
+
+// func pickRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·pickRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 152(AX), R8
+
+row252:
+	MOVQ  DI, R10
+	ANDQ  $-8, R10
+	MOVQ  DI, R11
+	ANDQ  $0x07, R11
+	MOVQ  R11, R9
+	MOVQ  $-1, R12
+	BZHIQ R9, R12, R12
+	KMOVW R12, K1
+	XORQ  R9, R9
+	TESTQ R10, R10
+	JZ    last255
+
+pass254:
+	VMOVUPD   (CX)(R9*8), Z0
+	VMOVUPD   (DX)(R9*8), Z1
+	VMOVUPD   (BX)(R9*8), Z2
+	VMOVUPD   (SI)(R9*8), Z3
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z3, Z0, K2, Z0
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z3, Z0, K2, Z0
+	VMOVUPD   Z0, (CX)(R9*8)
+	ADDQ      $0x08, R9
+	CMPQ      R9, R10
+	JLT       pass254
+
+last255:
+	TESTQ     R11, R11
+	JZ        passed256
+	VMOVUPD.Z (CX)(R9*8), K1, Z0
+	VMOVUPD.Z (DX)(R9*8), K1, Z1
+	VMOVUPD.Z (BX)(R9*8), K1, Z2
+	VMOVUPD.Z (SI)(R9*8), K1, Z3
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z3, Z0, K2, Z0
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z3, Z0, K2, Z0
+	VMOVUPD   Z0, K1, (CX)(R9*8)
+
+passed256:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 200(AX), SI
+	ADDQ 160(AX), DI
+	DECQ R8
+	JNZ  row252
 	VZEROUPPER
 	RET

@@ -28,6 +28,10 @@ const (
 	opSoftmaxBackRows
 	opStandardiseRows
 	opStandardiseGradRows
+	opAddRows
+	opMaxRows
+	opRouteRows
+	opPickRows
 	opValueTanh
 	opGradTanh
 	opGradSumTanh

@@ -48,6 +48,14 @@ func vectorF32AVX512(o vectorOp, p *byte) {
 		standardiseRowsF32AVX512(p)
 	case opStandardiseGradRows:
 		standardiseGradRowsF32AVX512(p)
+	case opAddRows:
+		addRowsF32AVX512(p)
+	case opMaxRows:
+		maxRowsF32AVX512(p)
+	case opRouteRows:
+		routeRowsF32AVX512(p)
+	case opPickRows:
+		pickRowsF32AVX512(p)
 	case opValueTanh:
 		valueTanhF32AVX512(p)
 	case opGradTanh:
@@ -161,6 +169,14 @@ func vectorF64AVX512(o vectorOp, p *byte) {
 		standardiseRowsF64AVX512(p)
 	case opStandardiseGradRows:
 		standardiseGradRowsF64AVX512(p)
+	case opAddRows:
+		addRowsF64AVX512(p)
+	case opMaxRows:
+		maxRowsF64AVX512(p)
+	case opRouteRows:
+		routeRowsF64AVX512(p)
+	case opPickRows:
+		pickRowsF64AVX512(p)
 	case opValueTanh:
 		valueTanhF64AVX512(p)
 	case opGradTanh:
@@ -274,6 +290,14 @@ func vectorF32AVX2(o vectorOp, p *byte) {
 		standardiseRowsF32AVX2(p)
 	case opStandardiseGradRows:
 		standardiseGradRowsF32AVX2(p)
+	case opAddRows:
+		addRowsF32AVX2(p)
+	case opMaxRows:
+		maxRowsF32AVX2(p)
+	case opRouteRows:
+		routeRowsF32AVX2(p)
+	case opPickRows:
+		pickRowsF32AVX2(p)
 	case opValueTanh:
 		valueTanhF32AVX2(p)
 	case opGradTanh:
@@ -387,6 +411,14 @@ func vectorF64AVX2(o vectorOp, p *byte) {
 		standardiseRowsF64AVX2(p)
 	case opStandardiseGradRows:
 		standardiseGradRowsF64AVX2(p)
+	case opAddRows:
+		addRowsF64AVX2(p)
+	case opMaxRows:
+		maxRowsF64AVX2(p)
+	case opRouteRows:
+		routeRowsF64AVX2(p)
+	case opPickRows:
+		pickRowsF64AVX2(p)
 	case opValueTanh:
 		valueTanhF64AVX2(p)
 	case opGradTanh:

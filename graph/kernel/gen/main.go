@@ -41,6 +41,7 @@ var files = []struct {
 		a.reductions()
 		a.softmaxes()
 		a.matrices()
+		a.windows()
 	}},
 	{"activation", func(a *asm) {
 		for _, f := range activations {

@@ -13,9 +13,6 @@ type rows struct {
 	last, tailed reg.GPVirtual // elements of whole vectors, and of the last one
 }
 
-// rowSlots is how many operands have a step from row to row.
-const rowSlots = 3
-
 // Offsets of the fields of rowArgs behind vectorArgs.
 func (a *asm) rowFields() (count, grow, full, step int) {
 	count = (vectorCoef + 9*a.size() + 7) / 8 * 8
@@ -204,6 +201,55 @@ func (a *asm) matrices() {
 			r.fnma(less, d, g)
 			r.sub(g, shift, g)
 			r.put(0, g)
+		})
+	})
+}
+
+// windows writes what pooling does with one pixel of each window of a row, a row
+// being the channels of a pixel. Slot 1 is the pixels.
+func (a *asm) windows() {
+	var c []reg.VecVirtual
+	// hit: x is the largest, top, or NaN, when top is NaN too: z = yes, else no.
+	hit := func(r *rows, x, top, yes, no, z op) {
+		r.sel(r.cmp(equals, x, top), yes, no, z)
+		r.sel(r.cmp(unordered, x, x), yes, z, z)
+	}
+	a.rowwise("addRows", 2, false, func(r *rows) { // dst += c0 x
+		c = r.coefs(1)
+		r.pass(func() {
+			d, x := r.get(0), r.get(1)
+			r.mul(x, c[0], x)
+			r.add(d, x, d)
+			r.put(0, d)
+		})
+	})
+	a.rowwise("maxRows", 2, false, func(r *rows) { // dst = max(dst, x), NaN if either is
+		r.pass(func() {
+			d, x := r.get(0), r.get(1)
+			old := r.vec()
+			r.move(d, old)
+			r.max(d, x, d)
+			r.sel(r.cmp(unordered, old, old), old, d, d)
+			r.put(0, d)
+		})
+	})
+	a.rowwise("routeRows", 4, false, func(r *rows) { // dst += rest where x is top, and rest = 0 there
+		r.pass(func() {
+			d, x, top, rest := r.get(0), r.get(1), r.get(2), r.get(3)
+			zero, won := r.vec(), r.vec()
+			r.zero(zero)
+			hit(r, x, top, rest, zero, won)
+			r.add(d, won, d)
+			r.put(0, d)
+			hit(r, x, top, zero, rest, won)
+			r.put(3, won)
+		})
+	})
+	a.rowwise("pickRows", 4, false, func(r *rows) { // dst = v where x is top
+		r.pass(func() {
+			d, x, top, v := r.get(0), r.get(1), r.get(2), r.get(3)
+			hit(r, x, top, v, d, d)
+			r.put(0, d)
 		})
 	})
 }
