@@ -177,10 +177,10 @@ func (b *benchRun) archRows() error {
 			if err != nil {
 				return err
 			}
-			tasks = append(tasks, pc.stateGrad(cores), pc.paramGrad(cores), bp.backprop(cores))
-			if cores == b.cores && len(tasks) == 3 {
+			if len(tasks) == 0 {
 				b.bytesOf(row, pc.model)
 			}
+			tasks = append(tasks, pc.stateGrad(cores), pc.paramGrad(cores), bp.backprop(cores))
 		}
 		if c, ok := n.(convNet); ok {
 			row.add("patches of all convolutions would be", "MB", 4*float64(c.patches())/1e6)
