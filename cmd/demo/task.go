@@ -187,7 +187,7 @@ func newStudy(c *console, name string, opts taskFlags, b notebook, options any) 
 		return nil, err
 	}
 	t := &study{console: c, opts: opts, notebook: b}
-	t.lesson = lesson{seed: opts.Seed, train: training, test: test, folder: out, learn: learnFlags{
+	t.lesson = lesson{flags: netFlags{Arch: "of a notebook"}, seed: opts.Seed, train: training, test: test, folder: out, learn: learnFlags{
 		Batch: opts.Batch, Epochs: 1 + opts.Limit*opts.Batch/training.Len(), Limit: opts.Limit, LR: opts.LR, EvalEvery: opts.EvalEvery}}
 	t.manifest = newManifest(name, options, opts.Seed, start, training, test)
 	t.manifest.Seconds["data"] = time.Since(start).Seconds()
