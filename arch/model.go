@@ -40,6 +40,7 @@ type Model[T graph.Float] struct {
 	into    *T // where the program writes weight gradients to
 
 	view       *viewer[T]
+	newton     *newton[T] // nil before the first step
 	predictors map[int]*predictor[T]
 	resized    map[int]*Model[T]
 }

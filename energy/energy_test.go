@@ -33,6 +33,10 @@ func runAll(t *testing.T, fs ...energy.Functional) {
 	}
 }
 
+func TestOutputs_Conforms(t *testing.T) {
+	runAll(t, energy.Outputs{Of: energy.PC{}, Factor: .3}, energy.Outputs{Of: energy.Sum{energy.PC{Output: energy.Categorical{}}, energy.WeightDecay{Rate: .1}}, Factor: -.05})
+}
+
 func TestLikelihoods_Conform(t *testing.T) {
 	for _, l := range []energy.Likelihood{energy.Gaussian{}, energy.Gaussian{Precision: 40}, energy.Categorical{}, energy.Categorical{Precision: .05}} {
 		t.Run(fmt.Sprintf("%T%+v", l, l), func(t *testing.T) { energytest.RunLikelihood(t, l) })

@@ -66,19 +66,8 @@ func validateInference[T graph.Float](solver infer.Solver[T], stop infer.Stop) e
 
 // Gradient relaxes the activities and takes dF/dW there. An inference that diverges is reported, not an error.
 func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
-	m, err := r.Model.Resized(batch)
+	m, err := r.start(x, y, batch)
 	if err != nil {
-		return Report{}, err
-	}
-	if r.m != m {
-		r.m = m
-		r.problem = infer.Problem[T]{Energy: m.StateGrad, Descend: m.Descend, Where: m.StateVector().Where}
-	}
-	if err := m.Clamp(x, y); err != nil {
-		return Report{}, err
-	}
-	drawNoise(&r.noise, m, r.Seed)
-	if err := begin(r.Start, m, x, y); err != nil {
 		return Report{}, err
 	}
 	result, err := infer.Run(r.Solver, r.problem, m.State(), r.Stop, nil)
@@ -91,6 +80,23 @@ func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 		loss = f
 	}
 	return Report{Loss: loss, Energy: f, Inference: result}, err
+}
+
+// start clamps a batch and sets the activities to where inference begins, in the model of the batch's size.
+func (r *PC[T]) start(x, y []T, batch int) (*arch.Model[T], error) {
+	m, err := r.Model.Resized(batch)
+	if err != nil {
+		return nil, err
+	}
+	if r.m != m {
+		r.m = m
+		r.problem = infer.Problem[T]{Energy: m.StateGrad, Descend: m.Descend, Newton: m.Newton, Where: m.StateVector().Where}
+	}
+	if err := m.Clamp(x, y); err != nil {
+		return nil, err
+	}
+	drawNoise(&r.noise, m, r.Seed)
+	return m, begin(r.Start, m, x, y)
 }
 
 // Terms names the terms of the energy.
