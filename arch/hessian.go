@@ -84,6 +84,9 @@ func newStateHessian[T graph.Float](m *Model[T]) (*StateHessian[T], error) {
 // Dim is the number of rows, that of the model's State.
 func (h *StateHessian[T]) Dim() int { return len(h.state.Data()) }
 
+// Bytes is the memory of the operator's program, beside the model's.
+func (h *StateHessian[T]) Bytes() int { return h.prog.Bytes() }
+
 // At moves the operator to the activities z, as long as the model's State, and to the weights, data and masks that the model
 // has now. It copies them, and refuses activities that are not finite.
 func (h *StateHessian[T]) At(z []T) error {
