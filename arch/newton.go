@@ -208,12 +208,15 @@ func (n *newton[T]) build(batch int) error {
 	return err
 }
 
-// inputs are the data nodes that the output depends on.
+// inputs are what the output may depend on beside weights and errors: data and inputs of layers.
 func (n *newton[T]) inputs() (ns []*graph.Node) {
 	for _, at := range n.u.places {
 		if at.data != nil && at.input {
 			ns = append(ns, at.data)
 		}
+	}
+	for _, e := range n.u.extras {
+		ns = append(ns, e.Node)
 	}
 	return ns
 }
@@ -257,6 +260,9 @@ func (n *newton[T]) jacobian(z []T) error {
 		if at.data != nil && at.input {
 			n.prog.Load(at.data, n.m.prog.Value(n.m.u.place(at.name).data))
 		}
+	}
+	for i, e := range n.u.extras {
+		n.prog.Load(e.Node, n.m.extras[i].values)
 	}
 	for k := range n.dy {
 		for i := range n.unit {

@@ -185,6 +185,7 @@ func (r *FixedPrediction[T]) Gradient(grad, x, y []T, batch int) (Report, error)
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, m, r.Seed)
 	if err := m.Forward(); err != nil {
 		return Report{}, err
 	}
@@ -217,7 +218,10 @@ func (r *FixedPrediction[T]) Terms() []string {
 
 // TermEnergies writes sum |e_l|^2/2 of the errors, and the terms of the output.
 func (r *FixedPrediction[T]) TermEnergies(dst []float64) {
-	r.m.TermEnergies(dst)
+	termEnergies(r.m, dst)
+	if r.m == nil {
+		return
+	}
 	v := r.m.StateVector()
 	for i, p := range r.now.pairs {
 		dst[i] = kernel.SumSquares(v.Part(v.Data(), p[0])) / 2 / float64(r.m.Plan().Batch)

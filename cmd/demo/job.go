@@ -192,8 +192,8 @@ func (j *job) describe() {
 	if j.flags.Loss.ce {
 		loss = "cross-entropy"
 	}
-	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by predictive coding (PC, %d inference steps of rate %g per batch of %d) and by backprop (BP), both with Adam at rate %g.",
-		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, j.learn.Steps, j.learn.Rate, j.learn.Batch, j.learn.LR)
+	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by predictive coding (PC, %d inference steps of rate %g per batch of %d) and by backprop (BP), both with %s.",
+		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, j.learn.Steps, j.learn.Rate, j.learn.Batch, j.learn.optimizer())
 	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "energy gradients"}}
 	for _, p := range j.pupils {
 		h, last := p.history, p.history.Last()

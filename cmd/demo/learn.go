@@ -64,9 +64,9 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 		return nil, err
 	}
 	if name == "BP" {
-		p.rule = &train.Backprop[float32]{Model: m}
+		p.rule = &train.Backprop[float32]{Model: m, Seed: l.seed}
 	} else {
-		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps)}
+		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps), Seed: l.seed}
 	}
 	return p, nil
 }
@@ -129,7 +129,7 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	}
 	t := train.Trainer[float32]{
 		Rule:      p.rule,
-		Optimizer: &optim.Adam[float32]{Rate: l.learn.LR, Spans: train.AdamSpans(l.net, w)},
+		Optimizer: &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Spans: train.AdamSpans(l.net, w)},
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
 		Divergence: l.learn.OnDivergence.Divergence,
