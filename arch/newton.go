@@ -28,7 +28,7 @@ import (
 // as in linear networks, one pass over a batch of d_y samples does for all (evals 1).
 //
 // It reports models that it is not for: other coordinates, free or further sites, learned precisions, other energies, more
-// than one output.
+// than one output, and Jacobians of more than 2^27 numbers.
 func (m *Model[T]) Newton(step, grad, z []T) (evals int, err error) {
 	if len(step) != len(m.state.Data()) || len(grad) != len(step) || len(z) != len(step) {
 		panic("arch: Newton of slices whose lengths are not that of State")
@@ -66,6 +66,9 @@ type newton[T graph.Float] struct {
 	step, grad []T
 }
 
+// mostJacobian bounds the memory of a Jacobian, in numbers.
+const mostJacobian = 1 << 27
+
 // Targets of a newton's program.
 const (
 	outputTarget = iota
@@ -92,6 +95,9 @@ func (m *Model[T]) newNewton() (*newton[T], error) {
 		}
 	}
 	size := len(m.state.Data()) / m.plan.Batch
+	if !n.shared && n.dy*len(m.state.Data()) > mostJacobian {
+		return nil, errors.Errorf("the Jacobian of %d outputs by %d errors would have %d numbers, more than %d: use a smaller batch, or infer.LBFGS", n.dy, len(m.state.Data()), n.dy*len(m.state.Data()), mostJacobian)
+	}
 	if n.shared {
 		n.jac = [][]T{make([]T, n.dy*size)}
 	} else {
