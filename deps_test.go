@@ -32,10 +32,12 @@ var allowed = map[string][]string{
 	"arch":               {"graph", "graph/kernel", "layers", "energy"},
 	"train":              {"arch", "infer", "infer/ode", "optim", "data", "graph", "graph/kernel", "layers", "energy"},
 	"experiments/claim":  {},
+	"experiments/record": {"experiments/claim"},
 	"experiments/limits": all,
 	"experiments/mupc":   all,
 	"experiments/jpc":    all,
-	"cmd/demo":           append([]string{"experiments/limits", "experiments/mupc", "experiments/jpc"}, all...),
+	"experiments/thesis": all,
+	"cmd/demo":           append([]string{"experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia.

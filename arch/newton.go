@@ -129,6 +129,8 @@ func (n *newton[T]) suits() error {
 		return errors.Errorf("a model in the coordinates of %v: compile it in arch.Errors", m.plan.Coordinates)
 	case !isPC:
 		return errors.Errorf("an energy of type %T: want energy.PC", m.plan.Energy)
+	case m.plan.Dendrites != nil:
+		return errors.New("dendrites: their steps are not the gradient of the energy")
 	case m.descent == nil && len(m.states) > 0:
 		return errors.New("samples depend on each other: there is no curvature by sample")
 	}

@@ -141,3 +141,25 @@ func TestGrad_DeepChainIsLinear(t *testing.T) {
 		t.Fatalf("128 layers took %v, 512 layers %v", shallow, deep)
 	}
 }
+
+// TestGradHolding_TakesNodesForConstants: d(x h)/dx with h = tanh x held is h, not h + x h'; and in two layers only the one
+// above what is held has a gradient.
+func TestGradHolding_TakesNodesForConstants(t *testing.T) {
+	b := NewBuilder[float64]()
+	x := b.Data("x", 2, 3)
+	h := b.Act(Tanh, x)
+	f := b.Inner(x, h)
+	vs := randomInputs(rng(7), b)
+	out := evaluate[float64](t, b, vs, must(GradHolding(f, []*Node{h}, x))(t)[0], h)
+	near(t, "df/dx", out[:1], out[1:], 0)
+	both := evaluate[float64](t, b, vs, must(GradHolding(f, []*Node{h}, x, h))(t)[1], x)
+	near(t, "df/dh of a held h", both[:1], both[1:], 0)
+
+	n := build[float64](netSpec{batch: 3, widths: []int{3, 4, 2}, act: Tanh})
+	_, err := GradHolding(n.energy, n.preds, n.params...)
+	refused(t, err, "does not depend on")
+	_, err = GradHolding(n.energy, []*Node{nil}, n.params...)
+	refused(t, err, "missing node")
+	_, err = GradHolding(f, []*Node{b.Scale(x, 2)}, x)
+	refused(t, err, "multiple of another node")
+}

@@ -38,6 +38,9 @@ func (r *FixedPrediction[T]) Validate() error {
 	if err := r.PC.Validate(); err != nil {
 		return errors.WithMessage(err, "FixedPrediction")
 	}
+	if r.Start != nil {
+		return errors.New("FixedPrediction: Start: errors relax from the feedforward pass: leave it out")
+	}
 	_, err := r.model()
 	return err
 }
@@ -50,6 +53,9 @@ func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
 	p := r.Model.Plan()
 	if p.Coordinates != arch.Activities {
 		return nil, errors.Errorf("FixedPrediction: a model in the coordinates of %v: compile it in arch.Activities", p.Coordinates)
+	}
+	if p.Dendrites != nil {
+		return nil, errors.New("FixedPrediction: a model with dendrites does not step along the gradient of the energy: compile it without")
 	}
 	pc, err := chainEnergy(p.Energy)
 	if err := first(err, feedforwardNet(r.Model.Network())); err != nil {

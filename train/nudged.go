@@ -186,7 +186,7 @@ func (r *Nudged[T]) towards(away int) (*PC[T], error) {
 	if r.phases[away] != nil {
 		return r.phases[away], nil
 	}
-	pc := &PC[T]{Model: r.Model, Solver: r.Solver, Stop: r.Stop, Seed: r.Seed}
+	pc := &PC[T]{Model: r.Model, Solver: r.Solver, Stop: r.Stop, Seed: r.Seed, Start: r.Start}
 	if r.Nudge == NudgedCost {
 		p := r.Model.Plan()
 		if p.Energy == nil {

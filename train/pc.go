@@ -8,12 +8,13 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 )
 
-// PC is predictive coding: the activities start at the feedforward pass and relax on the energy, then the weight gradient
-// is taken at the activities they came to. (Whittington and Bogacz 2017; JPC, arXiv 2412.03676, section 2.)
+// PC is predictive coding: the activities start at the feedforward pass, or at a Start, and relax on the energy, then the
+// weight gradient is taken at the activities they came to. (Whittington and Bogacz 2017; JPC, arXiv 2412.03676, section 2.)
 type PC[T graph.Float] struct {
 	Model  *arch.Model[T] // in the coordinates of activities or errors
 	Solver infer.Solver[T]
 	Stop   infer.Stop // nil if the solver ends by itself
+	Start  Start[T]   // where inference begins; nil for the feedforward pass
 	Seed   uint64     // of what layers draw at random for every batch, layers.Dropout: Backprop of the same seed draws the same
 
 	m       *arch.Model[T] // of the last batch's size
@@ -37,18 +38,28 @@ func (r *PC[T]) Validate() error {
 	if err := r.Model.TakesBatches(); err != nil {
 		return errors.WithMessage(err, "PC")
 	}
-	if _, ends := r.Solver.(infer.Stop); !ends {
-		switch {
-		case r.Stop == nil:
-			return errors.New("PC: Stop is missing, and the solver does not end by itself")
-		case !infer.Bounded(r.Stop):
-			return errors.New("PC: Stop waits for a small gradient alone, maybe forever: add a limit, infer.Any{..., infer.Steps(500)}")
+	if v, ok := r.Start.(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return errors.WithMessage(err, "PC")
 		}
 	}
-	for _, part := range []any{r.Solver, r.Stop} {
+	return errors.WithMessage(validateInference(r.Solver, r.Stop), "PC")
+}
+
+// validateInference reports a solver and a stop rule that may never end, and what they report themselves.
+func validateInference[T graph.Float](solver infer.Solver[T], stop infer.Stop) error {
+	if _, ends := solver.(infer.Stop); !ends {
+		switch {
+		case stop == nil:
+			return errors.New("Stop is missing, and the solver does not end by itself")
+		case !infer.Bounded(stop):
+			return errors.New("Stop waits for a small gradient alone, maybe forever: add a limit, infer.Any{..., infer.Steps(500)}")
+		}
+	}
+	for _, part := range []any{solver, stop} {
 		if v, ok := part.(interface{ Validate() error }); ok {
 			if err := v.Validate(); err != nil {
-				return errors.WithMessage(err, "PC")
+				return err
 			}
 		}
 	}
@@ -87,7 +98,7 @@ func (r *PC[T]) start(x, y []T, batch int) (*arch.Model[T], error) {
 		return nil, err
 	}
 	drawNoise(&r.noise, m, r.Seed)
-	return m, m.Forward()
+	return m, begin(r.Start, m, x, y)
 }
 
 // Terms names the terms of the energy.

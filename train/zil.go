@@ -37,6 +37,9 @@ func (r *ZIL[T]) Validate() error {
 	if c := r.Model.Plan().Coordinates; c != arch.Activities {
 		return errors.Errorf("ZIL: a model in the coordinates of %v: compile it in arch.Activities", c)
 	}
+	if r.Model.Plan().Dendrites != nil {
+		return errors.New("ZIL: a model with dendrites does not step along the gradient of the energy: compile it without")
+	}
 	pc, err := chainEnergy(r.Model.Plan().Energy)
 	for _, lik := range append(likelihoods(pc.Sites), pc.Hidden) {
 		if g, gaussian := lik.(energy.Gaussian); lik != nil && (!gaussian || g.Precision != 0 && g.Precision != 1) {

@@ -18,6 +18,9 @@ func linearTwin[T graph.Float](m *arch.Model[T], x, y []T, flags netFlags) (l th
 	}
 	w := m.Weights()
 	l = theory.Linear{Precision: flags.Precision}
+	if flags.Skips {
+		l.Skips = theory.HiddenSkips(len(m.Network().Blocks))
+	}
 	for i, weight := range m.Network().Weights() {
 		if weight.Param.Bias {
 			continue
@@ -25,9 +28,6 @@ func linearTwin[T graph.Float](m *arch.Model[T], x, y []T, flags netFlags) (l th
 		shape := weight.Param.Shape
 		l.Weights = append(l.Weights, mat.NewDense(shape[0], shape[1], float64s(w.Part(w.Data(), i))))
 		l.Factors = append(l.Factors, weight.Factors.Forward)
-	}
-	if flags.Skips {
-		l.Skips = theory.HiddenSkips(len(l.Weights))
 	}
 	in, out := m.Sizes()
 	batch := len(x) / in

@@ -37,6 +37,7 @@ type table struct {
 	Note  string
 	Head  []string
 	Rows  [][]string
+	Wide  bool // too wide for a terminal: for the page only
 }
 
 // A passage is text that a network wrote.
@@ -67,7 +68,9 @@ func (r *report) finish(c *console, f *folder) error {
 	}
 	c.printf("\n")
 	for _, t := range r.Tables {
-		t.print(c.out)
+		if !t.Wide {
+			t.print(c.out)
+		}
 	}
 	for _, p := range r.Passages {
 		c.printf("%s\n%s\n\n", p.Title, p.Text)
