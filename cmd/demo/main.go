@@ -5,6 +5,7 @@
 //	demo toy spirals        a small task, with a picture of what was learned
 //	demo compare -act tanh  gradients of any network
 //	demo bench              speed and memory on this machine
+//	demo verify             the papers' claims, measured quickly
 //	demo data               which data sets are here
 //
 // It parses flags, draws and writes files; everything that computes is in the library.
@@ -43,6 +44,9 @@ type commands struct {
 	Compare compareCmd `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
 	Graph   graphCmd   `cmd:"" help:"The expression graph of a network as a picture (SVG and DOT): its energy, or the gradients by activities or weights."`
 	Bench   benchCmd   `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
+	Claims  claimsCmd  `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
+	Run     runCmd     `cmd:"" help:"Measure claims: verdicts, tables and figures."`
+	Verify  verifyCmd  `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Data    dataCmd    `cmd:"" help:"Which data sets are found where, with sizes and checksums, and how to get what is missing."`
 
 	Version versionFlag `help:"Print version, revision, Go and kernels, then exit."`

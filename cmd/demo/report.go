@@ -36,6 +36,7 @@ type table struct {
 	Note  string
 	Head  []string
 	Rows  [][]string
+	Wide  bool // too wide for a terminal: for the page only
 }
 
 // A figure is a picture with two sentences on what one sees.
@@ -63,7 +64,9 @@ func (r *report) finish(c *console, f *folder) error {
 	}
 	c.printf("\n")
 	for _, t := range r.Tables {
-		t.print(c.out)
+		if !t.Wide {
+			t.print(c.out)
+		}
 	}
 	return nil
 }

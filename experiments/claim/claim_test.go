@@ -102,7 +102,7 @@ func TestText_SeedsBecomeEstimates(t *testing.T) {
 	got, err := tables[0].Text()
 	ok(t, err)
 	want := Text{Note: "takes=1", Head: []string{"x", "square", "lost"},
-		Rows: [][]string{{"1", "1.5 ± 0.5 (2)", "NaN ± NaN (2)"}, {"2", "4.5 ± 0.5 (2)", "NaN ± NaN (2)"}}}
+		Rows: [][]string{{"1", "1.5 ± 0.5 (2)", "NaN (2)"}, {"2", "4.5 ± 0.5 (2)", "NaN (2)"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -15,8 +15,6 @@ type Panel struct {
 	X, Y  Axis
 	Lines []Line
 	Map   *Map // instead of lines
-	// LegendTop and LegendLeft move the legend away from the data, which by itself is at the bottom right.
-	LegendTop, LegendLeft bool
 }
 
 // An Axis says what it shows.

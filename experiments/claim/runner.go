@@ -212,7 +212,7 @@ func round(seconds float64) float64 {
 	return float64(time.Duration(seconds*float64(time.Second)).Round(time.Millisecond)) / float64(time.Second)
 }
 
-// joined is one error with all that went wrong, a line each.
+// joined is one error with what went wrong, a line each.
 func joined(errs []error) error {
 	if len(errs) == 0 {
 		return nil
@@ -225,7 +225,12 @@ func joined(errs []error) error {
 	if len(lines) == 1 {
 		return errors.New(lines[0])
 	}
-	return errors.Errorf("%d cells failed:\n%s", len(lines), strings.Join(lines, "\n"))
+	const shown = 5
+	more := ""
+	if len(lines) > shown {
+		more = "\n..."
+	}
+	return errors.Errorf("%d cells failed:\n%s%s", len(lines), strings.Join(lines[:min(shown, len(lines))], "\n"), more)
 }
 
 // A watch knows how far all tasks are.

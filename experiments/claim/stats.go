@@ -33,8 +33,11 @@ func Mean(values ...float64) Estimate {
 
 // String is "mean ± error (n)".
 func (e Estimate) String() string {
-	if e.N < 2 {
+	switch {
+	case e.N < 2:
 		return digits(e.Mean, 4)
+	case math.IsNaN(e.Mean), e.Err <= 1e-14*math.Abs(e.Mean): // of no seed, or the same for all
+		return digits(e.Mean, 4) + " (" + strconv.Itoa(e.N) + ")"
 	}
 	return digits(e.Mean, 4) + " ± " + digits(e.Err, 2) + " (" + strconv.Itoa(e.N) + ")"
 }

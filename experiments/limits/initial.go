@@ -401,9 +401,9 @@ var ratioDecides = claim.Claim{
 	},
 	Plot: func(t claim.Table) ([]claim.Figure, error) {
 		panel := claim.Panel{Title: "Depth over width decides", X: claim.Axis{Label: "L / N", Log: true},
-			Y: claim.Axis{Label: "1 - cosine of PC's gradient to BP's", Log: true}, LegendTop: true, LegendLeft: true}
+			Y: claim.Axis{Label: "1 - cosine of PC's gradient to BP's", Log: true}}
 		energy := claim.Panel{Title: "and for the energy", X: claim.Axis{Label: "L / N", Log: true},
-			Y: claim.Axis{Label: "loss / energy at equilibrium - 1", Log: true}, LegendTop: true, LegendLeft: true}
+			Y: claim.Axis{Label: "loss / energy at equilibrium - 1", Log: true}}
 		for _, p := range []struct {
 			panel *claim.Panel
 			value func(meets) float64
@@ -575,7 +575,6 @@ var standardStaysApart = claim.Claim{
 				}
 			}
 		}
-		panels[0].LegendTop = true
 		panels[1].Lines = unnamed(panels[1].Lines)
 		return []claim.Figure{{Name: "limits-standard", Caption: "Linear networks of other parametrisations at initialisation; band: standard error over seeds.", Panels: panels}}, nil
 	},

@@ -16,7 +16,8 @@ import (
 
 // Claims are the claims of this package.
 func Claims() []claim.Claim {
-	return []claim.Claim{energyBecomesLoss, gradientsBecomeBackprop, ratioDecides, noSkips, standardStaysApart}
+	return []claim.Claim{energyBecomesLoss, gradientsBecomeBackprop, ratioDecides, noSkips, standardStaysApart,
+		toyApproaches, gammaSweep}
 }
 
 // paper begins the source of every claim.
