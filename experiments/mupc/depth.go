@@ -301,7 +301,7 @@ func describe(t claim.Table) string {
 // reachFigure shows how far the weights of each layer moved.
 func reachFigure(t claim.Table) ([]claim.Figure, error) {
 	p := claim.Panel{Title: "weights after training", X: claim.Axis{Label: "layers below the output", Log: false},
-		Y: claim.Axis{Label: "|W - W(0)| / |W(0)|", Log: true, Min: 1e-8, Max: 10}, LegendTop: true}
+		Y: claim.Axis{Label: "|W - W(0)| / |W(0)|", Log: true, Min: 1e-8, Max: 10}}
 	q := p
 	p.Title, q.Title = "muPC: weights after training", "BP: weights after training"
 	for _, m := range []Method{PC, BP} {

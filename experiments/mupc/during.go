@@ -220,7 +220,7 @@ func duringClaims() []claim.Claim {
 		Plot: func(t claim.Table) ([]claim.Figure, error) {
 			f := claim.Figure{Name: "mupc-conditioning-training", Caption: "Condition number of one sample's activity Hessian at the feedforward pass. Bands: standard error over seeds."}
 			for _, m := range []Method{PC, ErrorPC} {
-				p := claim.Panel{Title: map[Method]string{PC: "T = H at the published rates", ErrorPC: "at equilibrium"}[m], X: claim.Axis{Label: "iterations"}, Y: claim.Axis{Label: "condition number", Log: true}, LegendTop: true, LegendLeft: true}
+				p := claim.Panel{Title: map[Method]string{PC: "T = H at the published rates", ErrorPC: "at equilibrium"}[m], X: claim.Axis{Label: "iterations"}, Y: claim.Axis{Label: "condition number", Log: true}}
 				for i, act := range []Act{Linear, Tanh, ReLU} {
 					at, err := conditionCurve(t, m, act)
 					if err != nil {

@@ -322,8 +322,8 @@ func forwardFigure(t claim.Table) ([]claim.Figure, error) {
 		"Points that are not there are not finite in float32. Bands: standard error over seeds."}
 	for _, act := range acts {
 		y := claim.Axis{Label: "rms of activities / rms of inputs", Log: true, Min: 1e-8, Max: 1e8}
-		deep := claim.Panel{Title: fmt.Sprintf("%s, N = %d", act, least.Width), X: claim.Axis{Label: "hidden layers H", Log: true}, Y: y, LegendTop: true, LegendLeft: true}
-		wide := claim.Panel{Title: fmt.Sprintf("%s, H = %d", act, least.Hidden), X: claim.Axis{Label: "width N", Log: true}, Y: y, LegendTop: true, LegendLeft: true}
+		deep := claim.Panel{Title: fmt.Sprintf("%s, N = %d", act, least.Width), X: claim.Axis{Label: "hidden layers H", Log: true}, Y: y}
+		wide := claim.Panel{Title: fmt.Sprintf("%s, H = %d", act, least.Hidden), X: claim.Axis{Label: "width N", Log: true}, Y: y}
 		for i, fam := range families {
 			d, w, err := gained(t, fam, act, gains.end)
 			if err != nil {

@@ -184,7 +184,7 @@ func inferenceFigure(t claim.Table) ([]claim.Figure, error) {
 	}
 	f := claim.Figure{Name: "mupc-inference", Caption: "ReLU networks of muPC over the number of steps of inference. Dotted: at equilibrium (error coordinates, better of two rates of the weights). Solid: published rate .5; dashed: rate 10. " + describe(t)}
 	accuracy := claim.Panel{Title: "accuracy", X: claim.Axis{Label: "steps of inference T", Log: true}, Y: claim.Axis{Label: "test accuracy"}}
-	reach := claim.Panel{Title: "layers that learn", X: claim.Axis{Label: "steps of inference T", Log: true}, Y: claim.Axis{Label: "layers whose weights moved by more than 1 %", Min: 0, Max: float64(hs[len(hs)-1] + 2)}, LegendTop: true, LegendLeft: true}
+	reach := claim.Panel{Title: "layers that learn", X: claim.Axis{Label: "steps of inference T", Log: true}, Y: claim.Axis{Label: "layers whose weights moved by more than 1 %", Min: 0, Max: float64(hs[len(hs)-1] + 2)}}
 	for i, h := range hs {
 		for dash, rate := range []float64{publishedRate, gridRate} {
 			at, err := amount(t, h, rate)
