@@ -234,7 +234,7 @@ func flowClaims() []claim.Claim {
 					p.Lines = append(p.Lines, l)
 				}
 			}
-			q := claim.Panel{Title: "error of the integrator at time 20", X: claim.Axis{Label: "evaluations", Log: true}, Y: claim.Axis{Label: "distance from the exact flow / distance travelled", Log: true}}
+			q := claim.Panel{Title: "error of the integrator at time 20", X: claim.Axis{Label: "evaluations", Log: true}, Y: claim.Axis{Label: "relative error of the activities", Log: true}}
 			for i, m := range []Method{Euler, Heun, RK4} {
 				errs, err := fine(t, m)
 				if err != nil {
@@ -251,7 +251,7 @@ func flowClaims() []claim.Claim {
 				}
 				q.Lines = append(q.Lines, l)
 			}
-			return []claim.Figure{{Name: "jpc-flow", Caption: "Linear networks of the standard parametrisation at initialisation, H = 10, N = 64, float64.", Panels: []claim.Panel{p, q}}}, nil
+			return []claim.Figure{{Name: "jpc-flow", Caption: "Error: distance from the exact flow over the distance it has come. Linear networks of the standard parametrisation at initialisation, H = 10, N = 64, float64.", Panels: []claim.Panel{p, q}}}, nil
 		},
 	}, {
 		ID:        "jpc/orders",

@@ -164,8 +164,11 @@ func raceClaims() []claim.Claim {
 			ms := claim.By(rows, func(r race) key { return key{r.solver, r.Hidden} }, func(f finish) float64 { return float64(f.Milliseconds) })
 			p := claim.Panel{Title: "evaluations", X: claim.Axis{Label: "hidden layers H"}, Y: claim.Axis{Label: "evaluations until the gradient is a tenth", Log: true}}
 			q := claim.Panel{Title: "time", X: claim.Axis{Label: "hidden layers H"}, Y: claim.Axis{Label: "ms until the gradient is a tenth", Log: true}}
-			for i, r := range runners {
-				a, b := claim.Line{Name: r.String(), Series: i + 1, Points: true}, claim.Line{Name: r.String(), Series: i + 1, Points: true}
+			colour := map[Method]int{Euler: 1, Heun: 2, Dopri5: 3, Tsit5: 4}
+			dash := map[float64]int{.5: 0, 5: 1, 20: 2, 0: 3}
+			for _, r := range runners {
+				a := claim.Line{Name: r.String(), Series: colour[r.Method], Dash: dash[r.Step], Points: true}
+				b := a
 				for _, h := range hs {
 					a.X, a.Y = append(a.X, float64(h)), append(a.Y, e[key{r, h}].Mean)
 					b.X, b.Y = append(b.X, float64(h)), append(b.Y, ms[key{r, h}].Mean)

@@ -147,7 +147,7 @@ func theoryClaims() []claim.Claim {
 				c := r.Result
 				a := claim.Line{Name: fmt.Sprintf("T = %g", r.Params.Horizon), Series: i + 1, Points: true}
 				b := claim.Line{Series: i + 1, Dash: 1}
-				if i == 0 {
+				if i == len(rows)-1 {
 					b.Name = "closed form F*"
 				}
 				d := a

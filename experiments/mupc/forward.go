@@ -57,7 +57,7 @@ type gains struct {
 }
 
 var forward = claim.Grid("mupc/forward", 1, func(s claim.Scale) []pass {
-	hidden, widths, acts, count := []int{16, 32, 64, 128, 256, 512}, []int{128, 256, 512, 1024}, []Act{Linear, Tanh, ReLU}, 3
+	hidden, widths, acts, count := []int{16, 64, 256, 512}, []int{128, 512, 1024}, []Act{Linear, Tanh, ReLU}, 3
 	if s == claim.Quick {
 		hidden, widths, acts, count = []int{8, 64}, []int{64, 256}, []Act{Linear, ReLU}, 1
 	}
@@ -68,7 +68,11 @@ var forward = claim.Grid("mupc/forward", 1, func(s claim.Scale) []pass {
 				if s == claim.Quick && opt == SGD && act != Linear {
 					continue
 				}
-				for _, seed := range seeds(count) {
+				draws := count
+				if opt == SGD {
+					draws = 1
+				}
+				for _, seed := range seeds(draws) {
 					for _, h := range hidden {
 						grid = append(grid, pass{f, act, opt, h, widths[0], 3, seed})
 					}
