@@ -34,10 +34,12 @@ type Model[T graph.Float] struct {
 	chained []bool            // states that the chain sets
 	descent *graph.Descent[T] // nil where samples depend on each other
 	clamps  []*clamp[T]
+	extras  []*extra[T]
 	x, y    []*clamp[T] // those of the inputs and of the outputs
 	version uint64
 	into    *T // where the program writes weight gradients to
 
+	view       *viewer[T]
 	predictors map[int]*predictor[T]
 	resized    map[int]*Model[T]
 }
@@ -147,6 +149,7 @@ func (m *Model[T]) differentiate() error {
 		moved[i] = graph.Moved[T]{Input: n, Grad: m.dz[i]}
 	}
 	m.hold(at)
+	m.extras = extrasOf(u, m.prog)
 	m.descent, _ = m.prog.Descent(stateTarget, moved)
 	return nil
 }
@@ -226,6 +229,13 @@ func (m *Model[T]) Resized(batch int) (*Model[T], error) {
 		m.resized = make(map[int]*Model[T])
 	}
 	m.resized[batch] = r
+	for _, e := range m.extras {
+		if e.one != nil {
+			if err := r.SetLayerInput(e.name, e.one); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for _, c := range m.clamps {
 		if c.unitMask != nil {
 			if err := r.Mask(c.name, c.unitMask); err != nil {
@@ -403,6 +413,9 @@ func (m *Model[T]) Bytes() int {
 	n := len(m.state.Data())
 	for _, c := range m.clamps {
 		n += len(c.rows) + len(c.mask)
+	}
+	for _, e := range m.extras {
+		n += len(e.values)
 	}
 	var t T
 	if _, single := any(t).(float32); single {

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/pkg/errors"
 
@@ -21,6 +22,7 @@ type unrolled struct {
 	byName  map[string]*place
 	census  census
 	weight  map[string]int // index of a name in weights
+	extras  []graph.Input  // inputs that layers add beside the data
 	free    []energy.Named
 	sites   []energy.Site
 	exact   []string
@@ -184,11 +186,12 @@ func (u *unrolled) block(i int) {
 		return
 	}
 	var mu *graph.Node
+	known := len(b.Inputs())
 	b.Within(blk.Name, func() {
 		parts := u.n.parts(i)
 		x := xs[0]
 		if blk.Merge != nil {
-			x = blk.Merge.Merge(b, u.paramsOf(i, parts[len(parts)-1]), xs)
+			b.Within("merge", func() { x = blk.Merge.Merge(b, u.paramsOf(i, parts[len(parts)-1]), xs) })
 		}
 		if b.Err() != nil {
 			return
@@ -202,7 +205,8 @@ func (u *unrolled) block(i int) {
 			if b.Err() != nil {
 				return
 			}
-			skip := s.Layer.Forward(b, u.paramsOf(i, parts[j+1]), from)
+			var skip *graph.Node
+			b.Within("skip"+strconv.Itoa(j+1), func() { skip = s.Layer.Forward(b, u.paramsOf(i, parts[j+1]), from) })
 			if b.Err() == nil && !skip.Shape().Eq(mu.Shape()) {
 				b.Fail(errors.Errorf("a skip gives shape %v where the layer gives %v: make them equal", []int(skip.Shape()), []int(mu.Shape())))
 			}
@@ -212,6 +216,11 @@ func (u *unrolled) block(i int) {
 			b.Fail(errors.Errorf("a prediction of shape %v of %q, which has shape %v (Block.Shape or Input.Shape, with the batch): make them equal", []int(mu.Shape()), at.name, at.shape))
 		}
 	})
+	for _, in := range b.Inputs()[known:] {
+		if in.Kind == graph.Data {
+			u.extras = append(u.extras, in)
+		}
+	}
 	if b.Err() == nil {
 		u.predicted(i, at, mu)
 	}

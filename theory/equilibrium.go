@@ -125,6 +125,11 @@ func (v *solver) free(rows *mat.Dense) {
 	for l := len(z) - 1; l > 0; l-- {
 		v.net.addBack(l, 1, z[l], z[l-1])
 	}
+	v.pass(z)
+}
+
+// pass is N^-T, the feedforward pass from the first layer and what the others add.
+func (v *solver) pass(z []*mat.Dense) {
 	for l := 1; l < len(z); l++ {
 		v.net.addForward(l, 1, z[l-1], z[l])
 	}
@@ -207,7 +212,11 @@ func (n Linear) Equilibrium(x, y *mat.Dense) (*Equilibrium, error) {
 	rows := mat.NewDense(batch(x), v.dim, nil)
 	z := n.layers(rows)
 	n.addForward(0, 1, x, z[0])
-	v.free(rows)
+	if v.body != nil {
+		v.free(rows)
+	} else {
+		v.pass(z)
+	}
 	r.Sub(y, v.output(rows))
 	g, err := v.byS(&r)
 	if err != nil {
@@ -238,6 +247,41 @@ func (n Linear) Equilibrium(x, y *mat.Dense) (*Equilibrium, error) {
 	eq.Errors[last] = new(mat.Dense)
 	eq.Errors[last].Scale(1/n.precision(), g)
 	return eq, nil
+}
+
+// DenseEquilibrium solves for the activities z_1 ... z_{L-1} as one system per
+// sample, the slow way, O((sum n_l)^3), that nothing else here depends on:
+//
+//	H z = b,   b_1 = x M_1,  b_{L-1} += lambda y M_L^T
+//
+// with zeros elsewhere, and the dense [Linear.ActivityHessian]. It reports
+// shapes that do not fit, a network without hidden layers, and a system that
+// cannot be factorised.
+func (n Linear) DenseEquilibrium(x, y *mat.Dense) ([]*mat.Dense, error) {
+	if err := n.checkData(x, y); err != nil {
+		return nil, err
+	}
+	h, err := n.ActivityHessian()
+	if err != nil {
+		return nil, err
+	}
+	b := mat.NewDense(batch(x), n.hidden(), nil)
+	parts := n.layers(b)
+	n.addForward(0, 1, x, parts[0])
+	n.addBack(len(parts), n.precision(), y, parts[len(parts)-1])
+	var chol mat.Cholesky
+	if !chol.Factorize(h) {
+		return nil, errors.Errorf("theory: activity Hessian [%d,%d] is not positive definite: weights too large or not finite", h.SymmetricDim(), h.SymmetricDim())
+	}
+	var zt mat.Dense
+	if err := chol.SolveTo(&zt, b.T()); err != nil {
+		return nil, errors.Wrap(err, "theory: solve with the activity Hessian")
+	}
+	b.Copy(zt.T())
+	for i, z := range parts {
+		parts[i] = mat.DenseCopyOf(z)
+	}
+	return parts, nil
 }
 
 // untargeted is the energy of activities without the output term: that with

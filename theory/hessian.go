@@ -170,6 +170,33 @@ func (n Linear) Condition() (float64, error) {
 	return Lanczos{}.Condition(h.dim, h.Mul, h.Solve)
 }
 
+// Assemble writes out a matrix known by its products, from one per column, for
+// its whole spectrum. It reports what the product reports, and a matrix that is
+// not symmetric to a millionth of its largest entry.
+func Assemble(dim int, a Product) (*mat.SymDense, error) {
+	columns, unit := mat.NewDense(dim, dim, nil), make([]float64, dim)
+	largest := 0.0
+	for j := range dim {
+		unit[j] = 1
+		if err := a(columns.RawRowView(j), unit); err != nil {
+			return nil, errors.WithMessagef(err, "theory: column %d", j)
+		}
+		unit[j] = 0
+		largest = max(largest, floats.Norm(columns.RawRowView(j), math.Inf(1)))
+	}
+	h := mat.NewSymDense(dim, nil)
+	for i := range dim {
+		for j := i; j < dim; j++ {
+			u, v := columns.At(i, j), columns.At(j, i)
+			if math.Abs(u-v) > 1e-6*largest {
+				return nil, errors.Errorf("theory: the product is not that of a symmetric matrix: entries [%d,%d] are %g and %g", i, j, v, u)
+			}
+			h.SetSym(i, j, (u+v)/2)
+		}
+	}
+	return h, nil
+}
+
 // Eigenvalues returns the eigenvalues of a symmetric matrix in ascending order.
 // It reports a matrix whose eigenvalues do not converge, such as one that is
 // not finite.

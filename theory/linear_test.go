@@ -97,23 +97,6 @@ func TestEquilibrium_IsStationary(t *testing.T) {
 	})
 }
 
-// source is the right-hand side of the dense system H z = b, one row per sample:
-// b_1 = M_1 x, b_H += lambda M_L^T y and zeros.
-func source(n Linear, x, y *mat.Dense) *mat.Dense {
-	last := len(n.Weights) - 1
-	rows, size := batch(x), n.hidden()
-	b := mat.NewDense(rows, size, nil)
-	_, width := n.Weights[0].Dims()
-	first := b.Slice(0, rows, 0, width).(*mat.Dense)
-	first.Add(first, n.forward(0, x))
-	width, _ = n.Weights[last].Dims()
-	end := b.Slice(0, rows, size-width, size).(*mat.Dense)
-	var out mat.Dense
-	out.Scale(n.precision(), n.back(last, y))
-	end.Add(end, &out)
-	return b
-}
-
 // Oracle: the dense system, for L in {2, 3, 4, 6}, sp and mupc, with and without
 // skips and activity decay. Tolerances: max |z - z_dense| below 1.2e-14 and
 // |F - F*| below 2.2e-16 are on record for one draw; a factor for other draws.
@@ -128,14 +111,8 @@ func TestEquilibrium_SolvesTheDenseSystem(t *testing.T) {
 					n.ActivityDecay = decay
 					x, y := random(rng, 4, 5), random(rng, 4, 3)
 					eq := must(n.Equilibrium(x, y))(t)
-					h := must(n.ActivityHessian())(t)
-					var z mat.Dense
-					if err := z.Solve(h, source(n, x, y).T()); err != nil {
-						t.Fatal(err)
-					}
-					dense := make([]*mat.Dense, depth-1)
+					dense := must(n.DenseEquilibrium(x, y))(t)
 					for l := range dense {
-						dense[l] = mat.DenseCopyOf(z.Slice(6*l, 6*l+6, 0, 4).T())
 						var d mat.Dense
 						d.Sub(eq.Activities[l], dense[l])
 						if off := math.Max(mat.Max(&d), -mat.Min(&d)); off > 5e-14 {
@@ -178,7 +155,8 @@ func TestEquilibrium_ErrorsAreThoseOfTheActivities(t *testing.T) {
 }
 
 // Descent on z from zero, to a gradient of 1e-13, lands on F*, here to 2e-16 on
-// record. It knows nothing of S.
+// record. It knows nothing of S. At the best rate each step brings z closer by
+// (kappa-1)/(kappa+1) at least.
 func TestEquilibrium_IsWhereDescentEnds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 0))
 	for _, skips := range []bool{false, true} {
@@ -186,8 +164,13 @@ func TestEquilibrium_IsWhereDescentEnds(t *testing.T) {
 			n := must(Spec{Scaling: SP, Inputs: 5, Width: 6, Outputs: 3, Depth: 4, Skips: skips}.Sample(rng))(t)
 			n.ActivityDecay = decay
 			x, y := random(rng, 4, 5), random(rng, 4, 3)
-			eig := must(Eigenvalues(must(n.ActivityHessian())(t)))(t)
-			rate := 2 / (eig[0] + eig[len(eig)-1])
+			eq := must(n.Equilibrium(x, y))(t)
+			rate, factor := must(n.Flow(x, y, nil))(t).Descent()
+			kappa := must(n.Condition())(t)
+			if want := (kappa - 1) / (kappa + 1); math.Abs(factor-want) > 1e-10 {
+				t.Errorf("contraction by %.12g a step, want %.12g", factor, want)
+			}
+			far := math.Inf(1)
 			z := []*mat.Dense{mat.NewDense(4, 6, nil), mat.NewDense(4, 6, nil), mat.NewDense(4, 6, nil)}
 			energy, norm := 0.0, 1.0
 			for norm > 1e-13 {
@@ -196,13 +179,23 @@ func TestEquilibrium_IsWhereDescentEnds(t *testing.T) {
 					t.Fatal(err)
 				}
 				energy, norm = f, 0
+				away := 0.0
+				for l := range z {
+					var d mat.Dense
+					d.Sub(z[l], eq.Activities[l])
+					away += dot(&d, &d)
+				}
+				if away = math.Sqrt(away); away > factor*far*(1+1e-9)+1e-14 {
+					t.Errorf("a step takes the distance from %g to %g, want a factor of %g", far, away, factor)
+				}
+				far = away
 				for l, g := range grads {
 					norm += mat.Norm(g, 2)
 					g.Scale(-rate, g)
 					z[l].Add(z[l], g)
 				}
 			}
-			if eq := must(n.Equilibrium(x, y))(t); math.Abs(energy-eq.Energy) > 5e-16*(1+energy) {
+			if math.Abs(energy-eq.Energy) > 5e-16*(1+energy) {
 				t.Errorf("skips=%v decay=%g: descent ends at %.17g, F* = %.17g", skips, decay, energy, eq.Energy)
 			}
 		}
@@ -449,6 +442,10 @@ func TestErrors_SayWhereAndWhat(t *testing.T) {
 			_, _, err := good.Energy(m(5, 3), m(5, 2), []*mat.Dense{m(5, 4), m(5, 3)})
 			return err
 		}(), "activity of hidden layer 2 is [5,3], want [5,4]"},
+		{second(good.Flow(m(5, 3), m(5, 2), zero)), "1 activities for 2 hidden layers"},
+		{second((Linear{Weights: good.Weights[:1]}).Flow(m(5, 3), m(5, 4), nil)), "without hidden layers"},
+		{second(good.DenseEquilibrium(m(5, 2), m(5, 2))), "input x is [5,2]"},
+		{second(Assemble(2, product(mat.NewDense(2, 2, []float64{1, 2, 3, 4})))), "entries [0,1] are 2 and 3"},
 		{func() error { _, err := (Linear{Weights: good.Weights[:1]}).ActivityHessian(); return err }(), "without hidden layers"},
 		{func() error { _, err := (Linear{}).Rescaling(); return err }(), "without weights"},
 		{func() error { _, err := Condition(mat.NewSymDense(2, []float64{1, 2, 2, 1})); return err }(), "lowest eigenvalue -1"},

@@ -14,8 +14,10 @@ type PC[T graph.Float] struct {
 	Model  *arch.Model[T] // in the coordinates of activities or errors
 	Solver infer.Solver[T]
 	Stop   infer.Stop // nil if the solver ends by itself
+	Seed   uint64     // of what layers draw at random for every batch, layers.Dropout: Backprop of the same seed draws the same
 
 	m       *arch.Model[T] // of the last batch's size
+	noise   noise
 	problem infer.Problem[T]
 }
 
@@ -66,6 +68,7 @@ func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, m, r.Seed)
 	if err := m.Forward(); err != nil {
 		return Report{}, err
 	}
@@ -84,8 +87,8 @@ func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 // Terms names the terms of the energy.
 func (r *PC[T]) Terms() []string { return r.Model.Terms() }
 
-// TermEnergies writes the terms of the energy where the last gradient was taken.
-func (r *PC[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
+// TermEnergies writes the terms of the energy where the last gradient was taken; zeros before the first.
+func (r *PC[T]) TermEnergies(dst []float64) { termEnergies(r.m, dst) }
 
 // Weights is the model's slab.
 func (r *PC[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
@@ -96,5 +99,5 @@ func (r *PC[T]) Sizes() (in, out int) { return r.Model.Sizes() }
 // Predict is the feedforward pass.
 func (r *PC[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
 
-// Locate names what went wrong in the last gradient.
-func (r *PC[T]) Locate() string { return r.m.Locate() }
+// Locate names what went wrong in the last gradient; nothing before the first.
+func (r *PC[T]) Locate() string { return locate(r.m) }

@@ -23,6 +23,7 @@ Examples, with what to expect:
   demo compare -act tanh -precision 1e-3 -steps 500 -rate .1
                                       a weak pull at the output: PC's gradient becomes BP's to about three digits
   demo train -data fashion -limit 300 any network, any data
+  demo coordcheck                     sizes of activities and updates over width and depth: flat, or not
   demo data                           which data sets are here, and how to get the others
 
 Flags are written -name or --name, as -name value or -name=value. Ctrl-C finishes the step and writes the report with

@@ -15,6 +15,9 @@ import (
 // weightStream is the second half of the seed of the initial weights: the same seed starts every rule at the same point.
 const weightStream = 1
 
+// writeStream is that of what a network writes.
+const writeStream = 2
+
 // newWeights draws the start of a network.
 func newWeights[T graph.Float](net *arch.Network, seed uint64) (*graph.Vector[T], error) {
 	return arch.NewWeights[T](net, rand.New(rand.NewPCG(seed, weightStream)))
@@ -51,7 +54,7 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := arch.Plan{Batch: min(l.learn.Batch, l.train.Len()), Energy: l.flags.energy(l.flags.Precision)}
+	plan := arch.Plan{Batch: min(l.learn.Batch, l.train.Len()), Energy: l.flags.energy(l.flags.Precision), Coordinates: l.flags.coordinates()}
 	p := &pupil{name: name}
 	if name == "BP" {
 		plan.Coordinates = arch.Feedforward
@@ -61,9 +64,9 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 		return nil, err
 	}
 	if name == "BP" {
-		p.rule = &train.Backprop[float32]{Model: m}
+		p.rule = &train.Backprop[float32]{Model: m, Seed: l.seed}
 	} else {
-		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps)}
+		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps), Seed: l.seed}
 	}
 	return p, nil
 }
@@ -92,21 +95,25 @@ type stepLine struct {
 
 // An evalLine is an evaluation in metrics.jsonl.
 type evalLine struct {
-	Kind     string   `json:"kind"` // "eval"
-	Rule     string   `json:"rule"`
-	Step     int      `json:"step"`
-	Samples  int      `json:"samples"`
-	Loss     *float64 `json:"loss,omitempty"` // squared error; none where outputs are logits
-	Accuracy float64  `json:"accuracy"`
-	Seconds  float64  `json:"seconds"`
+	Kind     string  `json:"kind"` // "eval"
+	Rule     string  `json:"rule"`
+	Step     int     `json:"step"`
+	Samples  int     `json:"samples"`
+	Loss     float64 `json:"loss"` // squared error per sample, or cross-entropy per label in nats
+	Accuracy float64 `json:"accuracy"`
+	Seconds  float64 `json:"seconds"`
 }
 
 func (l *lesson) evalLine(name string, e train.Eval) evalLine {
-	line := evalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
-	if !l.flags.Loss.ce {
-		line.Loss = &e.Loss
+	return evalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Loss: l.loss(e), Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
+}
+
+// loss is the test loss as the lesson's likelihood has it.
+func (l *lesson) loss(e train.Eval) float64 {
+	if l.flags.Loss.ce {
+		return e.CrossEntropy
 	}
-	return line
+	return e.Loss
 }
 
 // teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
@@ -122,7 +129,7 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	}
 	t := train.Trainer[float32]{
 		Rule:      p.rule,
-		Optimizer: &optim.Adam[float32]{Rate: l.learn.LR, Spans: train.AdamSpans(l.net, w)},
+		Optimizer: &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Spans: train.AdamSpans(l.net, w)},
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
 		OnStep: func(s train.Step[float32]) {

@@ -35,6 +35,7 @@ func TestOptions_WrongOnesAreNamedAndExitWithTwo(t *testing.T) {
 		{"-rate -1", "-rate is -1", "a negative rate"},
 		{"-rate nan", "-rate is NaN", "no number"},
 		{"-lr inf", "-lr is +Inf", "not finite"},
+		{"-decay -1", "-decay is -1", "weights would grow"},
 		{"-lr 0", "-lr is 0", "nothing would be learned"},
 		{"-steps 0", "-steps is 0", "no inference: hidden layers would not learn"},
 		{"-batch 0", "-batch is 0", "an empty batch"},
