@@ -14,9 +14,18 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/record"
 )
 
-// recordTable writes a table where experiments/record has it.
-func recordTable(dir string, e claim.Experiment, t claim.Table) error {
+// recordTable writes a table where experiments/record has it, unless there is one with more cells: an interrupted run does
+// not take the place of one that was not.
+func recordTable(c *console, dir string, e claim.Experiment, t claim.Table) error {
 	path := filepath.Join(dir, filepath.FromSlash(record.Path(e, t.Scale)))
+	if old, err := os.Open(path); err == nil {
+		known, err := claim.ReadTable(old)
+		old.Close()
+		if err == nil && known.Fits(e) == nil && len(known.Results) > len(t.Results) {
+			c.printf("%s stays as it is: it has %d cells, this run %d.\n", path, len(known.Results), len(t.Results))
+			return nil
+		}
+	}
 	f, err := newFolder(filepath.Dir(path), "", time.Time{})
 	if err != nil {
 		return err
@@ -82,7 +91,8 @@ edit it.
 
 *Holds* means as the paper says it; *holds with care* that it needs more words to be true, which are given; *does not hold here*
 that it was not found so, with what was found. "Independent program" stands for values computed in numpy by formulas of this
-project's own, not by its code. Times are the sums over all cells, most of which use one core. An estimate is the mean over
+project's own, not by its code. Times are the sums over all cells, most of which use one core, on a machine that was busy with other work:
+an idle one takes a fraction. An estimate is the mean over
 seeds ± its standard error (number of seeds).
 
 `

@@ -165,13 +165,13 @@ type neat struct{}
 func (neat) Ticks(lo, hi float64) []plot.Tick {
 	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/5)))
 	for _, times := range []float64{2, 2.5, 2} { // 1, 2, 5, 10
-		if (hi-lo)/step > 7 {
+		if (hi-lo)/step > 7.5 {
 			step *= times
 		}
 	}
 	var ticks []plot.Tick
 	for i := math.Ceil(lo/step - 1e-9); i*step <= hi+1e-9*step; i++ {
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'g', 6, 64)})
+		ticks = append(ticks, plot.Tick{Value: i*step + 0, Label: strconv.FormatFloat(i*step+0, 'g', 6, 64)})
 	}
 	return ticks
 }

@@ -15,11 +15,12 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/limits"
 	"github.com/pcgraph/pcgraph/experiments/mupc"
 	"github.com/pcgraph/pcgraph/experiments/record"
+	"github.com/pcgraph/pcgraph/experiments/thesis"
 )
 
 // everyClaim lists the claims of all experiments.
 func everyClaim() []claim.Claim {
-	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims())
+	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims(), thesis.Claims())
 }
 
 // chosen are the claims that names stand for: an ID, or a folder for all of its claims.
@@ -226,7 +227,7 @@ func (cmd runCmd) Run(c *console) (err error) {
 		}
 		if !shown[t.Experiment] {
 			shown[t.Experiment] = true
-			if err := cmd.keep(out, t, cl, &r); err != nil {
+			if err := cmd.keep(c, out, t, cl, &r); err != nil {
 				return err
 			}
 			m.Seconds[t.Experiment] = t.Seconds()
@@ -272,7 +273,7 @@ func (cmd runCmd) Run(c *console) (err error) {
 }
 
 // keep writes a table in all its forms.
-func (cmd runCmd) keep(out *folder, t claim.Table, cl claim.Claim, r *report) error {
+func (cmd runCmd) keep(c *console, out *folder, t claim.Table, cl claim.Claim, r *report) error {
 	for _, cell := range t.Results {
 		if err := out.line(map[string]any{"experiment": t.Experiment, "cell": cell}); err != nil {
 			return err
@@ -287,7 +288,7 @@ func (cmd runCmd) keep(out *folder, t claim.Table, cl claim.Claim, r *report) er
 	if cmd.Record == "" {
 		return nil
 	}
-	return recordTable(cmd.Record, cl.Grid, t)
+	return recordTable(c, cmd.Record, cl.Grid, t)
 }
 
 // verifyCmd measures all claims quickly.

@@ -16,6 +16,7 @@ type gridMeter struct {
 	console *console
 	bars    *mpb.Progress // nil where nothing can be redrawn
 	bar     *mpb.Bar
+	begun   bool
 	printed int // tenths
 
 	mu   sync.Mutex
@@ -63,8 +64,9 @@ func (g *gridMeter) progress(p claim.Progress) {
 		g.bar.SetCurrent(int64(barTotal * p.Fraction))
 		return
 	}
-	if p.Done == 0 && p.Elapsed < time.Second {
-		g.console.printf("%d cells to measure\n", p.Cells)
+	if !g.begun {
+		g.begun = true
+		g.console.printf("%d cells, %d of them kept by an earlier run\n", p.Cells, p.Found)
 	}
 	if tenth := int(10 * p.Fraction); tenth > g.printed {
 		g.printed = tenth

@@ -17,7 +17,7 @@ import (
 // Claims are the claims of this package.
 func Claims() []claim.Claim {
 	return []claim.Claim{energyBecomesLoss, gradientsBecomeBackprop, ratioDecides, noSkips, standardStaysApart,
-		toyApproaches, gammaSweep}
+		staysThroughTraining, toyApproaches, followsMeanField, gammaSweep, saddleRegime, tanhApproaches, resNetApproaches, transformerApproaches}
 }
 
 // paper begins the source of every claim.

@@ -21,6 +21,7 @@ const (
 // A state is what is seen before a step of learning.
 type state struct {
 	loss     float64
+	energy   float64         // at equilibrium; the loss for backprop
 	gradient theory.Gradient // by the rule
 	backprop theory.Gradient // by backprop at the same weights
 }
@@ -49,13 +50,13 @@ func (l *learner) look() (state, error) {
 		return state{}, err
 	}
 	s := state{loss: p.Loss, backprop: p.Gradient()}
-	s.gradient = s.backprop
+	s.gradient, s.energy = s.backprop, s.loss
 	if l.rule == predictive {
 		e, err := l.net.Equilibrium(l.x, l.y)
 		if err != nil {
 			return state{}, err
 		}
-		s.gradient = e.Gradient()
+		s.gradient, s.energy = e.Gradient(), e.Energy
 	}
 	return s, nil
 }

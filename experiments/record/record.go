@@ -11,6 +11,8 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/claim"
 )
 
+//go:generate go run ../../cmd/demo claims -write ../../docs
+
 //go:embed */*.json
 var files embed.FS
 
