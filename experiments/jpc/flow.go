@@ -271,6 +271,9 @@ func flowClaims() []claim.Claim {
 				for step := range errs {
 					steps = append(steps, step)
 				}
+				if len(steps) < 2 {
+					continue // not measured yet
+				}
 				slices.Sort(steps)
 				slope := math.Log(errs[steps[1]].Mean/errs[steps[0]].Mean) / math.Log(steps[1]/steps[0])
 				words = append(words, fmt.Sprintf("%s %.2f", m, slope))

@@ -262,7 +262,6 @@ func exactClaims() []claim.Claim {
 			}
 			return "before training " + strings.Join(words, ", "), off.err()
 		},
-		Plot: ratioFigure,
 	}, {
 		ID:        "mupc/perfect-inference",
 		Source:    paper + ", toy experiments of the released code",
@@ -288,6 +287,9 @@ func exactClaims() []claim.Claim {
 					}
 					return chance
 				})
+				if len(at) == 0 {
+					continue // not measured yet
+				}
 				words = append(words, fmt.Sprintf("%s, rate %g: %s", f.scaling, f.lr, listed(at)))
 				hs := keys(at)
 				drop[f.scaling] = at[hs[0]].Mean - at[hs[len(hs)-1]].Mean // of muPC the last

@@ -290,6 +290,9 @@ func forwardClaims() []claim.Claim {
 				if err != nil {
 					return "", err
 				}
+				if len(d) == 0 {
+					continue // not measured yet
+				}
 				hs := keys(d)
 				h := hs[len(hs)-1]
 				// a layer multiplies the mean square by 1/3, a skip adds 1
@@ -305,7 +308,6 @@ func forwardClaims() []claim.Claim {
 			}
 			return "linear, " + strings.Join(words, "; "), off.err()
 		},
-		Plot: forwardFigure,
 	}}
 }
 

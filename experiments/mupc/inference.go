@@ -126,7 +126,7 @@ func inferenceClaims() []claim.Claim {
 		Care: "At the published rate T = H is nearly as far from equilibrium as T = 1, because the rate is on the gradient of the batch mean: " +
 			"a handful of layers learn. That is enough where wide random layers in front of them make good features. At equilibrium all layers learn, " +
 			"and narrow networks are far better.",
-		Plot: inferenceFigure,
+		Plot: accuracyFigure,
 	}, {
 		ID:        "mupc/inference-reaches",
 		Source:    paper + ": our reading, not a sentence of the paper",
@@ -172,43 +172,62 @@ func inferenceClaims() []claim.Claim {
 		Verdict: claim.WithCare,
 		Care: "Where equilibrium is reached, the better of the weights' rates .1 and .01 is taken: gradients that reach all layers make .1 too long a step in deep networks. " +
 			"Equilibrium within 20 steps takes error coordinates; in activities it takes about as many steps as the Hessian's condition number.",
-		Plot: inferenceFigure,
+		Plot: layersFigure,
 	}}
 }
 
-// inferenceFigure shows accuracy and reach against T.
-func inferenceFigure(t claim.Table) ([]claim.Figure, error) {
+// accuracyFigure shows accuracy against T.
+func accuracyFigure(t claim.Table) ([]claim.Figure, error) {
+	p := claim.Panel{X: claim.Axis{Label: "steps of inference T", Log: true}, Y: claim.Axis{Label: "test accuracy"}}
+	q := p
+	p.Title, q.Title = "at the published rate, .5", "at 20 times the published rate"
 	hs, err := hiddens(t)
 	if err != nil {
 		return nil, err
 	}
-	f := claim.Figure{Name: "mupc-inference", Caption: "ReLU networks of muPC over the number of steps of inference. Dotted: at equilibrium (error coordinates, better of two rates of the weights). Solid: published rate .5; dashed: rate 10. " + describe(t)}
-	accuracy := claim.Panel{Title: "accuracy", X: claim.Axis{Label: "steps of inference T", Log: true}, Y: claim.Axis{Label: "test accuracy"}}
-	reach := claim.Panel{Title: "layers that learn", X: claim.Axis{Label: "steps of inference T", Log: true}, Y: claim.Axis{Label: "layers that moved by 1 % or more", Min: 0, Max: float64(hs[len(hs)-1] + 2)}}
+	for i, h := range hs {
+		equal, err := better(t, h, ErrorPC)
+		if err != nil {
+			return nil, err
+		}
+		for _, panel := range []struct {
+			*claim.Panel
+			rate float64
+		}{{&p, publishedRate}, {&q, gridRate}} {
+			at, err := amount(t, h, panel.rate)
+			if err != nil {
+				return nil, err
+			}
+			l := claim.Line{Name: fmt.Sprintf("H = %d", h), Series: i + 1, Points: true}
+			for _, steps := range keys(at) {
+				l.X, l.Y = append(l.X, float64(steps)), append(l.Y, at[steps].Accuracy)
+			}
+			panel.Lines = append(panel.Lines, l, claim.Line{Series: i + 1, Dash: 2, X: []float64{1, float64(h)}, Y: []float64{equal.Accuracy, equal.Accuracy}})
+		}
+	}
+	caption := "ReLU networks of muPC over the number of steps of inference. Dotted: at equilibrium, reached in error coordinates, with the better of two rates of the weights. "
+	return []claim.Figure{{Name: "mupc-inference", Caption: caption + describe(t), Panels: []claim.Panel{p, q}}}, nil
+}
+
+// layersFigure shows how many layers learn against T.
+func layersFigure(t claim.Table) ([]claim.Figure, error) {
+	hs, err := hiddens(t)
+	if err != nil {
+		return nil, err
+	}
+	p := claim.Panel{Title: "layers that learn", X: claim.Axis{Label: "steps of inference T", Log: true}, Y: claim.Axis{Label: "layers that moved by 1 % or more", Log: true}}
 	for i, h := range hs {
 		for dash, rate := range []float64{publishedRate, gridRate} {
 			at, err := amount(t, h, rate)
 			if err != nil {
 				return nil, err
 			}
-			l := claim.Line{Series: i + 1, Points: true, Dash: dash}
-			if dash == 0 {
-				l.Name = fmt.Sprintf("H = %d", h)
-			}
-			m := l
+			l := claim.Line{Name: fmt.Sprintf("H = %d, rate %g", h, rate), Series: i + 1, Points: true, Dash: dash}
 			for _, steps := range keys(at) {
-				l.X, l.Y = append(l.X, float64(steps)), append(l.Y, at[steps].Accuracy)
-				m.X, m.Y = append(m.X, float64(steps)), append(m.Y, float64(at[steps].Reach))
+				l.X, l.Y = append(l.X, float64(steps)), append(l.Y, float64(at[steps].Reach))
 			}
-			accuracy.Lines, reach.Lines = append(accuracy.Lines, l), append(reach.Lines, m)
+			p.Lines = append(p.Lines, l)
 		}
-		r, err := better(t, h, ErrorPC)
-		if err != nil {
-			return nil, err
-		}
-		l := claim.Line{Series: i + 1, Dash: 2, X: []float64{1, float64(h)}, Y: []float64{r.Accuracy, r.Accuracy}}
-		accuracy.Lines = append(accuracy.Lines, l)
 	}
-	f.Panels = []claim.Panel{accuracy, reach}
-	return []claim.Figure{f}, nil
+	return []claim.Figure{{Name: "mupc-layers", Caption: "ReLU networks of muPC: layers whose weights moved by more than 1 % in training, of H + 1. At equilibrium all do. " + describe(t), Panels: []claim.Panel{p}}}, nil
 }
