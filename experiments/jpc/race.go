@@ -44,7 +44,7 @@ type finish struct {
 const raceHorizon = 32 * batch
 
 // The steps: the largest of the paper's, ten times that, and a third of a unit per sample, near what is stable.
-var runners = []solver{{Euler, .5}, {Euler, 5}, {Euler, 20}, {Heun, .5}, {Heun, 20}, {Heun, 0}, {Dopri5, 0}, {Tsit5, 0}}
+var runners = []solver{{Euler, .5}, {Euler, 5}, {Euler, 20}, {Heun, 20}, {Heun, 0}, {Dopri5, 0}, {Tsit5, 0}}
 
 var races = claim.Grid("jpc/race", 1, func(s claim.Scale) []race {
 	hidden, width, count := []int{3, 5, 10}, 300, 3
@@ -55,12 +55,14 @@ var races = claim.Grid("jpc/race", 1, func(s claim.Scale) []race {
 	for seed := range uint64(count) {
 		for _, h := range hidden {
 			for _, r := range runners {
-				grid = append(grid, race{r, h, width, seed + 1})
+				if r.Step != .5 || seed == 0 { // a minute each
+					grid = append(grid, race{r, h, width, seed + 1})
+				}
 			}
 		}
 	}
 	return grid
-}, func(ctx context.Context, p race, _ *claim.Cell) (finish, error) {
+}, func(ctx context.Context, p race, cell *claim.Cell) (finish, error) {
 	nan := claim.Float(math.NaN())
 	f := finish{Tenth: nan, Hundredth: nan, Milliseconds: nan}
 	sets, err := mnist()
@@ -86,26 +88,32 @@ var races = claim.Grid("jpc/race", 1, func(s claim.Scale) []race {
 	}
 	problem := infer.Problem[float32]{Energy: m.StateGrad}
 	run := flow[float32](p.solver, raceHorizon)
-	for range 2 { // the first one warms up
-		if err := m.Forward(); err != nil {
-			return f, err
+	if err := m.Forward(); err != nil {
+		return f, err
+	}
+	if _, err := m.StateGrad(make([]float32, len(m.State())), m.State()); err != nil { // the first takes longer
+		return f, err
+	}
+	r, err := infer.Run(run, problem, m.State(), infer.Any{infer.Stationary{Rel: .01}, until{ctx}}, func(r infer.Reading) {
+		if math.IsNaN(float64(f.Tenth)) && r.Residual <= .1*r.Initial {
+			f.Tenth, f.Milliseconds = claim.Float(r.Evals), claim.Float(1e3*r.Elapsed.Seconds())
 		}
-		f.Tenth = nan
-		r, err := infer.Run(run, problem, m.State(), infer.Stationary{Rel: .01}, func(r infer.Reading) {
-			if math.IsNaN(float64(f.Tenth)) && r.Residual <= .1*r.Initial {
-				f.Tenth, f.Milliseconds = claim.Float(r.Evals), claim.Float(1e3*r.Elapsed.Seconds())
-			}
-		})
-		if err != nil {
-			return f, err
-		}
-		f.Rejected = r.Rejected
-		if r.Status == infer.Converged {
-			f.Hundredth = claim.Float(r.Evals)
-		}
+		cell.Progress(int(r.Time), int(run.Horizon))
+	})
+	if err != nil {
+		return f, err
+	}
+	f.Rejected = r.Rejected
+	if r.Status == infer.Converged {
+		f.Hundredth = claim.Float(r.Evals)
 	}
 	return f, ctx.Err()
 })
+
+// until ends an inference when ctx does.
+type until struct{ ctx context.Context }
+
+func (u until) Done(infer.Reading) (infer.Status, bool) { return infer.TimeLimit, u.ctx.Err() != nil }
 
 func raceClaims() []claim.Claim {
 	type key struct {
