@@ -25,17 +25,19 @@ var allowed = map[string][]string{
 	"data":               {},
 	"theory":             {},
 	"graph":              {"graph/kernel"},
-	"infer":              {"optim", "infer/ode"},
+	"infer":              {"optim", "infer/ode", "graph/kernel"},
 	"infer/ode":          {"graph/kernel"},
 	"layers":             {"graph"},
 	"energy":             {"graph"},
 	"arch":               {"graph", "graph/kernel", "layers", "energy"},
 	"train":              {"arch", "infer", "infer/ode", "optim", "data", "graph", "graph/kernel", "layers", "energy"},
 	"experiments/claim":  {},
+	"experiments/record": {"experiments/claim"},
 	"experiments/limits": all,
 	"experiments/mupc":   all,
 	"experiments/jpc":    all,
-	"cmd/demo":           append([]string{"experiments/limits", "experiments/mupc", "experiments/jpc"}, all...),
+	"experiments/thesis": all,
+	"cmd/demo":           append([]string{"experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia.

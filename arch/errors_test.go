@@ -34,6 +34,28 @@ func TestCompile_RefusesWrongDescriptions(t *testing.T) {
 		{"unknown From of a skip", func(n *arch.Network, _ *arch.Plan) {
 			n.Blocks[1].Skips = []arch.Skip{{From: "q", Layer: layers.Identity{}}}
 		}, []string{`"b"`, `"q"`}},
+		{"a From of no name", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].From = []string{""} }, []string{`"b"`, `""`, "no block"}},
+		{"a kernel larger than the padded image", func(n *arch.Network, _ *arch.Plan) {
+			n.Input = []int{2, 2, 1}
+			n.Blocks[0].Layer = layers.Conv2D{In: 1, Out: 3, Kernel: layers.Both(5), Pad: layers.Both(1)}
+		}, []string{"a: ", "[2 2]", "spans 5", "pad more"}},
+		{"groups that do not divide the channels", func(n *arch.Network, _ *arch.Plan) {
+			n.Input = []int{2, 2, 3}
+			n.Blocks[0].Layer = layers.Compose{layers.Conv2D{In: 3, Out: 4, Kernel: layers.Both(1), Groups: 2}, layers.Flatten{}}
+		}, []string{"a/1", "3 to 4 channels in 2 groups", "divide"}},
+		{"heads that do not divide the width", func(n *arch.Network, _ *arch.Plan) {
+			n.Input, n.Blocks[0].Layer = []int{5, 4}, layers.Attention{Width: 4, Heads: 3}
+		}, []string{"a: ", "width 4 with 3 heads", "divide"}},
+		{"a part that does not fit, in a skip", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[1].Skips = []arch.Skip{{Layer: layers.Identity{}}, {Layer: layers.Compose{layers.Linear{In: 5, Out: 2}}}}
+			n.Blocks[1].Layer = lin(3, 3)
+		}, []string{"b/skip2/1", "5 inputs"}},
+		{"an attention over inputs of another width", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks[1].From, n.Blocks[1].Merge = []string{"a", "a"}, layers.Attend{Width: 4}
+		}, []string{"b/merge", "width 4", "[2 3]"}},
+		{"a lateral layer of another width", func(n *arch.Network, _ *arch.Plan) {
+			n.Blocks = append(n.Blocks, arch.Block{Name: "c", Layer: layers.Lateral{Width: 5}, From: []string{"a"}, Predicts: "a"})
+		}, []string{"c: ", "lateral layer of width 5", "[2 3]"}},
 		{"width mismatch", func(n *arch.Network, _ *arch.Plan) { n.Blocks[1].Layer = lin(5, 2) }, []string{"b", "5 inputs", "[2 3]", "make In"}},
 		{"width mismatch with the input", func(n *arch.Network, _ *arch.Plan) { n.Input = []int{6} }, []string{"a", "4 inputs", "[2 6]"}},
 		{"an input that is not flat", func(n *arch.Network, _ *arch.Plan) { n.Input = []int{2, 2} }, []string{"a", "[2 2 2]", "flatten"}},
@@ -133,6 +155,8 @@ func TestCompile_RefusesWrongDescriptions(t *testing.T) {
 			[]string{"energy", "b", "precision -1", "positive"}},
 		{"negative rate", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{energy.PC{}, energy.Spectral{Rate: -1}} },
 			[]string{"energy", "spectral", "-1"}},
+		{"a part that is missing", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{energy.PC{}, nil} }, []string{"energy", "part 2 of a sum of 2", "leave it out"}},
+		{"a part of a part that is missing", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{energy.Sum{nil}, energy.PC{}} }, []string{"energy", "part 1 of a sum of 1"}},
 		{"an energy of zero", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.Sum{} }, []string{"no terms"}},
 		{"an energy that does not see the weights", func(_ *arch.Network, p *arch.Plan) { p.Energy = energy.ActivityDecay{Rate: 1} }, []string{"does not depend on", "a/W"}},
 	}

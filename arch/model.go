@@ -34,10 +34,13 @@ type Model[T graph.Float] struct {
 	chained []bool            // states that the chain sets
 	descent *graph.Descent[T] // nil where samples depend on each other
 	clamps  []*clamp[T]
+	extras  []*extra[T]
 	x, y    []*clamp[T] // those of the inputs and of the outputs
 	version uint64
 	into    *T // where the program writes weight gradients to
 
+	view       *viewer[T]
+	newton     *newton[T] // nil before the first step
 	predictors map[int]*predictor[T]
 	resized    map[int]*Model[T]
 }
@@ -122,7 +125,7 @@ func (m *Model[T]) differentiate() error {
 	m.state = graph.NewVector[T](fields...)
 	var err error
 	if len(m.states) > 0 {
-		if m.dz, err = graph.Grad(perSample, m.states...); err != nil {
+		if m.dz, err = m.stateGradients(perSample); err != nil {
 			return err
 		}
 	}
@@ -147,12 +150,16 @@ func (m *Model[T]) differentiate() error {
 		moved[i] = graph.Moved[T]{Input: n, Grad: m.dz[i]}
 	}
 	m.hold(at)
+	m.extras = extrasOf(u, m.prog)
 	m.descent, _ = m.prog.Descent(stateTarget, moved)
 	return nil
 }
 
 // differentiateWeights adds the gradients by the weights to the graph.
 func (m *Model[T]) differentiateWeights(total *graph.Node) error {
+	if m.plan.Dendrites != nil {
+		return m.learnLocally()
+	}
 	var by []*graph.Node
 	for i, w := range m.u.params {
 		if !m.u.unseen(i) {
@@ -226,6 +233,13 @@ func (m *Model[T]) Resized(batch int) (*Model[T], error) {
 		m.resized = make(map[int]*Model[T])
 	}
 	m.resized[batch] = r
+	for _, e := range m.extras {
+		if e.one != nil {
+			if err := r.SetLayerInput(e.name, e.one); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for _, c := range m.clamps {
 		if c.unitMask != nil {
 			if err := r.Mask(c.name, c.unitMask); err != nil {
@@ -282,7 +296,29 @@ func (m *Model[T]) State() []T { return m.state.Data() }
 // StateVector is State with its names and shapes.
 func (m *Model[T]) StateVector() *graph.Vector[T] { return m.state }
 
-// StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst and returns F. Both are as long as
+// Free names the sites whose activities, or errors, are the fields of StateVector, in that order.
+func (m *Model[T]) Free() []string {
+	names := make([]string, len(m.states))
+	for i, n := range m.states {
+		for _, at := range m.u.places {
+			if at.state == n {
+				names[i] = at.name
+			}
+		}
+	}
+	return names
+}
+
+// Show writes the data of clamped units to the state slab, so that it shows the activities of masked sites: to be called after
+// the slab has been set by hand.
+func (m *Model[T]) Show() {
+	for _, c := range m.clamps {
+		c.show(m.prog)
+	}
+}
+
+// StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst (with Plan.Dendrites what they say instead)
+// and returns F. Both are as long as
 // State; z may be State itself or any other point.
 func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
 	if len(dst) != len(m.state.Data()) || len(z) != len(dst) {
@@ -403,6 +439,9 @@ func (m *Model[T]) Bytes() int {
 	n := len(m.state.Data())
 	for _, c := range m.clamps {
 		n += len(c.rows) + len(c.mask)
+	}
+	for _, e := range m.extras {
+		n += len(e.values)
 	}
 	var t T
 	if _, single := any(t).(float32); single {

@@ -197,3 +197,13 @@ func TestResized_SharesTheWeights(t *testing.T) {
 		t.Error("no error for a batch of 0")
 	}
 }
+
+// TestModel_TermEnergiesBeforeAnyEvaluation are zero, and nothing is wrong with them.
+func TestModel_TermEnergiesBeforeAnyEvaluation(t *testing.T) {
+	n := mlp(t, nil, layers.Tanh, 4, 3, 2)
+	m := must(arch.Compile(n, weightsOf[float64](t, n, 1), arch.Plan{Batch: 2}))(t)
+	terms := []float64{7, 7}
+	if m.TermEnergies(terms); terms[0] != 0 || terms[1] != 0 || m.Locate() != "" {
+		t.Errorf("terms %v, located %q", terms, m.Locate())
+	}
+}

@@ -1,6 +1,9 @@
 package arch
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
@@ -12,24 +15,40 @@ type predictor[T graph.Float] struct {
 	inputs []*graph.Node
 	rows   [][]T // of each input
 	outs   []*graph.Node
+	extras []*extra[T]
+	filled bool // extras are not zero
 }
 
 // Predict is the outputs of the feedforward pass, side by side if there are several, for any number of samples
 // x [n, in...], whose inputs are side by side. It leaves what is clamped and the activities alone; what this model clamps
 // beside the inputs is predicted here. The first call for a number of samples (the batch, and what is left over) compiles
-// a program. Blocks that predict each other in a loop are an error.
-func (m *Model[T]) Predict(x []T) ([]T, error) {
+// a program. Blocks that predict each other in a loop are an error. Inputs of layers are zero: nothing is dropped or hidden.
+func (m *Model[T]) Predict(x []T) ([]T, error) { return m.PredictWith(x, nil) }
+
+// PredictWith is Predict with inputs of layers, by name: "block2/padding" [n, tokens].
+func (m *Model[T]) PredictWith(x []T, layerInputs map[string][]T) ([]T, error) {
 	in, _ := m.Sizes()
 	if len(x)%in != 0 {
 		return nil, errors.Errorf("arch: predict: %d numbers are no whole samples of %d", len(x), in)
 	}
+	for _, name := range slices.Sorted(maps.Keys(layerInputs)) {
+		e := m.extra(name)
+		if e == nil {
+			return nil, errors.Errorf("arch: predict: %q is no input of a layer: there are %s", name, names(m.extras))
+		}
+		if err := e.check(layerInputs[name], len(x)/in); err != nil {
+			return nil, err
+		}
+	}
 	var out []T
-	for len(x) > 0 {
+	for done := 0; len(x) > 0; {
 		rows := min(m.plan.Batch, len(x)/in)
 		p, err := m.predictor(rows)
 		if err != nil {
 			return nil, err
 		}
+		p.fill(layerInputs, done)
+		done += rows
 		if out, err = p.run(out, x[:rows*in], rows); err != nil {
 			return nil, err
 		}
@@ -47,6 +66,21 @@ func (m *Model[T]) Sizes() (in, out int) {
 		out += n.Shape().TotalSize() / m.plan.Batch
 	}
 	return in, out
+}
+
+// fill sets the inputs of layers to those of samples from first on, zero where none are given.
+func (p *predictor[T]) fill(layerInputs map[string][]T, first int) {
+	if len(layerInputs) == 0 && !p.filled {
+		return
+	}
+	p.filled = len(layerInputs) > 0
+	for _, e := range p.extras {
+		clear(e.values)
+		if given := layerInputs[e.name]; given != nil {
+			copy(e.values, given[first*len(e.values)/e.node.Shape()[0]:])
+		}
+		e.load(p.prog)
+	}
 }
 
 // run appends the outputs for rows of inputs.
@@ -95,6 +129,7 @@ func (m *Model[T]) predictor(rows int) (*predictor[T], error) {
 	if p.prog, err = graph.CompilePlan[T](graph.Plan{Targets: [][]*graph.Node{p.outs}, Batched: u.batched()}); err != nil {
 		return nil, err
 	}
+	p.extras = extrasOf(u, p.prog)
 	m.predictors[rows] = p
 	return p, nil
 }

@@ -17,7 +17,8 @@ type Scaling interface {
 	String() string
 }
 
-// A Position says where a weight stands: in block Index of Depth, counted from 1, and what it is for.
+// A Position says where a weight stands, in block Index counted from 1, and what it is for. Depth is the number of blocks that
+// have a site of their own: those that predict another's site again make a network no deeper.
 type Position struct {
 	Index, Depth  int
 	FanIn, FanOut int
@@ -33,7 +34,7 @@ type Factors struct {
 	SGD     float64 // learning-rate factor under SGD, with or without momentum
 	Adam    float64 // learning-rate factor under Adam and its kin
 	Eps     float64 // factor of Adam's epsilon; 0 means 1
-	Decay   float64 // factor of AdamW's decay; 0 means 1. Biases, gains and precisions are not to be decayed at all
+	Decay   float64 // factor of AdamW's decay; 0 means 1. Biases, gains and precisions are not decayed at all (train.AdamSpans)
 }
 
 // An Init is a distribution of initial weights.
@@ -94,7 +95,7 @@ func branch(at Position) float64 {
 }
 
 // Scaled divides the output of another scaling by Gamma: the knob between lazy (small) and rich (large) learning.
-// Gamma 0 means 1.
+// Of nil means SP, Gamma 0 means 1.
 type Scaled struct {
 	Of    Scaling
 	Gamma float64
@@ -104,7 +105,7 @@ var _ Scaling = Scaled{}
 
 // Factors are those of Of, those of the outputs' readouts with Forward divided by Gamma.
 func (s Scaled) Factors(at Position) Factors {
-	f := s.Of.Factors(at)
+	f := s.of().Factors(at)
 	if ends := at.Role == layers.ReadoutRole || at.Role == layers.InputRole; at.Output && ends && s.Gamma != 0 {
 		f.Forward /= s.Gamma
 	}
@@ -112,6 +113,13 @@ func (s Scaled) Factors(at Position) Factors {
 }
 
 // Bias is that of Of.
-func (s Scaled) Bias(at Position) Factors { return s.Of.Bias(at) }
+func (s Scaled) Bias(at Position) Factors { return s.of().Bias(at) }
 
-func (s Scaled) String() string { return s.Of.String() }
+func (s Scaled) String() string { return s.of().String() }
+
+func (s Scaled) of() Scaling {
+	if s.Of == nil {
+		return SP{}
+	}
+	return s.Of
+}

@@ -16,7 +16,8 @@ import (
 //	readout    1/N       1       1/N                1
 //
 // for fan-in N and L blocks: the rules of the transformers of arXiv 2602.07697 (Dey et al. 2025, arXiv 2505.01618, have
-// them for backprop). Biases and gains learn at rate 1. That paper's code draws all weights from N(0, .02^2) instead.
+// them for backprop). Biases and gains learn at rate 1. That paper's code draws all weights from N(0, .02^2) instead,
+// and adds the decay to the gradient in front of Adam; here it is that of AdamW.
 type CompleteP struct{}
 
 var _ Scaling = CompleteP{}

@@ -32,9 +32,16 @@ func (MuP) String() string { return "mup" }
 
 // MuPC is the parametrisation of muPC (Innocenti et al. 2025, arXiv 2505.13124, table 1), depth-muP for predictive
 // coding: weights N(0,1); forward factors 1/sqrt(D) for inputs, 1/sqrt(N) for hidden weights (1/sqrt(N L) for branches: hidden
-// blocks with a skip), and 1/(Gamma N) for readouts. Gamma 0 means 1. Adam's rate is not rescaled, as in that paper; under
-// SGD the rate factor is Gamma^2 N (arXiv 2602.07697), N being the fan-in of the block, for the first block its fan-out.
-type MuPC struct{ Gamma float64 }
+// blocks with a skip), and 1/(Gamma N) for readouts. Gamma 0 means 1. Under SGD the rate factor is Gamma^2 N
+// (arXiv 2602.07697), N being the fan-in of the block, for the first block its fan-out.
+//
+// Adam's rate is not rescaled, as in the first paper: its updates of hidden activities then grow as sqrt(N). With ScaleAdam
+// they keep their size: the factor is 1/sqrt(N) for hidden weights and 1/sqrt(N L) for branches. (The second paper has that
+// for readouts too, which then learn less and less.)
+type MuPC struct {
+	Gamma     float64
+	ScaleAdam bool
+}
 
 var _ Scaling = MuPC{}
 
@@ -52,6 +59,9 @@ func (s MuPC) Factors(at Position) Factors {
 	if at.Role == layers.ReadoutRole {
 		f.Forward = 1 / (gamma * float64(at.FanIn))
 	}
+	if s.ScaleAdam && (at.Role == layers.HiddenRole || at.Role == layers.BranchRole) {
+		f.Adam = f.Forward
+	}
 	return f
 }
 
@@ -62,4 +72,9 @@ func (s MuPC) Bias(at Position) Factors {
 	return f
 }
 
-func (MuPC) String() string { return "mupc" }
+func (s MuPC) String() string {
+	if s.ScaleAdam {
+		return "mupc-adam"
+	}
+	return "mupc"
+}

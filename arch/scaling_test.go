@@ -40,6 +40,7 @@ func TestScalings_HaveTheForwardFactorsOfThePapers(t *testing.T) {
 		{arch.MuPC{}, true, 1 / math.Sqrt(d), 1 / math.Sqrt(n*5), 1 / n, "depth-muP"},
 		{arch.MuPC{Gamma: gamma}, true, 1 / math.Sqrt(d), 1 / math.Sqrt(n*5), 1 / (gamma * n), "gamma divides the last factor"},
 		{arch.Scaled{Of: arch.SP{}, Gamma: gamma}, true, 1, 1, 1 / gamma, "gamma of any scaling, sp too"},
+		{arch.Scaled{Gamma: gamma}, false, 1, 1, 1 / gamma, "of nothing is of sp"},
 		{arch.Scaled{Of: arch.NTP{}}, false, 1 / math.Sqrt(d), 1 / math.Sqrt(n), 1 / math.Sqrt(n), "gamma 0 means 1"},
 		{arch.MuP{}, false, 1, 1, 1, "the abc-table in which the start carries the scaling"},
 	}
@@ -179,6 +180,28 @@ func TestForward_ScaleOverWidthAndDepth(t *testing.T) {
 			if math.Abs(mean/want-1) > test.tol {
 				t.Errorf("%v skips=%v N=%d H=%d: rms^2 %.4g, want %.4g within %g %%", test.scaling, test.skips, test.width, h, mean, want, 100*test.tol)
 			}
+		}
+	}
+}
+
+// TestMuPC_ScaleAdamFallsWithWidthAndDepth: 1/sqrt(N), of branches 1/sqrt(N L); ends learn at the full rate, and nothing
+// else changes.
+func TestMuPC_ScaleAdamFallsWithWidthAndDepth(t *testing.T) {
+	plain, ours := resMLP(t, arch.MuPC{Gamma: 3}, layers.Tanh, 7, 16, 16, 16, 2), resMLP(t, arch.MuPC{Gamma: 3, ScaleAdam: true}, layers.Tanh, 7, 16, 16, 16, 2)
+	want := []float64{1, 1. / 8, 1. / 8, 1}
+	for i, w := range ours.Weights() {
+		f := plain.Weights()[i].Factors
+		if f.Adam != 1 || w.Factors.Adam != want[i] {
+			t.Errorf("%s: %v and %v, want 1 and %v", w.Name, f.Adam, w.Factors.Adam, want[i])
+		}
+		if f.Adam = w.Factors.Adam; f != w.Factors {
+			t.Errorf("%s: %+v, want %+v", w.Name, w.Factors, f)
+		}
+	}
+	chain := mlp(t, arch.MuPC{ScaleAdam: true}, layers.Tanh, 7, 16, 16, 2)
+	for _, w := range chain.Weights() {
+		if w.Name == "block2/W" && w.Factors.Adam != 1./4 {
+			t.Errorf("without skips: %v, want 1/4", w.Factors.Adam)
 		}
 	}
 }

@@ -5,6 +5,8 @@
 package energy
 
 import (
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/graph"
 )
 
@@ -59,7 +61,11 @@ var _ Functional = Sum{}
 // Terms are the terms of all parts in order.
 func (s Sum) Terms(b *graph.Builder, l Latents) []Term {
 	var ts []Term
-	for _, f := range s {
+	for i, f := range s {
+		if f == nil {
+			b.Fail(errors.Errorf("part %d of a sum of %d is nil: leave it out", i+1, len(s)))
+			return nil
+		}
 		ts = append(ts, f.Terms(b, l)...)
 	}
 	return ts

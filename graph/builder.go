@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"math/rand/v2"
+
 	"github.com/pkg/errors"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -24,6 +26,7 @@ type Input struct {
 	Name string
 	Node *Node
 	Kind Kind
+	Draw func(rng *rand.Rand) float64 // draws an element, in training; nil for what is not random
 }
 
 // Kind says what an input is for.
@@ -76,6 +79,16 @@ func (b *Builder) scoped(name string) string {
 
 // Data adds a clamped input [batch, ...].
 func (b *Builder) Data(name string, shape ...int) *Node { return b.input(Data, name, shape) }
+
+// Random adds a clamped input [batch, ...] of zeros that training fills at every step, element by element, by draw: noise,
+// or the mask of a dropout. Nothing random happens in the graph itself.
+func (b *Builder) Random(name string, draw func(rng *rand.Rand) float64, shape ...int) *Node {
+	n := b.input(Data, name, shape)
+	if n != nil {
+		b.inputs[len(b.inputs)-1].Draw = draw
+	}
+	return n
+}
 
 // State adds a free activity [batch, ...].
 func (b *Builder) State(name string, shape ...int) *Node { return b.input(State, name, shape) }
@@ -197,6 +210,9 @@ func (b *Builder) Sub(x, y *Node) *Node { return b.Combine([]float64{1, -1}, x, 
 
 // Scale is c x.
 func (b *Builder) Scale(x *Node, c float64) *Node { return b.Combine([]float64{c}, x) }
+
+// Copy is x as a node of its own, which sums do not look through: what GradHolding may hold.
+func (b *Builder) Copy(x *Node) *Node { return b.add(copied{}, x) }
 
 // Mul is x * y, element by element.
 func (b *Builder) Mul(x, y *Node) *Node { return b.add(hadamard{}, x, y) }

@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/pkg/errors"
@@ -237,5 +239,24 @@ func TestProgram_ShapesOfOneElement(t *testing.T) {
 	checkSlopes(t, b, append([]*Node{f}, must(Grad(f, x, y))(t)...), []*Node{x, y})
 	if !x.Shape().Eq(tensor.Shape{1}) {
 		t.Errorf("shape %v", x.Shape())
+	}
+}
+
+// TestBuilder_RandomIsDataWithADraw: the input is clamped data like any other, and keeps how it is drawn.
+func TestBuilder_RandomIsDataWithADraw(t *testing.T) {
+	b := NewBuilder[float64]()
+	b.Within("block2", func() {
+		b.Random("noise", func(*rand.Rand) float64 { return 7 }, 3, 4)
+		b.Data("mask", 3, 4)
+	})
+	ins := b.Inputs()
+	if b.Err() != nil || len(ins) != 2 || ins[0].Name != "block2/noise" || ins[0].Kind != Data || ins[0].Draw(nil) != 7 || ins[1].Draw != nil {
+		t.Errorf("inputs %+v, error %v", ins, b.Err())
+	}
+	if b.Random("block2/noise", nil, 3, 4); b.Err() == nil || !strings.Contains(b.Err().Error(), `"block2/noise"`) {
+		t.Errorf("a name twice: error %v", b.Err())
+	}
+	if n := b.Random("more", nil, 1); n != nil {
+		t.Error("a builder with an error gives a node")
 	}
 }

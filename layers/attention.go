@@ -19,9 +19,9 @@ type Attention struct {
 	Causal       bool    // a token sees itself and those before it; otherwise all
 	Scale        float64 // of the logits; 0 means 1/sqrt(d), muP takes 1/d (Yang et al. 2022, arXiv 2203.03466)
 	Bias         bool    // there are bqkv [3 Width] and bo [Width]
-	// Padding adds the clamped input "padding" [batch, tokens] to the network, beside the data: tokens whose number is
-	// positive are seen by none. It is zero, nothing hidden, until it is filled. A token that sees none gives zeros
-	// (before bo).
+	// Padding adds the clamped input "padding" [batch, tokens] to the network, beside the data (arch.Model.SetLayerInput):
+	// tokens whose number is positive are seen by none. It is zero, nothing hidden, until it is filled. A token that sees
+	// none gives zeros (before bo).
 	Padding bool
 }
 

@@ -12,10 +12,10 @@ import (
 //
 //	f(x) = x + x m    x, m [batch, ...]
 //
-// The layer adds the clamped input "dropout", m, to the network; nothing random happens in a graph. DrawDropout fills it for a
-// training step: -1 takes a unit out, Rate/(1-Rate) makes up for the others, so that m has mean zero. Left at zero, as it
-// is at the start and in a program for prediction, it is the identity. During inference the mask stays as it is: the
-// energy that activities descend is a fixed function, and the gradient by the weights is taken of the same one.
+// The layer adds the random input "dropout", m, to the network, which training draws anew for every batch: -1 takes a unit
+// out, Rate/(1-Rate) makes up for the others, so that m has mean zero. Left at zero, as in prediction, it is the identity.
+// During inference the mask stays as it is: the energy that activities descend is a fixed function, and the gradient by the
+// weights is taken of the same one.
 type Dropout struct{ Rate float64 }
 
 var _ Layer = Dropout{}
@@ -32,16 +32,13 @@ func (l Dropout) Forward(b *graph.Builder, _ []*graph.Node, x *graph.Node) *grap
 		b.Fail(errors.Errorf("dropout at a rate of %v: want a number from 0 to below 1", l.Rate))
 		return nil
 	}
-	return b.Add(x, b.Mul(x, b.Data("dropout", x.Shape()...)))
+	return b.Add(x, b.Mul(x, b.Random("dropout", l.draw, x.Shape()...)))
 }
 
-// DrawDropout fills a mask of a Dropout of the given rate.
-func DrawDropout[T graph.Float](mask []T, rate float64, rng *rand.Rand) {
-	for i := range mask {
-		if rng.Float64() < rate {
-			mask[i] = -1
-		} else {
-			mask[i] = T(rate / (1 - rate))
-		}
+// draw draws an element of a mask.
+func (l Dropout) draw(rng *rand.Rand) float64 {
+	if rng.Float64() < l.Rate {
+		return -1
 	}
+	return l.Rate / (1 - l.Rate)
 }

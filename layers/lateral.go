@@ -10,7 +10,8 @@ import (
 //
 //	f(x) = act(x) (W - diag W) + c    x [batch, Width], W [Width, Width], c [Width]
 //
-// No unit predicts itself, or W = 1 would do it perfectly. The diagonal of W has no effect and no gradient.
+// No unit predicts itself, or W = 1 would do it perfectly. The diagonal of W has no effect and no gradient. A block has it
+// predict the site that it reads by naming that in Predicts: the example of arch.Block completes samples so.
 type Lateral struct {
 	Width int
 	Act   Act

@@ -212,7 +212,11 @@ func TestSequenceLayers_AreTheirFormulas(t *testing.T) {
 func TestDropout_MasksAverageToNothing(t *testing.T) {
 	const n, rate = 40000, .3
 	mask := make([]float64, n)
-	layers.DrawDropout(mask, rate, rand.New(rand.NewPCG(1, 1)))
+	b, r := graph.NewBuilder[float64](), rand.New(rand.NewPCG(1, 1))
+	layers.Dropout{Rate: rate}.Forward(b, nil, b.Data("x", 2, 3))
+	for i := range mask {
+		mask[i] = b.Inputs()[1].Draw(r)
+	}
 	out, sum := 0, 0.0
 	for _, m := range mask {
 		sum += m

@@ -13,13 +13,14 @@ import (
 //	v <- Beta2 v + (1-Beta2) g^2
 //	w <- w - Rate Factor m/(1-Beta1^t) / (sqrt(v/(1-Beta2^t)) + Eps)
 //
-// with t = 1 for the first step. Eps is outside the square root.
+// with t = 1 for the first step. Eps is outside the square root; a [Span] has
+// factors of it and of Rate.
 type Adam[T Float] struct {
 	Rate  float64 // step size
 	Beta1 float64 // in [0, 1); 0 means 0.9
 	Beta2 float64 // in [0, 1); 0 means 0.999
 	Eps   float64 // 0 means 1e-8
-	Spans []Span  // learning-rate factors; nil means 1 everywhere
+	Spans []Span  // factors of rate and Eps; nil means 1 everywhere
 
 	mem moments[T]
 }
@@ -58,18 +59,20 @@ func (o *Adam[T]) State(n int) State[T] { return o.mem.state(n) }
 func (o *Adam[T]) Validate() error {
 	return first(
 		hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, 0}.validate("Adam"),
-		validSpans("Adam", o.Spans))
+		validSpans("Adam", o.Spans),
+		validEps[T]("Adam", o.Eps, o.Spans))
 }
 
 // AdamW is [Adam] with decoupled weight decay (Loshchilov and Hutter 2019):
-// Rate Factor Decay w is subtracted as well, untouched by the moments.
+// Rate Factor Decay w is subtracted as well, untouched by the moments, where Decay
+// has the factor of its [Span] too.
 type AdamW[T Float] struct {
 	Rate  float64 // step size
 	Beta1 float64 // in [0, 1); 0 means 0.9
 	Beta2 float64 // in [0, 1); 0 means 0.999
 	Eps   float64 // 0 means 1e-8
 	Decay float64 // weight decay; 0 means none
-	Spans []Span  // learning-rate factors, of the decay too; nil means 1 everywhere
+	Spans []Span  // factors of rate, Eps and Decay; nil means 1 everywhere
 
 	mem moments[T]
 }
@@ -108,8 +111,12 @@ func (o *AdamW[T]) State(n int) State[T] { return o.mem.state(n) }
 func (o *AdamW[T]) Validate() error {
 	return first(
 		hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, o.Decay}.validate("AdamW"),
-		validSpans("AdamW", o.Spans))
+		validSpans("AdamW", o.Spans),
+		validEps[T]("AdamW", o.Eps, o.Spans))
 }
+
+// defaultEps is the Eps of Adam and AdamW where it is left out.
+const defaultEps = 1e-8
 
 // hyper are the numbers of Adam and AdamW as the user gave them.
 type hyper struct{ rate, beta1, beta2, eps, decay float64 }
@@ -127,8 +134,8 @@ func (h hyper) validate(of string) error {
 type moments[T Float] struct {
 	m, v  slot[T]
 	steps int
-	coef  kernel.AdamCoef[T] // of this step, for spans of factor 1
-	rate  float64
+	coef  kernel.AdamCoef[T] // of this step, without what spans have factors of
+	hyper hyper
 }
 
 func (a *moments[T]) begin(w, grad []T, h hyper) {
@@ -139,21 +146,20 @@ func (a *moments[T]) begin(w, grad []T, h hyper) {
 	a.v.size(len(w))
 	a.steps++
 
-	beta1, beta2, eps := orElse(h.beta1, 0.9), orElse(h.beta2, 0.999), orElse(h.eps, 1e-8)
+	beta1, beta2 := orElse(h.beta1, 0.9), orElse(h.beta2, 0.999)
 	t := float64(a.steps)
 	// The complements and the bias corrections are formed in float64 before they are rounded to T.
-	a.rate = h.rate
+	a.hyper = h
 	a.coef = kernel.AdamCoef[T]{
 		Beta1: T(beta1), Rest1: T(1 - beta1), Correct1: T(1 / (1 - math.Pow(beta1, t))),
 		Beta2: T(beta2), Rest2: T(1 - beta2), Correct2: T(1 / (1 - math.Pow(beta2, t))),
-		Eps: T(eps), Decay: T(h.decay),
 	}
 }
 
 func (a *moments[T]) piece(w, grad []T, lo, hi int, spans []Span) {
-	k := a.coef
+	k, eps := a.coef, orElse(a.hyper.eps, defaultEps)
 	for s := over(spans, lo, hi, len(w)); s.next(); {
-		k.Rate = T(a.rate * s.Factor)
+		k.Rate, k.Eps, k.Decay = T(a.hyper.rate*s.Factor), T(eps*orElse(s.Eps, 1)), T(a.hyper.decay*s.decay())
 		kernel.Adam(w[s.Lo:s.Hi], a.m[s.Lo:s.Hi], a.v[s.Lo:s.Hi], grad[s.Lo:s.Hi], k)
 	}
 }

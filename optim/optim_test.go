@@ -157,7 +157,7 @@ func TestSpans_EqualSeparateOptimisers(t *testing.T) {
 		for at := 0; at < n && rapid.Bool().Draw(t, "more"); {
 			lo := rapid.IntRange(at, n).Draw(t, "lo")
 			hi := rapid.IntRange(lo, n).Draw(t, "hi")
-			spans = append(spans, Span{lo, hi, rapid.SampledFrom([]float64{0, 0.5, 1, 3}).Draw(t, "factor")})
+			spans = append(spans, Span{Lo: lo, Hi: hi, Factor: rapid.SampledFrom([]float64{0, 0.5, 1, 3}).Draw(t, "factor")})
 			at = hi
 		}
 		factor := func(i int) float64 {
@@ -188,6 +188,64 @@ func TestSpans_EqualSeparateOptimisers(t *testing.T) {
 	})
 }
 
+// Oracle: the formulas, weight by weight, with the numbers that each weight's span gives it. A few roundings per step.
+func TestSpans_EpsAndDecayAreThoseOfTheFormula(t *testing.T) {
+	const n, steps, rate, mu, beta1, beta2, eps, decay = 40, 5, .03, .8, .9, .999, 1e-3, .2
+	spans := []Span{{Lo: 3, Hi: 10, Factor: .5, Eps: 20, Decay: 4}, {Lo: 10, Hi: 21, Factor: 2, NoDecay: true, Decay: 7}, {Lo: 30, Hi: 33, Factor: 1, Eps: .1}}
+	of := func(i int) (r, e, d float64) {
+		switch {
+		case i >= 3 && i < 10:
+			return .5 * rate, 20 * eps, 4 * decay
+		case i >= 10 && i < 21:
+			return 2 * rate, eps, 0
+		case i >= 30 && i < 33:
+			return rate, .1 * eps, decay
+		}
+		return rate, eps, decay
+	}
+	for name, opt := range map[string]Optimizer[float64]{
+		"SGD":      &SGD[float64]{Rate: rate, Decay: decay, Spans: spans},
+		"Momentum": &Momentum[float64]{Rate: rate, Mu: mu, Decay: decay, Spans: spans},
+		"Nesterov": &Momentum[float64]{Rate: rate, Mu: mu, Decay: decay, Nesterov: true, Spans: spans},
+		"Adam":     &Adam[float64]{Rate: rate, Eps: eps, Spans: spans},
+		"AdamW":    &AdamW[float64]{Rate: rate, Eps: eps, Decay: decay, Spans: spans},
+		"Clip":     &Clip[float64]{Max: 1e9, Opt: &AdamW[float64]{Rate: rate, Eps: eps, Decay: decay, Spans: spans}},
+	} {
+		got, want := normals(7, n), normals(7, n)
+		m, v := make([]float64, n), make([]float64, n)
+		for step := 1; step <= steps; step++ {
+			g := normals(uint64(step), n)
+			opt.Step(got, slices.Clone(g))
+			for i := range want {
+				r, e, d := of(i)
+				if name == "Adam" {
+					d = 0
+				}
+				switch name {
+				case "SGD":
+					want[i] -= r * (g[i] + d*want[i])
+				case "Momentum", "Nesterov":
+					h := g[i] + d*want[i]
+					m[i] = mu*m[i] + h
+					if name == "Momentum" {
+						h = m[i]
+					} else {
+						h += mu * m[i]
+					}
+					want[i] -= r * h
+				default:
+					m[i], v[i] = beta1*m[i]+(1-beta1)*g[i], beta2*v[i]+(1-beta2)*g[i]*g[i]
+					c1, c2 := 1-math.Pow(beta1, float64(step)), 1-math.Pow(beta2, float64(step))
+					want[i] -= r * (m[i]/c1/(math.Sqrt(v[i]/c2)+e) + d*want[i])
+				}
+			}
+		}
+		if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
 // A step in pieces, in any order, has the bits of one in whole, whatever the pieces and the spans cut.
 func TestPiece_PiecesMakeTheStep(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -197,7 +255,7 @@ func TestPiece_PiecesMakeTheStep(t *testing.T) {
 		slices.Sort(ends)
 		var spans []Span
 		for i := 1; i < len(ends); i += 2 {
-			spans = append(spans, Span{ends[i-1], ends[i], float64(i) / 2})
+			spans = append(spans, Span{Lo: ends[i-1], Hi: ends[i], Factor: float64(i) / 2, Eps: float64(i), Decay: 3, NoDecay: i == 3})
 		}
 		bounds := append(cuts.Draw(t, "pieces"), 0, n)
 		slices.Sort(bounds)
@@ -295,7 +353,7 @@ func TestLearningRate_IsTheRateOfTheNextStep(t *testing.T) {
 }
 
 func TestStep_AllocatesNothingAfterTheFirst(t *testing.T) {
-	for name, opt := range all[float32](0.1, []Span{{2, 5, 0.5}, {7, 9, 2}}) {
+	for name, opt := range all[float32](0.1, []Span{{Lo: 2, Hi: 5, Factor: 0.5, Eps: 2}, {Lo: 7, Hi: 9, Factor: 2, Decay: 3}}) {
 		w, g := make([]float32, 64), make([]float32, 64)
 		if n := testing.AllocsPerRun(20, func() { opt.Step(w, g) }); n != 0 {
 			t.Errorf("%s: %g allocations per step", name, n)
@@ -328,12 +386,21 @@ func TestStep_PanicsOnWrongCalls(t *testing.T) {
 			}
 		}
 	}
-	for _, spans := range [][]Span{{{0, 9, 1}}, {{2, 3, 1}, {0, 1, 1}}, {{0, 2, 1}, {1, 3, 1}}, {{2, 1, 1}}, {{-1, 1, 1}}} {
+	for _, spans := range [][]Span{spansOf(0, 9), spansOf(2, 3, 0, 1), spansOf(0, 2, 1, 3), spansOf(2, 1), spansOf(-1, 1)} {
 		o := &SGD[float64]{Spans: spans}
 		if got := recovered(func() { o.Step(make([]float64, 4), make([]float64, 4)) }); got != badSpans {
 			t.Errorf("spans %v: panic %v, want %q", spans, got, badSpans)
 		}
 	}
+}
+
+// spansOf makes spans of factor 1 of their ends.
+func spansOf(ends ...int) []Span {
+	var spans []Span
+	for i := 0; i < len(ends); i += 2 {
+		spans = append(spans, Span{Lo: ends[i], Hi: ends[i+1], Factor: 1})
+	}
+	return spans
 }
 
 func recovered(f func()) (p any) {
@@ -354,12 +421,17 @@ func TestValidate(t *testing.T) {
 		{&SGD[float32]{Rate: nan}, "SGD: Rate NaN"},
 		{&SGD[float32]{Rate: inf}, "SGD: Rate +Inf"},
 		{&SGD[float32]{Decay: -1}, "SGD: Decay -1"},
-		{&SGD[float32]{Spans: []Span{{0, 3, 1}, {3, 3, 0}, {5, 6, 2}}}, ""},
-		{&SGD[float32]{Spans: []Span{{0, 3, 1}, {2, 4, 1}}}, "span 1 starts at 2"},
-		{&SGD[float32]{Spans: []Span{{-1, 3, 1}}}, "span 0 is [-1:3]"},
-		{&SGD[float32]{Spans: []Span{{3, 2, 1}}}, "span 0 is [3:2]"},
-		{&SGD[float32]{Spans: []Span{{0, 2, -1}}}, "factor of a span -1"},
-		{&SGD[float32]{Spans: []Span{{0, 2, nan}}}, "factor of a span NaN"},
+		{&SGD[float32]{Spans: spansOf(0, 3, 3, 3, 5, 6)}, ""},
+		{&SGD[float32]{Spans: spansOf(0, 3, 2, 4)}, "span 1 starts at 2"},
+		{&SGD[float32]{Spans: spansOf(-1, 3)}, "span 0 is [-1:3]"},
+		{&SGD[float32]{Spans: spansOf(3, 2)}, "span 0 is [3:2]"},
+		{&SGD[float32]{Spans: []Span{{Hi: 2, Factor: -1}}}, "factor of a span -1"},
+		{&SGD[float32]{Spans: []Span{{Hi: 2, Factor: nan}}}, "factor of a span NaN"},
+		{&SGD[float32]{Spans: []Span{{Hi: 2, Decay: -1}}}, "SGD: Decay of a span -1"},
+		{&AdamW[float32]{Spans: []Span{{Hi: 2, Eps: inf}}}, "AdamW: Eps of a span +Inf"},
+		{&AdamW[float64]{Eps: 1e-40, Spans: []Span{{Hi: 2, Eps: 1e-20}}}, ""},
+		{&AdamW[float32]{Eps: 1e-40, Spans: []Span{{Hi: 2, Eps: 1e-20}}}, "of span 0 is zero as a float32"},
+		{&Adam[float32]{Eps: 1e-60}, "Eps 1e-60 is zero as a float32"},
 		{&Momentum[float32]{Rate: 0.1, Mu: 0.9}, ""},
 		{&Momentum[float32]{Mu: 1}, "Mu 1"},
 		{&Momentum[float32]{Rate: inf}, "Momentum: Rate"},
@@ -367,7 +439,7 @@ func TestValidate(t *testing.T) {
 		{&Adam[float32]{Beta1: 1}, "Adam: Beta1 1"},
 		{&Adam[float32]{Beta2: -0.1}, "Adam: Beta2 -0.1"},
 		{&Adam[float32]{Eps: nan}, "Adam: Eps NaN"},
-		{&Adam[float32]{Spans: []Span{{0, 3, 1}, {2, 4, 1}}}, "Adam: span 1"},
+		{&Adam[float32]{Spans: spansOf(0, 3, 2, 4)}, "Adam: span 1"},
 		{&AdamW[float32]{Rate: 1e-3, Decay: 0.1}, ""},
 		{&AdamW[float32]{Decay: -0.1}, "AdamW: Decay -0.1"},
 		{&Clip[float32]{Max: 1, Opt: &SGD[float32]{}}, ""},
@@ -451,6 +523,26 @@ func BenchmarkStep(b *testing.B) {
 			for i := range g {
 				g[i] = float32(i%7) - 3
 			}
+			b.SetBytes(4 * n)
+			b.ReportAllocs()
+			for b.Loop() {
+				opt.Step(w, g)
+			}
+		})
+	}
+}
+
+// The spans of a network of many tensors cost next to nothing.
+func BenchmarkSpans(b *testing.B) {
+	const n = 1 << 16
+	for _, count := range []int{0, 32, 256} {
+		b.Run(fmt.Sprintf("AdamW/n=%d/spans=%d", n, count), func(b *testing.B) {
+			opt := &AdamW[float32]{Rate: 1e-3, Decay: .1}
+			for i := range count {
+				at := i * n / count
+				opt.Spans = append(opt.Spans, Span{Lo: at + 1, Hi: at + n/count/2, Factor: .5, Eps: .1, NoDecay: true})
+			}
+			w, g := make([]float32, n), make([]float32, n)
 			b.SetBytes(4 * n)
 			b.ReportAllocs()
 			for b.Loop() {

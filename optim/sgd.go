@@ -10,7 +10,7 @@ import "github.com/pcgraph/pcgraph/graph/kernel"
 type SGD[T Float] struct {
 	Rate  float64 // step size; 0 moves nothing
 	Decay float64 // coefficient of the penalty Decay/2 |w|^2; 0 means none
-	Spans []Span  // learning-rate factors; nil means 1 everywhere
+	Spans []Span  // factors of rate and Decay; nil means 1 everywhere
 
 	steps int
 }
@@ -38,7 +38,7 @@ func (o *SGD[T]) Begin(w, grad []T) {
 // Piece moves w[lo:hi].
 func (o *SGD[T]) Piece(w, grad []T, lo, hi int) {
 	for s := over(o.Spans, lo, hi, len(w)); s.next(); {
-		kernel.SGD(w[s.Lo:s.Hi], grad[s.Lo:s.Hi], T(o.Rate*s.Factor), T(o.Decay))
+		kernel.SGD(w[s.Lo:s.Hi], grad[s.Lo:s.Hi], T(o.Rate*s.Factor), T(o.Decay*s.decay()))
 	}
 }
 
@@ -85,7 +85,7 @@ type Momentum[T Float] struct {
 	Mu       float64 // momentum in [0, 1)
 	Decay    float64 // coefficient of the penalty Decay/2 |w|^2; 0 means none
 	Nesterov bool    // look ahead by the momentum
-	Spans    []Span  // learning-rate factors; nil means 1 everywhere
+	Spans    []Span  // factors of rate and Decay; nil means 1 everywhere
 
 	v     slot[T]
 	steps int
@@ -115,7 +115,7 @@ func (o *Momentum[T]) Begin(w, grad []T) {
 // Piece moves w[lo:hi].
 func (o *Momentum[T]) Piece(w, grad []T, lo, hi int) {
 	for s := over(o.Spans, lo, hi, len(w)); s.next(); {
-		kernel.Momentum(w[s.Lo:s.Hi], o.v[s.Lo:s.Hi], grad[s.Lo:s.Hi], T(o.Rate*s.Factor), T(o.Mu), T(o.Decay), o.Nesterov)
+		kernel.Momentum(w[s.Lo:s.Hi], o.v[s.Lo:s.Hi], grad[s.Lo:s.Hi], T(o.Rate*s.Factor), T(o.Mu), T(o.Decay*s.decay()), o.Nesterov)
 	}
 }
 

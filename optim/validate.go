@@ -32,10 +32,28 @@ func validSpans(of string, spans []Span) error {
 			return errors.Errorf("optim: %s: span %d starts at %d, the span before it ends at %d: "+
 				"want disjoint spans in ascending order", of, i, s.Lo, end)
 		}
-		if err := nonNegative(of, "factor of a span", s.Factor); err != nil {
+		if err := first(
+			nonNegative(of, "factor of a span", s.Factor),
+			nonNegative(of, "Eps of a span", s.Eps),
+			nonNegative(of, "Decay of a span", s.Decay)); err != nil {
 			return err
 		}
 		end = s.Hi
+	}
+	return nil
+}
+
+// validEps checks that no Eps is rounded to zero, which would make 0/0 of a
+// gradient that has always been zero.
+func validEps[T Float](of string, eps float64, spans []Span) error {
+	eps = orElse(eps, defaultEps)
+	for i, s := range spans {
+		if e := eps * orElse(s.Eps, 1); T(e) == 0 {
+			return errors.Errorf("optim: %s: Eps %g of span %d is zero as a %T: choose a larger one", of, e, i, T(0))
+		}
+	}
+	if T(eps) == 0 {
+		return errors.Errorf("optim: %s: Eps %g is zero as a %T: choose a larger one", of, eps, T(0))
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // 4, 2 outputs, 2 samples.
 func golden(s Spec) (n Linear, x, y *mat.Dense, err error) {
 	s.Inputs, s.Width, s.Outputs = 3, 4, 2
-	n = Linear{Skips: s.Skips, Precision: s.Precision}
+	n = Linear{Skips: s.skips(), Precision: s.Precision}
 	if n.Factors, err = s.Factors(); err != nil {
 		return n, nil, nil, err
 	}

@@ -4,18 +4,20 @@
 // the oracle that the rest of the project is tested against, so it imports
 // nothing of the project.
 //
-// The package is not for training: it is exact and dense, and knows neither
-// biases nor activation functions.
+// The package is not for training: it is exact, and knows neither biases nor
+// activation functions. [Lanczos] and [CG] take any symmetric operator as a
+// function, those of nonlinear networks too.
 //
 // Notation. A sample is a row. L weights W_l [n_{l-1}, n_l] act as linear maps
 // z -> z M_l with
 //
-//	M_l = a_l W_l (+ I where there is a skip, at 1 < l < L)
+//	M_l = a_l W_l (+ I where there is a skip)
 //
 // on z_0 = x [B, n_0], with y [B, n_L] as target. e_l = z_l - z_{l-1} M_l is
-// the prediction error of layer l, and lambda the precision of the output:
+// the prediction error of layer l, lambda the precision of the output, and d
+// the activity decay, a penalty on the hidden activities that is usually 0:
 //
-//	F = 1/B sum_i [ 1/2 sum_{l<L} |e_l|^2 + lambda/2 |e_L|^2 ]
+//	F = 1/B sum_i [ 1/2 sum_{l<L} (|e_l|^2 + d |z_l|^2) + lambda/2 |e_L|^2 ]
 //
 // Energies are summed over units and averaged over the batch of B samples. A
 // list that has one entry per weight has layer l at index l-1. Products of
@@ -32,6 +34,9 @@ import (
 	"math"
 
 	"github.com/pkg/errors"
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -41,11 +46,23 @@ type Linear struct {
 	Weights []*mat.Dense
 	// Factors are a_1 ... a_L; nil means all are 1.
 	Factors []float64
-	// Skips adds the identity to the maps between the first and the last,
-	// which must then be square.
-	Skips bool
+	// Skips says of each map whether the identity is added to it, which it must
+	// then be square for; nil means none. See [HiddenSkips].
+	Skips []bool
 	// Precision is lambda, the weight of the output term; 0 means 1.
 	Precision float64
+	// ActivityDecay is d, the weight of the penalty on hidden activities.
+	ActivityDecay float64
+}
+
+// HiddenSkips are the skips of the papers' residual networks of L weights, over
+// all layers but the first and the last.
+func HiddenSkips(depth int) []bool {
+	skips := make([]bool, depth)
+	for i := 1; i < depth-1; i++ {
+		skips[i] = true
+	}
+	return skips
 }
 
 // Validate reports weights whose shapes do not form a chain, skips around
@@ -53,6 +70,9 @@ type Linear struct {
 func (n Linear) Validate() error {
 	if len(n.Weights) == 0 {
 		return errors.New("theory: network without weights")
+	}
+	if n.Skips != nil && len(n.Skips) != len(n.Weights) {
+		return errors.Errorf("theory: %d skips for %d weights", len(n.Skips), len(n.Weights))
 	}
 	width := 0
 	for i, w := range n.Weights {
@@ -78,6 +98,9 @@ func (n Linear) Validate() error {
 	}
 	if !(n.Precision >= 0) || math.IsInf(n.Precision, 1) {
 		return errors.Errorf("theory: output precision %g: want a finite number above 0, or 0 for 1", n.Precision)
+	}
+	if !(n.ActivityDecay >= 0) || math.IsInf(n.ActivityDecay, 1) {
+		return errors.Errorf("theory: activity decay %g: want 0 or a finite number above it", n.ActivityDecay)
 	}
 	return nil
 }
@@ -110,7 +133,7 @@ func checkShape(what string, m *mat.Dense, rows, cols int) error {
 }
 
 // skip says whether the map at index i has a skip.
-func (n Linear) skip(i int) bool { return n.Skips && 0 < i && i < len(n.Weights)-1 }
+func (n Linear) skip(i int) bool { return n.Skips != nil && n.Skips[i] }
 
 func (n Linear) factor(i int) float64 {
 	if n.Factors == nil {
@@ -127,26 +150,48 @@ func (n Linear) precision() float64 {
 }
 
 // forward returns z M for the map at index i, [B, in] -> [B, out].
-func (n Linear) forward(i int, z mat.Matrix) *mat.Dense {
-	var out mat.Dense
-	out.Mul(z, n.Weights[i])
-	out.Scale(n.factor(i), &out)
-	if n.skip(i) {
-		out.Add(&out, z)
-	}
-	return &out
+func (n Linear) forward(i int, z *mat.Dense) *mat.Dense {
+	_, out := n.Weights[i].Dims()
+	mu := mat.NewDense(batch(z), out, nil)
+	n.addForward(i, 1, z, mu)
+	return mu
 }
 
 // back returns e M^T for the map at index i, [B, out] -> [B, in].
-func (n Linear) back(i int, e mat.Matrix) *mat.Dense {
-	var out mat.Dense
-	out.Mul(e, n.Weights[i].T())
-	out.Scale(n.factor(i), &out)
-	if n.skip(i) {
-		out.Add(&out, e)
-	}
-	return &out
+func (n Linear) back(i int, e *mat.Dense) *mat.Dense {
+	in, _ := n.Weights[i].Dims()
+	d := mat.NewDense(batch(e), in, nil)
+	n.addBack(i, 1, e, d)
+	return d
 }
+
+// addForward adds c z M to dst for the map at index i.
+func (n Linear) addForward(i int, c float64, z, dst *mat.Dense) {
+	n.add(i, blas.NoTrans, c, z, dst)
+}
+
+// addBack adds c e M^T to dst for the map at index i.
+func (n Linear) addBack(i int, c float64, e, dst *mat.Dense) {
+	n.add(i, blas.Trans, c, e, dst)
+}
+
+func (n Linear) add(i int, side blas.Transpose, c float64, z, dst *mat.Dense) {
+	a, w := c*n.factor(i), n.Weights[i].RawMatrix()
+	if batch(z) == 1 { // gonum's matrix product is several times slower on a vector
+		other := map[blas.Transpose]blas.Transpose{blas.NoTrans: blas.Trans, blas.Trans: blas.NoTrans}[side]
+		blas64.Gemv(other, a, w, vector(z.RawRowView(0)), 1, vector(dst.RawRowView(0)))
+	} else {
+		blas64.Gemm(blas.NoTrans, side, a, z.RawMatrix(), w, 1, dst.RawMatrix())
+	}
+	if !n.skip(i) {
+		return
+	}
+	for r := range batch(z) {
+		floats.AddScaled(dst.RawRowView(r), c, z.RawRowView(r))
+	}
+}
+
+func vector(v []float64) blas64.Vector { return blas64.Vector{N: len(v), Data: v, Inc: 1} }
 
 // matrix returns M itself for the map at index i, [in, out].
 func (n Linear) matrix(i int) *mat.Dense {
@@ -165,7 +210,7 @@ type Pass struct {
 	Predictions []*mat.Dense // mu_1 ... mu_L with mu_l = mu_{l-1} M_l, [B, n_l]
 	Residual    *mat.Dense   // r = y - mu_L, [B, n_L]
 	// Loss is 1/(2B) sum_i |r_i|^2. The energy at the feedforward activities is
-	// Precision times it.
+	// Precision times it, and what activity decay adds.
 	Loss float64
 
 	net Linear
@@ -193,7 +238,7 @@ func (n Linear) Feedforward(x, y *mat.Dense) (*Pass, error) {
 // Energy returns F at any activities z_1 ... z_{L-1}, [B, n_l], and the
 // gradient of each sample's own energy,
 //
-//	dF_i/dz_l = e_l - e_{l+1} M_{l+1}^T        (lambda e_L in place of e_L)
+//	dF_i/dz_l = e_l + d z_l - e_{l+1} M_{l+1}^T        (lambda e_L in place of e_L)
 //
 // which is B times that of F. It reports shapes that do not fit.
 func (n Linear) Energy(x, y *mat.Dense, z []*mat.Dense) (float64, []*mat.Dense, error) {
@@ -225,6 +270,12 @@ func (n Linear) Energy(x, y *mat.Dense, z []*mat.Dense) (float64, []*mat.Dense, 
 		}
 		if i < last {
 			grads[i] = e
+			if d := n.ActivityDecay; d != 0 {
+				energy += d * dot(z[i], z[i])
+				var decay mat.Dense
+				decay.Scale(d, z[i])
+				e.Add(e, &decay)
+			}
 		}
 		before = after
 	}

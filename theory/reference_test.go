@@ -102,7 +102,7 @@ func (c *reference) network(t *testing.T) Linear {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := Linear{Factors: factors, Skips: s.Skips, Precision: s.Precision}
+	n := Linear{Factors: factors, Skips: s.skips(), Precision: s.Precision}
 	for l := range last {
 		n.Weights = append(n.Weights, mat.DenseCopyOf(c.matrix(t, fmt.Sprintf("W%d", l+1)).T()))
 	}

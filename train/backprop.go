@@ -10,8 +10,10 @@ import (
 // Backprop is the gradient of the loss of the feedforward pass: the energy of a model in feedforward coordinates.
 type Backprop[T graph.Float] struct {
 	Model *arch.Model[T] // in arch.Feedforward coordinates
+	Seed  uint64         // of what layers draw at random for every batch, layers.Dropout
 
-	m *arch.Model[T]
+	m     *arch.Model[T]
+	noise noise
 }
 
 var _ Rule[float32] = (*Backprop[float32])(nil)
@@ -37,6 +39,7 @@ func (r *Backprop[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, m, r.Seed)
 	f, err := m.ParamGrad(grad)
 	return Report{Loss: f, Energy: f}, err
 }
@@ -44,8 +47,8 @@ func (r *Backprop[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 // Terms names the terms of the loss.
 func (r *Backprop[T]) Terms() []string { return r.Model.Terms() }
 
-// TermEnergies writes the terms of the last loss.
-func (r *Backprop[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
+// TermEnergies writes the terms of the last loss; zeros before the first gradient.
+func (r *Backprop[T]) TermEnergies(dst []float64) { termEnergies(r.m, dst) }
 
 // Weights is the model's slab.
 func (r *Backprop[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
@@ -56,5 +59,5 @@ func (r *Backprop[T]) Sizes() (in, out int) { return r.Model.Sizes() }
 // Predict is the feedforward pass.
 func (r *Backprop[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
 
-// Locate names what went wrong in the last gradient.
-func (r *Backprop[T]) Locate() string { return r.m.Locate() }
+// Locate names what went wrong in the last gradient; nothing before the first.
+func (r *Backprop[T]) Locate() string { return locate(r.m) }

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"math"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/data"
@@ -13,6 +15,10 @@ type Score struct {
 	Samples  int
 	Loss     float64 // 1/2 |y - prediction|^2, summed over outputs, averaged over samples
 	Accuracy float64 // fraction of labels that the largest output meets: one a sample, or each scored step; 0 for regression
+
+	// CrossEntropy is -log softmax(prediction) at the label, in nats, averaged over the same labels. It says something only
+	// where predictions are logits; 0 for regression.
+	CrossEntropy float64
 }
 
 // evalChunk is how many samples are predicted at a time.
@@ -45,17 +51,30 @@ func Evaluate[T graph.Float](predict func(x []T) ([]T, error), set *data.Set) (S
 		}
 		for i, sample := range idx {
 			for t := from; t < to; t++ {
-				if at := i*out + t*classes; Largest(p[at:at+classes]) == set.TokenLabel(sample, t) {
+				row, label := p[i*out+t*classes:][:classes], set.TokenLabel(sample, t)
+				if Largest(row) == label {
 					right++
 				}
+				s.CrossEntropy += surprise(row, label)
 			}
 		}
 	}
 	s.Loss /= float64(n)
 	if to > from {
 		s.Accuracy = float64(right) / float64(n*(to-from))
+		s.CrossEntropy /= float64(n * (to - from))
 	}
 	return s, nil
+}
+
+// surprise is -log softmax(logits)[label].
+func surprise[T graph.Float](logits []T, label int) float64 {
+	most := float64(logits[Largest(logits)])
+	sum := 0.
+	for _, v := range logits {
+		sum += math.Exp(float64(v) - most)
+	}
+	return math.Log(sum) + most - float64(logits[label])
 }
 
 // Largest is the index of the largest element, the first of equals; -1 if there is none or a NaN.

@@ -1,30 +1,58 @@
 package train
 
 import (
+	"slices"
+
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 )
 
-// AdamSpans are the learning-rate factors that a network's scaling asks of Adam and its kin, for an optimiser over the
-// slab w of its weights.
+// AdamSpans are the factors of rate, epsilon and decay that a network's scaling asks of Adam and AdamW, for an optimiser
+// over the slab w of its weights. Biases, gains and precisions are not decayed.
 func AdamSpans[T graph.Float](n *arch.Network, w *graph.Vector[T]) []optim.Span {
-	return spans(n, w, func(f arch.Factors) float64 { return f.Adam })
+	return spans(n, w, func(f arch.Factors) optim.Span { return optim.Span{Factor: f.Adam, Eps: f.Eps, Decay: f.Decay} })
 }
 
-// SGDSpans are those that it asks of SGD, with or without momentum.
+// SGDSpans are the factors of the rate that it asks of SGD, with or without momentum. Biases, gains and precisions are not
+// decayed.
 func SGDSpans[T graph.Float](n *arch.Network, w *graph.Vector[T]) []optim.Span {
-	return spans(n, w, func(f arch.Factors) float64 { return f.SGD })
+	return spans(n, w, func(f arch.Factors) optim.Span { return optim.Span{Factor: f.SGD} })
 }
 
-// spans leaves out factors of one.
-func spans[T graph.Float](n *arch.Network, w *graph.Vector[T], factor func(arch.Factors) float64) []optim.Span {
-	var s []optim.Span
-	for i, weight := range n.Weights() {
-		if f := factor(weight.Factors); f != 1 {
-			lo, hi := w.Span(i)
-			s = append(s, optim.Span{Lo: lo, Hi: hi, Factor: f})
-		}
+// InWhole moves spans over a slab that is a part of another to where they are in the whole: for the optimiser that trains
+// networks of arch.NewWeightsTogether,
+//
+//	append(InWhole(parts[0], AdamSpans(generator, parts[0])), InWhole(parts[1], AdamSpans(amortiser, parts[1]))...)
+func InWhole[T graph.Float](part *graph.Vector[T], spans []optim.Span) []optim.Span {
+	_, at := part.Whole()
+	moved := slices.Clone(spans)
+	for i := range moved {
+		moved[i].Lo, moved[i].Hi = moved[i].Lo+at, moved[i].Hi+at
 	}
-	return s
+	return moved
+}
+
+// spans leaves out weights whose factors are one, and makes one span of neighbours that are alike.
+func spans[T graph.Float](n *arch.Network, w *graph.Vector[T], of func(arch.Factors) optim.Span) []optim.Span {
+	var all []optim.Span
+	for i, weight := range n.Weights() {
+		s := of(weight.Factors)
+		s.NoDecay = weight.Param.Bias || weight.Param.Role == layers.GainRole
+		if s == (optim.Span{Factor: 1}) {
+			continue
+		}
+		lo, hi := w.Span(i)
+		if k := len(all) - 1; k >= 0 && all[k].Hi == lo {
+			s.Lo, s.Hi = all[k].Lo, lo
+			if s == all[k] {
+				all[k].Hi = hi
+				continue
+			}
+		}
+		s.Lo, s.Hi = lo, hi
+		all = append(all, s)
+	}
+	return all
 }

@@ -13,6 +13,9 @@
 package train
 
 import (
+	"math/rand/v2"
+
+	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 )
@@ -23,7 +26,7 @@ type Rule[T graph.Float] interface {
 	Gradient(grad, x, y []T, batch int) (Report, error)
 	// Terms names the terms of the energy.
 	Terms() []string
-	// TermEnergies writes the terms of the last gradient's energy to dst.
+	// TermEnergies writes the terms of the last gradient's energy to dst, zeros before the first.
 	TermEnergies(dst []float64)
 	// Weights is the slab that grad is for.
 	Weights() *graph.Vector[T]
@@ -35,9 +38,51 @@ type Rule[T graph.Float] interface {
 	Locate() string
 }
 
+// A Learner is a rule that moves the weights while it looks at a batch, and not once after it.
+type Learner[T graph.Float] interface {
+	Rule[T]
+	// Learn is Gradient, but calls step with each gradient that it has written to grad, goes on from the weights that step
+	// leaves, and returns the error of step as it is.
+	Learn(grad, x, y []T, batch int, step func(Report) error) (Report, error)
+}
+
 // A Report says what a rule saw on the way to a gradient.
 type Report struct {
 	Loss      float64      // energy at the initial activities: from a feedforward start the loss of the feedforward pass
 	Energy    float64      // energy where the gradient was taken
 	Inference infer.Result // zero for rules without inference
+}
+
+// termEnergies are the terms of m's last energy; zeros without m.
+func termEnergies[T graph.Float](m *arch.Model[T], dst []float64) {
+	if m == nil {
+		clear(dst)
+		return
+	}
+	m.TermEnergies(dst)
+}
+
+// locate names what went wrong in m's last energy; nothing without m.
+func locate[T graph.Float](m *arch.Model[T]) string {
+	if m == nil {
+		return ""
+	}
+	return m.Locate()
+}
+
+// noise draws what layers add at random, other numbers for every batch.
+type noise struct {
+	step uint64 // counts the batches
+	pcg  rand.PCG
+	rng  *rand.Rand
+}
+
+// drawNoise draws for one batch that m is about to see. The same seed gives every rule the same numbers at the same step.
+func drawNoise[T graph.Float](n *noise, m *arch.Model[T], seed uint64) {
+	n.step++
+	n.pcg.Seed(seed, n.step)
+	if n.rng == nil {
+		n.rng = rand.New(&n.pcg)
+	}
+	m.DrawLayerInputs(n.rng)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
@@ -135,6 +136,7 @@ type poisoned struct {
 	step           int
 	x, grad        float32
 	calls, atX, at int
+	none           bool // no gradient at that step
 }
 
 func (p *poisoned) Gradient(grad, x, y []float32, batch int) (train.Report, error) {
@@ -145,6 +147,9 @@ func (p *poisoned) Gradient(grad, x, y []float32, batch int) (train.Report, erro
 	r, err := p.Rule.Gradient(grad, x, y, batch)
 	if p.calls == p.step && p.grad != 0 {
 		grad[p.at] = p.grad
+	}
+	if p.calls == p.step && p.none {
+		clear(grad)
 	}
 	return r, err
 }
@@ -195,7 +200,7 @@ func TestEvaluate_IsItsDefinition(t *testing.T) {
 	const n = 2500
 	set, _ := load(t, data.Moons{Train: n, Seed: 1})
 	r := rand.New(rand.NewPCG(1, 1))
-	calls, at, right, loss := 0, 0, 0, 0.0
+	calls, at, right, loss, entropy := 0, 0, 0, 0.0, 0.0
 	score, err := train.Evaluate(func(x []float64) ([]float64, error) {
 		calls++
 		p := make([]float64, len(x))
@@ -208,6 +213,8 @@ func TestEvaluate_IsItsDefinition(t *testing.T) {
 			if guess == set.Label(at) {
 				right++
 			}
+			margin := p[2*i+set.Label(at)] - p[2*i+1-set.Label(at)] // of two classes, softmax is the logistic function of it
+			entropy += math.Log1p(math.Exp(-margin)) / n
 			for k := range 2 {
 				y := 0.0
 				if set.Label(at) == k {
@@ -222,8 +229,8 @@ func TestEvaluate_IsItsDefinition(t *testing.T) {
 	if err != nil || at != n || calls < 2 {
 		t.Fatalf("%d samples in %d calls, error %v", at, calls, err)
 	}
-	if score.Samples != n || math.Abs(score.Loss-loss) > 1e-12 || score.Accuracy != float64(right)/n {
-		t.Errorf("%+v, want loss %g and accuracy %g", score, loss, float64(right)/n)
+	if score.Samples != n || math.Abs(score.Loss-loss) > 1e-12 || math.Abs(score.CrossEntropy-entropy) > 1e-12 || score.Accuracy != float64(right)/n {
+		t.Errorf("%+v, want loss %g, cross-entropy %g and accuracy %g", score, loss, entropy, float64(right)/n)
 	}
 	_, err = train.Evaluate(func(x []float64) ([]float64, error) {
 		p := make([]float64, len(x))
@@ -253,13 +260,15 @@ func TestLargest(t *testing.T) {
 	}
 }
 
-// TestSpans_AreTheScalingsRates: one span per weight whose factor is not one, over that weight's part of the slab.
-func TestSpans_AreTheScalingsRates(t *testing.T) {
+// TestSpans_AreTheScalingsFactors: one span per weight whose factors are not one, over that weight's part of the slab;
+// neighbours that are alike are one.
+func TestSpans_AreTheScalingsFactors(t *testing.T) {
 	n, err := arch.Chain{Scaling: arch.MuP{}, Act: layers.Tanh, Widths: []int{4, 8, 8, 2}}.Network()
 	ok(t, err)
 	w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 1)))
 	ok(t, err)
-	adam := []optim.Span{{Lo: 32, Hi: 96, Factor: 1. / 8}, {Lo: 96, Hi: 112, Factor: 1. / 8}}
+	adam := []optim.Span{{Lo: 0, Hi: 32, Factor: 1, Eps: 1. / 8}, {Lo: 32, Hi: 96, Factor: 1. / 8, Eps: 1. / 8, Decay: 8},
+		{Lo: 96, Hi: 112, Factor: 1. / 8, Decay: 8}}
 	if got := train.AdamSpans(n, w); !slices.Equal(got, adam) {
 		t.Errorf("adam: %v, want %v", got, adam)
 	}
@@ -267,6 +276,66 @@ func TestSpans_AreTheScalingsRates(t *testing.T) {
 	if got := train.SGDSpans(n, w); !slices.Equal(got, sgd) {
 		t.Errorf("sgd: %v, want %v", got, sgd)
 	}
+	if s := train.AdamSpans(chainOf(t, arch.SP{}, false), w); s != nil {
+		t.Errorf("sp without biases: %v, want none", s)
+	}
+}
+
+// TestSpans_LeaveBiasesGainsAndPrecisionsUndecayed: with a gradient of zero, AdamW, SGD and momentum shrink the weights
+// alone, each by its own factor.
+func TestSpans_LeaveBiasesGainsAndPrecisionsUndecayed(t *testing.T) {
+	const rate, decay = .01, .5
+	for _, s := range []arch.Scaling{arch.SP{}, arch.CompleteP{}, arch.MuPC{Gamma: 2}} {
+		n := chainOf(t, s, true)
+		n.Blocks[1].Layer = layers.Compose{layers.LayerNorm{Width: 8, Gain: true, Bias: true}, n.Blocks[1].Layer}
+		n.Blocks[2].Precision = arch.DiagonalPrecision
+		for name, opt := range map[string]func(w *graph.Vector[float64]) optim.Optimizer[float64]{
+			"AdamW": func(w *graph.Vector[float64]) optim.Optimizer[float64] {
+				return &optim.AdamW[float64]{Rate: rate, Decay: decay, Spans: train.AdamSpans(n, w)}
+			},
+			"SGD": func(w *graph.Vector[float64]) optim.Optimizer[float64] {
+				return &optim.SGD[float64]{Rate: rate, Decay: decay, Spans: train.SGDSpans(n, w)}
+			},
+			"Momentum": func(w *graph.Vector[float64]) optim.Optimizer[float64] {
+				return &optim.Momentum[float64]{Rate: rate, Mu: .9, Decay: decay, Spans: train.SGDSpans(n, w)}
+			},
+		} {
+			w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 1)))
+			ok(t, err)
+			for i := range w.Data() {
+				w.Data()[i] = 1
+			}
+			opt(w).Step(w.Data(), make([]float64, len(w.Data())))
+			undecayed := 0
+			for i, weight := range n.Weights() {
+				f := weight.Factors
+				want := 1 - rate*f.SGD*decay
+				if name == "AdamW" {
+					want = 1 - rate*f.Adam*decay*max(f.Decay, 1) // none of these scalings has a factor between 0 and 1
+				}
+				if weight.Param.Bias {
+					want = 1
+					undecayed++
+				}
+				for _, v := range w.Part(w.Data(), i) {
+					if math.Abs(v-want) > 1e-14 {
+						t.Fatalf("%v, %s: %s became %v, want %v", s, name, weight.Name, v, want)
+					}
+				}
+			}
+			if undecayed != 3+2+1 {
+				t.Fatalf("%d weights are biases, gains or precisions, want 6", undecayed)
+			}
+		}
+	}
+}
+
+// chainOf is a small chain.
+func chainOf(t *testing.T, s arch.Scaling, bias bool) *arch.Network {
+	t.Helper()
+	n, err := arch.Chain{Scaling: s, Act: layers.Tanh, Widths: []int{4, 8, 8, 2}, Bias: bias}.Network()
+	ok(t, err)
+	return n
 }
 
 // TestEvaluate_CountsScoredStepsOfSequences: of the copy task, the half that asks for the word. Predictions made up here are

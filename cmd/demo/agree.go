@@ -63,7 +63,7 @@ func newBench[T graph.Float](net *arch.Network, flags netFlags, w *graph.Vector[
 
 // along compares at the steps that at holds of, with the output at a precision.
 func (b *bench[T]) along(precision float64, solver infer.Solver[T], stop infer.Stop, at func(int) bool) (agreement, error) {
-	pc, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision)})
+	pc, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision), Coordinates: b.flags.coordinates()})
 	if err != nil {
 		return agreement{}, err
 	}

@@ -127,8 +127,11 @@ var _ plot.DataRanger = (*heat)(nil)
 // Plot draws the cells.
 func (m *heat) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	size := math.Min(10, 230/float64(m.columns))
+	size := math.Min(10, float64(c.Size().X)/(3*float64(m.columns)))
 	for i, v := range m.values {
+		if math.IsNaN(v) {
+			continue
+		}
 		col, row := float64(i%m.columns), float64(i/m.columns)
 		x0, x1, y0, y1 := x(col-.48), x(col+.48), y(row-.46), y(row+.46)
 		c.FillPolygon(shade(m.dark(v)), []vg.Point{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}})

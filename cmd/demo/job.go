@@ -142,6 +142,12 @@ func (j *job) run(c *console) (err error) {
 	}
 	if len(j.pupils) > 0 {
 		j.describe()
+		if err := j.rest(c); err != nil {
+			return err
+		}
+	}
+	if err := j.write(c); err != nil {
+		return err
 	}
 	if j.agree && len(j.pupils) > 0 {
 		if err := j.compare(c); err != nil {
@@ -186,8 +192,8 @@ func (j *job) describe() {
 	if j.flags.Loss.ce {
 		loss = "cross-entropy"
 	}
-	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by predictive coding (PC, %d inference steps of rate %g per batch of %d) and by backprop (BP), both with Adam at rate %g.",
-		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, j.learn.Steps, j.learn.Rate, j.learn.Batch, j.learn.LR)
+	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by predictive coding (PC, %d inference steps of rate %g per batch of %d) and by backprop (BP), both with %s.",
+		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, j.learn.Steps, j.learn.Rate, j.learn.Batch, j.learn.optimizer())
 	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "energy gradients"}}
 	for _, p := range j.pupils {
 		h, last := p.history, p.history.Last()
@@ -197,9 +203,7 @@ func (j *job) describe() {
 		}
 		accuracy, lossText := "-", "-"
 		if len(h.Evals) > 0 {
-			if !j.flags.Loss.ce { // Score.Loss is the squared error, which means nothing for logits
-				lossText = fmt.Sprintf("%.4f", last.Loss)
-			}
+			lossText = fmt.Sprintf("%.4f", j.loss(last))
 			tile := tile{Value: lossText, Label: p.name + ", test loss", Class: strings.ToLower(p.name)}
 			if classes {
 				accuracy = fmt.Sprintf("%.2f %%", 100*last.Accuracy)
@@ -214,6 +218,9 @@ func (j *job) describe() {
 	for _, p := range j.pupils {
 		r.Tiles = append(r.Tiles, tile{Value: p.seconds().String(), Label: p.name + ", training", Class: strings.ToLower(p.name)})
 	}
+	if j.flags.Loss.ce {
+		t.Note = "Test loss is the cross-entropy per label in nats."
+	}
 	r.Tables = append(r.Tables, t)
 	if len(j.pupils[len(j.pupils)-1].trace) == 0 {
 		return // interrupted before the first update
@@ -221,6 +228,9 @@ func (j *job) describe() {
 	r.Figures = append(r.Figures, figure{File: "curves.png", Title: "How both learn",
 		Caption: "Both rules see the same batches from the same initial weights. PC follows BP closely: at the small errors of a network that learns, its relaxed activities carry nearly the gradient that backprop computes.",
 		draw:    curves(j.pupils, classes)})
+	if f, ok := j.filters(); ok {
+		r.Figures = append(r.Figures, f)
+	}
 	if j.pictures != nil {
 		r.Figures = append(r.Figures, j.pictures(j)...)
 	}

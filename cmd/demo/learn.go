@@ -15,6 +15,9 @@ import (
 // weightStream is the second half of the seed of the initial weights: the same seed starts every rule at the same point.
 const weightStream = 1
 
+// writeStream is that of what a network writes.
+const writeStream = 2
+
 // newWeights draws the start of a network.
 func newWeights[T graph.Float](net *arch.Network, seed uint64) (*graph.Vector[T], error) {
 	return arch.NewWeights[T](net, rand.New(rand.NewPCG(seed, weightStream)))
@@ -43,6 +46,9 @@ type lesson struct {
 	train  *data.Set
 	test   *data.Set
 	folder *folder
+
+	ungraded bool                 // nothing is evaluated: the targets are not learned
+	watch    func(step int) error // called after every update; may be nil
 }
 
 // newPupil compiles the network for a rule, "PC" or "BP", from the start that the seed gives.
@@ -51,7 +57,7 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := arch.Plan{Batch: min(l.learn.Batch, l.train.Len()), Energy: l.flags.energy(l.flags.Precision)}
+	plan := arch.Plan{Batch: min(l.learn.Batch, l.train.Len()), Energy: l.flags.energy(l.flags.Precision), Coordinates: l.flags.coordinates()}
 	p := &pupil{name: name}
 	if name == "BP" {
 		plan.Coordinates = arch.Feedforward
@@ -61,9 +67,9 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 		return nil, err
 	}
 	if name == "BP" {
-		p.rule = &train.Backprop[float32]{Model: m}
+		p.rule = &train.Backprop[float32]{Model: m, Seed: l.seed}
 	} else {
-		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps)}
+		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps), Seed: l.seed}
 	}
 	return p, nil
 }
@@ -92,21 +98,25 @@ type stepLine struct {
 
 // An evalLine is an evaluation in metrics.jsonl.
 type evalLine struct {
-	Kind     string   `json:"kind"` // "eval"
-	Rule     string   `json:"rule"`
-	Step     int      `json:"step"`
-	Samples  int      `json:"samples"`
-	Loss     *float64 `json:"loss,omitempty"` // squared error; none where outputs are logits
-	Accuracy float64  `json:"accuracy"`
-	Seconds  float64  `json:"seconds"`
+	Kind     string  `json:"kind"` // "eval"
+	Rule     string  `json:"rule"`
+	Step     int     `json:"step"`
+	Samples  int     `json:"samples"`
+	Loss     float64 `json:"loss"` // squared error per sample, or cross-entropy per label in nats
+	Accuracy float64 `json:"accuracy"`
+	Seconds  float64 `json:"seconds"`
 }
 
 func (l *lesson) evalLine(name string, e train.Eval) evalLine {
-	line := evalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
-	if !l.flags.Loss.ce {
-		line.Loss = &e.Loss
+	return evalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Loss: l.loss(e), Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
+}
+
+// loss is the test loss as the lesson's likelihood has it.
+func (l *lesson) loss(e train.Eval) float64 {
+	if l.flags.Loss.ce {
+		return e.CrossEntropy
 	}
-	return line
+	return e.Loss
 }
 
 // teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
@@ -122,12 +132,14 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	}
 	t := train.Trainer[float32]{
 		Rule:      p.rule,
-		Optimizer: &optim.Adam[float32]{Rate: l.learn.LR, Spans: train.AdamSpans(l.net, w)},
+		Optimizer: &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Spans: train.AdamSpans(l.net, w)},
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
+		Divergence: l.learn.OnDivergence.Divergence,
+		OnSkip:     func(step int, why error) { c.printf("%-3s batch %d is left out: %v\n", p.name, step, why) },
 		OnStep: func(s train.Step[float32]) {
 			if show == nil {
-				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0)
+				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0 && !l.ungraded)
 			}
 			show.step(s.Step, s.Total, s.Loss, s.Energy)
 			p.trace = append(p.trace, point{step: s.Step, loss: s.Loss, energy: s.Energy})
@@ -140,11 +152,19 @@ func (l *lesson) teach(c *console, p *pupil) error {
 				line.Status, line.Steps, line.Residual = in.Status.String(), in.Step, &in.Residual
 			}
 			keep(line)
+			if l.watch != nil {
+				if err := l.watch(s.Step); failed == nil {
+					failed = err
+				}
+			}
 		},
 		OnEval: func(e train.Eval) {
 			show.accuracy(e.Accuracy)
 			keep(l.evalLine(p.name, e))
 		},
+	}
+	if l.ungraded {
+		t.Test = nil
 	}
 	var err error
 	p.history, err = t.Run(c.ctx)

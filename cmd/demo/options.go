@@ -43,12 +43,23 @@ type learnFlags struct {
 	Epochs     int     `default:"1" help:"Passes over the training set." json:"epochs"`
 	Limit      int     `default:"0" help:"Weight updates at most; 0: all of the epochs." json:"limit"`
 	LR         float64 `name:"lr" default:"0.001" help:"Learning rate of Adam on the weights." json:"lr"`
+	Decay      float64 `default:"0" help:"Weight decay of AdamW, beside the gradient; biases, gains and precisions are not decayed." json:"decay"`
 	EvalEvery  int     `default:"100" help:"Evaluate on the test set every so many updates; 0: at the end only." json:"eval_every"`
+
+	OnDivergence divergenceFlag `default:"stop" help:"What becomes of a batch whose numbers go wrong: stop the training, or skip the batch." json:"on_divergence"`
 }
 
 func (f learnFlags) validate() error {
 	return first(f.inferFlags.validate(), count("batch", f.Batch, 1), count("epochs", f.Epochs, 1), count("limit", f.Limit, 0),
-		positive("lr", f.LR), count("eval-every", f.EvalEvery, 0))
+		positive("lr", f.LR), notNegative("decay", f.Decay), count("eval-every", f.EvalEvery, 0))
+}
+
+// optimizer is that of the weights in words.
+func (f learnFlags) optimizer() string {
+	if f.Decay > 0 {
+		return fmt.Sprintf("AdamW at rate %g with weight decay %g", f.LR, f.Decay)
+	}
+	return fmt.Sprintf("Adam at rate %g", f.LR)
 }
 
 // netFlags describe a network and its energy.
@@ -60,11 +71,12 @@ type netFlags struct {
 	Norm      bool        `help:"Layer normalisation in transformer." json:"norm"`
 	Widths    []int       `placeholder:"N,..." help:"Widths of mlp from input to output (default: two hidden layers that suit the data)." json:"widths"`
 	Act       actFlag     `default:"relu" help:"Activation: linear, tanh, hard_tanh, sigmoid, relu, leaky_relu, gelu, selu, silu." json:"act"`
-	Scaling   scalingFlag `default:"sp" help:"Scaling of the weights: sp, ntp, mup, mupc, completep." json:"scaling"`
+	Scaling   scalingFlag `default:"sp" help:"Scaling of the weights: sp, ntp, mup, mupc, mupc-adam (Adam's rate falls with width and depth), completep." json:"scaling"`
 	Gamma     float64     `default:"1" help:"Divides the output: small for lazy, large for rich learning." json:"gamma"`
 	Skips     bool        `help:"Identity skips over the hidden layers of mlp." json:"skips"`
 	NoBias    bool        `help:"Layers of mlp and cnn without biases." json:"no_bias"`
 	Loss      lossFlag    `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Errors    bool        `help:"Let inference move prediction errors instead of activities: the same energy, and in deep networks a shorter way." json:"errors"`
 	Precision float64     `default:"1" help:"Precision of the output: small lets PC approach BP." json:"precision"`
 }
 
@@ -173,6 +185,14 @@ func (f netFlags) title() string {
 	return fmt.Sprintf("%s network of %s", f.Act, widthsOf(f.Widths))
 }
 
+// coordinates are what inference moves.
+func (f netFlags) coordinates() arch.Coordinates {
+	if f.Errors {
+		return arch.Errors
+	}
+	return arch.Activities
+}
+
 // energy is the energy at an output precision.
 func (f netFlags) energy(precision float64) energy.Functional {
 	if f.Loss.ce {
@@ -199,7 +219,7 @@ type scalingFlag struct{ name string }
 // UnmarshalText is called by kong.
 func (f *scalingFlag) UnmarshalText(name []byte) error {
 	f.name = string(name)
-	return known("scaling", f.name, "sp", "ntp", "mup", "mupc", "completep")
+	return known("scaling", f.name, "sp", "ntp", "mup", "mupc", "mupc-adam", "completep")
 }
 
 // MarshalText writes the name.
@@ -210,6 +230,8 @@ func (f scalingFlag) with(gamma float64) arch.Scaling {
 	switch f.name {
 	case "mupc":
 		return arch.MuPC{Gamma: gamma}
+	case "mupc-adam":
+		return arch.MuPC{Gamma: gamma, ScaleAdam: true}
 	case "mup":
 		return arch.Scaled{Of: arch.MuP{}, Gamma: gamma}
 	case "completep":
@@ -253,6 +275,14 @@ func positive(flag string, v float64) error {
 		return nil
 	}
 	return errors.Errorf("-%s is %v: want a number above 0", flag, v)
+}
+
+// notNegative checks a number that must be zero or above.
+func notNegative(flag string, v float64) error {
+	if v >= 0 && !math.IsInf(v, 1) {
+		return nil
+	}
+	return errors.Errorf("-%s is %v: want a number, at least 0", flag, v)
 }
 
 // count checks a whole number.

@@ -100,3 +100,43 @@ func (b *bar) end() {
 	b.bar.Abort(false) // does nothing to a complete one
 	b.progress.Wait()
 }
+
+// A counter shows how something proceeds that has no loss to show.
+type counter struct {
+	console  *console
+	name     string
+	start    time.Time
+	printed  int // tenths
+	progress *mpb.Progress
+	bar      *mpb.Bar
+}
+
+// newCounter is a progress bar on a terminal and a line now and then elsewhere.
+func newCounter(c *console, name string) *counter {
+	return &counter{console: c, name: name, start: time.Now()}
+}
+
+func (n *counter) step(done, total int) {
+	if n.console.terminal {
+		if n.bar == nil {
+			n.progress = mpb.New(mpb.WithOutput(n.console.out), mpb.WithWidth(30), mpb.WithRefreshRate(120*time.Millisecond))
+			n.bar = n.progress.New(int64(total), mpb.BarStyle().Lbound("|").Filler("█").Tip("▌").Padding(" ").Rbound("|"),
+				mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-22s", n.name)), decor.CountersNoUnit(" %4d/%d ")),
+				mpb.AppendDecorators(decor.Name("  "), decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 6}), ""), decor.Name(" ")))
+		}
+		n.bar.SetCurrent(int64(done))
+		return
+	}
+	if tenth := 10 * done / total; tenth > n.printed {
+		n.printed = tenth
+		passed := time.Since(n.start).Seconds()
+		n.console.printf("%-22s %4d/%d  ETA %.0f s\n", n.name, done, total, passed/float64(done)*float64(total-done))
+	}
+}
+
+func (n *counter) end() {
+	if n.bar != nil {
+		n.bar.Abort(false) // does nothing to a complete one
+		n.progress.Wait()
+	}
+}

@@ -23,6 +23,7 @@ type report struct {
 	Tiles       []tile
 	Tables      []table
 	Figures     []figure
+	Passages    []passage
 	Again       string // the command line that gives the run again
 	Version     version
 }
@@ -36,7 +37,11 @@ type table struct {
 	Note  string
 	Head  []string
 	Rows  [][]string
+	Wide  bool // too wide for a terminal: for the page only
 }
+
+// A passage is text that a network wrote.
+type passage struct{ Title, Note, Text string }
 
 // A figure is a picture with two sentences on what one sees.
 type figure struct {
@@ -63,7 +68,12 @@ func (r *report) finish(c *console, f *folder) error {
 	}
 	c.printf("\n")
 	for _, t := range r.Tables {
-		t.print(c.out)
+		if !t.Wide {
+			t.print(c.out)
+		}
+	}
+	for _, p := range r.Passages {
+		c.printf("%s\n%s\n\n", p.Title, p.Text)
 	}
 	return nil
 }

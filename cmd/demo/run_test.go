@@ -63,8 +63,11 @@ func TestFolder_HoldsReportPicturesMetricsAndManifest(t *testing.T) {
 		{"toy sine -limit 40", []string{"curves.png", "fit.png"}},
 		{"toy linear -limit 40", []string{"curves.png", "fit.png"}},
 		{"compare -data moons -widths 2,8,8,2 -act tanh -steps 8", []string{"agreement.png", "energy.png"}},
+		{"infer -data moons -widths 2,8,8,2 -act tanh -evals 40 -warmup 20 -batch 8", []string{"heun.png", "solvers.png"}},
 		{"compare -data random -widths 5,6,3 -float32 -scaling mupc -steps 3", []string{"agreement.png", "energy.png"}},
 		{"train -data moons -widths 2,8,8,2 -limit 20 -loss ce -scaling ntp -skips", []string{"agreement.png", "curves.png", "energy.png", "precision.png"}},
+		{"train -data bars -arch cnn -width 3 -limit 10 -steps 4", []string{"agreement.png", "curves.png", "digits.png", "energy.png", "filters.png", "precision.png"}},
+		{"train -data text -window 6 -arch transformer -width 8 -depth 1 -loss ce -limit 3 -steps 2 -errors", []string{"agreement.png", "curves.png", "energy.png", "precision.png"}},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "deep", "run")
@@ -80,6 +83,9 @@ func TestFolder_HoldsReportPicturesMetricsAndManifest(t *testing.T) {
 			page, err := os.ReadFile(filepath.Join(out, "report.html"))
 			if err != nil {
 				t.Fatal(err)
+			}
+			if text := strings.Contains(c.args, "text"); text != bytes.Contains(page, []byte("What PC writes")) || text != strings.Contains(stdout, "What BP writes") {
+				t.Error("text that the networks write: want it after training on text, in the report and on stdout, and never else")
 			}
 			if n := bytes.Count(page, []byte(`src="data:image/png;base64,`)); n != len(c.pictures) {
 				t.Errorf("the report shows %d pictures, want %d", n, len(c.pictures))

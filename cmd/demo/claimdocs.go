@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/experiments/record"
+)
+
+// recordTable writes a table where experiments/record has it, unless there is one with more cells: an interrupted run does
+// not take the place of one that was not.
+func recordTable(c *console, dir string, e claim.Experiment, t claim.Table) error {
+	path := filepath.Join(dir, filepath.FromSlash(record.Path(e, t.Scale)))
+	if old, err := os.Open(path); err == nil {
+		known, err := claim.ReadTable(old)
+		old.Close()
+		if err == nil && known.Fits(e) == nil && len(known.Results) > len(t.Results) {
+			c.printf("%s stays as it is: it has %d cells, this run %d.\n", path, len(known.Results), len(t.Results))
+			return nil
+		}
+	}
+	f, err := newFolder(filepath.Dir(path), "", time.Time{})
+	if err != nil {
+		return err
+	}
+	return f.write(filepath.Base(path), t.Write)
+}
+
+// writeClaims writes CLAIMS.md and its pictures.
+func writeClaims(c *console, dir string, claims []recorded) error {
+	docs, err := newFolder(dir, "", time.Time{})
+	if err != nil {
+		return err
+	}
+	pictures, err := newFolder(filepath.Join(dir, "figures"), "", time.Time{})
+	if err != nil {
+		return err
+	}
+	figures := make(map[string][]claim.Figure)
+	for _, r := range claims {
+		if r.table == nil || r.Plot == nil {
+			continue
+		}
+		list, err := r.Plot(*r.table)
+		if err != nil {
+			return errors.Wrapf(err, "figures of %s", r.ID)
+		}
+		figures[r.ID] = list
+		for _, f := range list {
+			if c.ctx.Err() != nil {
+				return errInterrupted
+			}
+			picture, err := illustration(f)()
+			if err != nil {
+				return errors.Wrapf(err, "draw %s", f.Name)
+			}
+			if err := pictures.write(f.Name+".png", func(w io.Writer) error {
+				_, err := picture.WriteTo(w)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	if err := docs.write("CLAIMS.md", func(w io.Writer) error {
+		_, err := io.WriteString(w, claimsPage(claims, figures))
+		return err
+	}); err != nil {
+		return err
+	}
+	c.printf("%d claims in %s\n", len(claims), docs.path("CLAIMS.md"))
+	return nil
+}
+
+const claimsIntro = `# Claims
+
+The sentences of the papers that are checked here: what each says, whether it holds, the paper's figures beside ours. This page
+is written by ` + "`go generate ./experiments/...`" + ` from the record of the full runs in [experiments/record](../experiments/record); do not
+edit it.
+
+    go run ./cmd/demo claims -long         # this page on a terminal
+    go run ./cmd/demo verify               # all claims at quick scale, as the tests do: minutes
+    go run ./cmd/demo run ID -full         # one claim as it is recorded here; goes on where it was interrupted
+
+*Holds* means as the paper says it; *holds with care* that it needs more words to be true, which are given; *does not hold here*
+that it was not found so, with what was found. "Independent program" stands for values computed in numpy by formulas of this
+project's own, not by its code. Times are the sums over all cells, most of which use one core, on a machine that was busy with other work:
+an idle one takes a fraction. An estimate is the mean over
+seeds ± its standard error (number of seeds).
+
+`
+
+// claimsPage is the text of CLAIMS.md.
+func claimsPage(claims []recorded, figures map[string][]claim.Figure) string {
+	var b strings.Builder
+	b.WriteString(claimsIntro)
+	b.WriteString("| claim | verdict | measured | time |\n|---|---|---|---|\n")
+	for _, r := range claims {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", r.ID, anchor(r.ID), r.verdict(), r.measured(), r.took())
+	}
+	folder := ""
+	for _, r := range claims {
+		if f, _, _ := strings.Cut(r.ID, "/"); f != folder {
+			folder = f
+			fmt.Fprintf(&b, "\n## %s\n", folder)
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", r.ID, r.Statement)
+		fmt.Fprintf(&b, "**%s%s** (%s)\n\n", strings.ToUpper(r.verdict()[:1]), r.verdict()[1:], r.measured())
+		if r.Care != "" {
+			fmt.Fprintf(&b, "%s\n\n", r.Care)
+		}
+		if r.outcome.Reason != "" {
+			fmt.Fprintf(&b, "What is off: %s.\n\n", strings.TrimSuffix(r.outcome.Reason, "."))
+		}
+		fmt.Fprintf(&b, "| | |\n|---|---|\n| source | %s |\n| paper | %s |\n", cell(r.Source), cell(r.Paper))
+		if r.table != nil {
+			fmt.Fprintf(&b, "| here | %s |\n", cell(r.outcome.Ours))
+		}
+		fmt.Fprintf(&b, "| command | `demo run %s -full` |\n| time | %s |\n", r.ID, r.took())
+		for _, f := range figures[r.ID] {
+			fmt.Fprintf(&b, "\n![%s](figures/%s.png)\n\n%s\n", cell(f.Panels[0].Title), f.Name, f.Caption)
+		}
+	}
+	return b.String()
+}
+
+// cell is text that a Markdown table can hold.
+func cell(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "|", "\\|"), "\n", " ") }
+
+// anchor is the name that Markdown gives to a heading.
+func anchor(heading string) string { return strings.ReplaceAll(heading, "/", "") }
+
+// readClaims is CLAIMS.md as it is.
+func readClaims(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "CLAIMS.md"))
+	return string(text), errors.Wrap(err, "claims")
+}

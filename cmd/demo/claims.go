@@ -1,0 +1,335 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/experiments/jpc"
+	"github.com/pcgraph/pcgraph/experiments/limits"
+	"github.com/pcgraph/pcgraph/experiments/mupc"
+	"github.com/pcgraph/pcgraph/experiments/record"
+	"github.com/pcgraph/pcgraph/experiments/thesis"
+)
+
+// everyClaim lists the claims of all experiments.
+func everyClaim() []claim.Claim {
+	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims(), thesis.Claims())
+}
+
+// chosen are the claims that names stand for: an ID, or a folder for all of its claims.
+func chosen(names []string) ([]claim.Claim, error) {
+	var list []claim.Claim
+	for _, name := range names {
+		found := false
+		for _, c := range everyClaim() {
+			if c.ID == name || strings.HasPrefix(c.ID, strings.TrimSuffix(name, "/")+"/") {
+				found = true
+				if !slices.ContainsFunc(list, func(l claim.Claim) bool { return l.ID == c.ID }) {
+					list = append(list, c)
+				}
+			}
+		}
+		if !found {
+			return nil, errors.Errorf("unknown claim %q: \"demo claims\" lists them", name)
+		}
+	}
+	return list, nil
+}
+
+// claimsCmd lists the claims.
+type claimsCmd struct {
+	Long  bool   `help:"With statement, the paper's figures and ours."`
+	Write string `placeholder:"DIR" help:"Write CLAIMS.md and figures/ there, from the record of the full runs, instead of listing."`
+}
+
+// A recorded claim is a claim with what its record says.
+type recorded struct {
+	claim.Claim
+	table   *claim.Table // nil if nothing is recorded
+	outcome claim.Outcome
+}
+
+// recordedClaims reads the record.
+func recordedClaims(claims []claim.Claim) ([]recorded, error) {
+	var list []recorded
+	for _, c := range claims {
+		r := recorded{Claim: c}
+		t, err := record.Table(c.Grid)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, err
+		default:
+			r.table = &t
+			if r.outcome, err = c.Judge(t); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+// verdict is the outcome in words.
+func (r recorded) verdict() string {
+	if r.table == nil {
+		return "not measured"
+	}
+	return r.outcome.Verdict.String()
+}
+
+// measured says what the verdict rests on.
+func (r recorded) measured() string {
+	if r.table == nil {
+		return "-"
+	}
+	s := r.table.Scale.String()
+	if !r.table.Complete() {
+		s += fmt.Sprintf(", %d of %d cells", len(r.table.Results), r.table.Cells)
+	}
+	return s
+}
+
+// took is the time of the measurements, on one core as a rule.
+func (r recorded) took() string {
+	if r.table == nil {
+		return "-"
+	}
+	return duration(r.table.Seconds())
+}
+
+// duration writes seconds for people.
+func duration(seconds float64) string {
+	switch {
+	case seconds < 9.95:
+		return fmt.Sprintf("%.1f s", seconds)
+	case seconds < 120:
+		return fmt.Sprintf("%.0f s", seconds)
+	case seconds < 7200:
+		return fmt.Sprintf("%.0f min", seconds/60)
+	}
+	return fmt.Sprintf("%.1f h", seconds/3600)
+}
+
+// Run lists or writes.
+func (cmd claimsCmd) Run(c *console) error {
+	claims, err := recordedClaims(everyClaim())
+	if err != nil {
+		return err
+	}
+	if cmd.Write != "" {
+		return writeClaims(c, cmd.Write, claims)
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "CLAIM\tVERDICT\tMEASURED\tTIME\n")
+	for _, r := range claims {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.ID, r.verdict(), r.measured(), r.took())
+		if cmd.Long {
+			w.Flush()
+			explain(c, []labelled{{"", r.Statement}, {"source", r.Source}, {"paper", r.Paper}, {"here", r.outcome.Ours}, {"care", r.Care}, {"off", r.outcome.Reason}})
+			c.printf("\n")
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	c.printf("\n\"demo run ID\" measures a claim, with -full as it is recorded here; \"demo verify\" measures all quickly.\n")
+	return nil
+}
+
+// A labelled text is one with a word in front.
+type labelled struct{ name, text string }
+
+// explain prints what is not empty.
+func explain(c *console, texts []labelled) {
+	for _, t := range texts {
+		if t.text != "" {
+			c.printf("    %-7s%s\n", t.name, t.text)
+		}
+	}
+}
+
+// run measures claims with a bar and returns a table for each; what went wrong with single cells is the error.
+func (f measureFlags) run(c *console, s claim.Scale, claims []claim.Claim) ([]claim.Table, error) {
+	meter := newGridMeter(c)
+	r := claim.Runner{Dir: f.Cache, Cores: f.Cores, Progress: meter.progress,
+		Warn: func(err error) { fmt.Fprintf(c.errs, "demo: %v\n", err) }}
+	tables, err := r.Run(c.ctx, s, claims...)
+	meter.end()
+	return tables, err
+}
+
+// measureFlags say how cells are measured.
+type measureFlags struct {
+	Cache string `default:"runs/cells" placeholder:"DIR" help:"Where the results of single cells are kept, and found by the next run; empty keeps nothing." json:"cache"`
+	Cores int    `default:"0" help:"Cores to use; 0: all." json:"cores"`
+}
+
+// runCmd measures claims.
+type runCmd struct {
+	ID     []string `arg:"" name:"ID" help:"Claims, or folders such as limits for all in it." json:"claims"`
+	Full   bool     `help:"At full scale: minutes to hours. An interrupted run goes on where it was." json:"full"`
+	Out    string   `placeholder:"DIR" help:"Folder for the run's files (default: runs/NAME-TIME)." json:"-"`
+	Record string   `placeholder:"DIR" help:"Also write the tables there, as experiments/record has them." json:"-"`
+	measureFlags
+}
+
+// Validate is called by kong.
+func (cmd runCmd) Validate() error {
+	_, err := chosen(cmd.ID)
+	return first(err, count("cores", cmd.Cores, 0))
+}
+
+func (cmd runCmd) scale() claim.Scale {
+	if cmd.Full {
+		return claim.Full
+	}
+	return claim.Quick
+}
+
+// Run measures, judges, draws, and writes a folder.
+func (cmd runCmd) Run(c *console) (err error) {
+	start := time.Now()
+	claims, err := chosen(cmd.ID)
+	if err != nil {
+		return err
+	}
+	out, err := newFolder(cmd.Out, "claims", start)
+	if err != nil {
+		return err
+	}
+	m := newManifest("run", cmd, 0, start)
+	defer func() {
+		if err != nil && !errors.Is(err, errInterrupted) {
+			m.Error = err.Error()
+		}
+		m.Seconds["all"] = time.Since(start).Seconds()
+		err = first(err, out.close(), out.writeManifest(m))
+	}()
+	tables, failed := cmd.run(c, cmd.scale(), claims)
+	m.Interrupted = c.ctx.Err() != nil
+	r := report{Title: "Claims: " + strings.Join(cmd.ID, ", "), Interrupted: m.Interrupted, Version: m.Version,
+		Lead:  fmt.Sprintf("%d claims, measured at %s scale.", len(claims), cmd.scale()),
+		Again: strings.Join(append([]string{"demo"}, c.args...), " ")}
+	verdicts := table{Title: "Verdicts", Wide: true, Head: []string{"claim", "verdict", "here", "paper"}}
+	shown := map[string]bool{}
+	for i, cl := range claims {
+		t := tables[i]
+		if len(t.Results) == 0 {
+			continue
+		}
+		if !shown[t.Experiment] {
+			shown[t.Experiment] = true
+			if err := cmd.keep(c, out, t, cl, &r); err != nil {
+				return err
+			}
+			m.Seconds[t.Experiment] = t.Seconds()
+		}
+		if !t.Complete() {
+			partly := fmt.Sprintf("%d of %d cells", len(t.Results), t.Cells)
+			c.printf("\n%s: %s\n", cl.ID, partly)
+			verdicts.Rows = append(verdicts.Rows, []string{cl.ID, partly, "", cl.Paper})
+			continue
+		}
+		outcome, err := cl.Judge(t)
+		if err != nil {
+			return err
+		}
+		m.Results[cl.ID] = outcome
+		verdicts.Rows = append(verdicts.Rows, []string{cl.ID, outcome.Verdict.String(), outcome.Ours, cl.Paper})
+		c.printf("\n%s: %s\n", cl.ID, outcome.Verdict)
+		explain(c, []labelled{{"", cl.Statement}, {"paper", cl.Paper}, {"here", outcome.Ours}, {"care", cl.Care}, {"off", outcome.Reason}})
+		if cl.Plot == nil {
+			continue
+		}
+		figures, err := cl.Plot(t)
+		if err != nil {
+			return err
+		}
+		for _, f := range figures {
+			r.Figures = append(r.Figures, figure{File: f.Name + ".png", Title: cl.Statement, Caption: f.Caption, draw: illustration(f)})
+		}
+	}
+	r.Tables = append([]table{verdicts}, r.Tables...)
+	if err := r.finish(c, out); err != nil {
+		return err
+	}
+	c.printf("Report: %s\n", out.path("report.html"))
+	switch {
+	case m.Interrupted:
+		c.printf("Interrupted; the same command goes on where it was.\n")
+		return errInterrupted
+	case failed != nil:
+		return failed
+	}
+	return nil
+}
+
+// keep writes a table in all its forms.
+func (cmd runCmd) keep(c *console, out *folder, t claim.Table, cl claim.Claim, r *report) error {
+	for _, cell := range t.Results {
+		if err := out.line(map[string]any{"experiment": t.Experiment, "cell": cell}); err != nil {
+			return err
+		}
+	}
+	text, err := t.Text()
+	if err != nil {
+		return err
+	}
+	r.Tables = append(r.Tables, table{Title: fmt.Sprintf("%s: %d cells, %s", t.Experiment, len(t.Results), duration(t.Seconds())),
+		Note: text.Note, Head: text.Head, Rows: text.Rows})
+	if cmd.Record == "" {
+		return nil
+	}
+	return recordTable(c, cmd.Record, cl.Grid, t)
+}
+
+// verifyCmd measures all claims quickly.
+type verifyCmd struct {
+	Cores int `default:"0" help:"Cores to use; 0: all."`
+}
+
+// Validate is called by kong.
+func (cmd verifyCmd) Validate() error { return count("cores", cmd.Cores, 0) }
+
+// Run fails if a claim does not come out as recorded.
+func (cmd verifyCmd) Run(c *console) error { return cmd.verify(c, everyClaim()) }
+
+func (cmd verifyCmd) verify(c *console, claims []claim.Claim) error {
+	start := time.Now()
+	tables, err := measureFlags{Cores: cmd.Cores}.run(c, claim.Quick, claims)
+	if c.ctx.Err() != nil {
+		return errInterrupted
+	}
+	if err != nil {
+		return err
+	}
+	var other []string
+	for i, cl := range claims {
+		outcome, err := cl.Judge(tables[i])
+		if err != nil {
+			return err
+		}
+		sign := "ok  "
+		if outcome.Verdict != cl.Verdict {
+			sign = "NEWS"
+			other = append(other, cl.ID)
+		}
+		c.printf("%s  %-52s %s\n", sign, cl.ID, outcome.Verdict)
+		if outcome.Verdict != cl.Verdict {
+			c.printf("      recorded: %s\n      %s\n      %s\n", cl.Verdict, cl.Statement, outcome.Reason)
+		}
+	}
+	c.printf("%d claims in %s\n", len(claims), duration(time.Since(start).Seconds()))
+	if len(other) > 0 {
+		return errors.Errorf("%d claims do not come out as recorded: %s", len(other), strings.Join(other, ", "))
+	}
+	return nil
+}

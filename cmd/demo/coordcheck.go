@@ -1,0 +1,388 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// coordCmd is the coordinate check of scalings over width and depth.
+type coordCmd struct {
+	outFlags
+	Arch     string        `default:"mlp" help:"Architecture: mlp (residual, without biases), resnet, transformer, or cnn, over widths only." json:"arch"`
+	Scalings []scalingFlag `default:"sp,mupc,mupc-adam,completep" help:"Scalings to compare: sp, ntp, mup, mupc, mupc-adam, completep." json:"scalings"`
+	Widths   []int         `placeholder:"N,..." help:"Widths; 0: none (default: mlp 64..1024, channels 8..64, transformer 16..128)." json:"widths"`
+	Depths   []int         `placeholder:"N,..." help:"Depths; 0: none (default: mlp 4..64 hidden layers, otherwise 1..8 blocks, as -depth of train)." json:"depths"`
+	Width    int           `default:"0" help:"Width of the networks of several depths; 0: mlp 256, channels 16, transformer 32." json:"width"`
+	Depth    int           `default:"0" help:"Depth of the networks of several widths; 0: mlp 4, resnet 1, cnn and transformer 2." json:"depth"`
+	Act      actFlag       `default:"tanh" help:"Activation, not of transformer." json:"act"`
+	Loss     lossFlag      `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Optim    string        `default:"adam" help:"Optimiser of the weights: adam or sgd." json:"optim"`
+	LR       float64       `name:"lr" default:"0" help:"Its learning rate; 0: 0.003 for adam and transformer, 0.3 for sgd." json:"lr"`
+	Updates  int           `default:"4" help:"Weight updates." json:"updates"`
+	Seeds    int           `default:"3" help:"Networks of every size." json:"seeds"`
+	Batch    int           `default:"16" help:"Samples in the batch." json:"batch"`
+	Steps    int           `default:"20" help:"Inference steps, in the coordinates of errors, where equilibrium is near at any depth." json:"steps"`
+	Rate     float64       `default:"0.3" help:"Rate of an inference step, per sample." json:"rate"`
+	BP       bool          `name:"bp" help:"Learn by backprop instead." json:"bp"`
+	Band     float64       `default:"0.2" help:"Exponents of this size still count as flat." json:"band"`
+}
+
+// Validate is called by kong.
+func (cmd coordCmd) Validate() error {
+	if len(cmd.Scalings) == 0 {
+		return errors.New("-scalings: none are given")
+	}
+	for flag, sizes := range map[string][]int{"widths": cmd.Widths, "depths": cmd.Depths} {
+		if len(sizes) == 1 && sizes[0] != 0 {
+			return errors.Errorf("-%s %d: one size has no slope: give two or more, or 0 for none", flag, sizes[0])
+		}
+		for _, size := range sizes {
+			if size < 0 || size == 0 && len(sizes) > 1 || size > 1<<12 {
+				return errors.Errorf("-%s: size %d: want 1..%d, or 0 alone", flag, size, 1<<12)
+			}
+		}
+	}
+	if cmd.LR != 0 {
+		if err := positive("lr", cmd.LR); err != nil {
+			return err
+		}
+	}
+	return first(known("architecture", cmd.Arch, "mlp", "cnn", "resnet", "transformer"), known("optimiser", cmd.Optim, "adam", "sgd"),
+		count("width", cmd.Width, 0), count("depth", cmd.Depth, 0), count("updates", cmd.Updates, 1), count("seeds", cmd.Seeds, 1),
+		count("batch", cmd.Batch, 1), count("steps", cmd.Steps, 1), positive("rate", cmd.Rate), positive("band", cmd.Band))
+}
+
+// fill gives what is left out what suits the architecture.
+func (cmd *coordCmd) fill() {
+	widths, depths, width, depth := []int{64, 128, 256, 512, 1024}, []int{4, 8, 16, 32, 64}, 256, 4
+	switch cmd.Arch {
+	case "cnn":
+		widths, depths, width, depth = []int{8, 16, 32, 64}, nil, 16, 2
+	case "resnet":
+		widths, depths, width, depth = []int{8, 16, 32, 64}, []int{1, 2, 4, 8}, 16, 1
+	case "transformer":
+		widths, depths, width, depth = []int{16, 32, 64, 128}, []int{1, 2, 4, 8}, 32, 2
+	}
+	or := func(sizes *[]int, otherwise []int) {
+		if len(*sizes) == 0 {
+			*sizes = otherwise
+		} else if (*sizes)[0] == 0 {
+			*sizes = nil
+		}
+	}
+	or(&cmd.Widths, widths)
+	or(&cmd.Depths, depths)
+	if cmd.Width == 0 {
+		cmd.Width = width
+	}
+	if cmd.Depth == 0 {
+		cmd.Depth = depth
+	}
+	switch {
+	case cmd.LR != 0:
+	case cmd.Optim == "adam":
+		cmd.LR = .003
+	case cmd.Arch == "transformer": // its energy is the sum over all tokens
+		cmd.LR = .003
+	default:
+		cmd.LR = .3
+	}
+}
+
+// label is a size with its unit.
+func (cmd coordCmd) label(over string) string {
+	switch {
+	case over == "depth" && cmd.Arch == "mlp":
+		return "depth (hidden layers)"
+	case over == "depth":
+		return "depth (blocks)"
+	case cmd.Arch == "cnn" || cmd.Arch == "resnet":
+		return "width (channels)"
+	}
+	return "width (units)"
+}
+
+// source is what the networks learn from.
+func (cmd coordCmd) source() data.Source {
+	switch cmd.Arch {
+	case "cnn", "resnet":
+		return data.BarsAndStripes{Side: 8, Flips: .05, Seed: cmd.Seed}
+	case "transformer":
+		return data.Copy{Seed: cmd.Seed}
+	}
+	return data.Linear{In: 32, Out: 10, Noise: 1, Seed: cmd.Seed}
+}
+
+// A sweep is one scaling over widths or depths.
+type sweep struct {
+	scaling string
+	over    string // "width" or "depth"
+	label   string // the same with its unit
+	sizes   []int
+	coords  []train.Coord
+	slopes  []train.Slope
+}
+
+// network describes one network of a sweep.
+func (cmd coordCmd) network(set *data.Set, s scalingFlag, width, depth int) (*arch.Network, error) {
+	f := netFlags{Arch: cmd.Arch, Width: width, Depth: depth, Heads: 4, Act: cmd.Act, Scaling: s, Gamma: 1, NoBias: true}
+	if cmd.Arch == "mlp" {
+		f.Skips = true
+		f.Widths = []int{set.In()}
+		for range depth {
+			f.Widths = append(f.Widths, width)
+		}
+		f.Widths = append(f.Widths, set.Out())
+	}
+	return f.build(set.Name, set.InShape(), set.OutShape())
+}
+
+// check is the check of one sweep.
+func (cmd coordCmd) check(set *data.Set, s scalingFlag, w *sweep) *train.CoordCheck[float32] {
+	batch := min(cmd.Batch, set.Len())
+	c := &train.CoordCheck[float32]{
+		Sizes: w.sizes, Steps: cmd.Updates,
+		Network: func(size int) (*arch.Network, error) {
+			if w.over == "width" {
+				return cmd.network(set, s, size, cmd.Depth)
+			}
+			return cmd.network(set, s, cmd.Width, size)
+		},
+		Plan: arch.Plan{Batch: batch, Energy: netFlags{Loss: cmd.Loss}.energy(1), Coordinates: arch.Errors},
+		X:    make([]float32, batch*set.In()),
+		Y:    make([]float32, batch*set.Out()),
+		Solver: func() infer.Solver[float32] {
+			return descent[float32](cmd.Rate)
+		},
+		Stop: infer.Steps(cmd.Steps),
+		Optimizer: func(n *arch.Network, v *graph.Vector[float32]) optim.Optimizer[float32] {
+			if cmd.Optim == "sgd" {
+				return &optim.SGD[float32]{Rate: cmd.LR, Spans: train.SGDSpans(n, v)}
+			}
+			return &optim.Adam[float32]{Rate: cmd.LR, Eps: 1e-12, Spans: train.AdamSpans(n, v)}
+		},
+	}
+	if cmd.BP {
+		c.Plan.Coordinates, c.Solver = arch.Feedforward, nil
+	}
+	for k := range cmd.Seeds {
+		c.Seeds = append(c.Seeds, cmd.Seed+uint64(k))
+	}
+	for _, idx := range data.InOrder(batch, batch) {
+		data.Fill(set, c.X, c.Y, idx)
+	}
+	return c
+}
+
+// A coordLine is a measurement in metrics.jsonl: without sizes where the network diverged.
+type coordLine struct {
+	Kind     string   `json:"kind"` // "coord"
+	Scaling  string   `json:"scaling"`
+	Over     string   `json:"over"`
+	Size     int      `json:"size"`
+	Seed     uint64   `json:"seed"`
+	Step     int      `json:"step"`
+	Place    string   `json:"place"`
+	Relaxed  bool     `json:"relaxed"`
+	Activity *float64 `json:"activity"`
+	Change   *float64 `json:"change"`
+}
+
+// Run sweeps, then reports.
+func (cmd coordCmd) Run(c *console) (err error) {
+	start := time.Now()
+	cmd.fill()
+	set, _, err := cmd.source().Load()
+	if err != nil {
+		return err
+	}
+	out, err := newFolder(cmd.Out, "coordcheck-"+cmd.Arch, start)
+	if err != nil {
+		return err
+	}
+	m := newManifest("coordcheck", cmd, cmd.Seed, start, set)
+	defer func() {
+		if err != nil && !errors.Is(err, errInterrupted) {
+			m.Error = err.Error()
+		}
+		m.Seconds["all"] = time.Since(start).Seconds()
+		err = first(err, out.close(), out.writeManifest(m))
+	}()
+	var sweeps []*sweep
+	for _, over := range []string{"width", "depth"} {
+		sizes := cmd.Widths
+		if over == "depth" {
+			sizes = cmd.Depths
+		}
+		for _, s := range cmd.Scalings {
+			if len(sizes) == 0 || c.ctx.Err() != nil {
+				continue
+			}
+			w := &sweep{scaling: s.name, over: over, label: cmd.label(over), sizes: sizes}
+			check, show := cmd.check(set, s, w), newCounter(c, fmt.Sprintf("%s over %s", s.name, over))
+			check.OnStep = show.step
+			w.coords, err = check.Run(c.ctx)
+			show.end()
+			if err != nil {
+				return errors.WithMessage(err, s.name)
+			}
+			if len(w.coords) > 0 { // not interrupted before the first network was through
+				w.slopes = train.Slopes(w.coords, cmd.Updates)
+				sweeps = append(sweeps, w)
+			}
+			if err := out.coords(w); err != nil {
+				return err
+			}
+		}
+	}
+	m.Interrupted = c.ctx.Err() != nil // later there is nothing left to interrupt
+	r := cmd.report(sweeps, set)
+	r.Interrupted, r.Version, r.Again = m.Interrupted, m.Version, c.again(cmd.Seed)
+	for _, w := range sweeps {
+		m.Results[w.scaling+" over "+w.over] = w.verdict(cmd.Band)
+	}
+	if err := r.finish(c, out); err != nil {
+		return err
+	}
+	c.printf("Report: %s (%.1f s in all)\n", out.path("report.html"), time.Since(start).Seconds())
+	if m.Interrupted {
+		c.printf("Interrupted: the report holds what there was.\n")
+		return errInterrupted
+	}
+	return nil
+}
+
+// coords adds a sweep's measurements to metrics.jsonl, at the places that all networks have.
+func (f *folder) coords(w *sweep) error {
+	finite := func(v float64) *float64 {
+		if math.IsInf(v, 1) {
+			return nil
+		}
+		return &v
+	}
+	for _, p := range train.Places() {
+		for _, m := range w.coords {
+			if !m.At(p) {
+				continue
+			}
+			l := coordLine{Kind: "coord", Scaling: w.scaling, Over: w.over, Size: m.Size, Seed: m.Seed, Step: m.Step, Place: p.String(), Relaxed: m.Relaxed,
+				Activity: finite(m.Activity), Change: finite(m.Change)}
+			if err := f.line(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// steepest is the slope that is furthest from flat: of changes, and of the activities of hidden sites.
+func (w *sweep) steepest() train.Exponent {
+	var worst train.Exponent
+	for _, s := range w.slopes {
+		for i, e := range []train.Exponent{s.Change, s.Activity} {
+			if shrinks := i == 1 && s.Place == train.AtOutput; !shrinks && math.Abs(e.Mean) > math.Abs(worst.Mean) {
+				worst = e
+			}
+		}
+	}
+	return worst
+}
+
+// verdict is that of the steepest slope.
+func (w *sweep) verdict(band float64) train.Verdict { return w.steepest().Verdict(band) }
+
+// report is the page.
+func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report {
+	rule := fmt.Sprintf("predictive coding (%d inference steps of rate %g in the coordinates of errors)", cmd.Steps, cmd.Rate)
+	if cmd.BP {
+		rule = "backprop"
+	}
+	r := report{Title: "Coordinate check: do widths and depths learn alike?",
+		Lead: fmt.Sprintf("Networks (%s) of several widths (depth %d) and depths (width %d) made %d updates by %s with %s at rate %g, on one batch of %d from %s. In a good scaling neither the sizes of activities nor of their changes depend on width or depth: then learning rates need not be tuned anew. Sizes are root mean squares over samples and units, exponents are those of size^p, mean of %d seeds; what is within %g of zero counts as flat.",
+			cmd.Arch, cmd.Depth, cmd.Width, cmd.Updates, rule, strings.ToUpper(cmd.Optim), cmd.LR, min(cmd.Batch, set.Len()), set.Name, cmd.Seeds, cmd.Band)}
+	for _, over := range []string{"width", "depth"} {
+		var some []*sweep
+		for _, w := range sweeps {
+			if w.over == over {
+				some = append(some, w)
+				r.Tiles = append(r.Tiles, tile{Value: string(w.verdict(cmd.Band)), Label: fmt.Sprintf("%s over %s, steepest %s", w.scaling, over, exponentText(w.steepest())), Class: tileClass(w.verdict(cmd.Band))})
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		r.Tables = append(r.Tables, cmd.table(some))
+		r.Figures = append(r.Figures, figure{File: over + ".png", Title: "Over " + over,
+			Caption: "Above, how large the activities are after the last update; below, how far they have come from the start, at a site near the input, in the middle, the last hidden one and the output. Solid lines are the feedforward pass, dashed ones the end of inference; bars span the seeds. What is flat carries over from small networks to large ones. Where a network is not much wider than it is deep, dashed lines may rise: there the equilibrium of inference is no longer near the feedforward pass. The output's size shrinks as the width grows in the scalings of the muP family, by design; its change should not.",
+			draw:    coordPanels(some, cmd.Updates, cmd.Band)})
+	}
+	return r
+}
+
+func tileClass(v train.Verdict) string {
+	if v == train.Flat {
+		return "pc"
+	}
+	return "bp"
+}
+
+// table is the exponents of some sweeps.
+func (cmd coordCmd) table(sweeps []*sweep) table {
+	t := table{Title: "Exponents over " + sweeps[0].over + ", after the last update", Note: "The output's size may shrink with width; the verdict leaves it out.",
+		Head: []string{"scaling", "site", "activity", "change", "activity, relaxed", "change, relaxed", "verdict"}}
+	for _, w := range sweeps {
+		for _, p := range train.Places() {
+			row := []string{w.scaling, p.String(), "-", "-", "-", "-", ""}
+			verdict := train.Undefined
+			for _, s := range w.slopes {
+				if s.Place != p {
+					continue
+				}
+				at := 2
+				if s.Relaxed {
+					at = 4
+				}
+				row[at], row[at+1] = exponentText(s.Activity), exponentText(s.Change)
+				one := sweep{slopes: []train.Slope{s}}
+				if v := one.verdict(cmd.Band); verdict == train.Undefined || verdict == train.Flat {
+					verdict = v
+				}
+			}
+			row[6] = string(verdict)
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
+}
+
+// exponentText writes an exponent with its range over the seeds.
+func exponentText(e train.Exponent) string {
+	switch {
+	case math.IsInf(e.Mean, 1):
+		return "diverges"
+	case math.IsNaN(e.Mean):
+		return "-"
+	case e.Low == e.High:
+		return signed(e.Mean)
+	}
+	return fmt.Sprintf("%s (%s..%s)", signed(e.Mean), signed(e.Low), signed(e.High))
+}
+
+func signed(v float64) string {
+	if math.Abs(v) < .005 {
+		return "0.00"
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
+}

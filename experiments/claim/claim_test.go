@@ -1,0 +1,169 @@
+package claim
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pkg/errors"
+)
+
+func TestValidate_SaysWhatIsMissing(t *testing.T) {
+	ok(t, sums(1, nil).Validate())
+	for _, test := range []struct {
+		reason, want string
+		change       func(*Claim)
+	}{
+		{"an ID is a path of two", "folder/name", func(c *Claim) { c.ID = "squares" }},
+		{"an ID is a file name", "folder/name", func(c *Claim) { c.ID = "test/all squares" }},
+		{"a claim is somebody's", "Source", func(c *Claim) { c.Source = "" }},
+		{"a claim is measured", "Grid", func(c *Claim) { c.Grid = Experiment{} }},
+		{"care is said", "Care", func(c *Claim) { c.Verdict = WithCare }},
+		{"care is marked", "Care", func(c *Claim) { c.Care = "sometimes" }},
+	} {
+		c := sums(1, nil)
+		test.change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v", test.reason, err)
+		}
+	}
+}
+
+func TestJudge_RecordsDecideOnlyWhatTheCheckLeavesOpen(t *testing.T) {
+	for _, test := range []struct {
+		reason   string
+		recorded Verdict
+		fails    bool
+		want     Verdict
+	}{
+		{"as recorded", Holds, false, Holds},
+		{"as recorded", WithCare, false, WithCare},
+		{"as recorded", Fails, true, Fails},
+		{"news", Holds, true, Fails},
+		{"news", WithCare, true, Fails},
+		{"news", Fails, false, Holds},
+	} {
+		c := sums(1, nil)
+		c.Verdict = test.recorded
+		c.Check = func(Table) (string, error) {
+			if test.fails {
+				return "3", errors.New("three")
+			}
+			return "4", nil
+		}
+		got, err := c.Judge(Table{Results: []Result{{}}})
+		ok(t, err)
+		if got.Verdict != test.want || got.Reason != "" != test.fails {
+			t.Errorf("%s: %+v, want %v", test.reason, got, test.want)
+		}
+	}
+	c := sums(1, nil)
+	if _, err := c.Judge(Table{Results: []Result{{Params: []byte(`{"y":1}`), Result: []byte(`{}`)}}}); !errors.Is(err, ErrTable) {
+		t.Errorf("a table of another type is judged: %v", err)
+	}
+	if _, err := c.Judge(Table{}); err == nil {
+		t.Error("an empty table is judged")
+	}
+}
+
+func TestTable_WrittenAndRead(t *testing.T) {
+	c := sums(3, nil)
+	tables, err := (&Runner{}).Run(t.Context(), Quick, c)
+	ok(t, err)
+	var buf bytes.Buffer
+	ok(t, tables[0].Write(&buf))
+	if n := strings.Count(buf.String(), "\n"); n != 7 {
+		t.Errorf("%d lines for 6 cells:\n%s", n, buf.String())
+	}
+	got, err := ReadTable(&buf)
+	ok(t, err)
+	if diff := cmp.Diff(tables[0], got); diff != "" {
+		t.Error(diff)
+	}
+	ok(t, got.Fits(c.Grid))
+	got.Version++
+	if got.Fits(c.Grid) == nil {
+		t.Error("another version fits")
+	}
+	if err := tables[0].Fits(sums(2, nil).Grid); err == nil || !strings.Contains(err.Error(), "not in the quick grid") {
+		t.Errorf("a cell more: %v", err)
+	}
+	if tables[0].Fits(sums(4, nil).Grid) == nil {
+		t.Error("a grid that has grown fits")
+	}
+}
+
+func TestText_SeedsBecomeEstimates(t *testing.T) {
+	tables, err := (&Runner{}).Run(t.Context(), Quick, sums(2, nil))
+	ok(t, err)
+	got, err := tables[0].Text()
+	ok(t, err)
+	want := Text{Note: "takes=1", Head: []string{"x", "square", "lost"},
+		Rows: [][]string{{"1", "1.5 ± 0.5 (2)", "NaN (2)"}, {"2", "4.5 ± 0.5 (2)", "NaN (2)"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestText_OfNestedResults(t *testing.T) {
+	type inner struct {
+		A float64   `json:"a"`
+		B []float64 `json:"b"`
+	}
+	type result struct {
+		In   inner  `json:"in"`
+		Lots []any  `json:"lots"`
+		How  string `json:"how"`
+	}
+	g := Grid("test/nested", 1, func(Scale) []int { return []int{1, 2} }, func(context.Context, int, *Cell) (result, error) {
+		return result{inner{3, []float64{1}}, []any{1, map[string]int{"x": 1}}, "well"}, nil
+	})
+	c := sums(1, nil)
+	c.Grid = g
+	tables, err := (&Runner{}).Run(t.Context(), Quick, c)
+	ok(t, err)
+	got, err := tables[0].Text()
+	ok(t, err)
+	want := Text{Head: []string{"value", "in.a", "how"}, Rows: [][]string{{"1", "3", "well"}, {"2", "3", "well"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestMean: 1, 2, 3, 6 has mean 3, variance 14/3 and standard error sqrt(14/12).
+func TestMean(t *testing.T) {
+	if e := Mean(1, 2, 3, 6); e.Mean != 3 || math.Abs(e.Err-math.Sqrt(14./12)) > 1e-15 || e.N != 4 {
+		t.Error(e)
+	}
+	if e := Mean(5); e.Mean != 5 || !math.IsNaN(e.Err) || e.String() != "5" {
+		t.Error(e)
+	}
+	if e := Mean(); !math.IsNaN(e.Mean) {
+		t.Error(e)
+	}
+}
+
+func TestRows_RefusesOtherTypes(t *testing.T) {
+	tables, err := (&Runner{}).Run(t.Context(), Quick, sums(1, nil))
+	ok(t, err)
+	if _, err := Rows[point, struct{ Cube float64 }](tables[0]); !errors.Is(err, ErrTable) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestRun_RefusesWhatCannotBeKept(t *testing.T) {
+	c := sums(1, nil)
+	c.Grid = Grid("test/infinite", 1, func(Scale) []int { return []int{1} }, func(context.Context, int, *Cell) (float64, error) {
+		return math.Inf(1), nil
+	})
+	if _, err := (&Runner{}).Run(t.Context(), Quick, c); err == nil || !strings.Contains(err.Error(), "claim.Float") {
+		t.Errorf("error %v", err)
+	}
+	c.Grid = Grid("test/twice", 1, func(Scale) []int { return []int{1, 1} }, func(context.Context, int, *Cell) (float64, error) { return 1, nil })
+	if _, err := (&Runner{}).Run(t.Context(), Quick, c); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,122 @@
+package claim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"math"
+
+	"github.com/pkg/errors"
+)
+
+// An Experiment is a grid of cells, made by [Grid].
+type Experiment struct {
+	name    string
+	version int
+	cells   func(Scale) ([]cell, error)
+	measure func(ctx context.Context, params json.RawMessage, at *Cell) (json.RawMessage, error)
+}
+
+// Name is the experiment's name.
+func (e Experiment) Name() string { return e.name }
+
+// A cell is one measurement to be made.
+type cell struct {
+	params json.RawMessage
+	cores  int
+	cost   float64
+}
+
+// A Cell is what a measurement has of the run around it.
+type Cell struct {
+	progress func(done, total int)
+	folder   func() (string, error)
+}
+
+// Progress tells how far the measurement is. It costs little and may be called often.
+func (c *Cell) Progress(done, total int) {
+	if c != nil && c.progress != nil {
+		c.progress(done, total)
+	}
+}
+
+// Folder is a folder of this cell's own for checkpoints. It outlives an interruption and is removed once the result is
+// kept. It is empty if the run keeps nothing.
+func (c *Cell) Folder() (string, error) {
+	if c == nil || c.folder == nil {
+		return "", nil
+	}
+	return c.folder()
+}
+
+// Grid makes an experiment. Its cells have parameters P, plain data that includes the seed and is all that determines the
+// result R, also plain data. Results are kept by name, version and parameters: raise the version when measure changes what
+// it gives.
+//
+// P may have methods Cores() int, how many cores a measurement keeps busy (1 without), and Cost() float64, how long it
+// takes in any unit (1 without): for the order of work and the time that is left. A number that may be NaN or infinite has
+// the type [Float] in R.
+func Grid[P, R any](name string, version int, cells func(Scale) []P, measure func(context.Context, P, *Cell) (R, error)) Experiment {
+	return Experiment{
+		name:    name,
+		version: version,
+		cells: func(s Scale) ([]cell, error) {
+			var list []cell
+			for _, p := range cells(s) {
+				c := cell{cores: 1, cost: 1}
+				if v, ok := any(p).(interface{ Cores() int }); ok {
+					c.cores = v.Cores()
+				}
+				if v, ok := any(p).(interface{ Cost() float64 }); ok {
+					c.cost = v.Cost()
+				}
+				var err error
+				if c.params, err = json.Marshal(p); err != nil {
+					return nil, errors.Wrapf(err, "experiment %s: parameters", name)
+				}
+				list = append(list, c)
+			}
+			return list, nil
+		},
+		measure: func(ctx context.Context, params json.RawMessage, at *Cell) (json.RawMessage, error) {
+			var p P
+			if err := strict(params, &p); err != nil {
+				return nil, errors.Wrapf(err, "experiment %s: parameters %s", name, params)
+			}
+			r, err := measure(ctx, p, at)
+			if err != nil {
+				return nil, errors.Wrapf(err, "experiment %s: cell %s", name, params)
+			}
+			result, err := json.Marshal(r)
+			return result, errors.Wrapf(err, "experiment %s: cell %s: result (numbers that may be infinite have type claim.Float)", name, params)
+		},
+	}
+}
+
+// strict decodes all of text and nothing that v does not know.
+func strict(text []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}
+
+// Float is a number that may be NaN or infinite, for results of runs that may diverge: JSON has no such numbers, so they
+// are written as null and read as NaN.
+type Float float64
+
+// MarshalJSON is called by encoding/json.
+func (f Float) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(f))
+}
+
+// UnmarshalJSON is called by encoding/json.
+func (f *Float) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*f = Float(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(text, (*float64)(f))
+}

@@ -1,0 +1,303 @@
+package claim
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pkg/errors"
+)
+
+// A Runner measures what claims need.
+type Runner struct {
+	// Dir is where results are kept, a file per cell; they are found again by the next run. Empty keeps nothing.
+	Dir string
+	// Cores is how many cores cells may keep busy together; 0 means all there are.
+	Cores int
+	// Progress is told how far all is: at the start, at the end and at most ten times a second between. nil is nobody.
+	Progress func(Progress)
+	// Warn is told of kept results that cannot be used, which are measured again. nil is nobody.
+	Warn func(error)
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Done, Cells int     // cells measured or found, of all
+	Found       int     // of those done, how many were kept by an earlier run
+	Fraction    float64 // of the work of all cells, those that run included
+	Elapsed     time.Duration
+	Left        time.Duration // estimated; 0 before anything is known
+}
+
+// A task is a cell on its way.
+type task struct {
+	cell
+	experiment Experiment
+	index      int
+	result     *Result
+	fraction   float64 // how far the measurement is
+}
+
+// Run measures the cells of all claims, each once however many claims need it, and returns a table per claim. Kept results
+// are not measured again. After an error of a cell the others go on; when ctx ends, the cells that run are given up. Either
+// way the tables hold what there is, and the error tells why it is not all.
+func (r *Runner) Run(ctx context.Context, s Scale, claims ...Claim) ([]Table, error) {
+	work, err := plan(s, claims)
+	if err != nil {
+		return nil, err
+	}
+	var all []*task
+	for _, tasks := range work {
+		all = append(all, tasks...)
+	}
+	watch := &watch{tell: r.Progress, tasks: all}
+	if err := r.recall(watch, all); err != nil {
+		return nil, err
+	}
+	err = r.measure(ctx, watch, all)
+	tables := make([]Table, len(claims))
+	for i, c := range claims {
+		e := c.Grid
+		tables[i] = Table{Experiment: e.name, Version: e.version, Scale: s, Cells: len(work[e.name])}
+		for _, t := range work[e.name] {
+			if t.result != nil {
+				tables[i].Results = append(tables[i].Results, *t.result)
+			}
+		}
+	}
+	return tables, err
+}
+
+// plan lists the cells of every experiment in the order of its grid.
+func plan(s Scale, claims []Claim) (map[string][]*task, error) {
+	work, versions := map[string][]*task{}, map[string]int{}
+	for _, c := range claims {
+		if err := c.Validate(); err != nil {
+			return nil, err
+		}
+		e := c.Grid
+		if v, known := versions[e.name]; known {
+			if v != e.version {
+				return nil, errors.Errorf("experiment %s: versions %d and %d in one run: names must differ", e.name, v, e.version)
+			}
+			continue
+		}
+		versions[e.name] = e.version
+		cells, err := e.cells(s)
+		if err != nil {
+			return nil, err
+		}
+		if len(cells) == 0 {
+			return nil, errors.Errorf("experiment %s: no cells at scale %s", e.name, s)
+		}
+		seen := map[string]bool{}
+		for i, c := range cells {
+			if seen[string(c.params)] {
+				return nil, errors.Errorf("experiment %s: cell %s is there twice", e.name, c.params)
+			}
+			seen[string(c.params)] = true
+			work[e.name] = append(work[e.name], &task{cell: c, experiment: e, index: i})
+		}
+	}
+	return work, nil
+}
+
+// recall takes over the results that are kept.
+func (r *Runner) recall(w *watch, tasks []*task) error {
+	if r.Dir == "" {
+		return nil
+	}
+	for _, t := range tasks {
+		k, err := newKeep(r.Dir, t)
+		if err != nil {
+			return err
+		}
+		if t.index == 0 {
+			sweep(k.dir)
+		}
+		result, err := k.load()
+		switch {
+		case err != nil && r.Warn != nil:
+			r.Warn(err)
+		case result != nil:
+			t.result = result
+			w.found++
+		}
+	}
+	return nil
+}
+
+// measure runs what has no result yet, the longest first, as many at once as there are cores for.
+func (r *Runner) measure(ctx context.Context, w *watch, all []*task) error {
+	var left []*task
+	for _, t := range all {
+		if t.result == nil {
+			left = append(left, t)
+		}
+	}
+	slices.SortStableFunc(left, func(a, b *task) int { return cmp.Compare(b.cost, a.cost) })
+	w.begin()
+	defer w.end()
+
+	cores := r.Cores
+	if cores <= 0 {
+		cores = runtime.GOMAXPROCS(0)
+	}
+	var (
+		wait sync.WaitGroup
+		mu   sync.Mutex
+		errs []error
+	)
+	free := make(chan struct{}, cores) // a token per core that is in use
+	for _, t := range left {
+		need := max(1, min(t.cores, cores))
+		for range need { // only this loop takes tokens, so taking them one by one cannot lock up
+			select {
+			case free <- struct{}{}:
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		wait.Go(func() {
+			if err := r.one(ctx, w, t); err != nil && ctx.Err() == nil {
+				mu.Lock()
+				errs = append(errs, err)
+				mu.Unlock()
+			}
+			for range need {
+				<-free
+			}
+		})
+	}
+	wait.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return joined(errs)
+}
+
+// one measures a cell and keeps the result.
+func (r *Runner) one(ctx context.Context, w *watch, t *task) error {
+	k, err := newKeep(r.Dir, t)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	result, err := t.experiment.measure(ctx, t.params, &Cell{
+		progress: func(done, total int) { w.proceed(t, float64(done)/float64(total)) },
+		folder:   k.folder,
+	})
+	if err == nil {
+		err = ctx.Err() // a measurement that was cut short and did not say so
+	}
+	if err != nil {
+		return err
+	}
+	done := &Result{Params: t.params, Result: result, Seconds: round(time.Since(start).Seconds())}
+	if err := k.store(done); err != nil {
+		return err
+	}
+	w.finish(t, done)
+	return nil
+}
+
+// round leaves milliseconds.
+func round(seconds float64) float64 {
+	return float64(time.Duration(seconds*float64(time.Second)).Round(time.Millisecond)) / float64(time.Second)
+}
+
+// joined is one error with what went wrong, a line each.
+func joined(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	lines := make([]string, len(errs))
+	for i, e := range errs {
+		lines[i] = e.Error()
+	}
+	slices.Sort(lines)
+	if len(lines) == 1 {
+		return errors.New(lines[0])
+	}
+	const shown = 5
+	more := ""
+	if len(lines) > shown {
+		more = "\n..."
+	}
+	return errors.Errorf("%d cells failed:\n%s%s", len(lines), strings.Join(lines[:min(shown, len(lines))], "\n"), more)
+}
+
+// A watch knows how far all tasks are.
+type watch struct {
+	tell  func(Progress)
+	tasks []*task
+	found int
+
+	mu    sync.Mutex
+	start time.Time
+	last  time.Time // when Progress was told
+}
+
+func (w *watch) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.start = time.Now()
+	w.report(true)
+}
+
+func (w *watch) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.report(true)
+}
+
+// proceed notes that a measurement has come to a fraction of its way.
+func (w *watch) proceed(t *task, fraction float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t.fraction = max(0, min(1, fraction))
+	w.report(false)
+}
+
+// finish notes a result.
+func (w *watch) finish(t *task, result *Result) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t.result, t.fraction = result, 1
+	w.report(false)
+}
+
+// report tells of the progress, if it is time or if it must.
+func (w *watch) report(must bool) {
+	now := time.Now()
+	if w.tell == nil || !must && now.Sub(w.last) < 100*time.Millisecond {
+		return
+	}
+	w.last = now
+	p := Progress{Cells: len(w.tasks), Found: w.found, Elapsed: now.Sub(w.start)}
+	var all, done, here float64 // work: of all cells, done by anybody, done by this run
+	for _, t := range w.tasks {
+		all += t.cost
+		switch {
+		case t.result == nil:
+			done, here = done+t.fraction*t.cost, here+t.fraction*t.cost
+		case t.fraction == 1: // measured by this run
+			here += t.cost
+			fallthrough
+		default:
+			done += t.cost
+			p.Done++
+		}
+	}
+	p.Fraction = done / all
+	if here > 0 {
+		p.Left = time.Duration(float64(p.Elapsed) * (all - done) / here)
+	}
+	w.tell(p)
+}

@@ -1,0 +1,120 @@
+package claim
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+
+	"github.com/pkg/errors"
+)
+
+// A Table is what was measured of an experiment.
+type Table struct {
+	Experiment string   `json:"experiment"`
+	Version    int      `json:"version"`
+	Scale      Scale    `json:"scale"`
+	Cells      int      `json:"cells"` // of the whole grid: more than there are results if the run was interrupted
+	Results    []Result `json:"results"`
+}
+
+// A Result is one measured cell.
+type Result struct {
+	Params  json.RawMessage `json:"params"`
+	Result  json.RawMessage `json:"result"`
+	Seconds float64         `json:"seconds"` // what it took, on the machine that did it
+}
+
+// Complete tells whether every cell of the grid is there.
+func (t Table) Complete() bool { return len(t.Results) == t.Cells }
+
+// Seconds is the time that all cells took together.
+func (t Table) Seconds() float64 {
+	sum := 0.0
+	for _, r := range t.Results {
+		sum += r.Seconds
+	}
+	return sum
+}
+
+// Write writes the table as JSON, a line per cell, so that versions of it can be compared.
+func (t Table) Write(w io.Writer) error {
+	head := t
+	head.Results = nil
+	text, err := json.Marshal(head)
+	if err != nil {
+		return errors.Wrapf(err, "table of %s", t.Experiment)
+	}
+	var buf bytes.Buffer
+	buf.Write(bytes.TrimSuffix(text, []byte("null}")))
+	for i, r := range t.Results {
+		line, err := json.Marshal(r)
+		if err != nil {
+			return errors.Wrapf(err, "table of %s", t.Experiment)
+		}
+		buf.WriteString([]string{"[\n", ",\n"}[min(i, 1)])
+		buf.Write(line)
+	}
+	buf.WriteString("]}\n")
+	if len(t.Results) == 0 {
+		return errors.Errorf("table of %s: it is empty", t.Experiment)
+	}
+	_, err = w.Write(buf.Bytes())
+	return errors.Wrapf(err, "table of %s", t.Experiment)
+}
+
+// ReadTable reads what Write has written.
+func ReadTable(r io.Reader) (Table, error) {
+	var t Table
+	text, err := io.ReadAll(r)
+	if err == nil {
+		err = strict(text, &t)
+	}
+	return t, errors.Wrap(err, "table")
+}
+
+// Fits reports a table that is of another experiment or version, or has cells that the grid has no more.
+func (t Table) Fits(e Experiment) error {
+	if t.Experiment != e.name || t.Version != e.version {
+		return errors.Errorf("table of %s, version %d, for %s, version %d: measure again", t.Experiment, t.Version, e.name, e.version)
+	}
+	cells, err := e.cells(t.Scale)
+	if err != nil {
+		return err
+	}
+	grid := map[string]bool{}
+	for _, c := range cells {
+		grid[string(c.params)] = true
+	}
+	for _, r := range t.Results {
+		if !grid[string(r.Params)] {
+			return errors.Errorf("table of %s: cell %s is not in the %s grid: measure again", e.name, r.Params, t.Scale)
+		}
+	}
+	if t.Cells != len(cells) {
+		return errors.Errorf("table of %s: it is of a grid of %d cells, which has %d now: measure again", e.name, t.Cells, len(cells))
+	}
+	return nil
+}
+
+// A Row is a measured cell with its types back.
+type Row[P, R any] struct {
+	Params P
+	Result R
+}
+
+// ErrTable is a table that is not of the experiment's types.
+var ErrTable = errors.New("table cannot be read: it is of another experiment or of an older version")
+
+// Rows are the results with their types, in the order of the grid.
+func Rows[P, R any](t Table) ([]Row[P, R], error) {
+	rows := make([]Row[P, R], len(t.Results))
+	for i, r := range t.Results {
+		if err := strict(r.Params, &rows[i].Params); err != nil {
+			return nil, errors.Wrapf(ErrTable, "experiment %s: parameters %s: %v", t.Experiment, r.Params, err)
+		}
+		if err := strict(r.Result, &rows[i].Result); err != nil {
+			return nil, errors.Wrapf(ErrTable, "experiment %s: result of %s: %v", t.Experiment, r.Params, err)
+		}
+	}
+	return rows, nil
+}

@@ -1,0 +1,293 @@
+package limits
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// The kinds of nonlinear networks, all in muPC with a softmax output.
+const (
+	tanhMLP     = "mlp"         // residual, 31 hidden layers, 784 Gaussian inputs, 10 random classes
+	resNet      = "resnet"      // 3 stages of one residual block, images of Gaussian noise, 10 random classes
+	transformer = "transformer" // of characters, blocks without layer normalisation
+)
+
+// A subject is a nonlinear network and its data.
+type subject struct {
+	Kind  string `json:"kind"`
+	Width int    `json:"width"` // units, channels, or features of a token
+	Depth int    `json:"depth"` // hidden layers, residual blocks, or blocks
+	Batch int    `json:"batch"`
+	Seed  int    `json:"seed"`
+}
+
+// Cost is about how long it takes in milliseconds.
+func (s subject) Cost() float64 {
+	per := map[string]float64{tanhMLP: 2e-3, resNet: 2, transformer: .1}[s.Kind]
+	return 100 + per*float64(s.Depth*s.Batch*s.Width*s.Width)
+}
+
+// rested is where inference ended.
+type rested struct {
+	Cosine   float64 `json:"cosine"`   // of PC's gradient by all weights to BP's
+	Least    float64 `json:"least"`    // the least cosine of a single weight's
+	Residual float64 `json:"residual"` // norm of dF/de over that at the start, the feedforward pass
+	Evals    int     `json:"evals"`
+}
+
+var nonlinear = claim.Grid("limits/nonlinear", 1, subjects, func(ctx context.Context, s subject, at *claim.Cell) (rested, error) {
+	net, x, y, err := s.build()
+	if err != nil {
+		return rested{}, err
+	}
+	w, err := arch.NewWeights[float64](net, generator(s.Seed+1000))
+	if err != nil {
+		return rested{}, err
+	}
+	model := func(c arch.Coordinates) (*arch.Model[float64], error) {
+		m, err := arch.Compile(net, w, arch.Plan{Batch: s.Batch, Coordinates: c, Energy: energy.PC{Output: energy.Categorical{}}})
+		if err != nil {
+			return nil, err
+		}
+		if err := m.Clamp(x, y); err != nil {
+			return nil, err
+		}
+		return m, m.Forward()
+	}
+	gradient := func(m *arch.Model[float64]) ([]float64, error) {
+		g := make([]float64, len(w.Data()))
+		_, err := m.ParamGrad(g)
+		return g, err
+	}
+	bp, err := model(arch.Feedforward)
+	if err != nil {
+		return rested{}, err
+	}
+	want, err := gradient(bp)
+	if err != nil {
+		return rested{}, err
+	}
+	// In error coordinates the energy is 1/2 |e|^2 plus a loss that moves little with e: descent at a rate near 1 is close
+	// to Newton's method, where in activities hundreds of steps are needed at this depth.
+	m, err := model(arch.Errors)
+	if err != nil {
+		return rested{}, err
+	}
+	const most = 400
+	result, err := infer.Run(&infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: .3, Mu: .5}}, infer.Problem[float64]{
+		Energy: func(grad, z []float64) (float64, error) {
+			if err := ctx.Err(); err != nil {
+				return 0, err
+			}
+			return m.StateGrad(grad, z)
+		}}, m.State(), infer.Any{infer.Stationary{Rel: 1e-6}, infer.Steps(most)}, func(r infer.Reading) { at.Progress(r.Evals, most) })
+	if err != nil {
+		return rested{}, err
+	}
+	if result.Status == infer.Diverged {
+		return rested{}, errors.New(result.String())
+	}
+	got, err := gradient(m)
+	if err != nil {
+		return rested{}, err
+	}
+	r := rested{Cosine: train.Agree(got, want).Cosine, Least: 1, Residual: result.Residual / result.Initial, Evals: result.Evals}
+	for i := range net.Weights() {
+		r.Least = min(r.Least, train.Agree(w.Part(got, i), w.Part(want, i)).Cosine)
+	}
+	return r, nil
+})
+
+// build makes the network and draws the data.
+func (s subject) build() (net *arch.Network, x, y []float64, err error) {
+	r := generator(s.Seed)
+	const classes = 10
+	noise := func(inputs int) {
+		for range s.Batch * inputs {
+			x = append(x, r.NormFloat64())
+		}
+		y = oneHot(r, s.Batch, classes).RawMatrix().Data
+	}
+	switch s.Kind {
+	case tanhMLP:
+		noise(784)
+		net, err = arch.ResMLP(arch.MuPC{}, layers.Tanh, slices.Concat([]int{784}, slices.Repeat([]int{s.Width}, s.Depth), []int{classes})...)
+	case resNet:
+		image := [3]int{16, 16, 3}
+		noise(image[0] * image[1] * image[2])
+		net, err = arch.ResNet{Scaling: arch.MuPC{}, Act: layers.Tanh, Image: image, Width: s.Width, Residuals: s.Depth / 3, Classes: classes}.Network()
+	case transformer:
+		var text *data.Set
+		if text, _, err = (data.Corpus{Window: 32}).Load(); err != nil {
+			return nil, nil, nil, err
+		}
+		x, y = make([]float64, s.Batch*text.In()), make([]float64, s.Batch*text.Out())
+		data.Fill(text, x, y, r.Perm(text.Len())[:s.Batch])
+		shape := text.InShape()
+		net, err = arch.Transformer{Scaling: arch.MuPC{}, Vocab: shape[1], Tokens: shape[0], Width: s.Width, Heads: min(8, s.Width/2), Blocks: s.Depth}.Network()
+	}
+	return net, x, y, err
+}
+
+// subjects is the grid.
+func subjects(s claim.Scale) []subject {
+	var grid []subject
+	add := func(kind string, depth, batch int, widths ...int) {
+		for _, n := range widths {
+			for _, seed := range seeds(3) {
+				grid = append(grid, subject{Kind: kind, Width: n, Depth: depth, Batch: batch, Seed: seed})
+			}
+		}
+	}
+	if s == claim.Quick {
+		add(tanhMLP, 31, 16, 8, 32, 128)
+		add(resNet, 3, 8, 2, 8, 32)
+		add(transformer, 4, 4, 8, 32)
+		return grid
+	}
+	add(tanhMLP, 31, 16, 8, 32, 64, 128, 256, 512)
+	add(resNet, 3, 8, 2, 8, 16, 32)
+	add(transformer, 12, 4, 8, 16, 32, 64, 128)
+	return grid
+}
+
+// kindOf are the estimates of a number over the widths of a kind, and the worst residual.
+func kindOf(t claim.Table, kind string, value func(rested) float64) (m map[int]claim.Estimate, worst float64, err error) {
+	rows, err := claim.Rows[subject, rested](t)
+	if err != nil {
+		return nil, 0, err
+	}
+	rows = slices.DeleteFunc(rows, func(r claim.Row[subject, rested]) bool { return r.Params.Kind != kind })
+	for _, r := range rows {
+		worst = max(worst, r.Result.Residual)
+	}
+	return claim.By(rows, func(s subject) int { return s.Width }, value), worst, nil
+}
+
+// rises checks that cosines rise with width, at rest.
+func rises(t claim.Table, kind string, off *offs) (map[int]claim.Estimate, string, error) {
+	m, worst, err := kindOf(t, kind, func(r rested) float64 { return r.Cosine })
+	if err != nil {
+		return nil, "", err
+	}
+	if worst > 1e-3 {
+		off.add("inference is not at rest: residual %.1e of the start", worst)
+	}
+	var ours []string
+	widths := keys(m)
+	for i, n := range widths {
+		ours = append(ours, fmt.Sprintf("%.3f at N=%d", m[n].Mean, n))
+		if i > 0 && m[n].Mean < m[widths[i-1]].Mean {
+			off.add("cosine %s at N=%d, %s at N=%d", m[widths[i-1]], widths[i-1], m[n], n)
+		}
+	}
+	return m, fmt.Sprintf("cosine %s; residual %.0e of the start at most", strings.Join(ours, ", "), worst), nil
+}
+
+// cosines is the figure of a kind.
+func cosines(name, caption, kind, unit string, theirs claim.Line) func(claim.Table) ([]claim.Figure, error) {
+	return func(t claim.Table) ([]claim.Figure, error) {
+		panel := claim.Panel{Title: "PC's gradient at equilibrium against BP's", X: claim.Axis{Label: unit, Log: true},
+			Y: claim.Axis{Label: "cosine", Max: 1.02}}
+		for i, value := range []func(rested) float64{func(r rested) float64 { return r.Cosine }, func(r rested) float64 { return r.Least }} {
+			m, _, err := kindOf(t, kind, value)
+			if err != nil {
+				return nil, err
+			}
+			line := claim.Line{Name: []string{"all weights", "the least of a layer"}[i], Points: true}
+			for _, n := range keys(m) {
+				e := m[n]
+				line.X, line.Y = append(line.X, float64(n)), append(line.Y, e.Mean)
+				line.Low, line.High = append(line.Low, e.Mean-nonNaN(e.Err)), append(line.High, e.Mean+nonNaN(e.Err))
+			}
+			panel.Lines = append(panel.Lines, line)
+			panel.Y.Min = min(panel.Y.Min, math.Floor(5*slices.Min(line.Low))/5)
+		}
+		if theirs.X != nil {
+			theirs.Name, theirs.Reference, theirs.Points = "the paper's, read off", true, true
+			panel.Lines = append(panel.Lines, theirs)
+		}
+		return []claim.Figure{{Name: name, Caption: caption, Panels: []claim.Panel{panel}}}, nil
+	}
+}
+
+const residualNote = " Residuals are of dF/de in error coordinates, where dF/dz is at most (1 + |J|) times as large, J being the derivative of a layer."
+
+var tanhApproaches = claim.Claim{
+	ID:        "limits/tanh-mlp",
+	Source:    paper + ", figure 4 (MLP, CIFAR-10, read off)",
+	Statement: "A residual tanh MLP with 31 hidden layers in muPC has cosines of PC's gradient at equilibrium to BP's of .85 or more at N=128 and .95 or more at N=512.",
+	Paper:     ".03 at N=8, .47 at 32, .76 at 64, .90 at 128, .97 at 256, .995 at 512 (CIFAR-10, cross-entropy)",
+	Grid:      nonlinear,
+	Check: func(t claim.Table) (string, error) {
+		var off offs
+		m, ours, err := rises(t, tanhMLP, &off)
+		if err != nil {
+			return "", err
+		}
+		for n, least := range map[int]float64{128: .85, 512: .95} {
+			if e, there := m[n]; there && e.Mean < least {
+				off.add("cosine %s at N=%d, want %.2f", e, n, least)
+			}
+		}
+		return ours, off.err()
+	},
+	Plot: cosines("limits-tanh", "Residual tanh MLP with 31 hidden layers at initialisation, cross-entropy, 784 Gaussian inputs (the paper: CIFAR-10); 3 seeds, band: standard error."+residualNote,
+		tanhMLP, "width N", claim.Line{X: []float64{8, 32, 64, 128, 256, 512}, Y: []float64{.03, .47, .76, .90, .97, .995}}),
+}
+
+var resNetApproaches = claim.Claim{
+	ID:        "limits/resnet",
+	Source:    paper + ", figure 4 (CNN, ImageNet, read off)",
+	Statement: "In a residual convolutional network in muPC the cosine of PC's gradient at equilibrium to BP's rises with the number of channels, to .9 or more at 32.",
+	Paper:     "-.2 to .2 at 2 channels (fan-in 18); .97 to 1.0 at 8, 16 and 32 (fan-in 72 to 288)",
+	Grid:      nonlinear,
+	Check: func(t claim.Table) (string, error) {
+		var off offs
+		m, ours, err := rises(t, resNet, &off)
+		if err != nil {
+			return "", err
+		}
+		if m[32].Mean < .9 {
+			off.add("cosine %s at 32 channels, want .9", m[32])
+		}
+		return ours, off.err()
+	},
+	Plot: cosines("limits-resnet", "Three stages of a residual block on 16 x 16 images of Gaussian noise (the paper: ImageNet), tanh, cross-entropy, at initialisation; 3 seeds, band: standard error."+residualNote,
+		resNet, "channels C (fan-in 9 C)", claim.Line{X: []float64{2, 8, 16, 32}, Y: []float64{0, .97, .98, .99}}),
+}
+
+var transformerApproaches = claim.Claim{
+	ID:        "limits/transformer",
+	Source:    paper + ", figure 4 (transformer, characters, read off)",
+	Statement: "In a transformer in muPC the cosine of PC's gradient at equilibrium to BP's rises with the width of a token, to .9 or more at the widest.",
+	Paper:     "12 blocks, start of training: .34 at d=8, .66 at 16, .86 at 32, .96 at 64, .985 and more from 128",
+	Grid:      nonlinear,
+	Check: func(t claim.Table) (string, error) {
+		var off offs
+		m, ours, err := rises(t, transformer, &off)
+		if err != nil {
+			return "", err
+		}
+		if e := m[slices.Max(keys(m))]; e.Mean < .9 {
+			off.add("cosine %s at the widest, want .9", e)
+		}
+		return ours, off.err()
+	},
+	Plot: cosines("limits-transformer", "Transformer of 12 blocks on windows of 32 characters, no layer normalisation, at initialisation; 3 seeds, band: standard error."+residualNote,
+		transformer, "width of a token d", claim.Line{X: []float64{8, 16, 32, 64, 128}, Y: []float64{.34, .66, .86, .96, .985}}),
+}

@@ -1,0 +1,337 @@
+package limits
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/theory"
+)
+
+// A lesson is the paper's toy task: 20 samples of 40 Gaussian inputs, half of them with target 1 and half with -1, learned
+// in full batches by a linear network in muPC with descent at rate eta gamma^2 N.
+type lesson struct {
+	Hidden int     `json:"hidden"` // H = L - 1
+	Width  int     `json:"width"`
+	Skips  bool    `json:"skips"`
+	Gamma  float64 `json:"gamma"`
+	Eta    float64 `json:"eta"`
+	Steps  int     `json:"steps"`
+	Seed   int     `json:"seed"`
+}
+
+// Cost is the number of multiplications, plus what small networks take at least.
+func (p lesson) Cost() float64 { return float64(p.Steps) * (float64(p.Hidden*p.Width*p.Width) + 1e4) }
+
+// learned is what became of it.
+type learned struct {
+	BP10  float64 `json:"bp10"` // loss before step 10
+	PC10  float64 `json:"pc10"`
+	Paths paths   `json:"paths"`
+}
+
+// halves are the inputs and the targets.
+func halves(seed int) (x, y *mat.Dense) {
+	const samples, inputs = 20, 40
+	r := generator(seed)
+	y = mat.NewDense(samples, 1, nil)
+	for i := range samples {
+		y.Set(i, 0, 1-2*float64(i%2))
+	}
+	return gaussian(r, samples, inputs), y
+}
+
+var toy = claim.Grid("limits/toy", 2, lessons, func(ctx context.Context, p lesson, at *claim.Cell) (learned, error) {
+	x, y := halves(p.Seed)
+	n, err := theory.Spec{Scaling: theory.MuPC, Inputs: 40, Width: p.Width, Outputs: 1, Depth: p.Hidden + 1, Skips: p.Skips, Gamma: p.Gamma}.
+		Sample(generator(p.Seed + 1000))
+	if err != nil {
+		return learned{}, err
+	}
+	rate := p.Eta * p.Gamma * p.Gamma * float64(p.Width)
+	r, err := together(n, x, y, p.Steps, func() func(int, []float64, []float64) { return descent(rate) }, func(t int) error {
+		at.Progress(t, p.Steps)
+		return ctx.Err()
+	})
+	if err != nil {
+		return learned{}, err
+	}
+	return learned{BP10: r.BP[10], PC10: r.PC[10], Paths: r}, nil
+})
+
+// gammas are the richnesses of the paper's sweep.
+var gammas = []float64{.1, .5, 1, 2, 3, 4}
+
+// lessons is the grid: width at two depths, and richness.
+func lessons(s claim.Scale) []lesson {
+	var grid []lesson
+	add := func(hidden int, skips bool, gamma float64, steps int, widths ...int) {
+		for _, n := range widths {
+			for _, seed := range seeds(3) {
+				grid = append(grid, lesson{Hidden: hidden, Width: n, Skips: skips, Gamma: gamma, Eta: .5, Steps: steps, Seed: seed})
+			}
+		}
+	}
+	if s == claim.Quick {
+		add(3, true, 1, 20, 8, 32, 128, 512)
+		add(15, true, 1, 20, 8, 32, 128)
+		for _, g := range []float64{.1, 1, 4} {
+			add(1, false, g, 20, 256)
+		}
+		return grid
+	}
+	add(3, true, 1, 50, 8, 32, 128, 512)
+	add(15, true, 1, 50, 8, 32, 128, 512)
+	add(3, false, 1, 50, 8, 32, 128, 512)
+	for _, g := range gammas {
+		add(1, false, g, 30, 256, 1024)
+	}
+	return grid
+}
+
+// courses are the rows of one family, all widths and seeds.
+func courses(t claim.Table, keep func(lesson) bool) (map[int][]paths, error) {
+	rows, err := claim.Rows[lesson, learned](t)
+	if err != nil {
+		return nil, err
+	}
+	m := map[int][]paths{}
+	for _, r := range rows {
+		if keep(r.Params) {
+			m[r.Params.Width] = append(m[r.Params.Width], r.Result.Paths)
+		}
+	}
+	return m, nil
+}
+
+// gap is how far PC's loss is from BP's at a step, relative to BP's, mean over seeds.
+func gap(list []paths, t int) claim.Estimate {
+	var gaps []float64
+	for _, p := range list {
+		gaps = append(gaps, math.Abs(p.PC[t]-p.BP[t])/p.BP[t])
+	}
+	return claim.Mean(gaps...)
+}
+
+// absolute is the same without the division.
+func absolute(list []paths, t int) claim.Estimate {
+	var gaps []float64
+	for _, p := range list {
+		gaps = append(gaps, math.Abs(p.PC[t]-p.BP[t]))
+	}
+	return claim.Mean(gaps...)
+}
+
+func keys[V any](m map[int]V) []int {
+	var list []int
+	for k := range m {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
+}
+
+var toyApproaches = claim.Claim{
+	ID:     "limits/training-becomes-backprop",
+	Source: paper + ", toy task of its released code (40 inputs, 20 samples, eta .5, closed-form energy)",
+	Statement: "Learning by PC at equilibrium follows backprop's loss the closer the wider the network: the distance of the losses at step 10 falls with " +
+		"width, to less than 10 % at N=512 with 3 hidden layers; deep narrow networks learn more slowly by PC.",
+	Paper: "curves fall together with width. An independent numpy program, one draw, loss at step 10: H=3, N=512 BP .0279, PC .0282; H=15, N=8 BP .120, PC .475; " +
+		"N=32 .015, .092; N=128 .0061, .0147",
+	Grid: toy,
+	Check: func(t claim.Table) (string, error) {
+		var off offs
+		var ours []string
+		for _, hidden := range []int{3, 15} {
+			m, err := courses(t, func(p lesson) bool { return p.Hidden == hidden && p.Skips && p.Gamma == 1 })
+			if err != nil {
+				return "", err
+			}
+			widths := keys(m)
+			for i, n := range widths[1:] {
+				if a, b := absolute(m[widths[i]], 10), absolute(m[n], 10); b.Mean > a.Mean {
+					off.add("H=%d: losses are %s apart at N=%d, %s at N=%d", hidden, a, widths[i], b, n)
+				}
+			}
+			if g := gap(m[512], 10); hidden == 3 && g.Mean > .1 {
+				off.add("H=3, N=512: losses %.1f %% apart", 100*g.Mean)
+			}
+			for _, n := range widths {
+				var bp, pc []float64
+				for _, p := range m[n] {
+					bp, pc = append(bp, p.BP[10]), append(pc, p.PC[10])
+				}
+				if n <= 32 && claim.Mean(pc...).Mean <= claim.Mean(bp...).Mean {
+					off.add("H=%d, N=%d: PC is not slower: %s, BP %s", hidden, n, claim.Mean(pc...), claim.Mean(bp...))
+				}
+				ours = append(ours, fmt.Sprintf("H=%d, N=%d BP %.4f, PC %.4f", hidden, n, claim.Mean(bp...).Mean, claim.Mean(pc...).Mean))
+			}
+		}
+		return "loss at step 10, mean of 3 draws: " + strings.Join(ours, "; "), off.err()
+	},
+	Plot: func(t claim.Table) ([]claim.Figure, error) {
+		f := claim.Figure{Name: "limits-toy", Caption: "Loss of linear residual muPC networks on the toy task, learned by BP (solid) and by PC at exact equilibrium (dashed); geometric mean of 3 " +
+			"draws, band: standard error; at this rate backprop is near the end of stability at 15 layers. Below: cosine of PC's gradient on its path to BP's on BP's, as the paper's code has it."}
+		for _, hidden := range []int{3, 15} {
+			m, err := courses(t, func(p lesson) bool { return p.Hidden == hidden && p.Skips && p.Gamma == 1 })
+			if err != nil {
+				return nil, err
+			}
+			panel := claim.Panel{Title: fmt.Sprintf("%d hidden layers: BP (solid), PC (dashed)", hidden), X: claim.Axis{Label: "step of descent", Max: 40},
+				Y: claim.Axis{Label: "loss", Log: true, Min: 1e-4, Max: 1}}
+			for i, n := range keys(m) {
+				for k, name := range []string{fmt.Sprintf("N=%d", n), ""} {
+					line := geometric(m[n], name, func(p paths) []float64 { return [][]float64{p.BP, p.PC}[k] })
+					line.Series, line.Dash = i+1, k
+					panel.Lines = append(panel.Lines, line)
+				}
+			}
+			f.Panels = append(f.Panels, panel)
+		}
+		for _, hidden := range []int{3, 15} {
+			m, err := courses(t, func(p lesson) bool { return p.Hidden == hidden && p.Skips && p.Gamma == 1 })
+			if err != nil {
+				return nil, err
+			}
+			panel := claim.Panel{Title: fmt.Sprintf("%d hidden layers: gradients", hidden), X: claim.Axis{Label: "step of descent, as long as the loss is above 1e-4", Max: 40},
+				Y: claim.Axis{Label: "cosine of PC's gradient to BP's", Max: 1.02}}
+			for _, n := range keys(m) {
+				panel.Lines = append(panel.Lines, over(m[n], fmt.Sprintf("N=%d", n), func(p paths) []float64 { return floats(p.Apart) }))
+			}
+			f.Panels = append(f.Panels, panel)
+		}
+		return []claim.Figure{f}, nil
+	},
+}
+
+func floats(list []claim.Float) []float64 {
+	f := make([]float64, len(list))
+	for i, v := range list {
+		f[i] = float64(v)
+	}
+	return f
+}
+
+// over is a mean curve over draws with its band, as far as all draws go.
+func over(list []paths, name string, curve func(paths) []float64) claim.Line {
+	line := claim.Line{Name: name}
+	for t := range curve(list[0]) {
+		var values []float64
+		for _, p := range list {
+			values = append(values, curve(p)[t])
+		}
+		e := claim.Mean(values...)
+		line.X, line.Y = append(line.X, float64(t)), append(line.Y, e.Mean)
+		line.Low, line.High = append(line.Low, e.Mean-nonNaN(e.Err)), append(line.High, e.Mean+nonNaN(e.Err))
+	}
+	return line
+}
+
+// geometric is over with geometric means: of losses, which draws differ in by factors.
+func geometric(list []paths, name string, curve func(paths) []float64) claim.Line {
+	line := over(list, name, func(p paths) []float64 {
+		logs := slices.Clone(curve(p))
+		for i, v := range logs {
+			logs[i] = math.Log(v)
+		}
+		return logs
+	})
+	for _, part := range [][]float64{line.Y, line.Low, line.High} {
+		for i, v := range part {
+			part[i] = math.Exp(v)
+		}
+	}
+	return line
+}
+
+var gammaSweep = claim.Claim{
+	ID:        "limits/lazy-is-further-from-backprop",
+	Source:    paper + ", figures of the gamma_0 sweep in its appendix [second-hand]; that S - I goes as 1/gamma_0^2 is derived for this project",
+	Statement: "The richer learning is (the larger gamma_0, at rate eta gamma_0^2 N), the closer PC is to backprop at the same width.",
+	Paper:     "PC as BP at N=2048 for gamma_0 = .1 to 4. An independent numpy program, gamma_0 = .1, N=2048, H=1: loss at step 10 BP .201, PC .210",
+	Grid:      toy,
+	Check: func(t claim.Table) (string, error) {
+		var off offs
+		var ours []string
+		rows, err := claim.Rows[lesson, learned](t)
+		if err != nil {
+			return "", err
+		}
+		start := map[[2]float64][]float64{} // 1 - cosine at the start by width and gamma
+		later := map[[2]float64][]float64{} // distance of losses at step 10
+		var widths []int
+		var richness []float64
+		for _, r := range rows {
+			if p := r.Params; p.Hidden == 1 {
+				k := [2]float64{float64(p.Width), p.Gamma}
+				start[k] = append(start[k], 1-float64(r.Result.Paths.Within[0]))
+				later[k] = append(later[k], math.Abs(r.Result.PC10-r.Result.BP10)/r.Result.BP10)
+				widths, richness = append(widths, p.Width), append(richness, p.Gamma)
+			}
+		}
+		slices.Sort(widths)
+		slices.Sort(richness)
+		widths, richness = slices.Compact(widths), slices.Compact(richness)
+		for _, n := range widths {
+			for i, g := range richness {
+				a := claim.Mean(start[[2]float64{float64(n), g}]...)
+				if i > 0 {
+					if b := claim.Mean(start[[2]float64{float64(n), richness[i-1]}]...); a.Mean > b.Mean {
+						off.add("N=%d: 1 - cosine %s at gamma_0=%g, %s at %g", n, a, g, b, richness[i-1])
+					}
+				}
+				if n == widths[len(widths)-1] {
+					ours = append(ours, fmt.Sprintf("%.2g, %.2g %% at %g", a.Mean, 100*claim.Mean(later[[2]float64{float64(n), g}]...).Mean, g))
+				}
+			}
+		}
+		return fmt.Sprintf("N=%d, H=1: 1 - cosine at the start, and distance of the losses at step 10 for gamma_0: %s", widths[len(widths)-1], strings.Join(ours, "; ")), off.err()
+	},
+	Plot: func(t claim.Table) ([]claim.Figure, error) {
+		rows, err := claim.Rows[lesson, learned](t)
+		if err != nil {
+			return nil, err
+		}
+		most := 0
+		for _, r := range rows {
+			if r.Params.Hidden == 1 {
+				most = max(most, r.Params.Width)
+			}
+		}
+		loss := claim.Panel{Title: fmt.Sprintf("One hidden layer of %d: BP (solid), PC (dashed)", most), X: claim.Axis{Label: "step of descent"},
+			Y: claim.Axis{Label: "loss", Log: true}}
+		cosine := claim.Panel{Title: "Gradients at the same weights", X: claim.Axis{Label: "step of descent"}, Y: claim.Axis{Label: "1 - cosine of PC's gradient to BP's", Log: true}}
+		i := 0
+		for _, g := range gammas {
+			m, err := courses(t, func(p lesson) bool { return p.Hidden == 1 && p.Gamma == g && p.Width == most })
+			if err != nil {
+				return nil, err
+			}
+			if len(m) == 0 {
+				continue
+			}
+			i++
+			for k := range 2 {
+				line := geometric(m[most], []string{fmt.Sprintf("γ₀=%g", g), ""}[k], func(p paths) []float64 { return [][]float64{p.BP, p.PC}[k] })
+				line.Series, line.Dash = i, k
+				loss.Lines = append(loss.Lines, line)
+			}
+			line := over(m[most], fmt.Sprintf("γ₀=%g", g), func(p paths) []float64 {
+				f := floats(p.Within)
+				for i := range f {
+					f[i] = 1 - f[i]
+				}
+				return f
+			})
+			line.Low, line.High = nil, nil
+			cosine.Lines = append(cosine.Lines, line)
+		}
+		return []claim.Figure{{Name: "limits-gamma", Caption: "The toy task from lazy (small γ₀) to rich learning, no skips; geometric mean of 3 draws, band: standard error.",
+			Panels: []claim.Panel{loss, cosine}}}, nil
+	},
+}

@@ -1,0 +1,273 @@
+// Package thesis checks what "Towards Scaling Deep Neural Networks with Predictive Coding" (arXiv 2510.23323) says beyond
+// the papers that its chapters are: when predictive coding learns faster than backprop, and when not.
+package thesis
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/theory"
+)
+
+// Claims are the claims of this package.
+func Claims() []claim.Claim { return []claim.Claim{fasterFromSaddles} }
+
+// A race is a linear network that learns y = -x, x having 3 inputs N(1, .1^2), from a new batch of 64 at every step, once by
+// BP and once by PC at exact equilibrium, from the same weights on the same batches.
+type race struct {
+	Hidden int     `json:"hidden"` // H = L - 1
+	Width  int     `json:"width"`
+	Init   float64 `json:"init"` // deviation of the weights; 0 means 1/sqrt(width)
+	Adam   bool    `json:"adam"` // otherwise SGD
+	Rate   float64 `json:"rate"`
+	Skips  bool    `json:"skips"`
+	Seed   int     `json:"seed"`
+}
+
+// limit is when a race is given up.
+const limit = 4000
+
+// Cost is how long BP takes from where it starts.
+func (r race) Cost() float64 {
+	if r.Adam || r.Skips || r.Init == 0 {
+		return 1
+	}
+	return 10 * float64(r.Hidden*r.Hidden)
+}
+
+// finish is the number of batches until the loss is below .15, limit if it is not by then.
+type finish struct {
+	BP int `json:"bp"`
+	PC int `json:"pc"`
+}
+
+var races = claim.Grid("thesis/races", 2, func(s claim.Scale) []race {
+	count, sizes := 5, [][2]int{{5, 8}, {3, 4}}
+	if s == claim.Quick {
+		count, sizes = 3, sizes[1:]
+	}
+	var grid []race
+	for _, size := range sizes {
+		for _, r := range []race{{Init: .05, Rate: .1}, {Init: .05, Rate: .01, Adam: true}, {Init: .05, Rate: .02, Skips: true},
+			{Init: .05, Rate: .01, Adam: true, Skips: true}, {Rate: .02}, {Rate: .1}} {
+			for seed := range count {
+				r.Hidden, r.Width, r.Seed = size[0], size[1], seed+1
+				grid = append(grid, r)
+			}
+		}
+	}
+	return grid
+}, func(ctx context.Context, r race, _ *claim.Cell) (finish, error) {
+	bp, err := r.run(ctx, func(n theory.Linear, x, y *mat.Dense) (theory.Gradient, error) {
+		p, err := n.Feedforward(x, y)
+		if err != nil {
+			return theory.Gradient{}, err
+		}
+		return p.Gradient(), nil
+	})
+	if err != nil {
+		return finish{}, err
+	}
+	pc, err := r.run(ctx, func(n theory.Linear, x, y *mat.Dense) (theory.Gradient, error) {
+		e, err := n.Equilibrium(x, y)
+		if err != nil {
+			return theory.Gradient{}, err
+		}
+		return e.Gradient(), nil
+	})
+	return finish{BP: bp, PC: pc}, err
+})
+
+// run counts the batches that a rule needs.
+func (r race) run(ctx context.Context, gradient func(n theory.Linear, x, y *mat.Dense) (theory.Gradient, error)) (int, error) {
+	const features, samples, enough = 3, 64, .15
+	random := rand.New(rand.NewPCG(uint64(r.Seed), 2510_23323))
+	var n theory.Linear
+	if r.Skips {
+		n.Skips = theory.HiddenSkips(r.Hidden + 1)
+	}
+	optimizers := make([]optim.Optimizer[float64], r.Hidden+1)
+	for l := range optimizers {
+		in, out := r.Width, r.Width
+		if l == 0 {
+			in = features
+		}
+		if l == r.Hidden {
+			out = features
+		}
+		w, std := mat.NewDense(in, out, nil), r.Init
+		if std == 0 {
+			std = 1 / math.Sqrt(float64(r.Width))
+		}
+		for i := range w.RawMatrix().Data {
+			w.RawMatrix().Data[i] = std * random.NormFloat64()
+		}
+		n.Weights = append(n.Weights, w)
+		optimizers[l] = &optim.SGD[float64]{Rate: r.Rate}
+		if r.Adam {
+			optimizers[l] = &optim.Adam[float64]{Rate: r.Rate}
+		}
+	}
+	for batch := range limit {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		x, y := mat.NewDense(samples, features, nil), mat.NewDense(samples, features, nil)
+		for i := range x.RawMatrix().Data {
+			x.RawMatrix().Data[i] = 1 + .1*random.NormFloat64()
+		}
+		y.Scale(-1, x)
+		p, err := n.Feedforward(x, y)
+		if err != nil {
+			return 0, err
+		}
+		if p.Loss < enough {
+			return batch, nil
+		}
+		g, err := gradient(n, x, y)
+		if err != nil {
+			return 0, err
+		}
+		for l, w := range g.Dense() {
+			optimizers[l].Step(n.Weights[l].RawMatrix().Data, w.RawMatrix().Data)
+		}
+	}
+	return limit, nil
+}
+
+// A kind is a race but for its seed.
+type kind struct {
+	hidden, width int
+	how           string
+}
+
+func (r race) kind() kind {
+	how := "SGD"
+	if r.Adam {
+		how = "Adam"
+	}
+	if r.Init == 0 {
+		how += fmt.Sprintf(" %g, init 1/sqrt(N)", r.Rate)
+	} else {
+		how += fmt.Sprintf(", init %g", r.Init)
+	}
+	if r.Skips {
+		how += ", skips"
+	}
+	return kind{r.Hidden, r.Width, how}
+}
+
+// saddle is the one race that PC is to win: away from a saddle by SGD, without skips.
+const saddle = "SGD, init 0.05"
+
+// times are the batches of all seeds by kind, in the order of the grid.
+func times(t claim.Table) (kinds []kind, bp, pc map[kind][]int, err error) {
+	rows, err := claim.Rows[race, finish](t)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	bp, pc = map[kind][]int{}, map[kind][]int{}
+	for _, r := range rows {
+		k := r.Params.kind()
+		if !slices.Contains(kinds, k) {
+			kinds = append(kinds, k)
+		}
+		bp[k], pc[k] = append(bp[k], r.Result.BP), append(pc[k], r.Result.PC)
+	}
+	return kinds, bp, pc, nil
+}
+
+// arrived leaves the draws in which both arrive, and counts those in which BP alone does not.
+func arrived(bp, pc []int) (a, b []int, lost int) {
+	for i := range bp {
+		switch {
+		case bp[i] < limit && pc[i] < limit:
+			a, b = append(a, bp[i]), append(b, pc[i])
+		case pc[i] < limit:
+			lost++
+		}
+	}
+	return a, b, lost
+}
+
+func median(list []int) float64 {
+	s := slices.Sorted(slices.Values(list))
+	return float64(s[(len(s)-1)/2]+s[len(s)/2]) / 2
+}
+
+var fasterFromSaddles = claim.Claim{
+	ID:     "thesis/faster-only-from-saddles",
+	Source: "Towards Scaling Deep Neural Networks with Predictive Coding (arXiv 2510.23323), discussion; the author's blog",
+	Statement: "PC learns much faster than BP only in networks without skips, from small weights, by plain gradient descent: Adam, skips or a usual " +
+		"initialisation each take the advantage away.",
+	Paper: "no figures. An independent numpy program, H=5, N=8, median batches to a loss of .15, BP and PC: small init, SGD 2771 and 412; Adam 17 and 15; with skips 31 and 45; " +
+		"init 1/sqrt(N) 5 and 6",
+	Grid: races,
+	Check: func(t claim.Table) (string, error) {
+		kinds, bp, pc, err := times(t)
+		if err != nil {
+			return "", err
+		}
+		var off, ours []string
+		for _, k := range kinds {
+			a, b, lost := bp[k], pc[k], 0
+			if k.how != saddle {
+				a, b, lost = arrived(a, b)
+			}
+			said := fmt.Sprintf("H=%d, %s: BP %g, PC %g", k.hidden, k.how, median(a), median(b))
+			if lost > 0 {
+				said += fmt.Sprintf(" (BP does not arrive in %d more)", lost)
+			}
+			ours = append(ours, said)
+			switch ratio := median(b) / median(a); {
+			case k.how == saddle && ratio > .3:
+				off = append(off, fmt.Sprintf("%s: a ratio of %.2f, want .3 at most", said, ratio))
+			case k.how != saddle && ratio < .6:
+				off = append(off, fmt.Sprintf("%s: a ratio of %.2f, want .6 at least", said, ratio))
+			}
+		}
+		if len(off) > 0 {
+			err = fmt.Errorf("%s", strings.Join(off, "; "))
+		}
+		return "median batches: " + strings.Join(ours, "; "), err
+	},
+	Verdict: claim.WithCare,
+	Care: "At a usual initialisation PC is not equally fast but takes about twice as many batches, since it divides the error by S. That also steadies it: " +
+		"at a rate of .1 BP diverges in some draws of the deeper network where PC does not, which is an advantage of another kind.",
+	Plot: func(t claim.Table) ([]claim.Figure, error) {
+		kinds, bp, pc, err := times(t)
+		if err != nil {
+			return nil, err
+		}
+		var f claim.Figure
+		for _, size := range [][2]int{{5, 8}, {3, 4}} {
+			panel := claim.Panel{Title: fmt.Sprintf("%d hidden layers of %d", size[0], size[1]),
+				X: claim.Axis{Label: "batches until the loss is .15, BP", Log: true}, Y: claim.Axis{Label: "the same, PC", Log: true}}
+			for _, k := range kinds {
+				if k.hidden != size[0] {
+					continue
+				}
+				l := claim.Line{Name: k.how, NoLine: true}
+				for i := range bp[k] {
+					l.X, l.Y = append(l.X, float64(bp[k][i])), append(l.Y, float64(pc[k][i]))
+				}
+				panel.Lines = append(panel.Lines, l)
+			}
+			if len(panel.Lines) > 0 {
+				panel.Lines = append(panel.Lines, claim.Line{Name: "equally fast", Reference: true, X: []float64{3, limit}, Y: []float64{3, limit}})
+				f.Panels = append(f.Panels, panel)
+			}
+		}
+		f.Name = "thesis-races"
+		f.Caption = fmt.Sprintf("Linear networks learning y = -x, a point per seed; a race is given up after %d batches. Below the dotted line PC is faster.", limit)
+		return []claim.Figure{f}, nil
+	},
+}

@@ -1,0 +1,219 @@
+package train
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/optim"
+)
+
+// A CoordCheck is the coordinate check of muP (Yang et al. 2022, arXiv 2203.03466, appendix D.1) for networks that infer:
+// it trains networks of several sizes, widths or depths, for a few steps on one batch and looks at every site's activity
+// before each step, in the feedforward pass and where inference ends. In a good scaling neither the activities nor their
+// changes since the start depend on the size; Slopes says how they do.
+//
+// One exception is built into the scalings of the muP family: at the start the output shrinks as 1/sqrt(width). Its change
+// does not.
+type CoordCheck[T graph.Float] struct {
+	Network   func(size int) (*arch.Network, error)
+	Sizes     []int
+	Seeds     []uint64 // of the weights, one network each
+	Steps     int      // of training
+	Plan      arch.Plan
+	X, Y      []T                                                          // a batch of Plan.Batch samples
+	Solver    func() infer.Solver[T]                                       // a new one for each network; nil learns by backprop
+	Stop      infer.Stop                                                   // of inference
+	Optimizer func(n *arch.Network, w *graph.Vector[T]) optim.Optimizer[T] // of the weights
+	OnStep    func(done, total int)                                        // called after every training step; may be nil
+}
+
+// A Coord is one measurement: a site of one network before a step of its training.
+type Coord struct {
+	Size      int
+	Seed      uint64
+	Step      int // from 0, the start
+	Site      string
+	Index, Of int // the site is number Index of Of, counted from 1; the last is the output
+	// Relaxed says that it is the activity where inference ended rather than that of the feedforward pass. Outputs, which
+	// are data then, have none.
+	Relaxed  bool
+	Activity float64 // root mean square over samples and units; +Inf from where a network diverged
+	Change   float64 // the same of what has changed since the start
+}
+
+// Validate reports what is missing.
+func (c *CoordCheck[T]) Validate() error {
+	switch {
+	case c.Network == nil || c.Optimizer == nil:
+		return errors.New("train: coordinate check: Network or Optimizer is missing")
+	case len(c.Sizes) == 0 || len(c.Seeds) == 0 || c.Steps < 1:
+		return errors.Errorf("train: coordinate check: %d sizes, %d seeds, %d steps: want one of each at least", len(c.Sizes), len(c.Seeds), c.Steps)
+	case (c.Solver == nil) != (c.Plan.Coordinates == arch.Feedforward):
+		return errors.New("train: coordinate check: predictive coding takes a Solver, backprop, in feedforward coordinates, takes none")
+	}
+	return nil
+}
+
+// Run measures all networks, size by size. When ctx is cancelled it returns the networks that are done, and no error.
+func (c *CoordCheck[T]) Run(ctx context.Context) ([]Coord, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	var all []Coord
+	done := 0
+	for _, size := range c.Sizes {
+		for _, seed := range c.Seeds {
+			one, err := c.one(ctx, size, seed, done)
+			if err != nil {
+				return all, errors.WithMessagef(err, "train: coordinate check: size %d", size)
+			}
+			if ctx.Err() != nil {
+				return all, nil
+			}
+			all = append(all, one...)
+			done += c.Steps
+		}
+	}
+	return all, nil
+}
+
+// one measures one network; so many steps of others were done before.
+func (c *CoordCheck[T]) one(ctx context.Context, size int, seed uint64, before int) ([]Coord, error) {
+	n, err := c.Network(size)
+	if err != nil {
+		return nil, err
+	}
+	w, err := arch.NewWeights[T](n, rand.New(rand.NewPCG(seed, 1)))
+	if err != nil {
+		return nil, err
+	}
+	m, err := arch.Compile(n, w, c.Plan)
+	if err != nil {
+		return nil, err
+	}
+	if in, out := m.Sizes(); len(c.X) != in*c.Plan.Batch || len(c.Y) != out*c.Plan.Batch {
+		return nil, errors.Errorf("%d inputs and %d targets: a batch of %d has %d and %d", len(c.X), len(c.Y), c.Plan.Batch, in*c.Plan.Batch, out*c.Plan.Batch)
+	}
+	var rule Rule[T] = &Backprop[T]{Model: m}
+	if c.Solver != nil {
+		rule = &PC[T]{Model: m, Solver: c.Solver(), Stop: c.Stop}
+	}
+	if err := rule.(interface{ Validate() error }).Validate(); err != nil {
+		return nil, err
+	}
+	look := &look[T]{m: m, x: c.X, y: c.Y, size: size, seed: seed}
+	update := Update[T]{Optimizer: c.Optimizer(n, w)}
+	grad := make([]T, len(w.Data()))
+	for step := 0; ; step++ {
+		look.step = step
+		if err := look.feedforward(); err != nil {
+			return nil, err
+		}
+		if !look.lost && (c.Solver != nil || step < c.Steps) {
+			r, err := rule.Gradient(grad, c.X, c.Y, c.Plan.Batch)
+			if err != nil {
+				return nil, err
+			}
+			look.lost = r.Inference.Status == infer.Diverged || !update.Finite(grad)
+		}
+		if c.Solver != nil {
+			if err := look.record(true, nil); err != nil {
+				return nil, err
+			}
+		}
+		if step == c.Steps || ctx.Err() != nil {
+			return look.coords, nil
+		}
+		if !look.lost {
+			update.Step(w, grad)
+			look.lost = !kernel.AllFinite(w.Data())
+		}
+		if c.OnStep != nil {
+			c.OnStep(before+step+1, len(c.Sizes)*len(c.Seeds)*c.Steps)
+		}
+	}
+}
+
+// A look measures one network.
+type look[T graph.Float] struct {
+	m      *arch.Model[T]
+	x, y   []T
+	size   int
+	seed   uint64
+	step   int
+	lost   bool // the network diverged
+	starts [2][][]T
+	coords []Coord
+}
+
+// feedforward measures the activities of the feedforward pass and the output.
+func (k *look[T]) feedforward() error {
+	if k.lost {
+		return k.record(false, nil)
+	}
+	if err := k.m.Clamp(k.x, k.y); err != nil {
+		return err
+	}
+	if err := k.m.Forward(); err != nil {
+		return err
+	}
+	out, err := k.m.Predict(k.x)
+	if err != nil {
+		return err
+	}
+	return k.record(false, out)
+}
+
+// record measures the present activities of the sites but the last, whose predictions are out, if they are of interest.
+func (k *look[T]) record(relaxed bool, out []T) error {
+	sites, err := k.m.Activities()
+	if err != nil {
+		return err
+	}
+	of, which := len(sites.Fields()), 0
+	if relaxed {
+		which = 1
+	}
+	for i, f := range sites.Fields() {
+		values := sites.Part(sites.Data(), i)
+		if i == of-1 {
+			if relaxed {
+				break
+			}
+			values = out
+		}
+		if len(k.starts[which]) == i {
+			k.starts[which] = append(k.starts[which], slices.Clone(values))
+		}
+		c := Coord{Size: k.size, Seed: k.seed, Step: k.step, Site: f.Name, Index: i + 1, Of: of, Relaxed: relaxed, Activity: math.Inf(1), Change: math.Inf(1)}
+		if !k.lost {
+			c.Activity, c.Change = rms(values, nil), rms(values, k.starts[which][i])
+		}
+		k.coords = append(k.coords, c)
+	}
+	return nil
+}
+
+// rms is the root mean square of xs, less what is in from; +Inf for what is not finite.
+func rms[T graph.Float](xs, from []T) float64 {
+	sum := 0.
+	for i, x := range xs {
+		d := float64(x)
+		if from != nil {
+			d -= float64(from[i])
+		}
+		sum += d * d
+	}
+	if math.IsNaN(sum) {
+		return math.Inf(1)
+	}
+	return math.Sqrt(sum / float64(len(xs)))
+}
