@@ -54,6 +54,9 @@ type commands struct {
 	Landscape     landscapeCmd     `cmd:"" help:"The energies of the smallest chains as pictures: by weights, by activities, by depth; before and after inference."`
 	Hybrid        hybridCmd        `cmd:"" help:"A generator with an amortiser that guesses where its inference will end: three ways to a label."`
 	Bidirectional bidirectionalCmd `cmd:"" help:"One network in both directions: classifies pictures and generates them."`
+	Claims        claimsCmd        `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
+	Run           runCmd           `cmd:"" help:"Measure claims: verdicts, tables and figures."`
+	Verify        verifyCmd        `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Bench         benchCmd         `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
 	Claims        claimsCmd        `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
 	Run           runCmd           `cmd:"" help:"Measure claims: verdicts, tables and figures."`
