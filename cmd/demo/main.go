@@ -58,9 +58,6 @@ type commands struct {
 	Run           runCmd           `cmd:"" help:"Measure claims: verdicts, tables and figures."`
 	Verify        verifyCmd        `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Bench         benchCmd         `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
-	Claims        claimsCmd        `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
-	Run           runCmd           `cmd:"" help:"Measure claims: verdicts, tables and figures."`
-	Verify        verifyCmd        `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Data          dataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, and how to get what is missing."`
 
 	Version versionFlag `help:"Print version, revision, Go and kernels, then exit."`
