@@ -29,7 +29,7 @@ type landscapeCmd struct {
 	W1   float64 `name:"w1" default:"0.1" help:"First weight at the start of training." json:"w1"`
 	W2   float64 `name:"w2" default:"0.2" help:"Second weight at the start of training." json:"w2"`
 	LR   float64 `name:"lr" default:"0.1" help:"Rate of gradient descent on the weights." json:"lr"`
-	Time int     `name:"updates" default:"200" help:"Weight updates." json:"updates"`
+	Time int     `name:"updates" default:"80" help:"Weight updates." json:"updates"`
 }
 
 // Validate is called by kong.
@@ -286,8 +286,6 @@ func chains() ([]figure, table, error) {
 	stiff, slack := newPlot("Along the stiffest direction", "distance from equilibrium", "F - F*"), newPlot("Along the softest direction", "distance from equilibrium", "F - F*")
 	grid(stiff)
 	grid(slack)
-	along := newPlot("", "position along the chain, input 0, target 1", "activity")
-	grid(along)
 	for k, hidden := range chainDepths {
 		weights := make([]float64, hidden+1)
 		lin := theory.Linear{}
@@ -338,28 +336,61 @@ func chains() ([]figure, table, error) {
 		}
 		tab.Rows = append(tab.Rows, []string{fmt.Sprint(hidden), fmt.Sprintf("%.5f", values[0]), fmt.Sprintf("%.5f", 2-2*math.Cos(math.Pi/float64(hidden+1))),
 			fmt.Sprintf("%.3f", values[hidden-1]), fmt.Sprintf("%.1f", values[hidden-1]/values[0]), fmt.Sprint(result.Step)})
-		xys := plotter.XYs{{X: 0, Y: 1}}
-		for i, z := range m.State() {
-			xys = append(xys, plotter.XY{X: float64(i+1) / float64(hidden+1), Y: z})
-		}
-		l, d := line(append(xys, plotter.XY{X: 1, Y: -1}), nth(k), 1.6, dashes(k)), dots(xys, nth(k), 2)
-		along.Add(l, d)
-		along.Legend.Add(name, l, d)
 	}
-	forward := line(plotter.XYs{{X: 0, Y: 1}, {X: 1, Y: 1}}, soft, 1.2, dashes(2))
-	along.Add(forward)
-	along.Legend.Add("before inference", forward)
-	along.Legend.Top, stiff.Legend.Top, slack.Legend.Top = false, true, true
-	along.Legend.Left = true
+	along, err := front()
+	if err != nil {
+		return nil, tab, err
+	}
+	stiff.Legend.Top, slack.Legend.Top = true, true
 	slack.Y.Min, slack.Y.Max, stiff.Y.Min, stiff.Y.Max = 0, 3, 0, 3
 	return []figure{
 		{File: "chains.png", Title: "Deep chains are stiff one way and soft another",
 			Caption: "The energy through its equilibrium, along the two extreme eigenvectors of the activity Hessian. The stiffest direction hardly changes with depth and bounds the step of inference; the softest becomes flat, and inference, which may only make steps that suit the stiffest, takes ever longer along it.",
 			draw:    func() (io.WriterTo, error) { return picture(5.2, 4, stiff, slack), nil }},
 		{File: "along.png", Title: "Where inference puts the error",
-			Caption: "Unit weights carry the input unchanged to the output, which should be -1. Inference divides the difference into equal steps, one per layer.",
+			Caption: "A chain of 32 units, whose weights of 1 carry the input 1 unchanged to the output, which should be -1. The error spreads backwards as heat does, and in the end is divided into equal steps, one per layer.",
 			draw:    func() (io.WriterTo, error) { return picture(10.4, 3.6, along), nil }},
 	}, tab, nil
+}
+
+// front is how the activities of a chain move along inference.
+func front() (*plot.Plot, error) {
+	weights := train.Repeat([]float64{1}, 33)
+	net, w, err := unitChain(weights...)
+	if err != nil {
+		return nil, err
+	}
+	m, err := arch.Compile(net, w, arch.Plan{Batch: 1})
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Clamp([]float64{1}, []float64{-1}); err != nil {
+		return nil, err
+	}
+	if err := m.Forward(); err != nil {
+		return nil, err
+	}
+	p := newPlot("", "layer, from the input 0 to the target 33", "activity")
+	grid(p)
+	solver, _ := settle()
+	done := 0
+	for k, steps := range []int{0, 10, 100, 1000, 10000} {
+		if _, err := infer.Run(solver, infer.Problem[float64]{Energy: m.StateGrad}, m.State(), infer.Steps(steps-done), nil); err != nil {
+			return nil, err
+		}
+		done = steps
+		xys := plotter.XYs{{X: 0, Y: 1}}
+		for i, z := range m.State() {
+			xys = append(xys, plotter.XY{X: float64(i + 1), Y: z})
+		}
+		xys = append(xys, plotter.XY{X: float64(len(weights)), Y: -1})
+		l, d := line(xys, nth(k), 1.6, nil), dots(xys, nth(k), 2)
+		p.Add(l, d)
+		p.Legend.Add(fmt.Sprintf("after %d steps", steps), l, d)
+	}
+	p.Legend.Left = true
+	p.Legend.XOffs, p.Legend.YOffs = 8, 8
+	return p, nil
 }
 
 // addSlice draws the energy along a direction through equilibrium.

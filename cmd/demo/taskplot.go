@@ -166,7 +166,7 @@ func startEnergies(ins []inference) func() (io.WriterTo, error) {
 		}
 		p.Legend.Top = true
 		snap(&p.Y)
-		ins[0].until(p)
+		p.X.Min = ins[0].from()
 		return picture(10.4, 3.9, p), nil
 	}
 }
