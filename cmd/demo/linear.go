@@ -88,7 +88,6 @@ func (cmd linearCmd) Run(c *console) error {
 			return err
 		}
 		solver, stop := t.opts.solver()
-		t.flags = netFlags{Precision: 1} // a linear chain, whose report has F/F* - 1
 		rule := &predicted{PC: &train.PC[float32]{Model: m, Solver: solver, Stop: stop}}
 		x, y := t.batch(64)
 		small, err := m.Resized(len(x) / t.test.In())

@@ -233,7 +233,7 @@ func (t *study) learnBy(net *arch.Network, rule train.Rule[float32], graded stri
 			Caption: "Left the energy at the start of inference, before the weights of that step; " + right + ".",
 			draw:    t.curves(p)})
 	}
-	return p, nil
+	return p, t.rest(t.console)
 }
 
 // grade is the table of accuracies, beside those that the notebook saved.
