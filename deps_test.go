@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"data":               {},
 	"theory":             {},
 	"graph":              {"graph/kernel"},
-	"infer":              {"optim", "infer/ode"},
+	"infer":              {"optim", "infer/ode", "graph/kernel"},
 	"infer/ode":          {"graph/kernel"},
 	"layers":             {"graph"},
 	"energy":             {"graph"},

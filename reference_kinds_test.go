@@ -18,8 +18,15 @@ import (
 )
 
 // checkGrads compares per-sample activity gradients, divided by the batch, and weight gradients.
-func checkGrads(t *testing.T, c *refCase, m *arch.Model[float64], w *graph.Vector[float64], z []float64, dz string, first int) {
+func checkGrads(t *testing.T, c *refCase, m *arch.Model[float64], z []float64, dz string, first int) {
 	t.Helper()
+	checkGradsBy(t, c, m, z, dz, first, func(field string) []float64 { return c.weight(t, "d", field) })
+}
+
+// checkGradsBy is checkGrads with the expected gradient of a weight by its name.
+func checkGradsBy(t *testing.T, c *refCase, m *arch.Model[float64], z []float64, dz string, first int, weight func(field string) []float64) {
+	t.Helper()
+	w := m.Weights()
 	copy(m.State(), z)
 	g := make([]float64, len(z))
 	f, err := m.StateGrad(g, m.State())
@@ -36,7 +43,7 @@ func checkGrads(t *testing.T, c *refCase, m *arch.Model[float64], w *graph.Vecto
 		t.Fatal(err)
 	}
 	for i, field := range w.Fields() {
-		near(t, "gradient of "+field.Name, w.Part(dw, i), c.weight(t, "d", field.Name), referenceTol)
+		near(t, "gradient of "+field.Name, w.Part(dw, i), weight(field.Name), referenceTol)
 	}
 }
 
@@ -49,7 +56,7 @@ func checkEnergy(t *testing.T, c *refCase) {
 	if err := m.Clamp(x, y); err != nil {
 		t.Fatal(err)
 	}
-	checkGrads(t, c, m, w, c.states(t, "z", 1), "dz", 1)
+	checkGrads(t, c, m, c.states(t, "z", 1), "dz", 1)
 	terms := make([]float64, len(m.Terms()))
 	m.TermEnergies(terms)
 	near(t, "layer energies", terms, c.array(t, "layer_energies"), referenceTol)
@@ -143,15 +150,15 @@ func checkEnergy(t *testing.T, c *refCase) {
 }
 
 func checkUnsupervised(t *testing.T, c *refCase) {
-	m, w := refModel[float64](t, c, arch.Plan{FreeInput: true})
+	m, _ := refModel[float64](t, c, arch.Plan{FreeInput: true})
 	if err := m.Clamp(nil, c.array(t, "y")); err != nil {
 		t.Fatal(err)
 	}
-	checkGrads(t, c, m, w, c.states(t, "z", 0), "dz", 0)
+	checkGrads(t, c, m, c.states(t, "z", 0), "dz", 0)
 }
 
 func checkRegularised(t *testing.T, c *refCase) {
-	m, w := refModel[float64](t, c, arch.Plan{Energy: energy.Sum{
+	m, _ := refModel[float64](t, c, arch.Plan{Energy: energy.Sum{
 		energy.PC{Output: c.likelihood()},
 		energy.WeightDecay{Rate: c.Coefficients.WeightDecay},
 		energy.Spectral{Rate: c.Coefficients.SpectralPenalty},
@@ -160,21 +167,59 @@ func checkRegularised(t *testing.T, c *refCase) {
 	if err := m.Clamp(c.array(t, "x"), c.array(t, "y")); err != nil {
 		t.Fatal(err)
 	}
-	checkGrads(t, c, m, w, c.states(t, "z", 1), "dz", 1)
+	checkGrads(t, c, m, c.states(t, "z", 1), "dz", 1)
 }
 
 func checkErrors(t *testing.T, c *refCase) {
-	m, w := refModel[float64](t, c, arch.Plan{Coordinates: arch.Errors})
+	m, _ := refModel[float64](t, c, arch.Plan{Coordinates: arch.Errors})
 	x := c.array(t, "x")
 	if err := m.Clamp(x, c.array(t, "y")); err != nil {
 		t.Fatal(err)
 	}
-	checkGrads(t, c, m, w, c.states(t, "e", 1), "de", 1)
+	checkGrads(t, c, m, c.states(t, "e", 1), "de", 1)
 	out, err := m.Predict(x)
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "feedforward output", out, c.array(t, "feedforward_output"), referenceTol)
+}
+
+// checkBidirectional: forward blocks W, backward blocks V, one energy.
+func checkBidirectional(t *testing.T, c *refCase) {
+	act, err := layers.ParseAct(c.Net.Act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Net.Scaling != "sp" || c.Net.Skip || c.Net.Bias || c.Net.Gamma != nil || c.Net.OutputPrecision != nil || c.Net.Loss != "mse" {
+		t.Fatalf("a network of a kind that bidirectional cases do not have: %+v", c.Net)
+	}
+	both := arch.Bidirectional{Chain: arch.Chain{Act: act, Widths: c.Net.Sizes}, Forward: c.ForwardWeight, Backward: c.BackwardWeight}
+	n, err := both.Network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := func(prefix, field string) string { // "block2/W" is "W2", "back2/W" "V2"
+		kind, l := "W", strings.TrimSuffix(strings.TrimPrefix(field, "block"), "/W")
+		if rest, back := strings.CutPrefix(field, "back"); back {
+			kind, l = "V", strings.TrimSuffix(rest, "/W")
+		}
+		return prefix + kind + l
+	}
+	for i, f := range w.Fields() {
+		copy(w.Part(w.Data(), i), c.transposed(t, name("", f.Name)))
+	}
+	m, err := arch.Compile(n, w, arch.Plan{Batch: c.Batch, Energy: both.Energy()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Clamp(c.array(t, "x"), c.array(t, "y")); err != nil {
+		t.Fatal(err)
+	}
+	checkGradsBy(t, c, m, c.states(t, "z", 1), "dz", 1, func(field string) []float64 { return c.transposed(t, name("d", field)) })
 }
 
 func checkTraining(t *testing.T, c *refCase) {

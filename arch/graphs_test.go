@@ -30,7 +30,14 @@ func sketches() []sketch {
 	from := func(names ...string) []string { return names }
 	two := []arch.Input{{Name: "left", Shape: []int{3}}, {Name: "right", Shape: []int{3}}}
 	masked := map[string]arch.Hold{"x": arch.Masked, "y": arch.Masked}
+	both := arch.Bidirectional{Chain: arch.Chain{Act: layers.Tanh, Widths: []int{3, 4, 4, 4, 2}, Bias: true, Skips: true}, Forward: 2, Backward: .5}
+	bidirectional, err := both.Network()
+	if err != nil {
+		panic(err)
+	}
 	return []sketch{
+		{name: "bidirectional", sites: map[string]int{"x": 3, "block1": 4, "block2": 4, "block3": 4, "block4": 2},
+			plan: arch.Plan{Energy: both.Energy()}, n: bidirectional},
 		{name: "two inputs side by side", sites: map[string]int{"left": 3, "right": 2, "h": 4, "y": 2},
 			n: &arch.Network{Inputs: []arch.Input{{Name: "left", Shape: []int{3}}, {Name: "right", Shape: []int{2}}}, Blocks: []arch.Block{
 				{Name: "h", Layer: lin(5, 4), From: from("left", "right"), Merge: layers.Concat{}},
@@ -531,12 +538,13 @@ func (p plainGraph) merge(b arch.Block, xs [][]float64) []float64 {
 
 func (p plainGraph) apply(l layers.Layer, prefix string, x []float64) []float64 {
 	var in, out int
+	var act layers.Act
 	lateral := false
 	switch l := l.(type) {
 	case layers.Linear:
-		in, out = l.In, l.Out
+		in, out, act = l.In, l.Out, l.Act
 	case layers.Lateral:
-		in, out, lateral = l.Width, l.Width, true
+		in, out, act, lateral = l.Width, l.Width, l.Act, true
 	default:
 		return slices.Clone(x)
 	}
@@ -549,7 +557,7 @@ func (p plainGraph) apply(l layers.Layer, prefix string, x []float64) []float64 
 		}
 		for j := range in {
 			if !lateral || j != k {
-				y[i] += math.Tanh(x[row*in+j]) * weight[j*out+k]
+				y[i] += tanhOrNot(act, x[row*in+j]) * weight[j*out+k]
 			}
 		}
 	}

@@ -40,6 +40,7 @@ type Model[T graph.Float] struct {
 	into    *T // where the program writes weight gradients to
 
 	view       *viewer[T]
+	newton     *newton[T] // nil before the first step
 	predictors map[int]*predictor[T]
 	resized    map[int]*Model[T]
 }
@@ -124,7 +125,7 @@ func (m *Model[T]) differentiate() error {
 	m.state = graph.NewVector[T](fields...)
 	var err error
 	if len(m.states) > 0 {
-		if m.dz, err = graph.Grad(perSample, m.states...); err != nil {
+		if m.dz, err = m.stateGradients(perSample); err != nil {
 			return err
 		}
 	}
@@ -156,6 +157,9 @@ func (m *Model[T]) differentiate() error {
 
 // differentiateWeights adds the gradients by the weights to the graph.
 func (m *Model[T]) differentiateWeights(total *graph.Node) error {
+	if m.plan.Dendrites != nil {
+		return m.learnLocally()
+	}
 	var by []*graph.Node
 	for i, w := range m.u.params {
 		if !m.u.unseen(i) {
@@ -292,7 +296,29 @@ func (m *Model[T]) State() []T { return m.state.Data() }
 // StateVector is State with its names and shapes.
 func (m *Model[T]) StateVector() *graph.Vector[T] { return m.state }
 
-// StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst and returns F. Both are as long as
+// Free names the sites whose activities, or errors, are the fields of StateVector, in that order.
+func (m *Model[T]) Free() []string {
+	names := make([]string, len(m.states))
+	for i, n := range m.states {
+		for _, at := range m.u.places {
+			if at.state == n {
+				names[i] = at.name
+			}
+		}
+	}
+	return names
+}
+
+// Show writes the data of clamped units to the state slab, so that it shows the activities of masked sites: to be called after
+// the slab has been set by hand.
+func (m *Model[T]) Show() {
+	for _, c := range m.clamps {
+		c.show(m.prog)
+	}
+}
+
+// StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst (with Plan.Dendrites what they say instead)
+// and returns F. Both are as long as
 // State; z may be State itself or any other point.
 func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
 	if len(dst) != len(m.state.Data()) || len(z) != len(dst) {

@@ -87,6 +87,19 @@ const (
 // precisionName is the name of a learned precision among a block's weights.
 const precisionName = "precision"
 
+// Ends names the inputs and the sites that are outputs.
+func (n *Network) Ends() (inputs, outputs []string) {
+	for _, s := range n.sites() {
+		if s.input {
+			inputs = append(inputs, s.name)
+		}
+		if s.output {
+			outputs = append(outputs, s.name)
+		}
+	}
+	return inputs, outputs
+}
+
 // scaling is the network's scaling with its default.
 func (n *Network) scaling() Scaling {
 	if n.Scaling == nil {
@@ -177,10 +190,16 @@ type census struct {
 	*Network
 	sites    map[string]site
 	residual bool
+	depth    int // blocks with a site of their own
 }
 
 func (n *Network) census() census {
 	c := census{Network: n, sites: make(map[string]site), residual: n.Residual()}
+	for _, b := range n.Blocks {
+		if b.Predicts == "" {
+			c.depth++
+		}
+	}
 	for _, s := range n.sites() {
 		c.sites[s.name] = s
 	}
@@ -209,7 +228,7 @@ func (c census) factors(i int, of part, p layers.Param) Factors {
 func (c census) position(i int, p layers.Param) Position {
 	s := c.sites[c.target(i)]
 	at := Position{
-		Index: i + 1, Depth: len(c.Blocks), FanIn: p.FanIn, FanOut: p.FanOut,
+		Index: i + 1, Depth: max(1, c.depth), FanIn: p.FanIn, FanOut: p.FanOut,
 		Residual: c.residual, Output: s.output, Role: p.Role,
 	}
 	if p.Role != layers.ByPlace {
@@ -217,7 +236,8 @@ func (c census) position(i int, p layers.Param) Position {
 	}
 	at.Role = layers.InputRole
 	for _, from := range c.From(i) {
-		if !c.sites[from].input {
+		read := c.sites[from]
+		if end := read.input || read.output && c.Blocks[i].Predicts != ""; !end {
 			at.Role = layers.HiddenRole
 		}
 	}
@@ -242,6 +262,12 @@ func NewWeights[T graph.Float](n *Network, rng *rand.Rand) (*graph.Vector[T], er
 		fields[i] = graph.Field{Name: w.Name, Shape: w.Param.Shape}
 	}
 	v := graph.NewVector[T](fields...)
+	drawWeights(ws, v, rng)
+	return v, nil
+}
+
+// drawWeights draws the weights from their initial distributions.
+func drawWeights[T graph.Float](ws []Weight, v *graph.Vector[T], rng *rand.Rand) {
 	for i, w := range ws {
 		data := v.Part(v.Data(), i)
 		for j := range data {
@@ -249,7 +275,6 @@ func NewWeights[T graph.Float](n *Network, rng *rand.Rand) (*graph.Vector[T], er
 		}
 	}
 	v.Touch()
-	return v, nil
 }
 
 // validateWeights checks the weights' shapes and what the scaling says of them.

@@ -47,6 +47,7 @@ type Plan struct {
 	Coordinates Coordinates
 	FreeInput   bool            // all inputs are Free: unsupervised networks
 	FreeOutput  bool            // all outputs are Free too
+	Dendrites   *Dendrites      // nil: activities and weights follow the gradient of the energy
 	Hold        map[string]Hold // how single sites are held; of others, inputs and outputs are Clamped, or as said above, and hidden ones Free
 }
 
@@ -67,6 +68,9 @@ func (p Plan) validate(n *Network) error {
 	}
 	if p.Coordinates < Activities || p.Coordinates > Feedforward {
 		return errors.Errorf("arch: unknown coordinates %d", int(p.Coordinates))
+	}
+	if err := p.Dendrites.validate(n, p); err != nil {
+		return err
 	}
 	var names []string
 	for _, s := range n.sites() {

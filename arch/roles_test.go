@@ -24,7 +24,7 @@ func (l block) Params() []layers.Param {
 }
 
 func (l block) Forward(b *graph.Builder, p []*graph.Node, x *graph.Node) *graph.Node {
-	h := b.Linear(b.Act(layers.Tanh, b.TimesRow(x, p[0])), p[1], p[2], 1)
+	h := b.Linear(b.Act(layers.Tanh, b.MulRow(x, p[0])), p[1], p[2], 1)
 	return b.Add(x, b.Linear(h, p[3], nil, 1))
 }
 

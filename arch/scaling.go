@@ -17,7 +17,8 @@ type Scaling interface {
 	String() string
 }
 
-// A Position says where a weight stands: in block Index of Depth, counted from 1, and what it is for.
+// A Position says where a weight stands, in block Index counted from 1, and what it is for. Depth is the number of blocks that
+// have a site of their own: those that predict another's site again make a network no deeper.
 type Position struct {
 	Index, Depth  int
 	FanIn, FanOut int

@@ -2,32 +2,24 @@ package arch
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/layers"
 )
 
 // An unrolled network: its graph and the nodes that a model is about.
 type unrolled struct {
-	b       *graph.Builder
-	n       *Network
-	plan    Plan
-	weights []Weight
-	params  []*graph.Node // in the order of the weights
-	places  []*place      // in the order of n.sites()
-	byName  map[string]*place
-	census  census
-	weight  map[string]int // index of a name in weights
-	extras  []graph.Input  // inputs that layers add beside the data
-	free    []energy.Named
-	sites   []energy.Site
-	exact   []string
-	loop    []string // blocks that predict each other, so that there is no feedforward pass
-	order   []int    // of the blocks; that of the feedforward pass, if there is one
+	*Blocks
+	plan   Plan
+	places []*place // in the order of n.sites()
+	byName map[string]*place
+	free   []energy.Named
+	sites  []energy.Site
+	exact  []string
+	loop   []string // blocks that predict each other, so that there is no feedforward pass
+	order  []int    // of the blocks; that of the feedforward pass, if there is one
 }
 
 // A place is a site in the graph. Its nodes are nil where it has none.
@@ -45,14 +37,7 @@ type place struct {
 
 // unroll builds the network's graph up to its sites.
 func unroll[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*unrolled, error) {
-	u := &unrolled{b: graph.NewBuilder[T](), n: n, plan: p, weights: n.Weights(), census: n.census(),
-		weight: make(map[string]int), byName: make(map[string]*place)}
-	for i, w := range u.weights {
-		u.weight[w.Name] = i
-	}
-	for i := range w.Fields() {
-		u.params = append(u.params, graph.ParamOf(u.b, w, i))
-	}
+	u := &unrolled{Blocks: newBlocks(graph.NewBuilder[T](), n, w), plan: p, byName: make(map[string]*place)}
 	for _, s := range n.sites() {
 		at := &place{site: s, hold: p.hold(s)}
 		u.places = append(u.places, at)
@@ -168,71 +153,21 @@ func (u *unrolled) activity(name string) *graph.Node {
 // block adds the prediction of block i, and its site.
 func (u *unrolled) block(i int) {
 	b, blk := u.b, u.n.Blocks[i]
-	var xs []*graph.Node
-	for _, name := range u.n.From(i) {
-		xs = append(xs, u.activity(name))
-	}
-	skips := make([]*graph.Node, len(blk.Skips))
-	for j, s := range blk.Skips {
-		if s.From != "" {
-			skips[j] = u.activity(s.From)
-		}
-	}
 	at := u.place(u.n.target(i))
+	mu := u.Predict(i, u.activity)
 	if blk.Predicts != "" {
 		u.activity(at.name)
 	}
 	if b.Err() != nil {
 		return
 	}
-	var mu *graph.Node
-	known := len(b.Inputs())
-	b.Within(blk.Name, func() {
-		parts := u.n.parts(i)
-		x := xs[0]
-		if blk.Merge != nil {
-			b.Within("merge", func() { x = blk.Merge.Merge(b, u.paramsOf(i, parts[len(parts)-1]), xs) })
-		}
-		if b.Err() != nil {
-			return
-		}
-		mu = blk.Layer.Forward(b, u.paramsOf(i, parts[0]), x)
-		for j, s := range blk.Skips {
-			from := skips[j]
-			if from == nil {
-				from = x
-			}
-			if b.Err() != nil {
-				return
-			}
-			var skip *graph.Node
-			b.Within("skip"+strconv.Itoa(j+1), func() { skip = s.Layer.Forward(b, u.paramsOf(i, parts[j+1]), from) })
-			if b.Err() == nil && !skip.Shape().Eq(mu.Shape()) {
-				b.Fail(errors.Errorf("a skip gives shape %v where the layer gives %v: make them equal", []int(skip.Shape()), []int(mu.Shape())))
-			}
-			mu = b.Add(mu, skip)
-		}
-		if b.Err() == nil && at.shape != nil && !slices.Equal(at.shape, []int(mu.Shape())) {
+	if at.shape != nil && !slices.Equal(at.shape, []int(mu.Shape())) {
+		b.Within(blk.Name, func() {
 			b.Fail(errors.Errorf("a prediction of shape %v of %q, which has shape %v (Block.Shape or Input.Shape, with the batch): make them equal", []int(mu.Shape()), at.name, at.shape))
-		}
-	})
-	for _, in := range b.Inputs()[known:] {
-		if in.Kind == graph.Data {
-			u.extras = append(u.extras, in)
-		}
+		})
+		return
 	}
-	if b.Err() == nil {
-		u.predicted(i, at, mu)
-	}
-}
-
-// paramsOf gives the weights of a part of block i, times their forward factors.
-func (u *unrolled) paramsOf(i int, of part) []*graph.Node {
-	var ps []*graph.Node
-	for _, p := range of.params {
-		ps = append(ps, u.b.Scale(u.params[u.weight[of.prefix+p.Name]], u.census.factors(i, of, p).Forward))
-	}
-	return ps
+	u.predicted(i, at, mu)
 }
 
 // predicted adds the site where a prediction by block i meets its activity.
@@ -310,13 +245,7 @@ func (u *unrolled) batched() []*graph.Node {
 
 // latents is what the energy is a function of.
 func (u *unrolled) latents() energy.Latents {
-	l := energy.Latents{Sites: u.sites, Exact: u.exact, Free: u.free, Batch: u.plan.Batch}
-	for i, w := range u.weights {
-		if !w.Param.Bias && w.Param.Role != layers.GainRole {
-			l.Weights = append(l.Weights, energy.Named{Name: w.Name, Node: u.params[i]})
-		}
-	}
-	return l
+	return energy.Latents{Sites: u.sites, Exact: u.exact, Free: u.free, Weights: u.Regular(), Batch: u.plan.Batch}
 }
 
 // unseen tells whether weight i is a precision that no energy depends on, for its site costs nothing.

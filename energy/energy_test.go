@@ -21,6 +21,8 @@ func TestFunctionals_Conform(t *testing.T) {
 		energy.ActivityDecay{Rate: 1.3},
 		energy.Sum{energy.PC{Output: energy.Categorical{}}, energy.WeightDecay{Rate: .1}, energy.Spectral{Rate: .2}, energy.ActivityDecay{Rate: .3}},
 		energy.PC{Sites: map[string]energy.Likelihood{"second": energy.Gaussian{Precision: 3}}},
+		energy.Coupled{},
+		energy.Coupled{PC: energy.PC{Hidden: energy.Gaussian{Precision: 2}}, Extra: map[string][]string{"first": {"out"}, "out": {"first"}}},
 	)
 }
 
@@ -29,6 +31,10 @@ func runAll(t *testing.T, fs ...energy.Functional) {
 	for _, f := range fs {
 		t.Run(fmt.Sprintf("%T%+v", f, f), func(t *testing.T) { energytest.Run(t, f) })
 	}
+}
+
+func TestOutputs_Conforms(t *testing.T) {
+	runAll(t, energy.Outputs{Of: energy.PC{}, Factor: .3}, energy.Outputs{Of: energy.Sum{energy.PC{Output: energy.Categorical{}}, energy.WeightDecay{Rate: .1}}, Factor: -.05})
 }
 
 func TestLikelihoods_Conform(t *testing.T) {

@@ -32,19 +32,25 @@ func (f PC) Terms(b *graph.Builder, l Latents) []Term {
 	}
 	ts := make([]Term, 0, len(l.Sites))
 	for _, s := range l.Sites {
-		lik := f.Hidden
-		if s.Output {
-			lik = f.Output
-		}
-		if own := f.Sites[s.Name]; own != nil {
-			lik = own
-		}
-		if lik == nil {
-			lik = Gaussian{}
-		}
+		lik := f.likelihood(s)
 		b.Within(s.Name, func() { ts = append(ts, Term{Name: s.Name, Node: lik.NegLog(b, s, l.Batch)}) })
 	}
 	return ts
+}
+
+// likelihood is that of a site.
+func (f PC) likelihood(s Site) Likelihood {
+	lik := f.Hidden
+	if s.Output {
+		lik = f.Output
+	}
+	if own := f.Sites[s.Name]; own != nil {
+		lik = own
+	}
+	if lik == nil {
+		lik = Gaussian{}
+	}
+	return lik
 }
 
 // unknown reports a likelihood for a block that there is not.
@@ -80,10 +86,7 @@ func (g Gaussian) NegLog(b *graph.Builder, s Site, batch int) *graph.Node {
 	if !ok {
 		return nil
 	}
-	e := s.Error
-	if e == nil {
-		e = b.Sub(s.Activity, s.Prediction)
-	}
+	e := errorOf(b, s)
 	if s.LogPrecision == nil {
 		return b.HalfSquare(e, p, batch)
 	}

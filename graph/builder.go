@@ -211,6 +211,9 @@ func (b *Builder) Sub(x, y *Node) *Node { return b.Combine([]float64{1, -1}, x, 
 // Scale is c x.
 func (b *Builder) Scale(x *Node, c float64) *Node { return b.Combine([]float64{c}, x) }
 
+// Copy is x as a node of its own, which sums do not look through: what GradHolding may hold.
+func (b *Builder) Copy(x *Node) *Node { return b.add(copied{}, x) }
+
 // Mul is x * y, element by element.
 func (b *Builder) Mul(x, y *Node) *Node { return b.add(hadamard{}, x, y) }
 

@@ -252,7 +252,7 @@ func formula(s spec) string {
 		return "0 where a, else b"
 	case weightedSquare:
 		return fmt.Sprintf("%v/2 sum b a²%s", short(s.coef), over(s.batch))
-	case timesRow, timesColumn:
+	case timesColumn:
 		return "a * b"
 	case sumAll:
 		return factor(s.coef) + "sum"

@@ -14,12 +14,24 @@ import (
 // may compute each where it is wanted. (Gorgonia's own Grad works once per cost and silently returns the
 // first gradient afterwards.) The rules of fused operations are ours; any other operation is asked for its SymDiff,
 // unless it is known to give wrong gradients, which is an error that names the replacement.
-func Grad(cost *Node, wrt ...*Node) ([]*Node, error) {
-	if cost == nil || slices.Contains(wrt, nil) {
+func Grad(cost *Node, wrt ...*Node) ([]*Node, error) { return GradHolding(cost, nil, wrt...) }
+
+// GradHolding is Grad with the nodes of held taken for constants: what they depend on does not change through them. One may
+// be held and in wrt: its own gradient is then what reaches it. It is an error to hold a plain multiple of another node,
+// through which sums look, to what it is a multiple of: hold a Builder.Copy of it, made before it is used.
+func GradHolding(cost *Node, held []*Node, wrt ...*Node) ([]*Node, error) {
+	if cost == nil || slices.Contains(wrt, nil) || slices.Contains(held, nil) {
 		return nil, errors.New("graph: gradient of or by a missing node: look at the Builder's Err first")
 	}
 	if !cost.IsScalar() {
 		return nil, errors.Errorf("graph: gradient of %s of shape %v: only a scalar has one, reduce it first", label(cost), cost.Shape())
+	}
+	still := make(map[*Node]bool, len(held))
+	for _, h := range held {
+		if base, _ := unscale(h); base != h {
+			return nil, errors.Errorf("graph: gradient with %s held, which is a multiple of another node: sums look through it; use and hold a Copy of it", label(h))
+		}
+		still[h] = true
 	}
 	order := topological(cost)
 	wanted := make(map[*Node]bool, len(wrt))
@@ -30,7 +42,7 @@ func Grad(cost *Node, wrt ...*Node) ([]*Node, error) {
 	relevant := make(map[*Node]bool, len(order))
 	for _, n := range order {
 		r := wanted[n]
-		if n.Op() != nil && !constantAlmostEverywhere(n.Op()) {
+		if n.Op() != nil && !still[n] && !constantAlmostEverywhere(n.Op()) {
 			for _, k := range children(n) {
 				r = r || relevant[k]
 			}
@@ -60,7 +72,7 @@ func Grad(cost *Node, wrt ...*Node) ([]*Node, error) {
 			grads[n] = g
 		}
 		kids := children(n)
-		if len(kids) == 0 {
+		if len(kids) == 0 || still[n] {
 			continue
 		}
 		want := make([]bool, len(kids))

@@ -230,32 +230,58 @@ func eachHead[T Float](o multiHead, c *call[T], f func(s seq[T], at3, at1 int)) 
 	}
 }
 
-// scores computes s = scale q k^T + beta s of the queries and keys of two operands.
-func (s seq[T]) scores(dst, q, k []T, beta T) {
-	kernel.Gemm(false, true, s.t, s.t, s.d, T(s.scale), q, 3*s.n, k, 3*s.n, beta, dst, s.t)
+// causalBlock is the tokens that a product of causal attention takes at a time: what none of them sees is left out.
+// Within a block, numbers that come too late are zero, or computed and not read.
+const causalBlock = 32
+
+// block is the size of the blocks that products are done in.
+func (s seq[T]) block() int {
+	if s.causal {
+		return causalBlock
+	}
+	return s.t
 }
+
+// dots computes dst = c a b^T + beta dst, [t, t], of matrices [t, d] whose rows are lda and ldb apart: what a token sees
+// of it.
+func (s seq[T]) dots(dst []T, c float64, a []T, lda int, b []T, ldb int, beta T) {
+	for lo := 0; lo < s.t; lo += s.block() { // of b; tokens from lo on see them
+		n := min(s.block(), s.t-lo)
+		kernel.Gemm(false, true, s.t-lo, n, s.d, T(c), a[lo*lda:], lda, b[lo*ldb:], ldb, beta, dst[lo*s.t+lo:], s.t)
+	}
+}
+
+// scores computes dst = scale q k^T + beta dst of the queries and keys of two operands.
+func (s seq[T]) scores(dst, q, k []T, beta T) { s.dots(dst, s.scale, q, 3*s.n, k, 3*s.n, beta) }
 
 // attend computes P of one head of x into p.
 func (s seq[T]) attend(p, x []T) {
 	s.scores(p, x, x[s.n:], 0)
+	if s.mask == nil {
+		first, grow := s.sees()
+		kernel.SoftmaxRows(p, p, s.t, first, grow)
+		return
+	}
 	for i := range s.t {
 		seen, rest := s.row(p, i)
 		clear(rest)
-		if s.mask == nil {
-			kernel.Softmax(seen, seen)
-		} else {
-			maskedSoftmax(seen, s.mask)
-		}
+		maskedSoftmax(seen, s.mask)
 	}
+}
+
+// sees says how many tokens the first one sees, and how many more each following one.
+func (s seq[T]) sees() (first, grow int) {
+	if s.causal {
+		return 1, 1
+	}
+	return s.t, 0
 }
 
 // row is row i of a matrix [t, t], divided into the tokens that token i may see and those that come too late for it.
 func (s seq[T]) row(a []T, i int) (seen, rest []T) {
+	first, grow := s.sees()
 	r := a[i*s.t : (i+1)*s.t]
-	if !s.causal {
-		return r, nil
-	}
-	return r[:i+1], r[i+1:]
+	return r[:first+i*grow], r[first+i*grow:]
 }
 
 // maskedSoftmax is the softmax of x without the places where mask is positive, which get zero.
@@ -287,18 +313,24 @@ func maskedSoftmax[T Float](x, mask []T) {
 
 // back turns the gradient a of P into the gradient of the scores: by rows, p (a - p . a).
 func (s seq[T]) back(dst, p, a []T) {
-	for i := range s.t {
-		pi, _ := s.row(p, i)
-		ai, _ := s.row(a, i)
-		di, rest := s.row(dst, i)
-		kernel.SoftmaxBack(di, pi, ai)
-		clear(rest)
-	}
+	first, grow := s.sees()
+	kernel.SoftmaxBackRows(dst, p, a, s.t, first, grow)
 }
 
-// full computes dst = c op(a) x + beta dst of a matrix [t, t] and matrices [t, d] whose rows are ldx and ldd apart.
+// full computes dst = c a x + beta dst, or with the transpose of a, of a matrix [t, t] that is zero where tokens come too
+// late, and matrices [t, d] whose rows are ldx and ldd apart.
 func (s seq[T]) full(transA bool, dst []T, ldd int, c float64, a, x []T, ldx int, beta T) {
-	kernel.Gemm(transA, false, s.t, s.d, s.t, T(c), a, s.t, x, ldx, beta, dst, ldd)
+	for lo := 0; lo < s.t; lo += s.block() { // of dst
+		hi := min(lo+s.block(), s.t)
+		switch {
+		case !s.causal:
+			kernel.Gemm(transA, false, s.t, s.d, s.t, T(c), a, s.t, x, ldx, beta, dst, ldd)
+		case transA: // tokens from lo on see them
+			kernel.Gemm(true, false, hi-lo, s.d, s.t-lo, T(c), a[lo*s.t+lo:], s.t, x[lo*ldx:], ldx, beta, dst[lo*ldd:], ldd)
+		default: // they see those before hi
+			kernel.Gemm(false, false, hi-lo, s.d, hi, T(c), a[lo*s.t:], s.t, x, ldx, beta, dst[lo*ldd:], ldd)
+		}
+	}
 }
 
 func runAttention[T Float](o attention, c *call[T]) {
@@ -324,7 +356,7 @@ func runAttentionGrad[T Float](o attentionGrad, c *call[T]) {
 		p, a := c.room[:tt], c.room[tt:2*tt]
 		s.attend(p, x)
 		s.full(true, dst[2*s.n:], w, 1, p, g, s.n, 0)
-		kernel.Gemm(false, true, s.t, s.t, s.d, 1, g, s.n, x[2*s.n:], w, 0, a, s.t)
+		s.dots(a, 1, g, s.n, x[2*s.n:], w, 0)
 		s.back(a, p, a)
 		s.full(false, dst, w, s.scale, a, x[s.n:], w, 0)
 		s.full(true, dst[s.n:], w, s.scale, a, x, w, 0)
@@ -364,7 +396,7 @@ func runAttentionHess[T Float](o attentionHess, c *call[T]) {
 		p, ds, a, m := c.room[:tt], c.room[tt:2*tt], c.room[2*tt:3*tt], c.room[3*tt:4*tt]
 		s.attend(p, x)
 		s.slope(ds, x, v)
-		kernel.Gemm(false, true, s.t, s.t, s.d, 1, g, s.n, x[2*s.n:], w, 0, a, s.t)
+		s.dots(a, 1, g, s.n, x[2*s.n:], w, 0)
 
 		s.back(m, p, ds)
 		s.full(true, dst[2*s.n:], w, 1, m, g, s.n, 0)
@@ -372,7 +404,7 @@ func runAttentionHess[T Float](o attentionHess, c *call[T]) {
 		s.full(false, dst, w, s.scale, m, v[s.n:], w, 0)
 		s.full(true, dst[s.n:], w, s.scale, m, v, w, 0)
 
-		kernel.Gemm(false, true, s.t, s.t, s.d, 1, g, s.n, v[2*s.n:], w, 0, m, s.t)
+		s.dots(m, 1, g, s.n, v[2*s.n:], w, 0)
 		for i := range s.t {
 			pi, _ := s.row(p, i)
 			ai, _ := s.row(a, i)

@@ -72,16 +72,19 @@ func (rowMul) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 		}
 	}
 	if want[1] {
-		base, c := unscale(g)
-		xg, err := apply("", hadamard{}, in[0], base)
-		if err != nil {
-			return nil, err
-		}
-		if ds[1], err = leadSums(xg, c, in[1].Dims()); err != nil {
-			return nil, err
-		}
+		ds[1], err = productSums(in[0], g, in[1].Dims())
 	}
-	return ds, nil
+	return ds, err
+}
+
+// productSums is the sum of x g, element by element, over all but the last keep dimensions.
+func productSums(x, g *Node, keep int) (*Node, error) {
+	base, c := unscale(g)
+	xg, err := apply("", hadamard{}, x, base)
+	if err != nil {
+		return nil, err
+	}
+	return leadSums(xg, c, keep)
 }
 
 func (o rowMul) f32(c *call[float32]) { runRowMul(c) }

@@ -219,7 +219,9 @@ func runConvWeight[T Float](o convWeight, c *call[T]) {
 func sumImages[T Float](f *kernel.ConvSum[T], dst []T, c *call[T], lo, hi int) {
 	n := c.shapes[0][0]
 	x, g := len(c.src[0])/n, len(c.src[1])/n
+	f.Start(dst, c.room)
 	for i := lo; i < hi; i++ {
 		f.Add(dst, c.src[0][i*x:(i+1)*x], c.src[1][i*g:(i+1)*g], c.room)
 	}
+	f.Finish(dst, c.room)
 }

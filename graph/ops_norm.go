@@ -60,10 +60,7 @@ func (o standardise) f32(c *call[float32]) { runStandardise(o, c) }
 func (o standardise) f64(c *call[float64]) { runStandardise(o, c) }
 
 func runStandardise[T Float](o standardise, c *call[T]) {
-	x, n := piece(c, 0), classes(c.shapes[0])
-	for i := 0; i < len(c.dst); i += n {
-		kernel.Standardise(c.dst[i:i+n], x[i:i+n], o.centre, o.eps)
-	}
+	kernel.StandardiseRows(c.dst, piece(c, 0), classes(c.shapes[0]), o.centre, o.eps)
 }
 
 func (o standardiseGrad) String() string                                { return fmt.Sprintf("%sGrad(eps=%v)", o.name(), o.eps) }
@@ -92,10 +89,7 @@ func runStandardiseGrad[T Float](o standardiseGrad, c *call[T]) {
 		c.markZero()
 		return
 	}
-	x, g, n := piece(c, 0), piece(c, 1), classes(c.shapes[0])
-	for i := 0; i < len(c.dst); i += n {
-		kernel.StandardiseGrad(c.dst[i:i+n], x[i:i+n], g[i:i+n], o.centre, o.eps)
-	}
+	kernel.StandardiseGradRows(c.dst, piece(c, 0), piece(c, 1), classes(c.shapes[0]), o.centre, o.eps)
 }
 
 func (o standardiseHess) String() string                                { return fmt.Sprintf("%sHess(eps=%v)", o.name(), o.eps) }

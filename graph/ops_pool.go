@@ -63,6 +63,7 @@ func (o maxPoolGrad) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return in[0].Clone(), firstError(wantShape("maximum of images", in[0], imagesOf(o.p, n)), wantShape("gradient of a maximum of images", in[1], pooledOf(o.p, n)))
 }
 func (o maxPoolGrad) split(batched []bool) split { return elementwise(batched) }
+func (o maxPoolGrad) room([]tensor.Shape) int    { return o.p.PoolRoom() }
 
 // diff: where the largest pixel is does not change with x, almost everywhere; so there is no gradient by x.
 func (o maxPoolGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
@@ -82,7 +83,7 @@ func runMaxPoolGrad[T Float](o maxPoolGrad, c *call[T]) {
 		c.markZero()
 		return
 	}
-	kernel.MaxPoolGrad(o.p, c.dst, piece(c, 0), piece(c, 1))
+	kernel.MaxPoolGrad(o.p, c.dst, piece(c, 0), piece(c, 1), c.room)
 }
 
 // maxPoolPick takes v where x has the largest pixel of each window: the transpose of maxPoolGrad.
@@ -94,6 +95,7 @@ func (o maxPoolPick) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return pooledOf(o.p, n), firstError(wantShape("maximum of images", in[0], imagesOf(o.p, n)), wantShape("choice of pixels", in[1], imagesOf(o.p, n)))
 }
 func (o maxPoolPick) split(batched []bool) split { return elementwise(batched) }
+func (o maxPoolPick) room([]tensor.Shape) int    { return o.p.PoolRoom() }
 
 func (o maxPoolPick) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	ds := make([]*Node, 2)
@@ -105,10 +107,10 @@ func (o maxPoolPick) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) 
 }
 
 func (o maxPoolPick) f32(c *call[float32]) {
-	kernel.MaxPoolPick(o.p, c.dst, piece(c, 0), piece(c, 1))
+	kernel.MaxPoolPick(o.p, c.dst, piece(c, 0), piece(c, 1), c.room)
 }
 func (o maxPoolPick) f64(c *call[float64]) {
-	kernel.MaxPoolPick(o.p, c.dst, piece(c, 0), piece(c, 1))
+	kernel.MaxPoolPick(o.p, c.dst, piece(c, 0), piece(c, 1), c.room)
 }
 
 // meanPool is the mean of each window.

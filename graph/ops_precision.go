@@ -21,31 +21,12 @@ func (b *Builder) WeightedSquare(x, w *Node, coef float64, batch int) *Node {
 	return b.add(weightedSquare{coef: coef, batch: batch}, x, w)
 }
 
-// TimesRow is x_ik w_k of x [batch, ...] and w [...].
-func (b *Builder) TimesRow(x, w *Node) *Node { return b.add(timesRow{}, x, w) }
-
 // Sum is the scalar coef sum x.
 func (b *Builder) Sum(x *Node, coef float64) *Node { return b.add(sumAll{coef: coef}, x) }
 
 // Spread is an array of a shape all of whose elements are the scalar s.
 func (b *Builder) Spread(s *Node, shape ...int) *Node {
 	return b.add(filled{coef: 1, to: tensor.Shape(shape).Clone()}, s)
-}
-
-// sampleShape checks operands x [batch, ...] and w [...].
-func sampleShape(what string, x, w tensor.Shape) error {
-	if x.Dims() < 2 || !x[1:].Eq(w) {
-		return errors.Errorf("%s of shapes %v and %v: want [batch, ...] and [...]", what, x, w)
-	}
-	return nil
-}
-
-// byBatch is the split of what goes row by row of the first operand if only that carries the batch.
-func byBatch(batched []bool, kind split) split {
-	if batched[0] && !batched[1] {
-		return kind
-	}
-	return joint
 }
 
 // elementExp is e^x.
@@ -80,29 +61,36 @@ func (o weightedSquare) String() string {
 }
 
 func (o weightedSquare) shape(in []tensor.Shape) (tensor.Shape, error) {
-	if err := sampleShape("weighted square", in[0], in[1]); err != nil {
-		return nil, err
+	if x, w := in[0], in[1]; x.Dims() < 2 || !x[1:].Eq(w) {
+		return nil, errors.Errorf("weighted square of shapes %v and %v: want [batch, ...] and [...]", x, w)
 	}
 	return tensor.ScalarShape(), averagedOver("weighted square", o.batch)
 }
 
-func (o weightedSquare) split(batched []bool) split { return byBatch(batched, reduce) }
+func (o weightedSquare) split(batched []bool) split {
+	if rowSplit(batched) == rowwise {
+		return reduce
+	}
+	return joint
+}
 
 func (o weightedSquare) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	ds := make([]*Node, 2)
-	for i, of := range []struct {
-		spec spec
-		by   *Node
-		coef float64
-	}{{timesRow{}, in[1], o.coef}, {columnDots{}, in[0], o.coef / 2}} {
-		if !want[i] {
-			continue
-		}
-		d, err := apply("", of.spec, in[0], of.by)
+	if want[0] {
+		d, err := apply("", rowMul{}, in[0], in[1])
 		if err != nil {
 			return nil, err
 		}
-		if ds[i], err = weighted(g, d, of.coef, o.batch); err != nil {
+		if ds[0], err = weighted(g, d, o.coef, o.batch); err != nil {
+			return nil, err
+		}
+	}
+	if want[1] {
+		d, err := productSums(in[0], in[0], in[1].Dims())
+		if err != nil {
+			return nil, err
+		}
+		if ds[1], err = weighted(g, d, o.coef/2, o.batch); err != nil {
 			return nil, err
 		}
 	}
@@ -128,89 +116,6 @@ func runWeightedSquare[T Float](o weightedSquare, c *call[T]) {
 		}
 		return f * sum
 	})
-}
-
-// timesRow is x_ik w_k.
-type timesRow struct{}
-
-func (timesRow) String() string { return "timesRow" }
-func (timesRow) shape(in []tensor.Shape) (tensor.Shape, error) {
-	return in[0].Clone(), sampleShape("product with a row", in[0], in[1])
-}
-func (timesRow) split(batched []bool) split { return byBatch(batched, rowwise) }
-
-func (timesRow) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", timesRow{}, g, in[1]); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", columnDots{}, in[0], g)
-	}
-	return ds, err
-}
-
-func (o timesRow) f32(c *call[float32]) { runTimesRow(c) }
-func (o timesRow) f64(c *call[float64]) { runTimesRow(c) }
-
-func runTimesRow[T Float](c *call[T]) {
-	if c.srcZero[0] {
-		c.markZero()
-		return
-	}
-	x, w := piece(c, 0), c.src[1]
-	for i := 0; i < len(x); i += len(w) {
-		kernel.Mul(c.dst[i:i+len(w)], x[i:i+len(w)], w)
-	}
-}
-
-// columnDots is sum_i x_ik y_ik of two arrays [batch, ...]: [...].
-type columnDots struct{}
-
-func (columnDots) String() string { return "columnDots" }
-
-func (columnDots) shape(in []tensor.Shape) (tensor.Shape, error) {
-	s, err := sameShape("inner products of columns", in)
-	if err != nil {
-		return nil, err
-	}
-	return s[1:], sampleShape("inner products of columns", s, s[1:])
-}
-
-func (columnDots) split([]bool) split { return joint }
-
-func (columnDots) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	for i := range ds {
-		if want[i] {
-			var err error
-			if ds[i], err = apply("", timesRow{}, in[1-i], g); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return ds, nil
-}
-
-func (o columnDots) f32(c *call[float32]) { runColumnDots(c) }
-func (o columnDots) f64(c *call[float64]) { runColumnDots(c) }
-
-func runColumnDots[T Float](c *call[T]) {
-	if c.srcZero[0] || c.srcZero[1] {
-		c.markZero()
-		return
-	}
-	clear(c.dst)
-	x, y, n := c.src[0], c.src[1], len(c.dst)
-	for i := 0; i < len(x); i += n {
-		yi := y[i : i+n]
-		for k, v := range x[i : i+n] {
-			c.dst[k] += v * yi[k]
-		}
-	}
 }
 
 // sumAll is coef sum x.

@@ -51,6 +51,34 @@ func sequenceIsPlain[T Float](t *rapid.T, o multiHead, centre bool, batch, token
 	near(t, "unbatched", evaluate[T](t, b, vs, y, norm), want, tol)
 }
 
+// Sequences longer than a block of causal attention, which leaves out what no token of a block sees: the value, its
+// derivatives and second derivatives are those of plain loops. Sums of 37 terms in float64; the second derivatives are
+// held against differences, which are good to 1e-6.
+func TestAttention_InBlocksIsPlainLoops(t *testing.T) {
+	const batch, n = 1, 2
+	const tokens = causalBlock + 5
+	for _, o := range []multiHead{{2, .7, true, false}, {1, .5, true, true}, {2, .3, false, false}} {
+		b := NewBuilder[float64]()
+		x, g, v := b.Data("x", batch, tokens, 3*n), b.Data("g", batch, tokens, n), b.Data("v", batch, tokens, 3*n)
+		kids, more := []*Node{x}, []*Node(nil)
+		if o.masked {
+			more = []*Node{b.Data(idsName, batch, tokens)}
+		}
+		of := func(s spec, extra ...*Node) *Node { return b.add(s, append(append(kids[:1:1], extra...), more...)...) }
+		outs := []*Node{of(attention{o}), of(attentionGrad{o}, g), of(attentionSlope{o}, v), of(attentionHess{o}, g, v)}
+		ok(t, b.Err())
+		vs := randomInputs(rng(3), b)
+		var mask []float64
+		if o.masked {
+			mask = vs[3]
+		}
+		f := plainAttention(tokens, n, o.heads, o.scale, o.causal, mask)
+		want := [][]float64{values(f(duals(vs[0], nil))), pulled(f, vs[0], vs[1]), changes(f(duals(vs[0], vs[2])))}
+		near(t, o.params(), sharded[float64](t, b, vs, outs[:3]...), want, 1e-12)
+		near(t, o.params()+", second derivative", sharded[float64](t, b, vs, outs[3]), [][]float64{bent(f, vs[0], vs[1], vs[2])}, 1e-6)
+	}
+}
+
 // sequenceNet is the energy of a small transformer with everything on the way: ids, positions, norms with gain, padding.
 func sequenceNet[T Float](batch, tokens, n, heads int) net {
 	b := NewBuilder[T]()

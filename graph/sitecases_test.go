@@ -45,19 +45,6 @@ func siteCases() []opCase {
 				}
 				return []float64{squares([][]float64{x[0], w}, 3)/10 - total1(x[1])/2}
 			}},
-		{name: "TimesRow", inputs: []in{row(3), weight(3)},
-			build: func(b *Builder, x []*Node) *Node { return b.TimesRow(x[0], x[1]) },
-			want: func(x [][]float64) []float64 {
-				return flat(x, 3, func(i, k int) float64 { return x[0][i*3+k] * x[1][k] })
-			}},
-		{name: "columnDots", inputs: two(3), build: func(b *Builder, x []*Node) *Node { return b.add(columnDots{}, x...) },
-			want: func(x [][]float64) []float64 {
-				y := make([]float64, 3)
-				for i := range x[0] {
-					y[i%3] += x[0][i] * x[1][i]
-				}
-				return y
-			}},
 		{name: "Sum", inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.Sum(b.Mul(x[0], x[0]), -.3) },
 			want: func(x [][]float64) []float64 { return []float64{-.3 * dot(x[0], x[0])} }},
 		{name: "Spread", inputs: []in{weight(1)}, build: func(b *Builder, x []*Node) *Node { return b.Spread(b.Sum(x[0], 1), 2, 3) },

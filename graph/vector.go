@@ -24,12 +24,22 @@ type Vector[T Float] struct {
 	fields  []Field
 	offset  map[string]int // index into fields
 	starts  []int
-	version uint64
+	version *uint64
+	whole   *Vector[T] // of which this is a part; itself if it is none
+	at      int        // where in the whole
 }
 
 // NewVector allocates a zero slab for fields, in their order. It panics on two fields of one name.
 func NewVector[T Float](fields ...Field) *Vector[T] {
-	v := &Vector[T]{fields: fields, offset: make(map[string]int, len(fields)), starts: make([]int, len(fields)+1)}
+	v := lay[T](fields)
+	v.data = make([]T, v.starts[len(fields)])
+	return v
+}
+
+// lay is a Vector without its slab.
+func lay[T Float](fields []Field) *Vector[T] {
+	v := &Vector[T]{fields: fields, offset: make(map[string]int, len(fields)), starts: make([]int, len(fields)+1), version: new(uint64)}
+	v.whole = v
 	for i, f := range fields {
 		if _, twice := v.offset[f.Name]; twice {
 			panic(fmt.Sprintf("graph: two fields of a Vector are named %q", f.Name))
@@ -37,9 +47,24 @@ func NewVector[T Float](fields ...Field) *Vector[T] {
 		v.offset[f.Name] = i
 		v.starts[i+1] = v.starts[i] + f.Size()
 	}
-	v.data = make([]T, v.starts[len(fields)])
 	return v
 }
+
+// Sub is the fields [lo, hi) of v as a Vector of their own, under the names that rename gives them: the same memory, and
+// Touch of either is Touch of both. Networks that are trained together have slabs that are parts of one.
+func (v *Vector[T]) Sub(lo, hi int, rename func(name string) string) *Vector[T] {
+	fields := make([]Field, hi-lo)
+	for i := range fields {
+		fields[i] = Field{Name: rename(v.fields[lo+i].Name), Shape: v.fields[lo+i].Shape}
+	}
+	s := lay[T](fields)
+	s.data = v.data[v.starts[lo]:v.starts[hi]:v.starts[hi]]
+	s.version, s.whole, s.at = v.version, v.whole, v.at+v.starts[lo]
+	return s
+}
+
+// Whole is the Vector that v is a part of, and where in its slab v begins; v itself and 0 if it is none.
+func (v *Vector[T]) Whole() (whole *Vector[T], at int) { return v.whole, v.at }
 
 // Data is the whole slab: what solvers and optimisers see.
 func (v *Vector[T]) Data() []T { return v.data }
@@ -83,10 +108,10 @@ func (v *Vector[T]) Where(i int) string {
 }
 
 // Touch says that the values have changed.
-func (v *Vector[T]) Touch() { v.version++ }
+func (v *Vector[T]) Touch() { *v.version++ }
 
 // Version counts the calls of Touch.
-func (v *Vector[T]) Version() uint64 { return v.version }
+func (v *Vector[T]) Version() uint64 { return *v.version }
 
 // ParamOf adds field i of v to the graph as a weight that shares its memory.
 func ParamOf[T Float](b *Builder, v *Vector[T], i int) *Node {

@@ -26,10 +26,7 @@ func (d *Descent[T]) Reset() { d.Optimizer.Reset() }
 
 // Eval evaluates p once.
 func (d *Descent[T]) Eval(p Problem[T], z []T) (Evaluation[T], error) {
-	if cap(d.grad) < len(z) {
-		d.grad = make([]T, len(z))
-	}
-	d.grad = d.grad[:len(z)]
+	d.grad = sized(d.grad, len(z))
 	return Evaluate(p, d.grad, z)
 }
 

@@ -5,7 +5,8 @@
 //
 //   - a [Problem]: the energy and its gradient, a function of a slice;
 //   - a [Solver]: how to step, with its own memory: [Descent] with any
-//     optimiser, or [Flow], which integrates the gradient flow;
+//     optimiser; [Flow], which integrates the gradient flow; [LBFGS] and
+//     [Newton], which need no rate; [Langevin], which samples;
 //   - a [Stop]: when to stop, for example [Any]{[Stationary]{Tol: 1e-4}, [Steps](500)}.
 //
 // [Run] puts them together:
@@ -46,6 +47,13 @@ type Problem[T Float] struct {
 	// numbers are not finite there, or it cannot, ok is false and z unchanged.
 	// It may save the evaluation at z that has just been made.
 	Descend func(grad, z []T, rate float64, n int) (energy float64, ok bool, err error)
+	// Newton, if not nil, writes to step what solves
+	//
+	//	C step = grad
+	//
+	// for a positive curvature C of the energy at z, grad being the gradient there, and returns what that was worth in calls
+	// of Energy. See [Newton].
+	Newton func(step, grad, z []T) (evals int, err error)
 	// Where names index i of the slab, such as "block2 sample 3 unit 17". It is
 	// called only to say where numbers went wrong. If nil, the index is named.
 	Where func(i int) string

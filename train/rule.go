@@ -38,6 +38,14 @@ type Rule[T graph.Float] interface {
 	Locate() string
 }
 
+// A Learner is a rule that moves the weights while it looks at a batch, and not once after it.
+type Learner[T graph.Float] interface {
+	Rule[T]
+	// Learn is Gradient, but calls step with each gradient that it has written to grad, goes on from the weights that step
+	// leaves, and returns the error of step as it is.
+	Learn(grad, x, y []T, batch int, step func(Report) error) (Report, error)
+}
+
 // A Report says what a rule saw on the way to a gradient.
 type Report struct {
 	Loss      float64      // energy at the initial activities: from a feedforward start the loss of the feedforward pass

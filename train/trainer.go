@@ -12,6 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/optim"
 )
 
@@ -28,9 +29,21 @@ type Trainer[T graph.Float] struct {
 	Seed      uint64
 	EvalEvery int // evaluates on Test every that many steps, and at the end; 0: at the end only
 
-	OnStep func(Step[T]) // called after every step; may be nil
-	OnEval func(Eval)    // called after every evaluation; may be nil
+	Divergence Divergence // what becomes of a batch whose numbers go wrong
+
+	OnStep func(Step[T])             // called after every step; may be nil
+	OnEval func(Eval)                // called after every evaluation; may be nil
+	OnSkip func(step int, why error) // called after every batch that is left out; may be nil
 }
+
+// A Divergence says what becomes of a batch on which inference diverges, or whose energy or gradient is not finite. The
+// weights are not moved by it. Weights that are not finite themselves always end the run: no other batch would heal them.
+type Divergence int
+
+const (
+	StopTraining Divergence = iota // the run ends with an error that names step and place
+	SkipBatch                      // the batch is left out and counted; a run of which nothing is left is an error
+)
 
 // A Step is what one training step was like. Slices are the trainer's memory, valid during the call.
 type Step[T graph.Float] struct {
@@ -59,12 +72,12 @@ type Eval struct {
 
 // History is what a run came to.
 type History struct {
-	Steps       int
+	Steps       int // batches seen, those left out included
+	Skipped     int // batches left out: see Divergence
 	Evals       []Eval
-	Statuses    map[infer.Status]int // how inferences ended
-	Evaluations int                  // of the energy gradient, by inference
-	Elapsed     time.Duration        // of training, evaluations not counted
-	Interrupted bool                 // the context was cancelled before the end
+	Rest                      // how near to equilibrium the weights learned
+	Elapsed     time.Duration // of training, evaluations not counted
+	Interrupted bool          // the context was cancelled before the end
 }
 
 // Last is the last evaluation.
@@ -92,6 +105,8 @@ func (t *Trainer[T]) Validate() error {
 		return errors.Errorf("train: %d epochs: want one or more", t.Epochs)
 	case t.Steps < 0 || t.EvalEvery < 0:
 		return errors.Errorf("train: Steps %d, EvalEvery %d: want zero or more", t.Steps, t.EvalEvery)
+	case t.Divergence != StopTraining && t.Divergence != SkipBatch:
+		return errors.Errorf("train: unknown Divergence %d: want StopTraining or SkipBatch", int(t.Divergence))
 	}
 	for _, part := range []any{t.Rule, t.Optimizer} {
 		if v, ok := part.(interface{ Validate() error }); ok {
@@ -113,8 +128,9 @@ func (t *Trainer[T]) Validate() error {
 }
 
 // Run trains until the end, or until ctx is cancelled: then it finishes the step it is in, evaluates no more and returns
-// what it has with Interrupted set and no error. Numbers that go wrong are an error that names step and place; the
-// weights are then those before the step, unless it was the last step itself that spoilt them.
+// what it has with Interrupted set and no error. Numbers that go wrong are an error that names step and place, unless
+// Divergence says to skip the batch; the weights are then those before the step, unless it was the last step itself that
+// spoilt them. (A Learner has made steps within the batch: then those before the one that went wrong.)
 func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
@@ -132,7 +148,14 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 	update := &Update[T]{Optimizer: t.Optimizer}
 	x, y := make([]T, batches.Size*t.Train.In()), make([]T, batches.Size*t.Train.Out())
 	terms := make([]float64, len(t.Rule.Terms()))
-	h := &History{Statuses: make(map[infer.Status]int)}
+	h := &History{Rest: Rest{Statuses: make(map[infer.Status]int)}}
+	step := func(r Report) error {
+		if err := t.finite(update, r, grad); err != nil {
+			return err
+		}
+		update.Step(w, grad)
+		return nil
+	}
 	for epoch := 0; h.Steps < total; epoch++ {
 		set := t.Train.AtEpoch(epoch)
 		for _, idx := range batches.Epoch(epoch, 0) {
@@ -146,19 +169,24 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 			start := time.Now()
 			xs, ys := x[:len(idx)*t.Train.In()], y[:len(idx)*t.Train.Out()]
 			data.Fill(set, xs, ys, idx)
-			r, err := t.Rule.Gradient(grad, xs, ys, len(idx))
-			if err != nil {
-				return h, errors.WithMessagef(err, "train: step %d", h.Steps+1)
+			r, err := t.learn(grad, xs, ys, len(idx), step)
+			wrong, skip := err.(*divergence)
+			if skip = skip && t.Divergence == SkipBatch && !wrong.weights; err != nil && !skip {
+				return h, errors.WithMessagef(err, "train: step %d (epoch %d)", h.Steps+1, epoch)
 			}
-			if err := t.finite(update, r, grad, h.Steps+1, epoch); err != nil {
-				return h, err
-			}
-			update.Step(w, grad)
 			h.Elapsed += time.Since(start)
 			h.Steps++
-			h.Statuses[r.Inference.Status]++
-			h.Evaluations += r.Inference.Evals
-			if t.OnStep != nil {
+			h.Rest.add(r.Inference)
+			switch {
+			case skip:
+				h.Skipped++
+				if h.Skipped == total {
+					return h, errors.WithMessagef(err, "train: all %d batches were left out, the last one for", total)
+				}
+				if t.OnSkip != nil {
+					t.OnSkip(h.Steps, err)
+				}
+			case t.OnStep != nil:
 				t.Rule.TermEnergies(terms)
 				t.OnStep(Step[T]{Report: r, Step: h.Steps, Total: total, Epoch: epoch, Samples: len(idx), Terms: terms,
 					Elapsed: h.Elapsed, grad: grad, weights: w.Data()})
@@ -187,22 +215,47 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 
 const remedy = "look at the data, or lower the rates"
 
-// finite turns numbers gone wrong into an error.
-func (t *Trainer[T]) finite(u *Update[T], r Report, grad []T, step, epoch int) error {
+// learn turns a batch into one step, or into several if the rule is a Learner.
+func (t *Trainer[T]) learn(grad, x, y []T, batch int, step func(Report) error) (r Report, err error) {
+	if l, ok := t.Rule.(Learner[T]); ok {
+		r, err = l.Learn(grad, x, y, batch, step)
+		if err == nil && r.Inference.Status == infer.Diverged {
+			err = t.finite(nil, r, grad)
+		}
+		return r, err
+	}
+	if r, err = t.Rule.Gradient(grad, x, y, batch); err == nil {
+		err = step(r)
+	} else if errors.Is(err, ode.ErrUnderflow) {
+		err = &divergence{what: err.Error()}
+	}
+	return r, err
+}
+
+// A divergence is numbers gone wrong.
+type divergence struct {
+	what    string
+	weights bool // the weights themselves
+}
+
+func (d *divergence) Error() string { return d.what + ": " + remedy }
+
+// finite turns numbers gone wrong into a divergence.
+func (t *Trainer[T]) finite(u *Update[T], r Report, grad []T) error {
 	diverged := r.Inference.Status == infer.Diverged
 	if !diverged && r.Energy-r.Energy == 0 && u.Finite(grad) {
 		return nil
 	}
-	w, what := t.Rule.Weights(), ""
+	w := t.Rule.Weights()
 	if i := kernel.FirstNonFinite(w.Data()); i >= 0 {
-		what = fmt.Sprintf("weight %s is %v", w.Where(i), w.Data()[i])
-	} else if diverged {
-		what = fmt.Sprintf("inference diverged at its step %d: %s", r.Inference.Step, r.Inference.Detail)
-	} else if r.Energy-r.Energy != 0 {
-		what = fmt.Sprintf("energy is %v, first seen in %s", r.Energy, t.Rule.Locate())
-	} else {
-		i := kernel.FirstNonFinite(grad)
-		what = fmt.Sprintf("energy is %v, but the gradient of weight %s is %v", r.Energy, w.Where(i), grad[i])
+		return &divergence{fmt.Sprintf("weight %s is %v", w.Where(i), w.Data()[i]), true}
 	}
-	return errors.Errorf("train: step %d (epoch %d): %s: %s", step, epoch, what, remedy)
+	if diverged {
+		return &divergence{what: fmt.Sprintf("inference diverged at its step %d: %s", r.Inference.Step, r.Inference.Detail)}
+	}
+	if r.Energy-r.Energy != 0 {
+		return &divergence{what: fmt.Sprintf("energy is %v, first seen in %s", r.Energy, t.Rule.Locate())}
+	}
+	i := kernel.FirstNonFinite(grad)
+	return &divergence{what: fmt.Sprintf("energy is %v, but the gradient of weight %s is %v", r.Energy, w.Where(i), grad[i])}
 }

@@ -136,6 +136,7 @@ type poisoned struct {
 	step           int
 	x, grad        float32
 	calls, atX, at int
+	none           bool // no gradient at that step
 }
 
 func (p *poisoned) Gradient(grad, x, y []float32, batch int) (train.Report, error) {
@@ -146,6 +147,9 @@ func (p *poisoned) Gradient(grad, x, y []float32, batch int) (train.Report, erro
 	r, err := p.Rule.Gradient(grad, x, y, batch)
 	if p.calls == p.step && p.grad != 0 {
 		grad[p.at] = p.grad
+	}
+	if p.calls == p.step && p.none {
+		clear(grad)
 	}
 	return r, err
 }

@@ -18,7 +18,7 @@ import (
 // benchCmd measures speed and memory; docs/PERFORMANCE.md says what the figures mean.
 type benchCmd struct {
 	JSON    string   `name:"json" placeholder:"FILE" help:"Write the figures as JSON too; -: to standard output, instead of the tables."`
-	Rows    []string `placeholder:"KIND" help:"What to measure, with commas between: energy, train, growth, start, memory, mupc, tape (default: all)."`
+	Rows    []string `placeholder:"KIND" help:"What to measure, with commas between: energy, train, arch, growth, start, memory, mupc, tape (default: all)."`
 	Repeats int      `default:"7" help:"Repetitions of a measurement, whose median, least and largest are given."`
 	Threads int      `default:"0" help:"Cores to use; 0: all."`
 	Quick   bool     `help:"Tiny sizes, to see that everything works: the figures mean nothing."`
@@ -32,6 +32,7 @@ var benchKinds = []struct {
 }{
 	{"energy", (*benchRun).energyRows},
 	{"train", (*benchRun).trainRows},
+	{"arch", (*benchRun).archRows},
 	{"growth", (*benchRun).growthRows},
 	{"start", (*benchRun).startRows},
 	{"memory", (*benchRun).memoryRows},
@@ -42,7 +43,7 @@ var benchKinds = []struct {
 // Validate is called by kong.
 func (cmd benchCmd) Validate() error {
 	for _, r := range cmd.Rows {
-		if err := known("kind of rows", r, "energy", "train", "growth", "start", "memory", "mupc", "tape"); err != nil {
+		if err := known("kind of rows", r, "energy", "train", "arch", "growth", "start", "memory", "mupc", "tape"); err != nil {
 			return err
 		}
 	}

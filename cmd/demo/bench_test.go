@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pcgraph/pcgraph/arch"
 )
 
 // TestMain makes the test binary the command when bench starts it as the process to measure.
@@ -75,12 +77,18 @@ func TestBench_MeasuresEveryRowUnderItsName(t *testing.T) {
 		}
 		train = append(train, m+" allocations", m+" on one core, ms", m+" speed-up, x")
 	}
+	var net []string
+	for _, m := range []string{"call", "weights", "BP"} {
+		net = append(net, m+", ms", m+" allocations", m+" on one core, ms", m+" speed-up, x")
+	}
 	const bytes, start = "weights, MB; activities, MB; model, beside the weights, MB", "to the first finished step, s; peak memory, MB"
 	want := map[string]string{
 		"peak float32":          "matrix product, GFLOP/s; matrix product on one core, GFLOP/s; multiply-adds in registers, GFLOP/s",
 		"energy 3x8x4":          strings.Join(energy, "; "),
 		"energy 4x8x4":          strings.Join(energy, "; "),
 		"train 20-8-8-3/4":      strings.Join(train, "; "),
+		"cnn 2x8x2":             bytes + "; patches of all convolutions would be, MB; " + strings.Join(net, "; "),
+		"transformer 4x2x2x3x2": bytes + "; " + strings.Join(net, "; "),
 		"growth depth":          "depth 3, step, ms; depth 3, call, ms; depth 6, step, ms; depth 6, call, ms; largest deviation from linear, step, %; largest deviation from linear, call, %",
 		"growth batch":          "batch 4, step, ms; batch 4, call, ms; batch 8, step, ms; batch 8, call, ms; largest deviation from linear, step, %; largest deviation from linear, call, %",
 		"growth compile 6x8x4":  "compile, s",
@@ -112,7 +120,10 @@ func TestBench_NetworksAreThoseOfTheYardstick(t *testing.T) {
 	for _, n := range b.stepNets() {
 		names = append(names, n.String())
 	}
-	want := "8x128x64 32x128x64 8x512x64 128x128x64 784-300-300-300-10/64 784-128-128-10/256"
+	for _, n := range b.archNets() {
+		names = append(names, n.String())
+	}
+	want := "8x128x64 32x128x64 8x512x64 128x128x64 784-300-300-300-10/64 784-128-128-10/256 16x32x32 32x32x32 8x28x64 64x4x4x32x16 128x6x8x32x32"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("networks %s, want %s", got, want)
 	}
@@ -137,7 +148,7 @@ func TestBench_JSONToStandardOutputIsAllThereIs(t *testing.T) {
 }
 
 func TestBench_StateGradAndStepAllocateNothing(t *testing.T) {
-	r, _ := benchmarked(t, "-rows", "energy,train")
+	r, _ := benchmarked(t, "-rows", "energy,train,arch")
 	for _, row := range r.Rows {
 		for _, f := range row.Figures {
 			// The runtime may allocate a few times in between, for instance to start a thread: far less than once per call.
@@ -254,6 +265,37 @@ func TestBench_TapeHasTheModelsEnergy(t *testing.T) {
 	}
 	if got := float64(tape.energy.Value().Data().(float32)); math.Abs(got-want) > 1e-5*want || want == 0 {
 		t.Errorf("energy %v, the model's is %v", got, want)
+	}
+}
+
+// Counted by hand in rows.py, where a convolution's weights are [out, in, 3, 3]: the networks are the same.
+func TestBench_ArchNetsHaveTheYardsticksWeights(t *testing.T) {
+	for _, c := range []struct {
+		net     archNet
+		weights int
+	}{
+		{convNet{16, 32, 3, 32}, 9*(3*16+5*16*16) + 16*4*4*10},
+		{convNet{8, 28, 1, 64}, 9*(8+5*8*8) + 8*3*3*10},
+		{tokenNet{64, 4, 4, 32, 16}, 65*64 + 32*64 + 4*12*64*64 + 64*65},
+	} {
+		b, err := benchArch(c.net, arch.Activities, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(b.weights.Data()); got != c.weights {
+			t.Errorf("%s: %d weights, want %d", c.net, got, c.weights)
+		}
+		if e, err := b.model.StateGrad(b.grad, b.next()); err != nil || !(e > 0) || math.IsInf(e, 0) {
+			t.Errorf("%s: energy %v, error %v", c.net, e, err)
+		}
+	}
+}
+
+// By hand, for 2 images of 8 x 8 in one colour and stages of 2 channels: windows of 9 pixels, in each stage the colours or
+// channels before it and then 2 channels, on 64, 16 and 4 pixels.
+func TestBench_CountsPatches(t *testing.T) {
+	if got, want := (convNet{2, 8, 1, 2}).patches(), 2*9*(64*(1+2)+16*(2+2)+4*(2+2)); got != want {
+		t.Errorf("patches of %d elements, want %d", got, want)
 	}
 }
 

@@ -42,8 +42,8 @@ func (d deepNet) paramFLOP() float64 { return float64(2*d.depth-1) * d.product()
 // product are the operations of one matrix product.
 func (d deepNet) product() float64 { return 2 * float64(d.batch) * float64(d.width) * float64(d.width) }
 
-// A deepBench is a compiled network on random data, with two points that an evaluation can move between.
-type deepBench struct {
+// A modelBench is a compiled network on random data, with two points that an evaluation can move between.
+type modelBench struct {
 	model   *arch.Model[float32]
 	weights *graph.Vector[float32]
 	z       [2][]float32
@@ -91,25 +91,32 @@ func (d deepNet) network() (*arch.Network, error) {
 	return arch.MLP(arch.SP{}, layers.ReLU, widths...)
 }
 
-// bench compiles a deepNet for so many cores and clamps random data. The points are the feedforward pass with noise of
-// deviation .1.
-func (d deepNet) bench(cores int) (*deepBench, error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+// bench compiles a deepNet for so many cores and clamps random data.
+func (d deepNet) bench(cores int) (*modelBench, error) {
 	rng := rand.New(rand.NewPCG(benchSeed, weightStream))
 	net, err := d.network()
 	if err != nil {
 		return nil, err
 	}
-	b := &deepBench{descent: infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: .05}}}
-	if b.weights, err = benchWeights(net, rng); err != nil {
-		return nil, err
-	}
-	if b.model, err = arch.Compile(net, b.weights, arch.Plan{Batch: d.batch}); err != nil {
+	weights, err := benchWeights(net, rng)
+	if err != nil {
 		return nil, err
 	}
 	x, y := make([]float32, d.batch*d.width), make([]float32, d.batch*d.width)
 	normals(rng, x, 1)
 	normals(rng, y, 1)
+	return benchModel(net, weights, arch.Plan{Batch: d.batch}, cores, x, y, rng)
+}
+
+// benchModel compiles a network for so many cores and clamps its ends. The points are the feedforward pass with noise of
+// deviation .1.
+func benchModel(net *arch.Network, weights *graph.Vector[float32], plan arch.Plan, cores int, x, y []float32, rng *rand.Rand) (*modelBench, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	b := &modelBench{weights: weights, descent: infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: .05}}}
+	var err error
+	if b.model, err = arch.Compile(net, weights, plan); err != nil {
+		return nil, err
+	}
 	if err := b.model.Clamp(x, y); err != nil {
 		return nil, err
 	}
@@ -122,19 +129,19 @@ func (d deepNet) bench(cores int) (*deepBench, error) {
 		normals(rng, b.z[i], .1)
 		kernel.Add(b.z[i], b.z[i], state)
 	}
-	b.grad, b.param = make([]float32, len(state)), make([]float32, len(b.weights.Data()))
+	b.grad, b.param = make([]float32, len(state)), make([]float32, len(weights.Data()))
 	b.problem = infer.Problem[float32]{Energy: b.model.StateGrad, Descend: b.model.Descend}
 	return b, nil
 }
 
 // next is the other point: the model computes only what depends on a change, so there must be one everywhere.
-func (b *deepBench) next() []float32 {
+func (b *modelBench) next() []float32 {
 	b.turn = 1 - b.turn
 	return b.z[b.turn]
 }
 
 // stateGrad is one evaluation of the energy with its gradient by the activities.
-func (b *deepBench) stateGrad(cores int) task {
+func (b *modelBench) stateGrad(cores int) task {
 	return task{cores: cores, prepare: func() {}, run: func() error {
 		_, err := b.model.StateGrad(b.grad, b.next())
 		return err
@@ -143,7 +150,7 @@ func (b *deepBench) stateGrad(cores int) task {
 
 // inference is a descent that begins at the same point and with weights that have just changed, so that what is computed
 // once per inference is in it.
-func (b *deepBench) inference(cores int) task {
+func (b *modelBench) inference(cores int) task {
 	return task{cores: cores, prepare: func() {
 		copy(b.model.State(), b.z[0])
 		b.weights.Touch()
@@ -154,7 +161,7 @@ func (b *deepBench) inference(cores int) task {
 }
 
 // paramGrad is the gradient by the weights at activities that have just moved.
-func (b *deepBench) paramGrad(cores int) task {
+func (b *modelBench) paramGrad(cores int) task {
 	return task{cores: cores, prepare: func() { copy(b.model.State(), b.next()) }, run: func() error {
 		_, err := b.model.ParamGrad(b.param)
 		return err

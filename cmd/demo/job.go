@@ -142,6 +142,9 @@ func (j *job) run(c *console) (err error) {
 	}
 	if len(j.pupils) > 0 {
 		j.describe()
+		if err := j.rest(c); err != nil {
+			return err
+		}
 	}
 	if err := j.write(c); err != nil {
 		return err

@@ -132,6 +132,8 @@ func (l *lesson) teach(c *console, p *pupil) error {
 		Optimizer: &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Spans: train.AdamSpans(l.net, w)},
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
+		Divergence: l.learn.OnDivergence.Divergence,
+		OnSkip:     func(step int, why error) { c.printf("%-3s batch %d is left out: %v\n", p.name, step, why) },
 		OnStep: func(s train.Step[float32]) {
 			if show == nil {
 				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0)

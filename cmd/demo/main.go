@@ -43,6 +43,7 @@ type commands struct {
 	Train   trainCmd   `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
 	Compare compareCmd `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
 	Coord   coordCmd   `cmd:"" name:"coordcheck" help:"Whether the sizes of activities and of their changes in training depend on width or depth, scaling by scaling."`
+	Infer   inferCmd   `cmd:"" help:"Which solver for inference: energy and gradient error against evaluations and time, for every solver on one network."`
 	Graph   graphCmd   `cmd:"" help:"The expression graph of a network as a picture (SVG and DOT): its energy, or the gradients by activities or weights."`
 	Bench   benchCmd   `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
 	Claims  claimsCmd  `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`

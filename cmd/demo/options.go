@@ -45,6 +45,8 @@ type learnFlags struct {
 	LR         float64 `name:"lr" default:"0.001" help:"Learning rate of Adam on the weights." json:"lr"`
 	Decay      float64 `default:"0" help:"Weight decay of AdamW, beside the gradient; biases, gains and precisions are not decayed." json:"decay"`
 	EvalEvery  int     `default:"100" help:"Evaluate on the test set every so many updates; 0: at the end only." json:"eval_every"`
+
+	OnDivergence divergenceFlag `default:"stop" help:"What becomes of a batch whose numbers go wrong: stop the training, or skip the batch." json:"on_divergence"`
 }
 
 func (f learnFlags) validate() error {

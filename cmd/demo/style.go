@@ -166,13 +166,17 @@ func panels(width, height float64, rows [][]*plot.Plot) io.WriterTo {
 	columns := len(rows[0])
 	w, h := vg.Length(width)*vg.Inch, vg.Length(height)*vg.Inch
 	img := vgimg.NewWith(vgimg.UseWH(w*vg.Length(columns), h*vg.Length(len(rows))), vgimg.UseDPI(dpi))
-	tiles := draw.Tiles{Rows: len(rows), Cols: columns, PadX: vg.Points(24), PadY: vg.Points(14),
+	drawPanels(draw.New(img), rows)
+	return vgimg.PngCanvas{Canvas: img}
+}
+
+// drawPanels draws rows of equally many plots on a canvas.
+func drawPanels(canvas draw.Canvas, rows [][]*plot.Plot) {
+	tiles := draw.Tiles{Rows: len(rows), Cols: len(rows[0]), PadX: vg.Points(24), PadY: vg.Points(14),
 		PadTop: vg.Points(6), PadBottom: vg.Points(6), PadLeft: vg.Points(6), PadRight: vg.Points(14)}
-	canvas := draw.New(img)
 	for i, row := range rows {
 		for k, p := range row {
 			p.Draw(tiles.At(canvas, k, i))
 		}
 	}
-	return vgimg.PngCanvas{Canvas: img}
 }

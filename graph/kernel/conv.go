@@ -177,13 +177,26 @@ type Filter[T Float] struct {
 	scatter bool
 	parts   []*Packed[T] // by group
 	turn    []T          // weights of a group, turned around
+	beside  int          // pixels of the result that are computed as one
+	wide    []T          // weights of as many, if there are several
 }
 
 // NewFilter returns a Filter of zeros for the convolution itself, x to y.
 func NewFilter[T Float](c Conv) *Filter[T] {
-	f := &Filter[T]{s: newSliding[T](c).gathering(sizeOf[T]()), conv: c}
-	f.newParts(f.s.patchLen, f.s.og)
+	f := &Filter[T]{conv: c}
+	f.slide(c)
 	return f
+}
+
+// slide prepares f to apply c, which is what it was given for or that turned
+// around.
+func (f *Filter[T]) slide(c Conv) {
+	wide, r := c.beside(mapCost[T])
+	f.s, f.beside = newSliding[T](wide).gathering(sizeOf[T]()), r
+	f.newParts(f.s.patchLen, f.s.og)
+	if r > 1 {
+		f.wide = make([]T, wide.wLen())
+	}
 }
 
 // NewAdjoint returns a Filter of zeros for the transpose of the convolution as
@@ -198,9 +211,8 @@ func NewAdjoint[T Float](c Conv) *Filter[T] {
 		f.newParts(f.s.og, f.s.patchLen)
 		return f
 	}
-	f.s = newSliding[T](c.turned()).gathering(sizeOf[T]())
-	f.newParts(f.s.patchLen, f.s.og)
-	f.turn = make([]T, f.s.patchLen*f.s.og)
+	f.slide(c.turned())
+	f.turn = make([]T, c.wLen()/c.Groups)
 	return f
 }
 
@@ -212,7 +224,7 @@ func (f *Filter[T]) newParts(k, n int) {
 
 // Bytes is the memory that f holds.
 func (f *Filter[T]) Bytes() int {
-	n := len(f.turn) * sizeOf[T]()
+	n := (len(f.turn) + len(f.wide)) * sizeOf[T]()
 	for _, p := range f.parts {
 		n += p.Bytes()
 	}
@@ -237,11 +249,21 @@ func (f *Filter[T]) Pack(w []T) {
 					}
 				}
 			}
-			p.Pack(f.turn, ig, false)
+			f.pack(p, f.conv.turned(), f.turn, ig)
 		default:
-			p.Pack(w[g*og:], out, false)
+			f.pack(p, f.conv, w[g*og:], out)
 		}
 	}
+}
+
+// pack packs the weights w of c, of a group, whose rows are ld apart.
+func (f *Filter[T]) pack(p *Packed[T], c Conv, w []T, ld int) {
+	if f.beside > 1 {
+		ld = c.Out * f.beside
+		c.eachBeside(f.beside, func(narrow, wide int) { copy(f.wide[wide:wide+c.Out], w[narrow:]) })
+		w = f.wide
+	}
+	p.Pack(w, ld, false)
 }
 
 // Room is the number of elements of room that Apply needs.
@@ -249,7 +271,15 @@ func (f *Filter[T]) Room() int {
 	if f.scatter {
 		return f.s.out[1] * f.s.patchLen
 	}
-	return f.s.bandLen(f.s.band) + f.s.tileLen()
+	return f.s.bandLen(f.s.band) + f.s.tileLen() + f.biasLen()
+}
+
+// biasLen is the room for the bias of pixels beside each other.
+func (f *Filter[T]) biasLen() int {
+	if f.beside == 1 {
+		return 0
+	}
+	return f.s.Out
 }
 
 // Apply computes dst = f(x) + bias for one image, with bias added to every
@@ -278,6 +308,13 @@ func (f *Filter[T]) applySliding(dst, x, bias, room []T) {
 	s := &f.s
 	width := s.out[1]
 	patches := room[s.bandLen(s.band):]
+	if f.beside > 1 && bias != nil {
+		all := room[s.bandLen(s.band)+s.tileLen():][:s.Out]
+		for i := 0; i < len(all); i += len(bias) {
+			copy(all[i:], bias)
+		}
+		bias = all
+	}
 	for y := 0; y < s.out[0]; y += s.band {
 		rows := min(s.band, s.out[0]-y)
 		band := bandOf(s, room, x, y, rows)
@@ -382,31 +419,76 @@ func addTaps[T Float](s *sliding, row, products []T, g int) {
 	}
 }
 
-// A ConvSum computes gradients by the weights of a Conv.
-type ConvSum[T Float] struct{ s sliding }
+// A ConvSum computes gradients by the weights of a Conv, over any number of
+// images: Start, then Add for each, then Finish, all with the same room.
+type ConvSum[T Float] struct {
+	s      sliding
+	conv   Conv // as it was given
+	beside int  // pixels of the result that are taken as one
+}
 
 // NewConvSum returns a ConvSum for c.
 func NewConvSum[T Float](c Conv) *ConvSum[T] {
-	s := newSliding[T](c)
+	wide, r := c.beside(sumCost[T])
+	s := newSliding[T](wide)
 	if s.direct { // bands are for the caches here too
 		s.band = min(max(1, bandBytes/(s.pitch*sizeOf[T]()*s.Stride[0])), s.out[0])
 	}
-	return &ConvSum[T]{s}
+	return &ConvSum[T]{s: s, conv: c, beside: r}
 }
 
-// Room is the number of elements of room that Add needs.
-func (f *ConvSum[T]) Room() int { return f.s.bandLen(f.s.band) }
+// Room is the number of elements of room that is needed.
+func (f *ConvSum[T]) Room() int { return f.s.bandLen(f.s.band) + f.wideLen() }
 
-// Add adds the gradient of <g, y> by the weights to dst, for one image x and g
-// like y. What room holds does not matter.
-func (f *ConvSum[T]) Add(dst, x, g, room []T) {
-	s := &f.s
-	same(s.wLen(), len(dst))
-	same(s.xLen(), len(x))
-	same(s.yLen(), len(g))
+// wideLen is the room for the sums of pixels beside each other.
+func (f *ConvSum[T]) wideLen() int {
+	if f.beside == 1 {
+		return 0
+	}
+	return f.s.wLen()
+}
+
+// sums is where Add adds to.
+func (f *ConvSum[T]) sums(dst, room []T) []T {
+	same(f.conv.wLen(), len(dst))
 	if len(room) < f.Room() {
 		panic(badLength)
 	}
+	if f.beside == 1 {
+		return dst
+	}
+	return room[f.s.bandLen(f.s.band):f.Room()]
+}
+
+// Start begins a gradient that is to be added to dst. What room holds does not
+// matter.
+func (f *ConvSum[T]) Start(dst, room []T) {
+	if f.beside > 1 {
+		clear(f.sums(dst, room))
+	}
+}
+
+// Finish completes dst.
+func (f *ConvSum[T]) Finish(dst, room []T) {
+	if f.beside == 1 {
+		return
+	}
+	sums, n := f.sums(dst, room), f.conv.Out
+	f.conv.eachBeside(f.beside, func(narrow, wide int) {
+		to := dst[narrow : narrow+n]
+		for i, v := range sums[wide:][:n] {
+			to[i] += v
+		}
+	})
+}
+
+// Add adds the gradient of <g, y> by the weights, for one image x and g like y.
+// dst is incomplete until Finish.
+func (f *ConvSum[T]) Add(dst, x, g, room []T) {
+	s := &f.s
+	dst = f.sums(dst, room)
+	same(s.xLen(), len(x))
+	same(s.yLen(), len(g))
 	width := s.out[1]
 	for y := 0; y < s.out[0]; y += s.band {
 		rows := min(s.band, s.out[0]-y)
@@ -436,11 +518,12 @@ func gemmT[T Float](m, n, rows, k int, a []T, lda, pitch int, b []T, ld int, c [
 		}
 		return
 	}
+	set := tilesFor[T](n, rows*k)
 	for i := 0; i < rows; i += max(1, maxDepth/k) {
 		taps := min(max(1, maxDepth/k), rows-i)
 		for q := 0; q < k; q += maxDepth { // more than once only for long rows, one by one
 			opA := operandA[T]{data: a[i*pitch+q*lda:], ld: lda, trans: true, taps: taps, skip: pitch - k*lda}
-			tiledColumns(active, m, n, i*k+q, min(maxDepth, k-q), 1, opA, operandB[T]{data: b, ld: ld}, nil, 1, c, ld)
+			tiledColumns(set, m, n, i*k+q, min(maxDepth, k-q), 1, opA, operandB[T]{data: b, ld: ld}, nil, 1, c, ld)
 		}
 	}
 }

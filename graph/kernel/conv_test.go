@@ -95,6 +95,7 @@ func closeTo[T Float](t failer, what string, got []T, want []float64) {
 
 func checkConv[T Float](t failer, c Conv, rng *rand.Rand) {
 	x, w, g, bias := draw[T](rng, c.xLen()), draw[T](rng, c.wLen()), draw[T](rng, c.yLen()), draw[T](rng, c.Out)
+	x2, g2 := draw[T](rng, c.xLen()), draw[T](rng, c.yLen()) // of a second image
 	xBias := draw[T](rng, c.In)
 	y, dx, dw := make([]float64, len(g)), make([]float64, len(x)), make([]float64, len(w))
 	for k := range y {
@@ -110,7 +111,7 @@ func checkConv[T Float](t failer, c Conv, rng *rand.Rand) {
 	c.eachTerm(func(i, j, k int) {
 		y[k] += float64(x[i]) * float64(w[j])
 		dx[i] += float64(g[k]) * float64(w[j])
-		dw[j] += float64(g[k]) * float64(x[i])
+		dw[j] += float64(g[k])*float64(x[i]) + float64(g2[k])*float64(x2[i])
 	})
 	f, a, s := NewFilter[T](c), NewAdjoint[T](c), NewConvSum[T](c)
 	f.Pack(w)
@@ -122,7 +123,11 @@ func checkConv[T Float](t failer, c Conv, rng *rand.Rand) {
 	a.Apply(got, g, xBias, dirty[T](a.Room()))
 	closeTo(t, "gradient by the image", got, dx)
 	got = append([]T(nil), before...)
-	s.Add(got, x, g, dirty[T](s.Room()))
+	sumRoom := dirty[T](s.Room())
+	s.Start(got, sumRoom)
+	s.Add(got, x, g, sumRoom)
+	s.Add(got, x2, g2, sumRoom)
+	s.Finish(got, sumRoom)
 	closeTo(t, "gradient by the weights", got, dw)
 }
 
@@ -152,6 +157,9 @@ func TestConv_LargeImagesAndManyChannels(t *testing.T) {
 		{Image: [2]int{4, 30}, In: 300, Out: 3, Kernel: [2]int{3, 4}, Stride: one, Pad: same, Dilation: [2]int{1, 2}, Groups: 1},
 		{Image: [2]int{2, 1500}, In: 1, Out: 2, Kernel: one, Stride: [2]int{1, 1}, Dilation: one, Groups: 1},
 		{Image: [2]int{20, 60}, In: 33, Out: 40, Kernel: one, Stride: one, Dilation: one, Groups: 1},
+		{Image: [2]int{60, 64}, In: 8, Out: 8, Kernel: [2]int{3, 3}, Stride: one, Pad: same, Dilation: one, Groups: 1},
+		{Image: [2]int{60, 64}, In: 1, Out: 1, Kernel: [2]int{3, 5}, Stride: one, Pad: [2]int{1, 2}, Dilation: one, Groups: 1},
+		{Image: [2]int{33, 61}, In: 2, Out: 3, Kernel: [2]int{3, 3}, Stride: [2]int{1, 3}, Pad: [2]int{1, 0}, Dilation: one, Groups: 1},
 	} {
 		underEach(t, func(t *testing.T) { checkConv[float32](t, c, rand.New(rand.NewPCG(1, 2))) })
 	}
@@ -168,9 +176,28 @@ func TestConv_AllocatesNothing(t *testing.T) {
 			a.Pack(w)
 			f.Apply(g, x, nil, room)
 			a.Apply(x, g, nil, room)
+			s.Start(w, room)
 			s.Add(w, x, g, room)
+			s.Finish(w, room)
 		}); n != 0 {
 			t.Errorf("stride %d: %v allocations", stride, n)
+		}
+	}
+}
+
+// Pixels are computed beside each other where columns would stay empty, and only there. By hand for 3 x 3 on rows of 32
+// with tiles of 16 columns: 8 outputs take 48 column steps a pixel, two at a time 16 * 4 / 2 = 32, four 32 * 6 / 4 = 48;
+// 16 outputs take 48, two at a time 32 * 4 / 2 = 64.
+func TestBeside_FillsColumns(t *testing.T) {
+	defer func(s kernelSet) { active = s }(active)
+	for _, s := range []struct {
+		set         kernelSet
+		out, pixels int
+	}{{setGo, 8, 1}, {setAVX2, 8, 2}, {setAVX2, 16, 1}} {
+		active = s.set
+		c := Conv{Image: [2]int{32, 32}, In: 16, Out: s.out, Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Pad: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}
+		if f := NewFilter[float32](c); f.beside != s.pixels {
+			t.Errorf("%s, %d outputs: %d pixels beside each other, want %d", setNames[s.set], s.out, f.beside, s.pixels)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func BenchmarkConv(b *testing.B) {
 		}{
 			{"forward", func() { f.Apply(g, x, nil, room) }},
 			{"image", func() { a.Apply(x, g, nil, room) }},
-			{"weights", func() { sum.Add(w, x, g, room) }},
+			{"weights", func() { sum.Start(w, room); sum.Add(w, x, g, room); sum.Finish(w, room) }},
 		} {
 			b.Run(fmt.Sprintf("%d_%d-%d_stride%d/%s", s[0], s[1], s[2], s[3], path.name), func(b *testing.B) {
 				b.ReportAllocs()

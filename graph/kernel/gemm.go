@@ -30,9 +30,9 @@ func Gemm[T Float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b 
 	case active == setGo || k == 0:
 		goGemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, nil, beta, c, ldc)
 	case transB || m >= manyRows && !InPlace[T](ldb):
-		tiledGemmCopy(active, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+		tiledGemmCopy(tilesFor[T](n, k), transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 	default:
-		tiledGemm(active, transA, m, n, k, alpha, a, lda, operandB[T]{data: b, ld: ldb}, nil, beta, c, ldc)
+		tiledGemm(tilesFor[T](n, k), transA, m, n, k, alpha, a, lda, operandB[T]{data: b, ld: ldb}, nil, beta, c, ldc)
 	}
 }
 
@@ -54,7 +54,7 @@ func GemmBias[T Float](m, n, k int, alpha T, a []T, lda int, b []T, ldb int, bia
 	case active == setGo || k == 0:
 		goGemm(false, false, m, n, k, alpha, a, lda, b, ldb, bias, beta, c, ldc)
 	default:
-		tiledGemm(active, false, m, n, k, alpha, a, lda, operandB[T]{data: b, ld: ldb}, bias, beta, c, ldc)
+		tiledGemm(tilesFor[T](n, k), false, m, n, k, alpha, a, lda, operandB[T]{data: b, ld: ldb}, bias, beta, c, ldc)
 	}
 }
 

@@ -46,6 +46,17 @@ func testGuarded[T Float](t *testing.T) {
 			}
 			c.run(s)
 		}
+		for _, c := range rowCases[T]() {
+			const rows = 3
+			s := make([][]T, c.operands)
+			for i := range s {
+				s[i] = guarded(t, random[T](rows*n))
+			}
+			c.all(guarded(t, random[T](rows*n)), s, n, n, 0)
+			if c.grows && n >= rows {
+				c.all(guarded(t, random[T](rows*n)), s, n, n-rows, 1)
+			}
+		}
 		for _, k := range []int{1, 5, 12} {
 			for _, trans := range []bool{false, true} {
 				const m = 5

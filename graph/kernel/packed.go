@@ -13,7 +13,7 @@ func NewPacked[T Float](k, n int) *Packed[T] {
 	if k < 0 || n < 0 {
 		panic(badMatrix)
 	}
-	p := &Packed[T]{k: k, n: n, set: active}
+	p := &Packed[T]{k: k, n: n, set: tilesFor[T](n, k)}
 	columns := n
 	if p.set != setGo {
 		lanes := tileOf[T](p.set).lanes

@@ -93,6 +93,30 @@ func nllF32AVX2(p *byte)
 func softmaxF32AVX2(p *byte)
 
 //go:noescape
+func softmaxRowsF32AVX2(p *byte)
+
+//go:noescape
+func softmaxBackRowsF32AVX2(p *byte)
+
+//go:noescape
+func standardiseRowsF32AVX2(p *byte)
+
+//go:noescape
+func standardiseGradRowsF32AVX2(p *byte)
+
+//go:noescape
+func addRowsF32AVX2(p *byte)
+
+//go:noescape
+func maxRowsF32AVX2(p *byte)
+
+//go:noescape
+func routeRowsF32AVX2(p *byte)
+
+//go:noescape
+func pickRowsF32AVX2(p *byte)
+
+//go:noescape
 func fillF64AVX2(p *byte)
 
 //go:noescape
@@ -145,6 +169,30 @@ func nllF64AVX2(p *byte)
 
 //go:noescape
 func softmaxF64AVX2(p *byte)
+
+//go:noescape
+func softmaxRowsF64AVX2(p *byte)
+
+//go:noescape
+func softmaxBackRowsF64AVX2(p *byte)
+
+//go:noescape
+func standardiseRowsF64AVX2(p *byte)
+
+//go:noescape
+func standardiseGradRowsF64AVX2(p *byte)
+
+//go:noescape
+func addRowsF64AVX2(p *byte)
+
+//go:noescape
+func maxRowsF64AVX2(p *byte)
+
+//go:noescape
+func routeRowsF64AVX2(p *byte)
+
+//go:noescape
+func pickRowsF64AVX2(p *byte)
 
 //go:noescape
 func fillF32AVX512(p *byte)
@@ -201,6 +249,30 @@ func nllF32AVX512(p *byte)
 func softmaxF32AVX512(p *byte)
 
 //go:noescape
+func softmaxRowsF32AVX512(p *byte)
+
+//go:noescape
+func softmaxBackRowsF32AVX512(p *byte)
+
+//go:noescape
+func standardiseRowsF32AVX512(p *byte)
+
+//go:noescape
+func standardiseGradRowsF32AVX512(p *byte)
+
+//go:noescape
+func addRowsF32AVX512(p *byte)
+
+//go:noescape
+func maxRowsF32AVX512(p *byte)
+
+//go:noescape
+func routeRowsF32AVX512(p *byte)
+
+//go:noescape
+func pickRowsF32AVX512(p *byte)
+
+//go:noescape
 func fillF64AVX512(p *byte)
 
 //go:noescape
@@ -253,6 +325,30 @@ func nllF64AVX512(p *byte)
 
 //go:noescape
 func softmaxF64AVX512(p *byte)
+
+//go:noescape
+func softmaxRowsF64AVX512(p *byte)
+
+//go:noescape
+func softmaxBackRowsF64AVX512(p *byte)
+
+//go:noescape
+func standardiseRowsF64AVX512(p *byte)
+
+//go:noescape
+func standardiseGradRowsF64AVX512(p *byte)
+
+//go:noescape
+func addRowsF64AVX512(p *byte)
+
+//go:noescape
+func maxRowsF64AVX512(p *byte)
+
+//go:noescape
+func routeRowsF64AVX512(p *byte)
+
+//go:noescape
+func pickRowsF64AVX512(p *byte)
 
 //go:noescape
 func valueTanhF32AVX2(p *byte)

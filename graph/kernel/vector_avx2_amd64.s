@@ -1157,6 +1157,868 @@ done63:
 	VZEROUPPER
 	RET
 
+// func softmaxRowsF32AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row64:
+	MOVQ         BX, R8
+	ANDQ         $-8, R8
+	MOVQ         BX, R9
+	ANDQ         $0x07, R9
+	MOVQ         R9, R10
+	LEAQ         tailMask<>+0(SB), DI
+	NEGQ         R10
+	VMOVUPS      32(DI)(R10*4), Y0
+	VBROADCASTSS 80(AX), Y1
+	VXORPD       Y2, Y2, Y2
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last67
+
+pass66:
+	VMOVUPS (DX)(DI*4), Y3
+	VMAXPS  Y1, Y3, Y1
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass66
+
+last67:
+	TESTQ        R9, R9
+	JZ           passed68
+	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VBROADCASTSS 80(AX), Y4
+	VBLENDVPS    Y0, Y3, Y4, Y3
+	VMAXPS       Y1, Y3, Y1
+
+passed68:
+	VPERM2F128   $0x01, Y1, Y1, Y3
+	VMAXPS       Y1, Y3, Y1
+	VPERMILPS    $0x4e, Y1, Y3
+	VMAXPS       Y1, Y3, Y1
+	VPERMILPS    $0xb1, Y1, Y3
+	VMAXPS       Y1, Y3, Y1
+	VBROADCASTSS X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last70
+
+pass69:
+	VMOVUPS      (DX)(DI*4), Y3
+	VSUBPS       Y1, Y3, Y3
+	VBROADCASTSS numc2d00000F32<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VBROADCASTSS num4b400000F32<>+0(SB), Y4
+	VFMADD231PS  num3fb8aa3bF32<>+0(SB), Y3, Y4
+	VSUBPS       num4b400000F32<>+0(SB), Y4, Y4
+	VFNMADD231PS num3f318000F32<>+0(SB), Y4, Y3
+	VFNMADD231PS numb95e8083F32<>+0(SB), Y4, Y3
+	VMULPS       Y3, Y3, Y5
+	VBROADCASTSS num3e2aaa6eF32<>+0(SB), Y6
+	VFMADD213PS  num3f000000F32<>+0(SB), Y3, Y6
+	VBROADCASTSS num3c0905b7F32<>+0(SB), Y7
+	VFMADD213PS  num3d2aaa8dF32<>+0(SB), Y3, Y7
+	VBROADCASTSS num3ab68885F32<>+0(SB), Y8
+	VFMADD231PS  Y5, Y7, Y6
+	VMULPS       Y5, Y5, Y7
+	VFMADD231PS  Y7, Y8, Y6
+	VFMADD213PS  Y3, Y5, Y6
+	VADDPS       num3f800000F32<>+0(SB), Y6, Y6
+	VBROADCASTSS num4b400000F32<>+0(SB), Y3
+	VBROADCASTSS num4b400000F32<>+0(SB), Y7
+	VFMADD231PS  num3f000000F32<>+0(SB), Y4, Y7
+	VSUBPS       Y3, Y7, Y5
+	VSUBPS       Y5, Y4, Y4
+	VADDPS       Y3, Y4, Y4
+	VPSLLD       $0x17, Y7, Y3
+	VPADDD       num3f800000F32<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VPSLLD       $0x17, Y4, Y3
+	VPADDD       num3f800000F32<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      Y6, (CX)(DI*4)
+	VEXTRACTF128 $0x01, Y6, X3
+	VCVTPS2PD    X6, Y4
+	VCVTPS2PD    X3, Y3
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y3, Y2, Y2
+	ADDQ         $0x08, DI
+	CMPQ         DI, R8
+	JLT          pass69
+
+last70:
+	TESTQ        R9, R9
+	JZ           passed71
+	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VSUBPS       Y1, Y3, Y3
+	VBROADCASTSS numc2d00000F32<>+0(SB), Y1
+	VMAXPS       Y3, Y1, Y3
+	VBROADCASTSS num4b400000F32<>+0(SB), Y1
+	VFMADD231PS  num3fb8aa3bF32<>+0(SB), Y3, Y1
+	VSUBPS       num4b400000F32<>+0(SB), Y1, Y1
+	VFNMADD231PS num3f318000F32<>+0(SB), Y1, Y3
+	VFNMADD231PS numb95e8083F32<>+0(SB), Y1, Y3
+	VMULPS       Y3, Y3, Y4
+	VBROADCASTSS num3e2aaa6eF32<>+0(SB), Y5
+	VFMADD213PS  num3f000000F32<>+0(SB), Y3, Y5
+	VBROADCASTSS num3c0905b7F32<>+0(SB), Y6
+	VFMADD213PS  num3d2aaa8dF32<>+0(SB), Y3, Y6
+	VBROADCASTSS num3ab68885F32<>+0(SB), Y7
+	VFMADD231PS  Y4, Y6, Y5
+	VMULPS       Y4, Y4, Y6
+	VFMADD231PS  Y6, Y7, Y5
+	VFMADD213PS  Y3, Y4, Y5
+	VADDPS       num3f800000F32<>+0(SB), Y5, Y5
+	VBROADCASTSS num4b400000F32<>+0(SB), Y3
+	VBROADCASTSS num4b400000F32<>+0(SB), Y6
+	VFMADD231PS  num3f000000F32<>+0(SB), Y1, Y6
+	VSUBPS       Y3, Y6, Y4
+	VSUBPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VPSLLD       $0x17, Y6, Y3
+	VPADDD       num3f800000F32<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       num3f800000F32<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (CX)(DI*4)
+	VANDPS       Y0, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X5, Y3
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y3, Y2, Y2
+	VADDPD       Y1, Y2, Y2
+
+passed71:
+	VMOVSD       48(AX), X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VDIVSD       X2, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last73
+
+pass72:
+	VMOVUPS (CX)(DI*4), Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass72
+
+last73:
+	TESTQ      R9, R9
+	JZ         passed74
+	VMASKMOVPS (CX)(DI*4), Y0, Y2
+	VMULPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (CX)(DI*4)
+
+passed74:
+	VXORPS Y0, Y0, Y0
+	MOVQ   BX, DI
+	MOVQ   136(AX), R10
+	SUBQ   BX, R10
+
+zeros75:
+	CMPQ    R10, $+8
+	JLT     zero76
+	VMOVUPS Y0, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	SUBQ    $0x08, R10
+	JMP     zeros75
+
+zero76:
+	TESTQ      R10, R10
+	JZ         filled65
+	LEAQ       tailMask<>+0(SB), R8
+	NEGQ       R10
+	VMOVUPS    32(R8)(R10*4), Y1
+	VMASKMOVPS Y0, Y1, (CX)(DI*4)
+
+filled65:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row64
+	VZEROUPPER
+	RET
+
+// func softmaxBackRowsF32AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxBackRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 120(AX), DI
+
+row77:
+	MOVQ    SI, R9
+	ANDQ    $-8, R9
+	MOVQ    SI, R10
+	ANDQ    $0x07, R10
+	MOVQ    R10, R11
+	LEAQ    tailMask<>+0(SB), R8
+	NEGQ    R11
+	VMOVUPS 32(R8)(R11*4), Y0
+	VXORPD  Y1, Y1, Y1
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	JZ      last80
+
+pass79:
+	VMOVUPS      (DX)(R8*4), Y2
+	VMOVUPS      (BX)(R8*4), Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y2, X5
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y2, Y3, Y1
+	VFMADD231PD  Y5, Y4, Y1
+	ADDQ         $0x08, R8
+	CMPQ         R8, R9
+	JLT          pass79
+
+last80:
+	TESTQ        R10, R10
+	JZ           passed81
+	VMASKMOVPS   (DX)(R8*4), Y0, Y2
+	VMASKMOVPS   (BX)(R8*4), Y0, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y2, X5
+	VCVTPS2PD    X2, Y2
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y2, Y3, Y1
+	VFMADD231PD  Y5, Y4, Y1
+
+passed81:
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VHADDPD      X1, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last83
+
+pass82:
+	VMOVUPS (DX)(R8*4), Y2
+	VMOVUPS (BX)(R8*4), Y3
+	VSUBPS  Y1, Y3, Y3
+	VMULPS  Y2, Y3, Y3
+	VMOVUPS Y3, (CX)(R8*4)
+	ADDQ    $0x08, R8
+	CMPQ    R8, R9
+	JLT     pass82
+
+last83:
+	TESTQ      R10, R10
+	JZ         passed84
+	VMASKMOVPS (DX)(R8*4), Y0, Y2
+	VMASKMOVPS (BX)(R8*4), Y0, Y3
+	VSUBPS     Y1, Y3, Y3
+	VMULPS     Y2, Y3, Y3
+	VMASKMOVPS Y3, Y0, (CX)(R8*4)
+
+passed84:
+	VXORPS Y0, Y0, Y0
+	MOVQ   SI, R8
+	MOVQ   136(AX), R11
+	SUBQ   SI, R11
+
+zeros85:
+	CMPQ    R11, $+8
+	JLT     zero86
+	VMOVUPS Y0, (CX)(R8*4)
+	ADDQ    $0x08, R8
+	SUBQ    $0x08, R11
+	JMP     zeros85
+
+zero86:
+	TESTQ      R11, R11
+	JZ         filled78
+	LEAQ       tailMask<>+0(SB), R9
+	NEGQ       R11
+	VMOVUPS    32(R9)(R11*4), Y1
+	VMASKMOVPS Y0, Y1, (CX)(R8*4)
+
+filled78:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 128(AX), SI
+	DECQ DI
+	JNZ  row77
+	VZEROUPPER
+	RET
+
+// func standardiseRowsF32AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·standardiseRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row87:
+	MOVQ    BX, R8
+	ANDQ    $-8, R8
+	MOVQ    BX, R9
+	ANDQ    $0x07, R9
+	MOVQ    R9, DI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    DI
+	VMOVUPS 32(R10)(DI*4), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	XORQ    DI, DI
+	TESTQ   R8, R8
+	JZ      last90
+
+pass89:
+	VMOVUPS      (DX)(DI*4), Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y4, Y1, Y1
+	ADDQ         $0x08, DI
+	CMPQ         DI, R8
+	JLT          pass89
+
+last90:
+	TESTQ        R9, R9
+	JZ           passed91
+	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y4, Y1, Y1
+
+passed91:
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VHADDPD      X1, X1, X1
+	VMULSD       72(AX), X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last93
+
+pass92:
+	VMOVUPS      (DX)(DI*4), Y3
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (CX)(DI*4)
+	VEXTRACTF128 $0x01, Y3, X5
+	VCVTPS2PD    X3, Y4
+	VCVTPS2PD    X5, Y5
+	VEXTRACTF128 $0x01, Y3, X6
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X6, Y6
+	VFMADD231PD  Y3, Y4, Y2
+	VFMADD231PD  Y6, Y5, Y2
+	ADDQ         $0x08, DI
+	CMPQ         DI, R8
+	JLT          pass92
+
+last93:
+	TESTQ        R9, R9
+	JZ           passed94
+	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VSUBPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (CX)(DI*4)
+	VANDPS       Y0, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VCVTPS2PD    X3, Y1
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y3, X5
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y3, Y1, Y2
+	VFMADD231PD  Y5, Y4, Y2
+
+passed94:
+	VMOVSD       48(AX), X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VMULSD       X1, X2, X2
+	VADDSD       56(AX), X2, X2
+	VSQRTSD      X2, X2, X2
+	VMOVSD       64(AX), X1
+	VDIVSD       X2, X1, X1
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last96
+
+pass95:
+	VMOVUPS (CX)(DI*4), Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass95
+
+last96:
+	TESTQ      R9, R9
+	JZ         passed97
+	VMASKMOVPS (CX)(DI*4), Y0, Y2
+	VMULPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (CX)(DI*4)
+
+passed97:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row87
+	VZEROUPPER
+	RET
+
+// func standardiseGradRowsF32AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·standardiseGradRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 120(AX), DI
+
+row98:
+	MOVQ    SI, R9
+	ANDQ    $-8, R9
+	MOVQ    SI, R10
+	ANDQ    $0x07, R10
+	MOVQ    R10, R8
+	LEAQ    tailMask<>+0(SB), R11
+	NEGQ    R8
+	VMOVUPS 32(R11)(R8*4), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	JZ      last101
+
+pass100:
+	VMOVUPS      (DX)(R8*4), Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y5, Y3, Y3
+	VADDPD       Y6, Y3, Y3
+	ADDQ         $0x08, R8
+	CMPQ         R8, R9
+	JLT          pass100
+
+last101:
+	TESTQ        R10, R10
+	JZ           passed102
+	VMASKMOVPS   (DX)(R8*4), Y0, Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y5, Y3, Y3
+	VADDPD       Y6, Y3, Y3
+
+passed102:
+	VEXTRACTF128 $0x01, Y3, X5
+	VADDPD       X5, X3, X3
+	VHADDPD      X3, X3, X3
+	VMULSD       72(AX), X3, X3
+	VCVTSD2SS    X3, X3, X3
+	VBROADCASTSS X3, Y3
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last104
+
+pass103:
+	VMOVUPS      (DX)(R8*4), Y5
+	VSUBPS       Y3, Y5, Y5
+	VMOVUPS      Y5, (CX)(R8*4)
+	VEXTRACTF128 $0x01, Y5, X7
+	VCVTPS2PD    X5, Y6
+	VCVTPS2PD    X7, Y7
+	VEXTRACTF128 $0x01, Y5, X9
+	VCVTPS2PD    X5, Y8
+	VCVTPS2PD    X9, Y9
+	VFMADD231PD  Y8, Y6, Y4
+	VFMADD231PD  Y9, Y7, Y4
+	VMOVUPS      (BX)(R8*4), Y6
+	VEXTRACTF128 $0x01, Y6, X8
+	VCVTPS2PD    X6, Y7
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y7, Y1, Y1
+	VADDPD       Y8, Y1, Y1
+	VEXTRACTF128 $0x01, Y6, X7
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X7, Y7
+	VEXTRACTF128 $0x01, Y5, X8
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X8, Y8
+	VFMADD231PD  Y5, Y6, Y2
+	VFMADD231PD  Y8, Y7, Y2
+	ADDQ         $0x08, R8
+	CMPQ         R8, R9
+	JLT          pass103
+
+last104:
+	TESTQ        R10, R10
+	JZ           passed105
+	VMASKMOVPS   (DX)(R8*4), Y0, Y5
+	VSUBPS       Y3, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (CX)(R8*4)
+	VANDPS       Y0, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VCVTPS2PD    X5, Y3
+	VCVTPS2PD    X6, Y6
+	VEXTRACTF128 $0x01, Y5, X8
+	VCVTPS2PD    X5, Y7
+	VCVTPS2PD    X8, Y8
+	VFMADD231PD  Y7, Y3, Y4
+	VFMADD231PD  Y8, Y6, Y4
+	VMASKMOVPS   (BX)(R8*4), Y0, Y3
+	VEXTRACTF128 $0x01, Y3, X7
+	VCVTPS2PD    X3, Y6
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y6, Y1, Y1
+	VADDPD       Y7, Y1, Y1
+	VEXTRACTF128 $0x01, Y3, X6
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X6, Y6
+	VEXTRACTF128 $0x01, Y5, X7
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X7, Y7
+	VFMADD231PD  Y5, Y3, Y2
+	VFMADD231PD  Y7, Y6, Y2
+
+passed105:
+	VMOVSD       48(AX), X3
+	VEXTRACTF128 $0x01, Y4, X5
+	VADDPD       X5, X4, X5
+	VHADDPD      X5, X5, X5
+	VMULSD       X3, X5, X5
+	VADDSD       56(AX), X5, X5
+	VSQRTSD      X5, X5, X5
+	VMOVSD       64(AX), X4
+	VDIVSD       X5, X4, X4
+	VMULSD       72(AX), X4, X5
+	VEXTRACTF128 $0x01, Y1, X6
+	VADDPD       X6, X1, X1
+	VHADDPD      X1, X1, X1
+	VMULSD       X1, X5, X5
+	VMULSD       X4, X4, X1
+	VMULSD       X4, X1, X1
+	VMULSD       X3, X1, X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VMULSD       X2, X1, X1
+	VCVTSD2SS    X4, X4, X2
+	VBROADCASTSS X2, Y2
+	VCVTSD2SS    X1, X1, X1
+	VBROADCASTSS X1, Y1
+	VCVTSD2SS    X5, X5, X3
+	VBROADCASTSS X3, Y3
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last107
+
+pass106:
+	VMOVUPS      (CX)(R8*4), Y4
+	VMOVUPS      (BX)(R8*4), Y5
+	VMULPS       Y2, Y5, Y5
+	VFNMADD231PS Y4, Y1, Y5
+	VSUBPS       Y3, Y5, Y5
+	VMOVUPS      Y5, (CX)(R8*4)
+	ADDQ         $0x08, R8
+	CMPQ         R8, R9
+	JLT          pass106
+
+last107:
+	TESTQ        R10, R10
+	JZ           passed108
+	VMASKMOVPS   (CX)(R8*4), Y0, Y4
+	VMASKMOVPS   (BX)(R8*4), Y0, Y5
+	VMULPS       Y2, Y5, Y5
+	VFNMADD231PS Y4, Y1, Y5
+	VSUBPS       Y3, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (CX)(R8*4)
+
+passed108:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 128(AX), SI
+	DECQ DI
+	JNZ  row98
+	VZEROUPPER
+	RET
+
+// func addRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·addRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row109:
+	MOVQ         BX, R8
+	ANDQ         $-8, R8
+	MOVQ         BX, R9
+	ANDQ         $0x07, R9
+	MOVQ         R9, DI
+	LEAQ         tailMask<>+0(SB), R10
+	NEGQ         DI
+	VMOVUPS      32(R10)(DI*4), Y0
+	VBROADCASTSS 80(AX), Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last112
+
+pass111:
+	VMOVUPS (CX)(DI*4), Y2
+	VMOVUPS (DX)(DI*4), Y3
+	VMULPS  Y1, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS Y2, (CX)(DI*4)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass111
+
+last112:
+	TESTQ      R9, R9
+	JZ         passed113
+	VMASKMOVPS (CX)(DI*4), Y0, Y2
+	VMASKMOVPS (DX)(DI*4), Y0, Y3
+	VMULPS     Y1, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VMASKMOVPS Y2, Y0, (CX)(DI*4)
+
+passed113:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row109
+	VZEROUPPER
+	RET
+
+// func maxRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·maxRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row114:
+	MOVQ    BX, R8
+	ANDQ    $-8, R8
+	MOVQ    BX, R9
+	ANDQ    $0x07, R9
+	MOVQ    R9, DI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    DI
+	VMOVUPS 32(R10)(DI*4), Y0
+	XORQ    DI, DI
+	TESTQ   R8, R8
+	JZ      last117
+
+pass116:
+	VMOVUPS   (CX)(DI*4), Y1
+	VMOVUPS   (DX)(DI*4), Y2
+	VMOVAPS   Y1, Y3
+	VMAXPS    Y2, Y1, Y1
+	VCMPPS    $0x03, Y3, Y3, Y2
+	VBLENDVPS Y2, Y3, Y1, Y1
+	VMOVUPS   Y1, (CX)(DI*4)
+	ADDQ      $0x08, DI
+	CMPQ      DI, R8
+	JLT       pass116
+
+last117:
+	TESTQ      R9, R9
+	JZ         passed118
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMOVAPS    Y1, Y3
+	VMAXPS     Y2, Y1, Y1
+	VCMPPS     $0x03, Y3, Y3, Y2
+	VBLENDVPS  Y2, Y3, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(DI*4)
+
+passed118:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row114
+	VZEROUPPER
+	RET
+
+// func routeRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·routeRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 120(AX), R8
+
+row119:
+	MOVQ    DI, R10
+	ANDQ    $-8, R10
+	MOVQ    DI, R11
+	ANDQ    $0x07, R11
+	MOVQ    R11, R9
+	LEAQ    tailMask<>+0(SB), R12
+	NEGQ    R9
+	VMOVUPS 32(R12)(R9*4), Y0
+	XORQ    R9, R9
+	TESTQ   R10, R10
+	JZ      last122
+
+pass121:
+	VMOVUPS   (CX)(R9*4), Y1
+	VMOVUPS   (DX)(R9*4), Y2
+	VMOVUPS   (BX)(R9*4), Y3
+	VMOVUPS   (SI)(R9*4), Y4
+	VXORPS    Y5, Y5, Y5
+	VCMPPS    $0x00, Y3, Y2, Y6
+	VBLENDVPS Y6, Y4, Y5, Y6
+	VCMPPS    $0x03, Y2, Y2, Y7
+	VBLENDVPS Y7, Y4, Y6, Y6
+	VADDPS    Y6, Y1, Y1
+	VMOVUPS   Y1, (CX)(R9*4)
+	VCMPPS    $0x00, Y3, Y2, Y1
+	VBLENDVPS Y1, Y5, Y4, Y6
+	VCMPPS    $0x03, Y2, Y2, Y1
+	VBLENDVPS Y1, Y5, Y6, Y6
+	VMOVUPS   Y6, (SI)(R9*4)
+	ADDQ      $0x08, R9
+	CMPQ      R9, R10
+	JLT       pass121
+
+last122:
+	TESTQ      R11, R11
+	JZ         passed123
+	VMASKMOVPS (CX)(R9*4), Y0, Y1
+	VMASKMOVPS (DX)(R9*4), Y0, Y2
+	VMASKMOVPS (BX)(R9*4), Y0, Y3
+	VMASKMOVPS (SI)(R9*4), Y0, Y4
+	VXORPS     Y5, Y5, Y5
+	VCMPPS     $0x00, Y3, Y2, Y6
+	VBLENDVPS  Y6, Y4, Y5, Y6
+	VCMPPS     $0x03, Y2, Y2, Y7
+	VBLENDVPS  Y7, Y4, Y6, Y6
+	VADDPS     Y6, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(R9*4)
+	VCMPPS     $0x00, Y3, Y2, Y1
+	VBLENDVPS  Y1, Y5, Y4, Y6
+	VCMPPS     $0x03, Y2, Y2, Y1
+	VBLENDVPS  Y1, Y5, Y6, Y6
+	VMASKMOVPS Y6, Y0, (SI)(R9*4)
+
+passed123:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	ADDQ 128(AX), DI
+	DECQ R8
+	JNZ  row119
+	VZEROUPPER
+	RET
+
+// func pickRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·pickRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 120(AX), R8
+
+row124:
+	MOVQ    DI, R10
+	ANDQ    $-8, R10
+	MOVQ    DI, R11
+	ANDQ    $0x07, R11
+	MOVQ    R11, R9
+	LEAQ    tailMask<>+0(SB), R12
+	NEGQ    R9
+	VMOVUPS 32(R12)(R9*4), Y0
+	XORQ    R9, R9
+	TESTQ   R10, R10
+	JZ      last127
+
+pass126:
+	VMOVUPS   (CX)(R9*4), Y1
+	VMOVUPS   (DX)(R9*4), Y2
+	VMOVUPS   (BX)(R9*4), Y3
+	VMOVUPS   (SI)(R9*4), Y4
+	VCMPPS    $0x00, Y3, Y2, Y3
+	VBLENDVPS Y3, Y4, Y1, Y1
+	VCMPPS    $0x03, Y2, Y2, Y2
+	VBLENDVPS Y2, Y4, Y1, Y1
+	VMOVUPS   Y1, (CX)(R9*4)
+	ADDQ      $0x08, R9
+	CMPQ      R9, R10
+	JLT       pass126
+
+last127:
+	TESTQ      R11, R11
+	JZ         passed128
+	VMASKMOVPS (CX)(R9*4), Y0, Y1
+	VMASKMOVPS (DX)(R9*4), Y0, Y2
+	VMASKMOVPS (BX)(R9*4), Y0, Y3
+	VMASKMOVPS (SI)(R9*4), Y0, Y4
+	VCMPPS     $0x00, Y3, Y2, Y3
+	VBLENDVPS  Y3, Y4, Y1, Y1
+	VCMPPS     $0x03, Y2, Y2, Y2
+	VBLENDVPS  Y2, Y4, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(R9*4)
+
+passed128:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	ADDQ 128(AX), DI
+	DECQ R8
+	JNZ  row124
+	VZEROUPPER
+	RET
+
 // func fillF64AVX2(p *byte)
 // Requires: AVX
 TEXT ·fillF64AVX2(SB), NOSPLIT, $0-8
@@ -1167,23 +2029,23 @@ TEXT ·fillF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         BX, BX
 	MOVQ         DX, AX
 	ANDQ         $-4, AX
-	JZ           tail65
+	JZ           tail130
 
-loop64:
+loop129:
 	VMOVUPD Y0, (CX)(BX*8)
 	ADDQ    $0x04, BX
 	CMPQ    BX, AX
-	JLT     loop64
+	JLT     loop129
 
-tail65:
+tail130:
 	ANDQ       $0x03, DX
-	JZ         done66
+	JZ         done131
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       DX
 	VMOVUPS    32(AX)(DX*8), Y1
 	VMASKMOVPD Y0, Y1, (CX)(BX*8)
 
-done66:
+done131:
 	VZEROUPPER
 	RET
 
@@ -1198,19 +2060,19 @@ TEXT ·scaleF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail68
+	JZ           tail133
 
-loop67:
+loop132:
 	VMOVUPD (DX)(SI*8), Y1
 	VMULPD  Y0, Y1, Y1
 	VMOVUPD Y1, (CX)(SI*8)
 	ADDQ    $0x04, SI
 	CMPQ    SI, AX
-	JLT     loop67
+	JLT     loop132
 
-tail68:
+tail133:
 	ANDQ       $0x03, BX
-	JZ         done69
+	JZ         done134
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       BX
 	VMOVUPS    32(AX)(BX*8), Y1
@@ -1218,7 +2080,7 @@ tail68:
 	VMULPD     Y0, Y2, Y2
 	VMASKMOVPD Y2, Y1, (CX)(SI*8)
 
-done69:
+done134:
 	VZEROUPPER
 	RET
 
@@ -1233,20 +2095,20 @@ TEXT ·addF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail71
+	JZ   tail136
 
-loop70:
+loop135:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VADDPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop70
+	JLT     loop135
 
-tail71:
+tail136:
 	ANDQ       $0x03, AX
-	JZ         done72
+	JZ         done137
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -1255,7 +2117,7 @@ tail71:
 	VADDPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done72:
+done137:
 	VZEROUPPER
 	RET
 
@@ -1270,20 +2132,20 @@ TEXT ·subF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail74
+	JZ   tail139
 
-loop73:
+loop138:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VSUBPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop73
+	JLT     loop138
 
-tail74:
+tail139:
 	ANDQ       $0x03, AX
-	JZ         done75
+	JZ         done140
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -1292,7 +2154,7 @@ tail74:
 	VSUBPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done75:
+done140:
 	VZEROUPPER
 	RET
 
@@ -1307,20 +2169,20 @@ TEXT ·mulF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail77
+	JZ   tail142
 
-loop76:
+loop141:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VMULPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop76
+	JLT     loop141
 
-tail77:
+tail142:
 	ANDQ       $0x03, AX
-	JZ         done78
+	JZ         done143
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -1329,7 +2191,7 @@ tail77:
 	VMULPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done78:
+done143:
 	VZEROUPPER
 	RET
 
@@ -1346,9 +2208,9 @@ TEXT ·axpbyF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail80
+	JZ           tail145
 
-loop79:
+loop144:
 	VMOVUPD (DX)(DI*8), Y2
 	VMOVUPD (BX)(DI*8), Y3
 	VMULPD  Y0, Y2, Y2
@@ -1357,11 +2219,11 @@ loop79:
 	VMOVUPD Y2, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, AX
-	JLT     loop79
+	JLT     loop144
 
-tail80:
+tail145:
 	ANDQ       $0x03, SI
-	JZ         done81
+	JZ         done146
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       SI
 	VMOVUPS    32(AX)(SI*8), Y2
@@ -1372,7 +2234,7 @@ tail80:
 	VADDPD     Y4, Y3, Y3
 	VMASKMOVPD Y3, Y2, (CX)(DI*8)
 
-done81:
+done146:
 	VZEROUPPER
 	RET
 
@@ -1388,20 +2250,20 @@ TEXT ·shiftF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail83
+	JZ           tail148
 
-loop82:
+loop147:
 	VMOVUPD (DX)(SI*8), Y2
 	VSUBPD  Y0, Y2, Y2
 	VSUBPD  Y1, Y2, Y2
 	VMOVUPD Y2, (CX)(SI*8)
 	ADDQ    $0x04, SI
 	CMPQ    SI, AX
-	JLT     loop82
+	JLT     loop147
 
-tail83:
+tail148:
 	ANDQ       $0x03, BX
-	JZ         done84
+	JZ         done149
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       BX
 	VMOVUPS    32(AX)(BX*8), Y2
@@ -1410,7 +2272,7 @@ tail83:
 	VSUBPD     Y1, Y3, Y3
 	VMASKMOVPD Y3, Y2, (CX)(SI*8)
 
-done84:
+done149:
 	VZEROUPPER
 	RET
 
@@ -1426,9 +2288,9 @@ TEXT ·sgdF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail86
+	JZ           tail151
 
-loop85:
+loop150:
 	VMOVUPD      (CX)(SI*8), Y2
 	VMOVUPD      (DX)(SI*8), Y3
 	VFMADD231PD  Y2, Y1, Y3
@@ -1436,11 +2298,11 @@ loop85:
 	VMOVUPD      Y2, (CX)(SI*8)
 	ADDQ         $0x04, SI
 	CMPQ         SI, AX
-	JLT          loop85
+	JLT          loop150
 
-tail86:
+tail151:
 	ANDQ         $0x03, BX
-	JZ           done87
+	JZ           done152
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         BX
 	VMOVUPS      32(AX)(BX*8), Y2
@@ -1450,7 +2312,7 @@ tail86:
 	VFNMADD231PD Y4, Y0, Y3
 	VMASKMOVPD   Y3, Y2, (CX)(SI*8)
 
-done87:
+done152:
 	VZEROUPPER
 	RET
 
@@ -1468,9 +2330,9 @@ TEXT ·momentumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail89
+	JZ           tail154
 
-loop88:
+loop153:
 	VMOVUPD      (CX)(DI*8), Y3
 	VMOVUPD      (DX)(DI*8), Y4
 	VMOVUPD      (BX)(DI*8), Y5
@@ -1481,11 +2343,11 @@ loop88:
 	VMOVUPD      Y3, (CX)(DI*8)
 	ADDQ         $0x04, DI
 	CMPQ         DI, AX
-	JLT          loop88
+	JLT          loop153
 
-tail89:
+tail154:
 	ANDQ         $0x03, SI
-	JZ           done90
+	JZ           done155
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         SI
 	VMOVUPS      32(AX)(SI*8), Y3
@@ -1498,7 +2360,7 @@ tail89:
 	VFNMADD231PD Y5, Y0, Y4
 	VMASKMOVPD   Y4, Y3, (CX)(DI*8)
 
-done90:
+done155:
 	VZEROUPPER
 	RET
 
@@ -1516,9 +2378,9 @@ TEXT ·nesterovF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail92
+	JZ           tail157
 
-loop91:
+loop156:
 	VMOVUPD      (CX)(DI*8), Y3
 	VMOVUPD      (DX)(DI*8), Y4
 	VMOVUPD      (BX)(DI*8), Y5
@@ -1530,11 +2392,11 @@ loop91:
 	VMOVUPD      Y3, (CX)(DI*8)
 	ADDQ         $0x04, DI
 	CMPQ         DI, AX
-	JLT          loop91
+	JLT          loop156
 
-tail92:
+tail157:
 	ANDQ         $0x03, SI
-	JZ           done93
+	JZ           done158
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         SI
 	VMOVUPS      32(AX)(SI*8), Y3
@@ -1548,7 +2410,7 @@ tail92:
 	VFNMADD231PD Y5, Y0, Y4
 	VMASKMOVPD   Y4, Y3, (CX)(DI*8)
 
-done93:
+done158:
 	VZEROUPPER
 	RET
 
@@ -1573,9 +2435,9 @@ TEXT ·adamF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         DI, AX
 	ANDQ         $-4, AX
-	JZ           tail95
+	JZ           tail160
 
-loop94:
+loop159:
 	VMOVUPD      (DX)(R8*8), Y9
 	VMOVUPD      (BX)(R8*8), Y10
 	VMOVUPD      (SI)(R8*8), Y11
@@ -1597,11 +2459,11 @@ loop94:
 	VMOVUPD      Y10, (CX)(R8*8)
 	ADDQ         $0x04, R8
 	CMPQ         R8, AX
-	JLT          loop94
+	JLT          loop159
 
-tail95:
+tail160:
 	ANDQ         $0x03, DI
-	JZ           done96
+	JZ           done161
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         DI
 	VMOVUPS      32(AX)(DI*8), Y9
@@ -1625,7 +2487,7 @@ tail95:
 	VFNMADD231PD Y10, Y0, Y1
 	VMASKMOVPD   Y1, Y9, (CX)(R8*8)
 
-done96:
+done161:
 	VZEROUPPER
 	RET
 
@@ -1643,9 +2505,9 @@ TEXT ·dotF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   DI, DI
 	MOVQ   BX, SI
 	ANDQ   $-16, SI
-	JMP    blocks98
+	JMP    blocks163
 
-unrolled97:
+unrolled162:
 	VMOVUPD     (CX)(DI*8), Y4
 	VMOVUPD     (DX)(DI*8), Y5
 	VFMADD231PD Y5, Y4, Y0
@@ -1660,24 +2522,24 @@ unrolled97:
 	VFMADD231PD Y5, Y4, Y3
 	ADDQ        $0x10, DI
 
-blocks98:
+blocks163:
 	CMPQ DI, SI
-	JLT  unrolled97
+	JLT  unrolled162
 	MOVQ BX, SI
 	ANDQ $-4, SI
-	JMP  singles100
+	JMP  singles165
 
-loop99:
+loop164:
 	VMOVUPD     (CX)(DI*8), Y4
 	VMOVUPD     (DX)(DI*8), Y5
 	VFMADD231PD Y5, Y4, Y0
 	ADDQ        $0x04, DI
 
-singles100:
+singles165:
 	CMPQ        DI, SI
-	JLT         loop99
+	JLT         loop164
 	ANDQ        $0x03, BX
-	JZ          done102
+	JZ          done167
 	LEAQ        tailMask<>+0(SB), SI
 	NEGQ        BX
 	VMOVUPS     32(SI)(BX*8), Y4
@@ -1685,7 +2547,7 @@ singles100:
 	VMASKMOVPD  (DX)(DI*8), Y4, Y4
 	VFMADD231PD Y4, Y5, Y1
 
-done102:
+done167:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -1709,9 +2571,9 @@ TEXT ·sumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   SI, SI
 	MOVQ   DX, BX
 	ANDQ   $-16, BX
-	JMP    blocks104
+	JMP    blocks169
 
-unrolled103:
+unrolled168:
 	VMOVUPD (CX)(SI*8), Y4
 	VADDPD  Y4, Y0, Y0
 	VMOVUPD 32(CX)(SI*8), Y4
@@ -1722,30 +2584,30 @@ unrolled103:
 	VADDPD  Y4, Y3, Y3
 	ADDQ    $0x10, SI
 
-blocks104:
+blocks169:
 	CMPQ SI, BX
-	JLT  unrolled103
+	JLT  unrolled168
 	MOVQ DX, BX
 	ANDQ $-4, BX
-	JMP  singles106
+	JMP  singles171
 
-loop105:
+loop170:
 	VMOVUPD (CX)(SI*8), Y4
 	VADDPD  Y4, Y0, Y0
 	ADDQ    $0x04, SI
 
-singles106:
+singles171:
 	CMPQ       SI, BX
-	JLT        loop105
+	JLT        loop170
 	ANDQ       $0x03, DX
-	JZ         done108
+	JZ         done173
 	LEAQ       tailMask<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    32(BX)(DX*8), Y4
 	VMASKMOVPD (CX)(SI*8), Y4, Y4
 	VADDPD     Y4, Y1, Y1
 
-done108:
+done173:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -1771,9 +2633,9 @@ TEXT ·subSquaresF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   R8, R8
 	MOVQ   SI, DI
 	ANDQ   $-16, DI
-	JMP    blocks110
+	JMP    blocks175
 
-unrolled109:
+unrolled174:
 	VMOVUPD     (DX)(R8*8), Y4
 	VMOVUPD     (BX)(R8*8), Y5
 	VSUBPD      Y5, Y4, Y4
@@ -1796,14 +2658,14 @@ unrolled109:
 	VFMADD231PD Y4, Y4, Y3
 	ADDQ        $0x10, R8
 
-blocks110:
+blocks175:
 	CMPQ R8, DI
-	JLT  unrolled109
+	JLT  unrolled174
 	MOVQ SI, DI
 	ANDQ $-4, DI
-	JMP  singles112
+	JMP  singles177
 
-loop111:
+loop176:
 	VMOVUPD     (DX)(R8*8), Y4
 	VMOVUPD     (BX)(R8*8), Y5
 	VSUBPD      Y5, Y4, Y4
@@ -1811,11 +2673,11 @@ loop111:
 	VFMADD231PD Y4, Y4, Y0
 	ADDQ        $0x04, R8
 
-singles112:
+singles177:
 	CMPQ        R8, DI
-	JLT         loop111
+	JLT         loop176
 	ANDQ        $0x03, SI
-	JZ          done114
+	JZ          done179
 	LEAQ        tailMask<>+0(SB), DI
 	NEGQ        SI
 	VMOVUPS     32(DI)(SI*8), Y4
@@ -1825,7 +2687,7 @@ singles112:
 	VMASKMOVPD  Y5, Y4, (CX)(R8*8)
 	VFMADD231PD Y5, Y5, Y1
 
-done114:
+done179:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -1847,20 +2709,20 @@ TEXT ·maxAbsF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-4, BX
-	JZ           tail116
+	JZ           tail181
 
-loop115:
+loop180:
 	VMOVUPD   (CX)(SI*8), Y2
 	VANDPD    Y1, Y2, Y2
 	VPCMPGTQ  Y0, Y2, Y3
 	VBLENDVPD Y3, Y2, Y0, Y0
 	ADDQ      $0x04, SI
 	CMPQ      SI, BX
-	JLT       loop115
+	JLT       loop180
 
-tail116:
+tail181:
 	ANDQ       $0x03, DX
-	JZ         done117
+	JZ         done182
 	LEAQ       tailMask<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    32(BX)(DX*8), Y2
@@ -1869,7 +2731,7 @@ tail116:
 	VPCMPGTQ   Y0, Y2, Y1
 	VBLENDVPD  Y1, Y2, Y0, Y0
 
-done117:
+done182:
 	VPERM2F128 $0x01, Y0, Y0, Y1
 	VPCMPGTQ   Y0, Y1, Y2
 	VBLENDVPD  Y2, Y1, Y0, Y0
@@ -1896,18 +2758,18 @@ TEXT ·maximumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-4, BX
-	JZ           tail119
+	JZ           tail184
 
-loop118:
+loop183:
 	VMOVUPD (CX)(SI*8), Y1
 	VMAXPD  Y0, Y1, Y0
 	ADDQ    $0x04, SI
 	CMPQ    SI, BX
-	JLT     loop118
+	JLT     loop183
 
-tail119:
+tail184:
 	ANDQ         $0x03, DX
-	JZ           done120
+	JZ           done185
 	LEAQ         tailMask<>+0(SB), BX
 	NEGQ         DX
 	VMOVUPS      32(BX)(DX*8), Y1
@@ -1916,7 +2778,7 @@ tail119:
 	VBLENDVPD    Y1, Y2, Y3, Y2
 	VMAXPD       Y0, Y2, Y0
 
-done120:
+done185:
 	VPERM2F128 $0x01, Y0, Y0, Y1
 	VMAXPD     Y0, Y1, Y0
 	VPERMILPD  $0x55, Y0, Y1
@@ -1939,9 +2801,9 @@ TEXT ·nllF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         BX, SI
 	ANDQ         $-4, SI
-	JZ           tail122
+	JZ           tail187
 
-loop121:
+loop186:
 	VMOVUPD      (CX)(DI*8), Y4
 	VMOVUPD      (DX)(DI*8), Y5
 	VSUBPD       Y0, Y4, Y6
@@ -1991,11 +2853,11 @@ loop121:
 	VFMADD231PD  Y5, Y4, Y3
 	ADDQ         $0x04, DI
 	CMPQ         DI, SI
-	JLT          loop121
+	JLT          loop186
 
-tail122:
+tail187:
 	ANDQ         $0x03, BX
-	JZ           done123
+	JZ           done188
 	LEAQ         tailMask<>+0(SB), SI
 	NEGQ         BX
 	VMOVUPS      32(SI)(BX*8), Y4
@@ -2048,7 +2910,7 @@ tail122:
 	VSUBPD       Y0, Y5, Y5
 	VFMADD231PD  Y6, Y5, Y3
 
-done123:
+done188:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VHADDPD      X0, X0, X0
@@ -2181,9 +3043,9 @@ TEXT ·softmaxF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         SI, DI
 	ANDQ         $-4, DI
-	JZ           tail125
+	JZ           tail190
 
-loop124:
+loop189:
 	VMOVUPD      (DX)(R8*8), Y3
 	VMOVUPD      (BX)(R8*8), Y4
 	VSUBPD       Y0, Y3, Y3
@@ -2232,11 +3094,11 @@ loop124:
 	VADDPD       Y4, Y2, Y2
 	ADDQ         $0x04, R8
 	CMPQ         R8, DI
-	JLT          loop124
+	JLT          loop189
 
-tail125:
+tail190:
 	ANDQ         $0x03, SI
-	JZ           done126
+	JZ           done191
 	LEAQ         tailMask<>+0(SB), DI
 	NEGQ         SI
 	VMOVUPS      32(DI)(SI*8), Y3
@@ -2288,7 +3150,7 @@ tail125:
 	VADDPD       Y7, Y1, Y1
 	VADDPD       Y5, Y2, Y2
 
-done126:
+done191:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VHADDPD      X0, X0, X0
@@ -2297,5 +3159,789 @@ done126:
 	VADDPD       X0, X2, X0
 	VHADDPD      X0, X0, X0
 	VMOVSD       X0, 56(AX)
+	VZEROUPPER
+	RET
+
+// func softmaxRowsF64AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row192:
+	MOVQ         BX, R8
+	ANDQ         $-4, R8
+	MOVQ         BX, R9
+	ANDQ         $0x03, R9
+	MOVQ         R9, R10
+	LEAQ         tailMask<>+0(SB), DI
+	NEGQ         R10
+	VMOVUPS      32(DI)(R10*8), Y0
+	VBROADCASTSD 80(AX), Y1
+	VXORPD       Y2, Y2, Y2
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last195
+
+pass194:
+	VMOVUPD (DX)(DI*8), Y3
+	VMAXPD  Y1, Y3, Y1
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass194
+
+last195:
+	TESTQ        R9, R9
+	JZ           passed196
+	VMASKMOVPD   (DX)(DI*8), Y0, Y3
+	VBROADCASTSD 80(AX), Y4
+	VBLENDVPD    Y0, Y3, Y4, Y3
+	VMAXPD       Y1, Y3, Y1
+
+passed196:
+	VPERM2F128   $0x01, Y1, Y1, Y3
+	VMAXPD       Y1, Y3, Y1
+	VPERMILPD    $0x55, Y1, Y3
+	VMAXPD       Y1, Y3, Y1
+	VBROADCASTSD X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last198
+
+pass197:
+	VMOVUPD      (DX)(DI*8), Y3
+	VSUBPD       Y1, Y3, Y3
+	VBROADCASTSD numc087500000000000F64<>+0(SB), Y4
+	VMAXPD       Y3, Y4, Y3
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y4
+	VFMADD231PD  num3ff71547652b82feF64<>+0(SB), Y3, Y4
+	VSUBPD       num4338000000000000F64<>+0(SB), Y4, Y4
+	VFNMADD231PD num3fe62e42fee00000F64<>+0(SB), Y4, Y3
+	VFNMADD231PD num3dea39ef35793c76F64<>+0(SB), Y4, Y3
+	VMULPD       Y3, Y3, Y5
+	VBROADCASTSD num3fc5555555555557F64<>+0(SB), Y6
+	VFMADD213PD  num3fe0000000000000F64<>+0(SB), Y3, Y6
+	VBROADCASTSD num3f811111111100dcF64<>+0(SB), Y7
+	VFMADD213PD  num3fa5555555555556F64<>+0(SB), Y3, Y7
+	VBROADCASTSD num3f2a01a01abe7fe1F64<>+0(SB), Y8
+	VFMADD213PD  num3f56c16c16c162d4F64<>+0(SB), Y3, Y8
+	VBROADCASTSD num3ec71de0231960ebF64<>+0(SB), Y9
+	VFMADD213PD  num3efa01a01a6d889cF64<>+0(SB), Y3, Y9
+	VBROADCASTSD num3e5af4de97ca4194F64<>+0(SB), Y10
+	VFMADD213PD  num3e927e4db646b17eF64<>+0(SB), Y3, Y10
+	VBROADCASTSD num3e21f730349868ceF64<>+0(SB), Y11
+	VFMADD231PD  Y5, Y7, Y6
+	VFMADD231PD  Y5, Y9, Y8
+	VFMADD231PD  Y5, Y11, Y10
+	VMULPD       Y5, Y5, Y7
+	VFMADD231PD  Y7, Y8, Y6
+	VMULPD       Y7, Y7, Y7
+	VFMADD231PD  Y7, Y10, Y6
+	VFMADD213PD  Y3, Y5, Y6
+	VADDPD       num3ff0000000000000F64<>+0(SB), Y6, Y6
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y3
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y7
+	VFMADD231PD  num3fe0000000000000F64<>+0(SB), Y4, Y7
+	VSUBPD       Y3, Y7, Y5
+	VSUBPD       Y5, Y4, Y4
+	VADDPD       Y3, Y4, Y4
+	VPSLLQ       $0x34, Y7, Y3
+	VPADDQ       num3ff0000000000000F64<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y3
+	VPADDQ       num3ff0000000000000F64<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y6, Y6
+	VMOVUPD      Y6, (CX)(DI*8)
+	VADDPD       Y6, Y2, Y2
+	ADDQ         $0x04, DI
+	CMPQ         DI, R8
+	JLT          pass197
+
+last198:
+	TESTQ        R9, R9
+	JZ           passed199
+	VMASKMOVPD   (DX)(DI*8), Y0, Y3
+	VSUBPD       Y1, Y3, Y3
+	VBROADCASTSD numc087500000000000F64<>+0(SB), Y1
+	VMAXPD       Y3, Y1, Y3
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y1
+	VFMADD231PD  num3ff71547652b82feF64<>+0(SB), Y3, Y1
+	VSUBPD       num4338000000000000F64<>+0(SB), Y1, Y1
+	VFNMADD231PD num3fe62e42fee00000F64<>+0(SB), Y1, Y3
+	VFNMADD231PD num3dea39ef35793c76F64<>+0(SB), Y1, Y3
+	VMULPD       Y3, Y3, Y4
+	VBROADCASTSD num3fc5555555555557F64<>+0(SB), Y5
+	VFMADD213PD  num3fe0000000000000F64<>+0(SB), Y3, Y5
+	VBROADCASTSD num3f811111111100dcF64<>+0(SB), Y6
+	VFMADD213PD  num3fa5555555555556F64<>+0(SB), Y3, Y6
+	VBROADCASTSD num3f2a01a01abe7fe1F64<>+0(SB), Y7
+	VFMADD213PD  num3f56c16c16c162d4F64<>+0(SB), Y3, Y7
+	VBROADCASTSD num3ec71de0231960ebF64<>+0(SB), Y8
+	VFMADD213PD  num3efa01a01a6d889cF64<>+0(SB), Y3, Y8
+	VBROADCASTSD num3e5af4de97ca4194F64<>+0(SB), Y9
+	VFMADD213PD  num3e927e4db646b17eF64<>+0(SB), Y3, Y9
+	VBROADCASTSD num3e21f730349868ceF64<>+0(SB), Y10
+	VFMADD231PD  Y4, Y6, Y5
+	VFMADD231PD  Y4, Y8, Y7
+	VFMADD231PD  Y4, Y10, Y9
+	VMULPD       Y4, Y4, Y6
+	VFMADD231PD  Y6, Y7, Y5
+	VMULPD       Y6, Y6, Y6
+	VFMADD231PD  Y6, Y9, Y5
+	VFMADD213PD  Y3, Y4, Y5
+	VADDPD       num3ff0000000000000F64<>+0(SB), Y5, Y5
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y3
+	VBROADCASTSD num4338000000000000F64<>+0(SB), Y6
+	VFMADD231PD  num3fe0000000000000F64<>+0(SB), Y1, Y6
+	VSUBPD       Y3, Y6, Y4
+	VSUBPD       Y4, Y1, Y1
+	VADDPD       Y3, Y1, Y1
+	VPSLLQ       $0x34, Y6, Y3
+	VPADDQ       num3ff0000000000000F64<>+0(SB), Y3, Y3
+	VMULPD       Y3, Y5, Y5
+	VPSLLQ       $0x34, Y1, Y1
+	VPADDQ       num3ff0000000000000F64<>+0(SB), Y1, Y1
+	VMULPD       Y1, Y5, Y5
+	VMASKMOVPD   Y5, Y0, (CX)(DI*8)
+	VANDPD       Y0, Y5, Y5
+	VADDPD       Y5, Y2, Y2
+
+passed199:
+	VMOVSD       48(AX), X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VDIVSD       X2, X1, X1
+	VBROADCASTSD X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last201
+
+pass200:
+	VMOVUPD (CX)(DI*8), Y2
+	VMULPD  Y1, Y2, Y2
+	VMOVUPD Y2, (CX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass200
+
+last201:
+	TESTQ      R9, R9
+	JZ         passed202
+	VMASKMOVPD (CX)(DI*8), Y0, Y2
+	VMULPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (CX)(DI*8)
+
+passed202:
+	VXORPD Y0, Y0, Y0
+	MOVQ   BX, DI
+	MOVQ   168(AX), R10
+	SUBQ   BX, R10
+
+zeros203:
+	CMPQ    R10, $+4
+	JLT     zero204
+	VMOVUPD Y0, (CX)(DI*8)
+	ADDQ    $0x04, DI
+	SUBQ    $0x04, R10
+	JMP     zeros203
+
+zero204:
+	TESTQ      R10, R10
+	JZ         filled193
+	LEAQ       tailMask<>+0(SB), R8
+	NEGQ       R10
+	VMOVUPS    32(R8)(R10*8), Y1
+	VMASKMOVPD Y0, Y1, (CX)(DI*8)
+
+filled193:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row192
+	VZEROUPPER
+	RET
+
+// func softmaxBackRowsF64AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softmaxBackRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 152(AX), DI
+
+row205:
+	MOVQ    SI, R9
+	ANDQ    $-4, R9
+	MOVQ    SI, R10
+	ANDQ    $0x03, R10
+	MOVQ    R10, R11
+	LEAQ    tailMask<>+0(SB), R8
+	NEGQ    R11
+	VMOVUPS 32(R8)(R11*8), Y0
+	VXORPD  Y1, Y1, Y1
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	JZ      last208
+
+pass207:
+	VMOVUPD     (DX)(R8*8), Y2
+	VMOVUPD     (BX)(R8*8), Y3
+	VFMADD231PD Y2, Y3, Y1
+	ADDQ        $0x04, R8
+	CMPQ        R8, R9
+	JLT         pass207
+
+last208:
+	TESTQ       R10, R10
+	JZ          passed209
+	VMASKMOVPD  (DX)(R8*8), Y0, Y2
+	VMASKMOVPD  (BX)(R8*8), Y0, Y3
+	VFMADD231PD Y2, Y3, Y1
+
+passed209:
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VHADDPD      X1, X1, X1
+	VBROADCASTSD X1, Y1
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last211
+
+pass210:
+	VMOVUPD (DX)(R8*8), Y2
+	VMOVUPD (BX)(R8*8), Y3
+	VSUBPD  Y1, Y3, Y3
+	VMULPD  Y2, Y3, Y3
+	VMOVUPD Y3, (CX)(R8*8)
+	ADDQ    $0x04, R8
+	CMPQ    R8, R9
+	JLT     pass210
+
+last211:
+	TESTQ      R10, R10
+	JZ         passed212
+	VMASKMOVPD (DX)(R8*8), Y0, Y2
+	VMASKMOVPD (BX)(R8*8), Y0, Y3
+	VSUBPD     Y1, Y3, Y3
+	VMULPD     Y2, Y3, Y3
+	VMASKMOVPD Y3, Y0, (CX)(R8*8)
+
+passed212:
+	VXORPD Y0, Y0, Y0
+	MOVQ   SI, R8
+	MOVQ   168(AX), R11
+	SUBQ   SI, R11
+
+zeros213:
+	CMPQ    R11, $+4
+	JLT     zero214
+	VMOVUPD Y0, (CX)(R8*8)
+	ADDQ    $0x04, R8
+	SUBQ    $0x04, R11
+	JMP     zeros213
+
+zero214:
+	TESTQ      R11, R11
+	JZ         filled206
+	LEAQ       tailMask<>+0(SB), R9
+	NEGQ       R11
+	VMOVUPS    32(R9)(R11*8), Y1
+	VMASKMOVPD Y0, Y1, (CX)(R8*8)
+
+filled206:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 160(AX), SI
+	DECQ DI
+	JNZ  row205
+	VZEROUPPER
+	RET
+
+// func standardiseRowsF64AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·standardiseRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row215:
+	MOVQ    BX, R8
+	ANDQ    $-4, R8
+	MOVQ    BX, R9
+	ANDQ    $0x03, R9
+	MOVQ    R9, DI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    DI
+	VMOVUPS 32(R10)(DI*8), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	XORQ    DI, DI
+	TESTQ   R8, R8
+	JZ      last218
+
+pass217:
+	VMOVUPD (DX)(DI*8), Y3
+	VADDPD  Y3, Y1, Y1
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass217
+
+last218:
+	TESTQ      R9, R9
+	JZ         passed219
+	VMASKMOVPD (DX)(DI*8), Y0, Y3
+	VADDPD     Y3, Y1, Y1
+
+passed219:
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VHADDPD      X1, X1, X1
+	VMULSD       72(AX), X1, X1
+	VBROADCASTSD X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last221
+
+pass220:
+	VMOVUPD     (DX)(DI*8), Y3
+	VSUBPD      Y1, Y3, Y3
+	VMOVUPD     Y3, (CX)(DI*8)
+	VFMADD231PD Y3, Y3, Y2
+	ADDQ        $0x04, DI
+	CMPQ        DI, R8
+	JLT         pass220
+
+last221:
+	TESTQ       R9, R9
+	JZ          passed222
+	VMASKMOVPD  (DX)(DI*8), Y0, Y3
+	VSUBPD      Y1, Y3, Y3
+	VMASKMOVPD  Y3, Y0, (CX)(DI*8)
+	VANDPD      Y0, Y3, Y3
+	VFMADD231PD Y3, Y3, Y2
+
+passed222:
+	VMOVSD       48(AX), X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VMULSD       X1, X2, X2
+	VADDSD       56(AX), X2, X2
+	VSQRTSD      X2, X2, X2
+	VMOVSD       64(AX), X1
+	VDIVSD       X2, X1, X1
+	VBROADCASTSD X1, Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last224
+
+pass223:
+	VMOVUPD (CX)(DI*8), Y2
+	VMULPD  Y1, Y2, Y2
+	VMOVUPD Y2, (CX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass223
+
+last224:
+	TESTQ      R9, R9
+	JZ         passed225
+	VMASKMOVPD (CX)(DI*8), Y0, Y2
+	VMULPD     Y1, Y2, Y2
+	VMASKMOVPD Y2, Y0, (CX)(DI*8)
+
+passed225:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row215
+	VZEROUPPER
+	RET
+
+// func standardiseGradRowsF64AVX2(p *byte)
+// Requires: AVX, AVX2, FMA3
+TEXT ·standardiseGradRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 152(AX), DI
+
+row226:
+	MOVQ    SI, R9
+	ANDQ    $-4, R9
+	MOVQ    SI, R10
+	ANDQ    $0x03, R10
+	MOVQ    R10, R8
+	LEAQ    tailMask<>+0(SB), R11
+	NEGQ    R8
+	VMOVUPS 32(R11)(R8*8), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	XORQ    R8, R8
+	TESTQ   R9, R9
+	JZ      last229
+
+pass228:
+	VMOVUPD (DX)(R8*8), Y5
+	VADDPD  Y5, Y3, Y3
+	ADDQ    $0x04, R8
+	CMPQ    R8, R9
+	JLT     pass228
+
+last229:
+	TESTQ      R10, R10
+	JZ         passed230
+	VMASKMOVPD (DX)(R8*8), Y0, Y5
+	VADDPD     Y5, Y3, Y3
+
+passed230:
+	VEXTRACTF128 $0x01, Y3, X5
+	VADDPD       X5, X3, X3
+	VHADDPD      X3, X3, X3
+	VMULSD       72(AX), X3, X3
+	VBROADCASTSD X3, Y3
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last232
+
+pass231:
+	VMOVUPD     (DX)(R8*8), Y5
+	VSUBPD      Y3, Y5, Y5
+	VMOVUPD     Y5, (CX)(R8*8)
+	VFMADD231PD Y5, Y5, Y4
+	VMOVUPD     (BX)(R8*8), Y6
+	VADDPD      Y6, Y1, Y1
+	VFMADD231PD Y5, Y6, Y2
+	ADDQ        $0x04, R8
+	CMPQ        R8, R9
+	JLT         pass231
+
+last232:
+	TESTQ       R10, R10
+	JZ          passed233
+	VMASKMOVPD  (DX)(R8*8), Y0, Y5
+	VSUBPD      Y3, Y5, Y5
+	VMASKMOVPD  Y5, Y0, (CX)(R8*8)
+	VANDPD      Y0, Y5, Y5
+	VFMADD231PD Y5, Y5, Y4
+	VMASKMOVPD  (BX)(R8*8), Y0, Y3
+	VADDPD      Y3, Y1, Y1
+	VFMADD231PD Y5, Y3, Y2
+
+passed233:
+	VMOVSD       48(AX), X3
+	VEXTRACTF128 $0x01, Y4, X5
+	VADDPD       X5, X4, X5
+	VHADDPD      X5, X5, X5
+	VMULSD       X3, X5, X5
+	VADDSD       56(AX), X5, X5
+	VSQRTSD      X5, X5, X5
+	VMOVSD       64(AX), X4
+	VDIVSD       X5, X4, X4
+	VMULSD       72(AX), X4, X5
+	VEXTRACTF128 $0x01, Y1, X6
+	VADDPD       X6, X1, X1
+	VHADDPD      X1, X1, X1
+	VMULSD       X1, X5, X5
+	VMULSD       X4, X4, X1
+	VMULSD       X4, X1, X1
+	VMULSD       X3, X1, X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPD       X3, X2, X2
+	VHADDPD      X2, X2, X2
+	VMULSD       X2, X1, X1
+	VBROADCASTSD X4, Y2
+	VBROADCASTSD X1, Y1
+	VBROADCASTSD X5, Y3
+	XORQ         R8, R8
+	TESTQ        R9, R9
+	JZ           last235
+
+pass234:
+	VMOVUPD      (CX)(R8*8), Y4
+	VMOVUPD      (BX)(R8*8), Y5
+	VMULPD       Y2, Y5, Y5
+	VFNMADD231PD Y4, Y1, Y5
+	VSUBPD       Y3, Y5, Y5
+	VMOVUPD      Y5, (CX)(R8*8)
+	ADDQ         $0x04, R8
+	CMPQ         R8, R9
+	JLT          pass234
+
+last235:
+	TESTQ        R10, R10
+	JZ           passed236
+	VMASKMOVPD   (CX)(R8*8), Y0, Y4
+	VMASKMOVPD   (BX)(R8*8), Y0, Y5
+	VMULPD       Y2, Y5, Y5
+	VFNMADD231PD Y4, Y1, Y5
+	VSUBPD       Y3, Y5, Y5
+	VMASKMOVPD   Y5, Y0, (CX)(R8*8)
+
+passed236:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 160(AX), SI
+	DECQ DI
+	JNZ  row226
+	VZEROUPPER
+	RET
+
+// func addRowsF64AVX2(p *byte)
+// Requires: AVX
+TEXT ·addRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row237:
+	MOVQ         BX, R8
+	ANDQ         $-4, R8
+	MOVQ         BX, R9
+	ANDQ         $0x03, R9
+	MOVQ         R9, DI
+	LEAQ         tailMask<>+0(SB), R10
+	NEGQ         DI
+	VMOVUPS      32(R10)(DI*8), Y0
+	VBROADCASTSD 80(AX), Y1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last240
+
+pass239:
+	VMOVUPD (CX)(DI*8), Y2
+	VMOVUPD (DX)(DI*8), Y3
+	VMULPD  Y1, Y3, Y3
+	VADDPD  Y3, Y2, Y2
+	VMOVUPD Y2, (CX)(DI*8)
+	ADDQ    $0x04, DI
+	CMPQ    DI, R8
+	JLT     pass239
+
+last240:
+	TESTQ      R9, R9
+	JZ         passed241
+	VMASKMOVPD (CX)(DI*8), Y0, Y2
+	VMASKMOVPD (DX)(DI*8), Y0, Y3
+	VMULPD     Y1, Y3, Y3
+	VADDPD     Y3, Y2, Y2
+	VMASKMOVPD Y2, Y0, (CX)(DI*8)
+
+passed241:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row237
+	VZEROUPPER
+	RET
+
+// func maxRowsF64AVX2(p *byte)
+// Requires: AVX
+TEXT ·maxRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row242:
+	MOVQ    BX, R8
+	ANDQ    $-4, R8
+	MOVQ    BX, R9
+	ANDQ    $0x03, R9
+	MOVQ    R9, DI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    DI
+	VMOVUPS 32(R10)(DI*8), Y0
+	XORQ    DI, DI
+	TESTQ   R8, R8
+	JZ      last245
+
+pass244:
+	VMOVUPD   (CX)(DI*8), Y1
+	VMOVUPD   (DX)(DI*8), Y2
+	VMOVAPD   Y1, Y3
+	VMAXPD    Y2, Y1, Y1
+	VCMPPD    $0x03, Y3, Y3, Y2
+	VBLENDVPD Y2, Y3, Y1, Y1
+	VMOVUPD   Y1, (CX)(DI*8)
+	ADDQ      $0x04, DI
+	CMPQ      DI, R8
+	JLT       pass244
+
+last245:
+	TESTQ      R9, R9
+	JZ         passed246
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VMASKMOVPD (DX)(DI*8), Y0, Y2
+	VMOVAPD    Y1, Y3
+	VMAXPD     Y2, Y1, Y1
+	VCMPPD     $0x03, Y3, Y3, Y2
+	VBLENDVPD  Y2, Y3, Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(DI*8)
+
+passed246:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row242
+	VZEROUPPER
+	RET
+
+// func routeRowsF64AVX2(p *byte)
+// Requires: AVX
+TEXT ·routeRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 152(AX), R8
+
+row247:
+	MOVQ    DI, R10
+	ANDQ    $-4, R10
+	MOVQ    DI, R11
+	ANDQ    $0x03, R11
+	MOVQ    R11, R9
+	LEAQ    tailMask<>+0(SB), R12
+	NEGQ    R9
+	VMOVUPS 32(R12)(R9*8), Y0
+	XORQ    R9, R9
+	TESTQ   R10, R10
+	JZ      last250
+
+pass249:
+	VMOVUPD   (CX)(R9*8), Y1
+	VMOVUPD   (DX)(R9*8), Y2
+	VMOVUPD   (BX)(R9*8), Y3
+	VMOVUPD   (SI)(R9*8), Y4
+	VXORPD    Y5, Y5, Y5
+	VCMPPD    $0x00, Y3, Y2, Y6
+	VBLENDVPD Y6, Y4, Y5, Y6
+	VCMPPD    $0x03, Y2, Y2, Y7
+	VBLENDVPD Y7, Y4, Y6, Y6
+	VADDPD    Y6, Y1, Y1
+	VMOVUPD   Y1, (CX)(R9*8)
+	VCMPPD    $0x00, Y3, Y2, Y1
+	VBLENDVPD Y1, Y5, Y4, Y6
+	VCMPPD    $0x03, Y2, Y2, Y1
+	VBLENDVPD Y1, Y5, Y6, Y6
+	VMOVUPD   Y6, (SI)(R9*8)
+	ADDQ      $0x04, R9
+	CMPQ      R9, R10
+	JLT       pass249
+
+last250:
+	TESTQ      R11, R11
+	JZ         passed251
+	VMASKMOVPD (CX)(R9*8), Y0, Y1
+	VMASKMOVPD (DX)(R9*8), Y0, Y2
+	VMASKMOVPD (BX)(R9*8), Y0, Y3
+	VMASKMOVPD (SI)(R9*8), Y0, Y4
+	VXORPD     Y5, Y5, Y5
+	VCMPPD     $0x00, Y3, Y2, Y6
+	VBLENDVPD  Y6, Y4, Y5, Y6
+	VCMPPD     $0x03, Y2, Y2, Y7
+	VBLENDVPD  Y7, Y4, Y6, Y6
+	VADDPD     Y6, Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(R9*8)
+	VCMPPD     $0x00, Y3, Y2, Y1
+	VBLENDVPD  Y1, Y5, Y4, Y6
+	VCMPPD     $0x03, Y2, Y2, Y1
+	VBLENDVPD  Y1, Y5, Y6, Y6
+	VMASKMOVPD Y6, Y0, (SI)(R9*8)
+
+passed251:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 200(AX), SI
+	ADDQ 160(AX), DI
+	DECQ R8
+	JNZ  row247
+	VZEROUPPER
+	RET
+
+// func pickRowsF64AVX2(p *byte)
+// Requires: AVX
+TEXT ·pickRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 152(AX), R8
+
+row252:
+	MOVQ    DI, R10
+	ANDQ    $-4, R10
+	MOVQ    DI, R11
+	ANDQ    $0x03, R11
+	MOVQ    R11, R9
+	LEAQ    tailMask<>+0(SB), R12
+	NEGQ    R9
+	VMOVUPS 32(R12)(R9*8), Y0
+	XORQ    R9, R9
+	TESTQ   R10, R10
+	JZ      last255
+
+pass254:
+	VMOVUPD   (CX)(R9*8), Y1
+	VMOVUPD   (DX)(R9*8), Y2
+	VMOVUPD   (BX)(R9*8), Y3
+	VMOVUPD   (SI)(R9*8), Y4
+	VCMPPD    $0x00, Y3, Y2, Y3
+	VBLENDVPD Y3, Y4, Y1, Y1
+	VCMPPD    $0x03, Y2, Y2, Y2
+	VBLENDVPD Y2, Y4, Y1, Y1
+	VMOVUPD   Y1, (CX)(R9*8)
+	ADDQ      $0x04, R9
+	CMPQ      R9, R10
+	JLT       pass254
+
+last255:
+	TESTQ      R11, R11
+	JZ         passed256
+	VMASKMOVPD (CX)(R9*8), Y0, Y1
+	VMASKMOVPD (DX)(R9*8), Y0, Y2
+	VMASKMOVPD (BX)(R9*8), Y0, Y3
+	VMASKMOVPD (SI)(R9*8), Y0, Y4
+	VCMPPD     $0x00, Y3, Y2, Y3
+	VBLENDVPD  Y3, Y4, Y1, Y1
+	VCMPPD     $0x03, Y2, Y2, Y2
+	VBLENDVPD  Y2, Y4, Y1, Y1
+	VMASKMOVPD Y1, Y0, (CX)(R9*8)
+
+passed256:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 200(AX), SI
+	ADDQ 160(AX), DI
+	DECQ R8
+	JNZ  row252
 	VZEROUPPER
 	RET

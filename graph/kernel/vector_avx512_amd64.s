@@ -1080,6 +1080,862 @@ done63:
 	VZEROUPPER
 	RET
 
+// func softmaxRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·softmaxRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row64:
+	MOVQ         BX, R8
+	ANDQ         $-16, R8
+	MOVQ         BX, R9
+	ANDQ         $0x0f, R9
+	MOVQ         R9, R10
+	MOVQ         $-1, DI
+	BZHIQ        R10, DI, DI
+	KMOVW        DI, K1
+	VBROADCASTSS 80(AX), Z0
+	VXORPD       Z1, Z1, Z1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last67
+
+pass66:
+	VMOVUPS (DX)(DI*4), Z2
+	VMAXPS  Z0, Z2, Z0
+	ADDQ    $0x10, DI
+	CMPQ    DI, R8
+	JLT     pass66
+
+last67:
+	TESTQ        R9, R9
+	JZ           passed68
+	VMOVUPS.Z    (DX)(DI*4), K1, Z2
+	VBROADCASTSS 80(AX), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMAXPS       Z0, Z2, Z0
+
+passed68:
+	VSHUFF64X2   $0x4e, Z0, Z0, Z2
+	VMAXPS       Z0, Z2, Z0
+	VSHUFF64X2   $0xb1, Z0, Z0, Z2
+	VMAXPS       Z0, Z2, Z0
+	VPERMILPS    $0x4e, Z0, Z2
+	VMAXPS       Z0, Z2, Z0
+	VPERMILPS    $0xb1, Z0, Z2
+	VMAXPS       Z0, Z2, Z0
+	VBROADCASTSS X0, Z0
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last70
+
+pass69:
+	VMOVUPS           (DX)(DI*4), Z2
+	VSUBPS            Z0, Z2, Z2
+	VBROADCASTSS      numc2d00000F32<>+0(SB), Z3
+	VMAXPS            Z2, Z3, Z2
+	VMULPS.BCST       num3fb8aa3bF32<>+0(SB), Z2, Z3
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VFNMADD231PS.BCST num3f318000F32<>+0(SB), Z3, Z2
+	VFNMADD231PS.BCST numb95e8083F32<>+0(SB), Z3, Z2
+	VMULPS            Z2, Z2, Z4
+	VBROADCASTSS      num3e2aaa6eF32<>+0(SB), Z5
+	VFMADD213PS.BCST  num3f000000F32<>+0(SB), Z2, Z5
+	VBROADCASTSS      num3c0905b7F32<>+0(SB), Z6
+	VFMADD213PS.BCST  num3d2aaa8dF32<>+0(SB), Z2, Z6
+	VBROADCASTSS      num3ab68885F32<>+0(SB), Z7
+	VFMADD231PS       Z4, Z6, Z5
+	VMULPS            Z4, Z4, Z6
+	VFMADD231PS       Z6, Z7, Z5
+	VFMADD213PS       Z2, Z4, Z5
+	VADDPS.BCST       num3f800000F32<>+0(SB), Z5, Z5
+	VSCALEFPS         Z3, Z5, Z5
+	VMOVUPS           Z5, (CX)(DI*4)
+	VEXTRACTF64X4     $0x01, Z5, Y2
+	VCVTPS2PD         Y5, Z3
+	VCVTPS2PD         Y2, Z2
+	VADDPD            Z3, Z1, Z1
+	VADDPD            Z2, Z1, Z1
+	ADDQ              $0x10, DI
+	CMPQ              DI, R8
+	JLT               pass69
+
+last70:
+	TESTQ             R9, R9
+	JZ                passed71
+	VMOVUPS.Z         (DX)(DI*4), K1, Z2
+	VSUBPS            Z0, Z2, Z2
+	VBROADCASTSS      numc2d00000F32<>+0(SB), Z0
+	VMAXPS            Z2, Z0, Z2
+	VMULPS.BCST       num3fb8aa3bF32<>+0(SB), Z2, Z0
+	VRNDSCALEPS       $0x08, Z0, Z0
+	VFNMADD231PS.BCST num3f318000F32<>+0(SB), Z0, Z2
+	VFNMADD231PS.BCST numb95e8083F32<>+0(SB), Z0, Z2
+	VMULPS            Z2, Z2, Z3
+	VBROADCASTSS      num3e2aaa6eF32<>+0(SB), Z4
+	VFMADD213PS.BCST  num3f000000F32<>+0(SB), Z2, Z4
+	VBROADCASTSS      num3c0905b7F32<>+0(SB), Z5
+	VFMADD213PS.BCST  num3d2aaa8dF32<>+0(SB), Z2, Z5
+	VBROADCASTSS      num3ab68885F32<>+0(SB), Z6
+	VFMADD231PS       Z3, Z5, Z4
+	VMULPS            Z3, Z3, Z5
+	VFMADD231PS       Z5, Z6, Z4
+	VFMADD213PS       Z2, Z3, Z4
+	VADDPS.BCST       num3f800000F32<>+0(SB), Z4, Z4
+	VSCALEFPS         Z0, Z4, Z4
+	VMOVUPS           Z4, K1, (CX)(DI*4)
+	VMOVAPS.Z         Z4, K1, Z4
+	VEXTRACTF64X4     $0x01, Z4, Y0
+	VCVTPS2PD         Y4, Z2
+	VCVTPS2PD         Y0, Z0
+	VADDPD            Z2, Z1, Z1
+	VADDPD            Z0, Z1, Z1
+
+passed71:
+	VMOVSD        48(AX), X0
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VHADDPD       X1, X1, X1
+	VDIVSD        X1, X0, X0
+	VCVTSD2SS     X0, X0, X0
+	VBROADCASTSS  X0, Z0
+	XORQ          DI, DI
+	TESTQ         R8, R8
+	JZ            last73
+
+pass72:
+	VMOVUPS (CX)(DI*4), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (CX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, R8
+	JLT     pass72
+
+last73:
+	TESTQ     R9, R9
+	JZ        passed74
+	VMOVUPS.Z (CX)(DI*4), K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (CX)(DI*4)
+
+passed74:
+	VXORPS Z0, Z0, Z0
+	MOVQ   BX, DI
+	MOVQ   136(AX), R10
+	SUBQ   BX, R10
+
+zeros75:
+	CMPQ    R10, $+16
+	JLT     zero76
+	VMOVUPS Z0, (CX)(DI*4)
+	ADDQ    $0x10, DI
+	SUBQ    $0x10, R10
+	JMP     zeros75
+
+zero76:
+	TESTQ   R10, R10
+	JZ      filled65
+	MOVQ    $-1, R8
+	BZHIQ   R10, R8, R8
+	KMOVW   R8, K1
+	VMOVUPS Z0, K1, (CX)(DI*4)
+
+filled65:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row64
+	VZEROUPPER
+	RET
+
+// func softmaxBackRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·softmaxBackRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 120(AX), DI
+
+row77:
+	MOVQ   SI, R9
+	ANDQ   $-16, R9
+	MOVQ   SI, R10
+	ANDQ   $0x0f, R10
+	MOVQ   R10, R11
+	MOVQ   $-1, R8
+	BZHIQ  R11, R8, R8
+	KMOVW  R8, K1
+	VXORPD Z0, Z0, Z0
+	XORQ   R8, R8
+	TESTQ  R9, R9
+	JZ     last80
+
+pass79:
+	VMOVUPS       (DX)(R8*4), Z1
+	VMOVUPS       (BX)(R8*4), Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z4
+	VFMADD231PD   Z1, Z2, Z0
+	VFMADD231PD   Z4, Z3, Z0
+	ADDQ          $0x10, R8
+	CMPQ          R8, R9
+	JLT           pass79
+
+last80:
+	TESTQ         R10, R10
+	JZ            passed81
+	VMOVUPS.Z     (DX)(R8*4), K1, Z1
+	VMOVUPS.Z     (BX)(R8*4), K1, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z4
+	VFMADD231PD   Z1, Z2, Z0
+	VFMADD231PD   Z4, Z3, Z0
+
+passed81:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VHADDPD       X0, X0, X0
+	VCVTSD2SS     X0, X0, X0
+	VBROADCASTSS  X0, Z0
+	XORQ          R8, R8
+	TESTQ         R9, R9
+	JZ            last83
+
+pass82:
+	VMOVUPS (DX)(R8*4), Z1
+	VMOVUPS (BX)(R8*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, (CX)(R8*4)
+	ADDQ    $0x10, R8
+	CMPQ    R8, R9
+	JLT     pass82
+
+last83:
+	TESTQ     R10, R10
+	JZ        passed84
+	VMOVUPS.Z (DX)(R8*4), K1, Z1
+	VMOVUPS.Z (BX)(R8*4), K1, Z2
+	VSUBPS    Z0, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VMOVUPS   Z2, K1, (CX)(R8*4)
+
+passed84:
+	VXORPS Z0, Z0, Z0
+	MOVQ   SI, R8
+	MOVQ   136(AX), R11
+	SUBQ   SI, R11
+
+zeros85:
+	CMPQ    R11, $+16
+	JLT     zero86
+	VMOVUPS Z0, (CX)(R8*4)
+	ADDQ    $0x10, R8
+	SUBQ    $0x10, R11
+	JMP     zeros85
+
+zero86:
+	TESTQ   R11, R11
+	JZ      filled78
+	MOVQ    $-1, R9
+	BZHIQ   R11, R9, R9
+	KMOVW   R9, K1
+	VMOVUPS Z0, K1, (CX)(R8*4)
+
+filled78:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 128(AX), SI
+	DECQ DI
+	JNZ  row77
+	VZEROUPPER
+	RET
+
+// func standardiseRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·standardiseRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row87:
+	MOVQ   BX, R8
+	ANDQ   $-16, R8
+	MOVQ   BX, R9
+	ANDQ   $0x0f, R9
+	MOVQ   R9, DI
+	MOVQ   $-1, R10
+	BZHIQ  DI, R10, R10
+	KMOVW  R10, K1
+	VXORPD Z0, Z0, Z0
+	VXORPD Z1, Z1, Z1
+	XORQ   DI, DI
+	TESTQ  R8, R8
+	JZ     last90
+
+pass89:
+	VMOVUPS       (DX)(DI*4), Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z0, Z0
+	ADDQ          $0x10, DI
+	CMPQ          DI, R8
+	JLT           pass89
+
+last90:
+	TESTQ         R9, R9
+	JZ            passed91
+	VMOVUPS.Z     (DX)(DI*4), K1, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y3, Z3
+	VADDPD        Z2, Z0, Z0
+	VADDPD        Z3, Z0, Z0
+
+passed91:
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VHADDPD       X0, X0, X0
+	VMULSD        72(AX), X0, X0
+	VCVTSD2SS     X0, X0, X0
+	VBROADCASTSS  X0, Z0
+	XORQ          DI, DI
+	TESTQ         R8, R8
+	JZ            last93
+
+pass92:
+	VMOVUPS       (DX)(DI*4), Z2
+	VSUBPS        Z0, Z2, Z2
+	VMOVUPS       Z2, (CX)(DI*4)
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VCVTPS2PD     Y2, Z3
+	VCVTPS2PD     Y4, Z4
+	VEXTRACTF64X4 $0x01, Z2, Y5
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y5, Z5
+	VFMADD231PD   Z2, Z3, Z1
+	VFMADD231PD   Z5, Z4, Z1
+	ADDQ          $0x10, DI
+	CMPQ          DI, R8
+	JLT           pass92
+
+last93:
+	TESTQ         R9, R9
+	JZ            passed94
+	VMOVUPS.Z     (DX)(DI*4), K1, Z2
+	VSUBPS        Z0, Z2, Z2
+	VMOVUPS       Z2, K1, (CX)(DI*4)
+	VMOVAPS.Z     Z2, K1, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VCVTPS2PD     Y2, Z0
+	VCVTPS2PD     Y3, Z3
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y4, Z4
+	VFMADD231PD   Z2, Z0, Z1
+	VFMADD231PD   Z4, Z3, Z1
+
+passed94:
+	VMOVSD        48(AX), X0
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VHADDPD       X1, X1, X1
+	VMULSD        X0, X1, X1
+	VADDSD        56(AX), X1, X1
+	VSQRTSD       X1, X1, X1
+	VMOVSD        64(AX), X0
+	VDIVSD        X1, X0, X0
+	VCVTSD2SS     X0, X0, X0
+	VBROADCASTSS  X0, Z0
+	XORQ          DI, DI
+	TESTQ         R8, R8
+	JZ            last96
+
+pass95:
+	VMOVUPS (CX)(DI*4), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (CX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, R8
+	JLT     pass95
+
+last96:
+	TESTQ     R9, R9
+	JZ        passed97
+	VMOVUPS.Z (CX)(DI*4), K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (CX)(DI*4)
+
+passed97:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row87
+	VZEROUPPER
+	RET
+
+// func standardiseGradRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·standardiseGradRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 120(AX), DI
+
+row98:
+	MOVQ   SI, R9
+	ANDQ   $-16, R9
+	MOVQ   SI, R10
+	ANDQ   $0x0f, R10
+	MOVQ   R10, R8
+	MOVQ   $-1, R11
+	BZHIQ  R8, R11, R11
+	KMOVW  R11, K1
+	VXORPD Z0, Z0, Z0
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	XORQ   R8, R8
+	TESTQ  R9, R9
+	JZ     last101
+
+pass100:
+	VMOVUPS       (DX)(R8*4), Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z4, Z2, Z2
+	VADDPD        Z5, Z2, Z2
+	ADDQ          $0x10, R8
+	CMPQ          R8, R9
+	JLT           pass100
+
+last101:
+	TESTQ         R10, R10
+	JZ            passed102
+	VMOVUPS.Z     (DX)(R8*4), K1, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z4, Z2, Z2
+	VADDPD        Z5, Z2, Z2
+
+passed102:
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VADDPD        Y4, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X4
+	VADDPD        X4, X2, X2
+	VHADDPD       X2, X2, X2
+	VMULSD        72(AX), X2, X2
+	VCVTSD2SS     X2, X2, X2
+	VBROADCASTSS  X2, Z2
+	XORQ          R8, R8
+	TESTQ         R9, R9
+	JZ            last104
+
+pass103:
+	VMOVUPS       (DX)(R8*4), Z4
+	VSUBPS        Z2, Z4, Z4
+	VMOVUPS       Z4, (CX)(R8*4)
+	VEXTRACTF64X4 $0x01, Z4, Y6
+	VCVTPS2PD     Y4, Z5
+	VCVTPS2PD     Y6, Z6
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VCVTPS2PD     Y4, Z7
+	VCVTPS2PD     Y8, Z8
+	VFMADD231PD   Z7, Z5, Z3
+	VFMADD231PD   Z8, Z6, Z3
+	VMOVUPS       (BX)(R8*4), Z5
+	VEXTRACTF64X4 $0x01, Z5, Y7
+	VCVTPS2PD     Y5, Z6
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z6, Z0, Z0
+	VADDPD        Z7, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y6, Z6
+	VEXTRACTF64X4 $0x01, Z4, Y7
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y7, Z7
+	VFMADD231PD   Z4, Z5, Z1
+	VFMADD231PD   Z7, Z6, Z1
+	ADDQ          $0x10, R8
+	CMPQ          R8, R9
+	JLT           pass103
+
+last104:
+	TESTQ         R10, R10
+	JZ            passed105
+	VMOVUPS.Z     (DX)(R8*4), K1, Z4
+	VSUBPS        Z2, Z4, Z4
+	VMOVUPS       Z4, K1, (CX)(R8*4)
+	VMOVAPS.Z     Z4, K1, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y4, Z2
+	VCVTPS2PD     Y5, Z5
+	VEXTRACTF64X4 $0x01, Z4, Y7
+	VCVTPS2PD     Y4, Z6
+	VCVTPS2PD     Y7, Z7
+	VFMADD231PD   Z6, Z2, Z3
+	VFMADD231PD   Z7, Z5, Z3
+	VMOVUPS.Z     (BX)(R8*4), K1, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VCVTPS2PD     Y2, Z5
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z5, Z0, Z0
+	VADDPD        Z6, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z2, Y5
+	VCVTPS2PD     Y2, Z2
+	VCVTPS2PD     Y5, Z5
+	VEXTRACTF64X4 $0x01, Z4, Y6
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y6, Z6
+	VFMADD231PD   Z4, Z2, Z1
+	VFMADD231PD   Z6, Z5, Z1
+
+passed105:
+	VMOVSD        48(AX), X2
+	VEXTRACTF64X4 $0x01, Z3, Y4
+	VADDPD        Y4, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X4
+	VADDPD        X4, X3, X4
+	VHADDPD       X4, X4, X4
+	VMULSD        X2, X4, X4
+	VADDSD        56(AX), X4, X4
+	VSQRTSD       X4, X4, X4
+	VMOVSD        64(AX), X3
+	VDIVSD        X4, X3, X3
+	VMULSD        72(AX), X3, X4
+	VEXTRACTF64X4 $0x01, Z0, Y5
+	VADDPD        Y5, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X5
+	VADDPD        X5, X0, X0
+	VHADDPD       X0, X0, X0
+	VMULSD        X0, X4, X4
+	VMULSD        X3, X3, X0
+	VMULSD        X3, X0, X0
+	VMULSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VHADDPD       X1, X1, X1
+	VMULSD        X1, X0, X0
+	VCVTSD2SS     X3, X3, X1
+	VBROADCASTSS  X1, Z1
+	VCVTSD2SS     X0, X0, X0
+	VBROADCASTSS  X0, Z0
+	VCVTSD2SS     X4, X4, X2
+	VBROADCASTSS  X2, Z2
+	XORQ          R8, R8
+	TESTQ         R9, R9
+	JZ            last107
+
+pass106:
+	VMOVUPS      (CX)(R8*4), Z3
+	VMOVUPS      (BX)(R8*4), Z4
+	VMULPS       Z1, Z4, Z4
+	VFNMADD231PS Z3, Z0, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMOVUPS      Z4, (CX)(R8*4)
+	ADDQ         $0x10, R8
+	CMPQ         R8, R9
+	JLT          pass106
+
+last107:
+	TESTQ        R10, R10
+	JZ           passed108
+	VMOVUPS.Z    (CX)(R8*4), K1, Z3
+	VMOVUPS.Z    (BX)(R8*4), K1, Z4
+	VMULPS       Z1, Z4, Z4
+	VFNMADD231PS Z3, Z0, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMOVUPS      Z4, K1, (CX)(R8*4)
+
+passed108:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 128(AX), SI
+	DECQ DI
+	JNZ  row98
+	VZEROUPPER
+	RET
+
+// func addRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row109:
+	MOVQ         BX, R8
+	ANDQ         $-16, R8
+	MOVQ         BX, R9
+	ANDQ         $0x0f, R9
+	MOVQ         R9, DI
+	MOVQ         $-1, R10
+	BZHIQ        DI, R10, R10
+	KMOVW        R10, K1
+	VBROADCASTSS 80(AX), Z0
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last112
+
+pass111:
+	VMOVUPS (CX)(DI*4), Z1
+	VMOVUPS (DX)(DI*4), Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS Z1, (CX)(DI*4)
+	ADDQ    $0x10, DI
+	CMPQ    DI, R8
+	JLT     pass111
+
+last112:
+	TESTQ     R9, R9
+	JZ        passed113
+	VMOVUPS.Z (CX)(DI*4), K1, Z1
+	VMOVUPS.Z (DX)(DI*4), K1, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    Z2, Z1, Z1
+	VMOVUPS   Z1, K1, (CX)(DI*4)
+
+passed113:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row109
+	VZEROUPPER
+	RET
+
+// func maxRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·maxRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 120(AX), SI
+
+row114:
+	MOVQ  BX, R8
+	ANDQ  $-16, R8
+	MOVQ  BX, R9
+	ANDQ  $0x0f, R9
+	MOVQ  R9, DI
+	MOVQ  $-1, R10
+	BZHIQ DI, R10, R10
+	KMOVW R10, K1
+	XORQ  DI, DI
+	TESTQ R8, R8
+	JZ    last117
+
+pass116:
+	VMOVUPS   (CX)(DI*4), Z0
+	VMOVUPS   (DX)(DI*4), Z1
+	VMOVAPS   Z0, Z2
+	VMAXPS    Z1, Z0, Z0
+	VCMPPS    $0x03, Z2, Z2, K2
+	VBLENDMPS Z2, Z0, K2, Z0
+	VMOVUPS   Z0, (CX)(DI*4)
+	ADDQ      $0x10, DI
+	CMPQ      DI, R8
+	JLT       pass116
+
+last117:
+	TESTQ     R9, R9
+	JZ        passed118
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVAPS   Z0, Z2
+	VMAXPS    Z1, Z0, Z0
+	VCMPPS    $0x03, Z2, Z2, K2
+	VBLENDMPS Z2, Z0, K2, Z0
+	VMOVUPS   Z0, K1, (CX)(DI*4)
+
+passed118:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 128(AX), BX
+	DECQ SI
+	JNZ  row114
+	VZEROUPPER
+	RET
+
+// func routeRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·routeRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 120(AX), R8
+
+row119:
+	MOVQ  DI, R10
+	ANDQ  $-16, R10
+	MOVQ  DI, R11
+	ANDQ  $0x0f, R11
+	MOVQ  R11, R9
+	MOVQ  $-1, R12
+	BZHIQ R9, R12, R12
+	KMOVW R12, K1
+	XORQ  R9, R9
+	TESTQ R10, R10
+	JZ    last122
+
+pass121:
+	VMOVUPS   (CX)(R9*4), Z0
+	VMOVUPS   (DX)(R9*4), Z1
+	VMOVUPS   (BX)(R9*4), Z2
+	VMOVUPS   (SI)(R9*4), Z3
+	VXORPS    Z4, Z4, Z4
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z4, K2, Z5
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z5, K2, Z5
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS   Z0, (CX)(R9*4)
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z4, Z3, K2, Z5
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z4, Z5, K2, Z5
+	VMOVUPS   Z5, (SI)(R9*4)
+	ADDQ      $0x10, R9
+	CMPQ      R9, R10
+	JLT       pass121
+
+last122:
+	TESTQ     R11, R11
+	JZ        passed123
+	VMOVUPS.Z (CX)(R9*4), K1, Z0
+	VMOVUPS.Z (DX)(R9*4), K1, Z1
+	VMOVUPS.Z (BX)(R9*4), K1, Z2
+	VMOVUPS.Z (SI)(R9*4), K1, Z3
+	VXORPS    Z4, Z4, Z4
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z4, K2, Z6
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z6, K2, Z6
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)(R9*4)
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z4, Z3, K2, Z6
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z4, Z6, K2, Z6
+	VMOVUPS   Z6, K1, (SI)(R9*4)
+
+passed123:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	ADDQ 128(AX), DI
+	DECQ R8
+	JNZ  row119
+	VZEROUPPER
+	RET
+
+// func pickRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·pickRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 120(AX), R8
+
+row124:
+	MOVQ  DI, R10
+	ANDQ  $-16, R10
+	MOVQ  DI, R11
+	ANDQ  $0x0f, R11
+	MOVQ  R11, R9
+	MOVQ  $-1, R12
+	BZHIQ R9, R12, R12
+	KMOVW R12, K1
+	XORQ  R9, R9
+	TESTQ R10, R10
+	JZ    last127
+
+pass126:
+	VMOVUPS   (CX)(R9*4), Z0
+	VMOVUPS   (DX)(R9*4), Z1
+	VMOVUPS   (BX)(R9*4), Z2
+	VMOVUPS   (SI)(R9*4), Z3
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VMOVUPS   Z0, (CX)(R9*4)
+	ADDQ      $0x10, R9
+	CMPQ      R9, R10
+	JLT       pass126
+
+last127:
+	TESTQ     R11, R11
+	JZ        passed128
+	VMOVUPS.Z (CX)(R9*4), K1, Z0
+	VMOVUPS.Z (DX)(R9*4), K1, Z1
+	VMOVUPS.Z (BX)(R9*4), K1, Z2
+	VMOVUPS.Z (SI)(R9*4), K1, Z3
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VMOVUPS   Z0, K1, (CX)(R9*4)
+
+passed128:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	ADDQ 128(AX), DI
+	DECQ R8
+	JNZ  row124
+	VZEROUPPER
+	RET
+
 // func fillF64AVX512(p *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·fillF64AVX512(SB), NOSPLIT, $0-8
@@ -1090,23 +1946,23 @@ TEXT ·fillF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         BX, BX
 	MOVQ         DX, AX
 	ANDQ         $-8, AX
-	JZ           tail65
+	JZ           tail130
 
-loop64:
+loop129:
 	VMOVUPD Z0, (CX)(BX*8)
 	ADDQ    $0x08, BX
 	CMPQ    BX, AX
-	JLT     loop64
+	JLT     loop129
 
-tail65:
+tail130:
 	ANDQ    $0x07, DX
-	JZ      done66
+	JZ      done131
 	MOVQ    $-1, AX
 	BZHIQ   DX, AX, AX
 	KMOVW   AX, K1
 	VMOVUPD Z0, K1, (CX)(BX*8)
 
-done66:
+done131:
 	VZEROUPPER
 	RET
 
@@ -1121,19 +1977,19 @@ TEXT ·scaleF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-8, AX
-	JZ           tail68
+	JZ           tail133
 
-loop67:
+loop132:
 	VMOVUPD (DX)(SI*8), Z1
 	VMULPD  Z0, Z1, Z1
 	VMOVUPD Z1, (CX)(SI*8)
 	ADDQ    $0x08, SI
 	CMPQ    SI, AX
-	JLT     loop67
+	JLT     loop132
 
-tail68:
+tail133:
 	ANDQ      $0x07, BX
-	JZ        done69
+	JZ        done134
 	MOVQ      $-1, AX
 	BZHIQ     BX, AX, AX
 	KMOVW     AX, K1
@@ -1141,7 +1997,7 @@ tail68:
 	VMULPD    Z0, Z1, Z1
 	VMOVUPD   Z1, K1, (CX)(SI*8)
 
-done69:
+done134:
 	VZEROUPPER
 	RET
 
@@ -1156,20 +2012,20 @@ TEXT ·addF64AVX512(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-8, SI
-	JZ   tail71
+	JZ   tail136
 
-loop70:
+loop135:
 	VMOVUPD (DX)(DI*8), Z0
 	VMOVUPD (BX)(DI*8), Z1
 	VADDPD  Z1, Z0, Z0
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, SI
-	JLT     loop70
+	JLT     loop135
 
-tail71:
+tail136:
 	ANDQ      $0x07, AX
-	JZ        done72
+	JZ        done137
 	MOVQ      $-1, SI
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
@@ -1178,7 +2034,7 @@ tail71:
 	VADDPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-done72:
+done137:
 	VZEROUPPER
 	RET
 
@@ -1193,20 +2049,20 @@ TEXT ·subF64AVX512(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-8, SI
-	JZ   tail74
+	JZ   tail139
 
-loop73:
+loop138:
 	VMOVUPD (DX)(DI*8), Z0
 	VMOVUPD (BX)(DI*8), Z1
 	VSUBPD  Z1, Z0, Z0
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, SI
-	JLT     loop73
+	JLT     loop138
 
-tail74:
+tail139:
 	ANDQ      $0x07, AX
-	JZ        done75
+	JZ        done140
 	MOVQ      $-1, SI
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
@@ -1215,7 +2071,7 @@ tail74:
 	VSUBPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-done75:
+done140:
 	VZEROUPPER
 	RET
 
@@ -1230,20 +2086,20 @@ TEXT ·mulF64AVX512(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-8, SI
-	JZ   tail77
+	JZ   tail142
 
-loop76:
+loop141:
 	VMOVUPD (DX)(DI*8), Z0
 	VMOVUPD (BX)(DI*8), Z1
 	VMULPD  Z1, Z0, Z0
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, SI
-	JLT     loop76
+	JLT     loop141
 
-tail77:
+tail142:
 	ANDQ      $0x07, AX
-	JZ        done78
+	JZ        done143
 	MOVQ      $-1, SI
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
@@ -1252,7 +2108,7 @@ tail77:
 	VMULPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-done78:
+done143:
 	VZEROUPPER
 	RET
 
@@ -1269,9 +2125,9 @@ TEXT ·axpbyF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-8, AX
-	JZ           tail80
+	JZ           tail145
 
-loop79:
+loop144:
 	VMOVUPD (DX)(DI*8), Z2
 	VMOVUPD (BX)(DI*8), Z3
 	VMULPD  Z0, Z2, Z2
@@ -1280,11 +2136,11 @@ loop79:
 	VMOVUPD Z2, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, AX
-	JLT     loop79
+	JLT     loop144
 
-tail80:
+tail145:
 	ANDQ      $0x07, SI
-	JZ        done81
+	JZ        done146
 	MOVQ      $-1, AX
 	BZHIQ     SI, AX, AX
 	KMOVW     AX, K1
@@ -1295,7 +2151,7 @@ tail80:
 	VADDPD    Z3, Z2, Z2
 	VMOVUPD   Z2, K1, (CX)(DI*8)
 
-done81:
+done146:
 	VZEROUPPER
 	RET
 
@@ -1311,20 +2167,20 @@ TEXT ·shiftF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-8, AX
-	JZ           tail83
+	JZ           tail148
 
-loop82:
+loop147:
 	VMOVUPD (DX)(SI*8), Z2
 	VSUBPD  Z0, Z2, Z2
 	VSUBPD  Z1, Z2, Z2
 	VMOVUPD Z2, (CX)(SI*8)
 	ADDQ    $0x08, SI
 	CMPQ    SI, AX
-	JLT     loop82
+	JLT     loop147
 
-tail83:
+tail148:
 	ANDQ      $0x07, BX
-	JZ        done84
+	JZ        done149
 	MOVQ      $-1, AX
 	BZHIQ     BX, AX, AX
 	KMOVW     AX, K1
@@ -1333,7 +2189,7 @@ tail83:
 	VSUBPD    Z1, Z2, Z2
 	VMOVUPD   Z2, K1, (CX)(SI*8)
 
-done84:
+done149:
 	VZEROUPPER
 	RET
 
@@ -1349,9 +2205,9 @@ TEXT ·sgdF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-8, AX
-	JZ           tail86
+	JZ           tail151
 
-loop85:
+loop150:
 	VMOVUPD      (CX)(SI*8), Z2
 	VMOVUPD      (DX)(SI*8), Z3
 	VFMADD231PD  Z2, Z1, Z3
@@ -1359,11 +2215,11 @@ loop85:
 	VMOVUPD      Z2, (CX)(SI*8)
 	ADDQ         $0x08, SI
 	CMPQ         SI, AX
-	JLT          loop85
+	JLT          loop150
 
-tail86:
+tail151:
 	ANDQ         $0x07, BX
-	JZ           done87
+	JZ           done152
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVW        AX, K1
@@ -1373,7 +2229,7 @@ tail86:
 	VFNMADD231PD Z3, Z0, Z2
 	VMOVUPD      Z2, K1, (CX)(SI*8)
 
-done87:
+done152:
 	VZEROUPPER
 	RET
 
@@ -1391,9 +2247,9 @@ TEXT ·momentumF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-8, AX
-	JZ           tail89
+	JZ           tail154
 
-loop88:
+loop153:
 	VMOVUPD      (CX)(DI*8), Z3
 	VMOVUPD      (DX)(DI*8), Z4
 	VMOVUPD      (BX)(DI*8), Z5
@@ -1404,11 +2260,11 @@ loop88:
 	VMOVUPD      Z3, (CX)(DI*8)
 	ADDQ         $0x08, DI
 	CMPQ         DI, AX
-	JLT          loop88
+	JLT          loop153
 
-tail89:
+tail154:
 	ANDQ         $0x07, SI
-	JZ           done90
+	JZ           done155
 	MOVQ         $-1, AX
 	BZHIQ        SI, AX, AX
 	KMOVW        AX, K1
@@ -1421,7 +2277,7 @@ tail89:
 	VFNMADD231PD Z4, Z0, Z3
 	VMOVUPD      Z3, K1, (CX)(DI*8)
 
-done90:
+done155:
 	VZEROUPPER
 	RET
 
@@ -1439,9 +2295,9 @@ TEXT ·nesterovF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-8, AX
-	JZ           tail92
+	JZ           tail157
 
-loop91:
+loop156:
 	VMOVUPD      (CX)(DI*8), Z3
 	VMOVUPD      (DX)(DI*8), Z4
 	VMOVUPD      (BX)(DI*8), Z5
@@ -1453,11 +2309,11 @@ loop91:
 	VMOVUPD      Z3, (CX)(DI*8)
 	ADDQ         $0x08, DI
 	CMPQ         DI, AX
-	JLT          loop91
+	JLT          loop156
 
-tail92:
+tail157:
 	ANDQ         $0x07, SI
-	JZ           done93
+	JZ           done158
 	MOVQ         $-1, AX
 	BZHIQ        SI, AX, AX
 	KMOVW        AX, K1
@@ -1471,7 +2327,7 @@ tail92:
 	VFNMADD231PD Z4, Z0, Z3
 	VMOVUPD      Z3, K1, (CX)(DI*8)
 
-done93:
+done158:
 	VZEROUPPER
 	RET
 
@@ -1496,9 +2352,9 @@ TEXT ·adamF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         DI, AX
 	ANDQ         $-8, AX
-	JZ           tail95
+	JZ           tail160
 
-loop94:
+loop159:
 	VMOVUPD      (DX)(R8*8), Z9
 	VMOVUPD      (BX)(R8*8), Z10
 	VMOVUPD      (SI)(R8*8), Z11
@@ -1520,11 +2376,11 @@ loop94:
 	VMOVUPD      Z10, (CX)(R8*8)
 	ADDQ         $0x08, R8
 	CMPQ         R8, AX
-	JLT          loop94
+	JLT          loop159
 
-tail95:
+tail160:
 	ANDQ         $0x07, DI
-	JZ           done96
+	JZ           done161
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVW        AX, K1
@@ -1548,7 +2404,7 @@ tail95:
 	VFNMADD231PD Z9, Z0, Z1
 	VMOVUPD      Z1, K1, (CX)(R8*8)
 
-done96:
+done161:
 	VZEROUPPER
 	RET
 
@@ -1566,9 +2422,9 @@ TEXT ·dotF64AVX512(SB), NOSPLIT, $0-8
 	XORQ   DI, DI
 	MOVQ   BX, SI
 	ANDQ   $-32, SI
-	JMP    blocks98
+	JMP    blocks163
 
-unrolled97:
+unrolled162:
 	VMOVUPD     (CX)(DI*8), Z4
 	VMOVUPD     (DX)(DI*8), Z5
 	VFMADD231PD Z5, Z4, Z0
@@ -1583,24 +2439,24 @@ unrolled97:
 	VFMADD231PD Z5, Z4, Z3
 	ADDQ        $0x20, DI
 
-blocks98:
+blocks163:
 	CMPQ DI, SI
-	JLT  unrolled97
+	JLT  unrolled162
 	MOVQ BX, SI
 	ANDQ $-8, SI
-	JMP  singles100
+	JMP  singles165
 
-loop99:
+loop164:
 	VMOVUPD     (CX)(DI*8), Z4
 	VMOVUPD     (DX)(DI*8), Z5
 	VFMADD231PD Z5, Z4, Z0
 	ADDQ        $0x08, DI
 
-singles100:
+singles165:
 	CMPQ        DI, SI
-	JLT         loop99
+	JLT         loop164
 	ANDQ        $0x07, BX
-	JZ          done102
+	JZ          done167
 	MOVQ        $-1, SI
 	BZHIQ       BX, SI, SI
 	KMOVW       SI, K1
@@ -1608,7 +2464,7 @@ singles100:
 	VMOVUPD.Z   (DX)(DI*8), K1, Z5
 	VFMADD231PD Z5, Z4, Z1
 
-done102:
+done167:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -1634,9 +2490,9 @@ TEXT ·sumF64AVX512(SB), NOSPLIT, $0-8
 	XORQ   SI, SI
 	MOVQ   DX, BX
 	ANDQ   $-32, BX
-	JMP    blocks104
+	JMP    blocks169
 
-unrolled103:
+unrolled168:
 	VMOVUPD (CX)(SI*8), Z4
 	VADDPD  Z4, Z0, Z0
 	VMOVUPD 64(CX)(SI*8), Z4
@@ -1647,30 +2503,30 @@ unrolled103:
 	VADDPD  Z4, Z3, Z3
 	ADDQ    $0x20, SI
 
-blocks104:
+blocks169:
 	CMPQ SI, BX
-	JLT  unrolled103
+	JLT  unrolled168
 	MOVQ DX, BX
 	ANDQ $-8, BX
-	JMP  singles106
+	JMP  singles171
 
-loop105:
+loop170:
 	VMOVUPD (CX)(SI*8), Z4
 	VADDPD  Z4, Z0, Z0
 	ADDQ    $0x08, SI
 
-singles106:
+singles171:
 	CMPQ      SI, BX
-	JLT       loop105
+	JLT       loop170
 	ANDQ      $0x07, DX
-	JZ        done108
+	JZ        done173
 	MOVQ      $-1, BX
 	BZHIQ     DX, BX, BX
 	KMOVW     BX, K1
 	VMOVUPD.Z (CX)(SI*8), K1, Z4
 	VADDPD    Z4, Z1, Z1
 
-done108:
+done173:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -1698,9 +2554,9 @@ TEXT ·subSquaresF64AVX512(SB), NOSPLIT, $0-8
 	XORQ   R8, R8
 	MOVQ   SI, DI
 	ANDQ   $-32, DI
-	JMP    blocks110
+	JMP    blocks175
 
-unrolled109:
+unrolled174:
 	VMOVUPD     (DX)(R8*8), Z4
 	VMOVUPD     (BX)(R8*8), Z5
 	VSUBPD      Z5, Z4, Z4
@@ -1723,14 +2579,14 @@ unrolled109:
 	VFMADD231PD Z4, Z4, Z3
 	ADDQ        $0x20, R8
 
-blocks110:
+blocks175:
 	CMPQ R8, DI
-	JLT  unrolled109
+	JLT  unrolled174
 	MOVQ SI, DI
 	ANDQ $-8, DI
-	JMP  singles112
+	JMP  singles177
 
-loop111:
+loop176:
 	VMOVUPD     (DX)(R8*8), Z4
 	VMOVUPD     (BX)(R8*8), Z5
 	VSUBPD      Z5, Z4, Z4
@@ -1738,11 +2594,11 @@ loop111:
 	VFMADD231PD Z4, Z4, Z0
 	ADDQ        $0x08, R8
 
-singles112:
+singles177:
 	CMPQ        R8, DI
-	JLT         loop111
+	JLT         loop176
 	ANDQ        $0x07, SI
-	JZ          done114
+	JZ          done179
 	MOVQ        $-1, DI
 	BZHIQ       SI, DI, DI
 	KMOVW       DI, K1
@@ -1752,7 +2608,7 @@ singles112:
 	VMOVUPD     Z4, K1, (CX)(R8*8)
 	VFMADD231PD Z4, Z4, Z1
 
-done114:
+done179:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -1776,19 +2632,19 @@ TEXT ·maxAbsF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-8, BX
-	JZ           tail116
+	JZ           tail181
 
-loop115:
+loop180:
 	VMOVUPD (CX)(SI*8), Z2
 	VANDPD  Z1, Z2, Z2
 	VPMAXSQ Z2, Z0, Z0
 	ADDQ    $0x08, SI
 	CMPQ    SI, BX
-	JLT     loop115
+	JLT     loop180
 
-tail116:
+tail181:
 	ANDQ      $0x07, DX
-	JZ        done117
+	JZ        done182
 	MOVQ      $-1, BX
 	BZHIQ     DX, BX, BX
 	KMOVW     BX, K1
@@ -1796,7 +2652,7 @@ tail116:
 	VANDPD    Z1, Z2, Z2
 	VPMAXSQ   Z2, Z0, Z0
 
-done117:
+done182:
 	VSHUFF64X2 $0x4e, Z0, Z0, Z1
 	VPMAXSQ    Z1, Z0, Z0
 	VSHUFF64X2 $0xb1, Z0, Z0, Z1
@@ -1820,18 +2676,18 @@ TEXT ·maximumF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-8, BX
-	JZ           tail119
+	JZ           tail184
 
-loop118:
+loop183:
 	VMOVUPD (CX)(SI*8), Z1
 	VMAXPD  Z0, Z1, Z0
 	ADDQ    $0x08, SI
 	CMPQ    SI, BX
-	JLT     loop118
+	JLT     loop183
 
-tail119:
+tail184:
 	ANDQ         $0x07, DX
-	JZ           done120
+	JZ           done185
 	MOVQ         $-1, BX
 	BZHIQ        DX, BX, BX
 	KMOVW        BX, K1
@@ -1840,7 +2696,7 @@ tail119:
 	VBLENDMPD    Z1, Z2, K1, Z1
 	VMAXPD       Z0, Z1, Z0
 
-done120:
+done185:
 	VSHUFF64X2 $0x4e, Z0, Z0, Z1
 	VMAXPD     Z0, Z1, Z0
 	VSHUFF64X2 $0xb1, Z0, Z0, Z1
@@ -1865,9 +2721,9 @@ TEXT ·nllF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         BX, SI
 	ANDQ         $-8, SI
-	JZ           tail122
+	JZ           tail187
 
-loop121:
+loop186:
 	VMOVUPD           (CX)(DI*8), Z4
 	VMOVUPD           (DX)(DI*8), Z5
 	VSUBPD            Z0, Z4, Z6
@@ -1905,11 +2761,11 @@ loop121:
 	VFMADD231PD       Z5, Z4, Z3
 	ADDQ              $0x08, DI
 	CMPQ              DI, SI
-	JLT               loop121
+	JLT               loop186
 
-tail122:
+tail187:
 	ANDQ              $0x07, BX
-	JZ                done123
+	JZ                done188
 	MOVQ              $-1, SI
 	BZHIQ             BX, SI, SI
 	KMOVW             SI, K1
@@ -1950,7 +2806,7 @@ tail122:
 	VSUBPD            Z0, Z4, Z4
 	VFMADD231PD       Z5, Z4, Z3
 
-done123:
+done188:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPD        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -2035,9 +2891,9 @@ TEXT ·softmaxF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         SI, DI
 	ANDQ         $-8, DI
-	JZ           tail125
+	JZ           tail190
 
-loop124:
+loop189:
 	VMOVUPD           (DX)(R8*8), Z3
 	VMOVUPD           (BX)(R8*8), Z4
 	VSUBPD            Z0, Z3, Z3
@@ -2074,11 +2930,11 @@ loop124:
 	VADDPD            Z4, Z2, Z2
 	ADDQ              $0x08, R8
 	CMPQ              R8, DI
-	JLT               loop124
+	JLT               loop189
 
-tail125:
+tail190:
 	ANDQ              $0x07, SI
-	JZ                done126
+	JZ                done191
 	MOVQ              $-1, DI
 	BZHIQ             SI, DI, DI
 	KMOVW             DI, K1
@@ -2118,7 +2974,7 @@ tail125:
 	VADDPD            Z6, Z1, Z1
 	VADDPD            Z4, Z2, Z2
 
-done126:
+done191:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPD        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -2131,5 +2987,783 @@ done126:
 	VADDPD        X1, X0, X0
 	VHADDPD       X0, X0, X0
 	VMOVSD        X0, 56(AX)
+	VZEROUPPER
+	RET
+
+// func softmaxRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·softmaxRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row192:
+	MOVQ         BX, R8
+	ANDQ         $-8, R8
+	MOVQ         BX, R9
+	ANDQ         $0x07, R9
+	MOVQ         R9, R10
+	MOVQ         $-1, DI
+	BZHIQ        R10, DI, DI
+	KMOVW        DI, K1
+	VBROADCASTSD 80(AX), Z0
+	VXORPD       Z1, Z1, Z1
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last195
+
+pass194:
+	VMOVUPD (DX)(DI*8), Z2
+	VMAXPD  Z0, Z2, Z0
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass194
+
+last195:
+	TESTQ        R9, R9
+	JZ           passed196
+	VMOVUPD.Z    (DX)(DI*8), K1, Z2
+	VBROADCASTSD 80(AX), Z3
+	VBLENDMPD    Z2, Z3, K1, Z2
+	VMAXPD       Z0, Z2, Z0
+
+passed196:
+	VSHUFF64X2   $0x4e, Z0, Z0, Z2
+	VMAXPD       Z0, Z2, Z0
+	VSHUFF64X2   $0xb1, Z0, Z0, Z2
+	VMAXPD       Z0, Z2, Z0
+	VPERMILPD    $0x55, Z0, Z2
+	VMAXPD       Z0, Z2, Z0
+	VBROADCASTSD X0, Z0
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last198
+
+pass197:
+	VMOVUPD           (DX)(DI*8), Z2
+	VSUBPD            Z0, Z2, Z2
+	VBROADCASTSD      numc087500000000000F64<>+0(SB), Z3
+	VMAXPD            Z2, Z3, Z2
+	VMULPD.BCST       num3ff71547652b82feF64<>+0(SB), Z2, Z3
+	VRNDSCALEPD       $0x08, Z3, Z3
+	VFNMADD231PD.BCST num3fe62e42fee00000F64<>+0(SB), Z3, Z2
+	VFNMADD231PD.BCST num3dea39ef35793c76F64<>+0(SB), Z3, Z2
+	VMULPD            Z2, Z2, Z4
+	VBROADCASTSD      num3fc5555555555557F64<>+0(SB), Z5
+	VFMADD213PD.BCST  num3fe0000000000000F64<>+0(SB), Z2, Z5
+	VBROADCASTSD      num3f811111111100dcF64<>+0(SB), Z6
+	VFMADD213PD.BCST  num3fa5555555555556F64<>+0(SB), Z2, Z6
+	VBROADCASTSD      num3f2a01a01abe7fe1F64<>+0(SB), Z7
+	VFMADD213PD.BCST  num3f56c16c16c162d4F64<>+0(SB), Z2, Z7
+	VBROADCASTSD      num3ec71de0231960ebF64<>+0(SB), Z8
+	VFMADD213PD.BCST  num3efa01a01a6d889cF64<>+0(SB), Z2, Z8
+	VBROADCASTSD      num3e5af4de97ca4194F64<>+0(SB), Z9
+	VFMADD213PD.BCST  num3e927e4db646b17eF64<>+0(SB), Z2, Z9
+	VBROADCASTSD      num3e21f730349868ceF64<>+0(SB), Z10
+	VFMADD231PD       Z4, Z6, Z5
+	VFMADD231PD       Z4, Z8, Z7
+	VFMADD231PD       Z4, Z10, Z9
+	VMULPD            Z4, Z4, Z6
+	VFMADD231PD       Z6, Z7, Z5
+	VMULPD            Z6, Z6, Z6
+	VFMADD231PD       Z6, Z9, Z5
+	VFMADD213PD       Z2, Z4, Z5
+	VADDPD.BCST       num3ff0000000000000F64<>+0(SB), Z5, Z5
+	VSCALEFPD         Z3, Z5, Z5
+	VMOVUPD           Z5, (CX)(DI*8)
+	VADDPD            Z5, Z1, Z1
+	ADDQ              $0x08, DI
+	CMPQ              DI, R8
+	JLT               pass197
+
+last198:
+	TESTQ             R9, R9
+	JZ                passed199
+	VMOVUPD.Z         (DX)(DI*8), K1, Z2
+	VSUBPD            Z0, Z2, Z2
+	VBROADCASTSD      numc087500000000000F64<>+0(SB), Z0
+	VMAXPD            Z2, Z0, Z2
+	VMULPD.BCST       num3ff71547652b82feF64<>+0(SB), Z2, Z0
+	VRNDSCALEPD       $0x08, Z0, Z0
+	VFNMADD231PD.BCST num3fe62e42fee00000F64<>+0(SB), Z0, Z2
+	VFNMADD231PD.BCST num3dea39ef35793c76F64<>+0(SB), Z0, Z2
+	VMULPD            Z2, Z2, Z3
+	VBROADCASTSD      num3fc5555555555557F64<>+0(SB), Z4
+	VFMADD213PD.BCST  num3fe0000000000000F64<>+0(SB), Z2, Z4
+	VBROADCASTSD      num3f811111111100dcF64<>+0(SB), Z5
+	VFMADD213PD.BCST  num3fa5555555555556F64<>+0(SB), Z2, Z5
+	VBROADCASTSD      num3f2a01a01abe7fe1F64<>+0(SB), Z6
+	VFMADD213PD.BCST  num3f56c16c16c162d4F64<>+0(SB), Z2, Z6
+	VBROADCASTSD      num3ec71de0231960ebF64<>+0(SB), Z7
+	VFMADD213PD.BCST  num3efa01a01a6d889cF64<>+0(SB), Z2, Z7
+	VBROADCASTSD      num3e5af4de97ca4194F64<>+0(SB), Z8
+	VFMADD213PD.BCST  num3e927e4db646b17eF64<>+0(SB), Z2, Z8
+	VBROADCASTSD      num3e21f730349868ceF64<>+0(SB), Z9
+	VFMADD231PD       Z3, Z5, Z4
+	VFMADD231PD       Z3, Z7, Z6
+	VFMADD231PD       Z3, Z9, Z8
+	VMULPD            Z3, Z3, Z5
+	VFMADD231PD       Z5, Z6, Z4
+	VMULPD            Z5, Z5, Z5
+	VFMADD231PD       Z5, Z8, Z4
+	VFMADD213PD       Z2, Z3, Z4
+	VADDPD.BCST       num3ff0000000000000F64<>+0(SB), Z4, Z4
+	VSCALEFPD         Z0, Z4, Z4
+	VMOVUPD           Z4, K1, (CX)(DI*8)
+	VMOVAPD.Z         Z4, K1, Z4
+	VADDPD            Z4, Z1, Z1
+
+passed199:
+	VMOVSD        48(AX), X0
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VHADDPD       X1, X1, X1
+	VDIVSD        X1, X0, X0
+	VBROADCASTSD  X0, Z0
+	XORQ          DI, DI
+	TESTQ         R8, R8
+	JZ            last201
+
+pass200:
+	VMOVUPD (CX)(DI*8), Z1
+	VMULPD  Z0, Z1, Z1
+	VMOVUPD Z1, (CX)(DI*8)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass200
+
+last201:
+	TESTQ     R9, R9
+	JZ        passed202
+	VMOVUPD.Z (CX)(DI*8), K1, Z1
+	VMULPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (CX)(DI*8)
+
+passed202:
+	VXORPD Z0, Z0, Z0
+	MOVQ   BX, DI
+	MOVQ   168(AX), R10
+	SUBQ   BX, R10
+
+zeros203:
+	CMPQ    R10, $+8
+	JLT     zero204
+	VMOVUPD Z0, (CX)(DI*8)
+	ADDQ    $0x08, DI
+	SUBQ    $0x08, R10
+	JMP     zeros203
+
+zero204:
+	TESTQ   R10, R10
+	JZ      filled193
+	MOVQ    $-1, R8
+	BZHIQ   R10, R8, R8
+	KMOVW   R8, K1
+	VMOVUPD Z0, K1, (CX)(DI*8)
+
+filled193:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row192
+	VZEROUPPER
+	RET
+
+// func softmaxBackRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·softmaxBackRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 152(AX), DI
+
+row205:
+	MOVQ   SI, R9
+	ANDQ   $-8, R9
+	MOVQ   SI, R10
+	ANDQ   $0x07, R10
+	MOVQ   R10, R11
+	MOVQ   $-1, R8
+	BZHIQ  R11, R8, R8
+	KMOVW  R8, K1
+	VXORPD Z0, Z0, Z0
+	XORQ   R8, R8
+	TESTQ  R9, R9
+	JZ     last208
+
+pass207:
+	VMOVUPD     (DX)(R8*8), Z1
+	VMOVUPD     (BX)(R8*8), Z2
+	VFMADD231PD Z1, Z2, Z0
+	ADDQ        $0x08, R8
+	CMPQ        R8, R9
+	JLT         pass207
+
+last208:
+	TESTQ       R10, R10
+	JZ          passed209
+	VMOVUPD.Z   (DX)(R8*8), K1, Z1
+	VMOVUPD.Z   (BX)(R8*8), K1, Z2
+	VFMADD231PD Z1, Z2, Z0
+
+passed209:
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VHADDPD       X0, X0, X0
+	VBROADCASTSD  X0, Z0
+	XORQ          R8, R8
+	TESTQ         R9, R9
+	JZ            last211
+
+pass210:
+	VMOVUPD (DX)(R8*8), Z1
+	VMOVUPD (BX)(R8*8), Z2
+	VSUBPD  Z0, Z2, Z2
+	VMULPD  Z1, Z2, Z2
+	VMOVUPD Z2, (CX)(R8*8)
+	ADDQ    $0x08, R8
+	CMPQ    R8, R9
+	JLT     pass210
+
+last211:
+	TESTQ     R10, R10
+	JZ        passed212
+	VMOVUPD.Z (DX)(R8*8), K1, Z1
+	VMOVUPD.Z (BX)(R8*8), K1, Z2
+	VSUBPD    Z0, Z2, Z2
+	VMULPD    Z1, Z2, Z2
+	VMOVUPD   Z2, K1, (CX)(R8*8)
+
+passed212:
+	VXORPD Z0, Z0, Z0
+	MOVQ   SI, R8
+	MOVQ   168(AX), R11
+	SUBQ   SI, R11
+
+zeros213:
+	CMPQ    R11, $+8
+	JLT     zero214
+	VMOVUPD Z0, (CX)(R8*8)
+	ADDQ    $0x08, R8
+	SUBQ    $0x08, R11
+	JMP     zeros213
+
+zero214:
+	TESTQ   R11, R11
+	JZ      filled206
+	MOVQ    $-1, R9
+	BZHIQ   R11, R9, R9
+	KMOVW   R9, K1
+	VMOVUPD Z0, K1, (CX)(R8*8)
+
+filled206:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 160(AX), SI
+	DECQ DI
+	JNZ  row205
+	VZEROUPPER
+	RET
+
+// func standardiseRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·standardiseRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row215:
+	MOVQ   BX, R8
+	ANDQ   $-8, R8
+	MOVQ   BX, R9
+	ANDQ   $0x07, R9
+	MOVQ   R9, DI
+	MOVQ   $-1, R10
+	BZHIQ  DI, R10, R10
+	KMOVW  R10, K1
+	VXORPD Z0, Z0, Z0
+	VXORPD Z1, Z1, Z1
+	XORQ   DI, DI
+	TESTQ  R8, R8
+	JZ     last218
+
+pass217:
+	VMOVUPD (DX)(DI*8), Z2
+	VADDPD  Z2, Z0, Z0
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass217
+
+last218:
+	TESTQ     R9, R9
+	JZ        passed219
+	VMOVUPD.Z (DX)(DI*8), K1, Z2
+	VADDPD    Z2, Z0, Z0
+
+passed219:
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VHADDPD       X0, X0, X0
+	VMULSD        72(AX), X0, X0
+	VBROADCASTSD  X0, Z0
+	XORQ          DI, DI
+	TESTQ         R8, R8
+	JZ            last221
+
+pass220:
+	VMOVUPD     (DX)(DI*8), Z2
+	VSUBPD      Z0, Z2, Z2
+	VMOVUPD     Z2, (CX)(DI*8)
+	VFMADD231PD Z2, Z2, Z1
+	ADDQ        $0x08, DI
+	CMPQ        DI, R8
+	JLT         pass220
+
+last221:
+	TESTQ       R9, R9
+	JZ          passed222
+	VMOVUPD.Z   (DX)(DI*8), K1, Z2
+	VSUBPD      Z0, Z2, Z2
+	VMOVUPD     Z2, K1, (CX)(DI*8)
+	VMOVAPD.Z   Z2, K1, Z2
+	VFMADD231PD Z2, Z2, Z1
+
+passed222:
+	VMOVSD        48(AX), X0
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VHADDPD       X1, X1, X1
+	VMULSD        X0, X1, X1
+	VADDSD        56(AX), X1, X1
+	VSQRTSD       X1, X1, X1
+	VMOVSD        64(AX), X0
+	VDIVSD        X1, X0, X0
+	VBROADCASTSD  X0, Z0
+	XORQ          DI, DI
+	TESTQ         R8, R8
+	JZ            last224
+
+pass223:
+	VMOVUPD (CX)(DI*8), Z1
+	VMULPD  Z0, Z1, Z1
+	VMOVUPD Z1, (CX)(DI*8)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass223
+
+last224:
+	TESTQ     R9, R9
+	JZ        passed225
+	VMOVUPD.Z (CX)(DI*8), K1, Z1
+	VMULPD    Z0, Z1, Z1
+	VMOVUPD   Z1, K1, (CX)(DI*8)
+
+passed225:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row215
+	VZEROUPPER
+	RET
+
+// func standardiseGradRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·standardiseGradRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 40(AX), SI
+	MOVQ 152(AX), DI
+
+row226:
+	MOVQ   SI, R9
+	ANDQ   $-8, R9
+	MOVQ   SI, R10
+	ANDQ   $0x07, R10
+	MOVQ   R10, R8
+	MOVQ   $-1, R11
+	BZHIQ  R8, R11, R11
+	KMOVW  R11, K1
+	VXORPD Z0, Z0, Z0
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	XORQ   R8, R8
+	TESTQ  R9, R9
+	JZ     last229
+
+pass228:
+	VMOVUPD (DX)(R8*8), Z4
+	VADDPD  Z4, Z2, Z2
+	ADDQ    $0x08, R8
+	CMPQ    R8, R9
+	JLT     pass228
+
+last229:
+	TESTQ     R10, R10
+	JZ        passed230
+	VMOVUPD.Z (DX)(R8*8), K1, Z4
+	VADDPD    Z4, Z2, Z2
+
+passed230:
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VADDPD        Y4, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X4
+	VADDPD        X4, X2, X2
+	VHADDPD       X2, X2, X2
+	VMULSD        72(AX), X2, X2
+	VBROADCASTSD  X2, Z2
+	XORQ          R8, R8
+	TESTQ         R9, R9
+	JZ            last232
+
+pass231:
+	VMOVUPD     (DX)(R8*8), Z4
+	VSUBPD      Z2, Z4, Z4
+	VMOVUPD     Z4, (CX)(R8*8)
+	VFMADD231PD Z4, Z4, Z3
+	VMOVUPD     (BX)(R8*8), Z5
+	VADDPD      Z5, Z0, Z0
+	VFMADD231PD Z4, Z5, Z1
+	ADDQ        $0x08, R8
+	CMPQ        R8, R9
+	JLT         pass231
+
+last232:
+	TESTQ       R10, R10
+	JZ          passed233
+	VMOVUPD.Z   (DX)(R8*8), K1, Z4
+	VSUBPD      Z2, Z4, Z4
+	VMOVUPD     Z4, K1, (CX)(R8*8)
+	VMOVAPD.Z   Z4, K1, Z4
+	VFMADD231PD Z4, Z4, Z3
+	VMOVUPD.Z   (BX)(R8*8), K1, Z2
+	VADDPD      Z2, Z0, Z0
+	VFMADD231PD Z4, Z2, Z1
+
+passed233:
+	VMOVSD        48(AX), X2
+	VEXTRACTF64X4 $0x01, Z3, Y4
+	VADDPD        Y4, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X4
+	VADDPD        X4, X3, X4
+	VHADDPD       X4, X4, X4
+	VMULSD        X2, X4, X4
+	VADDSD        56(AX), X4, X4
+	VSQRTSD       X4, X4, X4
+	VMOVSD        64(AX), X3
+	VDIVSD        X4, X3, X3
+	VMULSD        72(AX), X3, X4
+	VEXTRACTF64X4 $0x01, Z0, Y5
+	VADDPD        Y5, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X5
+	VADDPD        X5, X0, X0
+	VHADDPD       X0, X0, X0
+	VMULSD        X0, X4, X4
+	VMULSD        X3, X3, X0
+	VMULSD        X3, X0, X0
+	VMULSD        X2, X0, X0
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VHADDPD       X1, X1, X1
+	VMULSD        X1, X0, X0
+	VBROADCASTSD  X3, Z1
+	VBROADCASTSD  X0, Z0
+	VBROADCASTSD  X4, Z2
+	XORQ          R8, R8
+	TESTQ         R9, R9
+	JZ            last235
+
+pass234:
+	VMOVUPD      (CX)(R8*8), Z3
+	VMOVUPD      (BX)(R8*8), Z4
+	VMULPD       Z1, Z4, Z4
+	VFNMADD231PD Z3, Z0, Z4
+	VSUBPD       Z2, Z4, Z4
+	VMOVUPD      Z4, (CX)(R8*8)
+	ADDQ         $0x08, R8
+	CMPQ         R8, R9
+	JLT          pass234
+
+last235:
+	TESTQ        R10, R10
+	JZ           passed236
+	VMOVUPD.Z    (CX)(R8*8), K1, Z3
+	VMOVUPD.Z    (BX)(R8*8), K1, Z4
+	VMULPD       Z1, Z4, Z4
+	VFNMADD231PD Z3, Z0, Z4
+	VSUBPD       Z2, Z4, Z4
+	VMOVUPD      Z4, K1, (CX)(R8*8)
+
+passed236:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 160(AX), SI
+	DECQ DI
+	JNZ  row226
+	VZEROUPPER
+	RET
+
+// func addRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row237:
+	MOVQ         BX, R8
+	ANDQ         $-8, R8
+	MOVQ         BX, R9
+	ANDQ         $0x07, R9
+	MOVQ         R9, DI
+	MOVQ         $-1, R10
+	BZHIQ        DI, R10, R10
+	KMOVW        R10, K1
+	VBROADCASTSD 80(AX), Z0
+	XORQ         DI, DI
+	TESTQ        R8, R8
+	JZ           last240
+
+pass239:
+	VMOVUPD (CX)(DI*8), Z1
+	VMOVUPD (DX)(DI*8), Z2
+	VMULPD  Z0, Z2, Z2
+	VADDPD  Z2, Z1, Z1
+	VMOVUPD Z1, (CX)(DI*8)
+	ADDQ    $0x08, DI
+	CMPQ    DI, R8
+	JLT     pass239
+
+last240:
+	TESTQ     R9, R9
+	JZ        passed241
+	VMOVUPD.Z (CX)(DI*8), K1, Z1
+	VMOVUPD.Z (DX)(DI*8), K1, Z2
+	VMULPD    Z0, Z2, Z2
+	VADDPD    Z2, Z1, Z1
+	VMOVUPD   Z1, K1, (CX)(DI*8)
+
+passed241:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row237
+	VZEROUPPER
+	RET
+
+// func maxRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·maxRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 40(AX), BX
+	MOVQ 152(AX), SI
+
+row242:
+	MOVQ  BX, R8
+	ANDQ  $-8, R8
+	MOVQ  BX, R9
+	ANDQ  $0x07, R9
+	MOVQ  R9, DI
+	MOVQ  $-1, R10
+	BZHIQ DI, R10, R10
+	KMOVW R10, K1
+	XORQ  DI, DI
+	TESTQ R8, R8
+	JZ    last245
+
+pass244:
+	VMOVUPD   (CX)(DI*8), Z0
+	VMOVUPD   (DX)(DI*8), Z1
+	VMOVAPD   Z0, Z2
+	VMAXPD    Z1, Z0, Z0
+	VCMPPD    $0x03, Z2, Z2, K2
+	VBLENDMPD Z2, Z0, K2, Z0
+	VMOVUPD   Z0, (CX)(DI*8)
+	ADDQ      $0x08, DI
+	CMPQ      DI, R8
+	JLT       pass244
+
+last245:
+	TESTQ     R9, R9
+	JZ        passed246
+	VMOVUPD.Z (CX)(DI*8), K1, Z0
+	VMOVUPD.Z (DX)(DI*8), K1, Z1
+	VMOVAPD   Z0, Z2
+	VMAXPD    Z1, Z0, Z0
+	VCMPPD    $0x03, Z2, Z2, K2
+	VBLENDMPD Z2, Z0, K2, Z0
+	VMOVUPD   Z0, K1, (CX)(DI*8)
+
+passed246:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 160(AX), BX
+	DECQ SI
+	JNZ  row242
+	VZEROUPPER
+	RET
+
+// func routeRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·routeRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 152(AX), R8
+
+row247:
+	MOVQ  DI, R10
+	ANDQ  $-8, R10
+	MOVQ  DI, R11
+	ANDQ  $0x07, R11
+	MOVQ  R11, R9
+	MOVQ  $-1, R12
+	BZHIQ R9, R12, R12
+	KMOVW R12, K1
+	XORQ  R9, R9
+	TESTQ R10, R10
+	JZ    last250
+
+pass249:
+	VMOVUPD   (CX)(R9*8), Z0
+	VMOVUPD   (DX)(R9*8), Z1
+	VMOVUPD   (BX)(R9*8), Z2
+	VMOVUPD   (SI)(R9*8), Z3
+	VXORPD    Z4, Z4, Z4
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z3, Z4, K2, Z5
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z3, Z5, K2, Z5
+	VADDPD    Z5, Z0, Z0
+	VMOVUPD   Z0, (CX)(R9*8)
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z4, Z3, K2, Z5
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z4, Z5, K2, Z5
+	VMOVUPD   Z5, (SI)(R9*8)
+	ADDQ      $0x08, R9
+	CMPQ      R9, R10
+	JLT       pass249
+
+last250:
+	TESTQ     R11, R11
+	JZ        passed251
+	VMOVUPD.Z (CX)(R9*8), K1, Z0
+	VMOVUPD.Z (DX)(R9*8), K1, Z1
+	VMOVUPD.Z (BX)(R9*8), K1, Z2
+	VMOVUPD.Z (SI)(R9*8), K1, Z3
+	VXORPD    Z4, Z4, Z4
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z3, Z4, K2, Z6
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z3, Z6, K2, Z6
+	VADDPD    Z6, Z0, Z0
+	VMOVUPD   Z0, K1, (CX)(R9*8)
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z4, Z3, K2, Z6
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z4, Z6, K2, Z6
+	VMOVUPD   Z6, K1, (SI)(R9*8)
+
+passed251:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 200(AX), SI
+	ADDQ 160(AX), DI
+	DECQ R8
+	JNZ  row247
+	VZEROUPPER
+	RET
+
+// func pickRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·pickRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 40(AX), DI
+	MOVQ 152(AX), R8
+
+row252:
+	MOVQ  DI, R10
+	ANDQ  $-8, R10
+	MOVQ  DI, R11
+	ANDQ  $0x07, R11
+	MOVQ  R11, R9
+	MOVQ  $-1, R12
+	BZHIQ R9, R12, R12
+	KMOVW R12, K1
+	XORQ  R9, R9
+	TESTQ R10, R10
+	JZ    last255
+
+pass254:
+	VMOVUPD   (CX)(R9*8), Z0
+	VMOVUPD   (DX)(R9*8), Z1
+	VMOVUPD   (BX)(R9*8), Z2
+	VMOVUPD   (SI)(R9*8), Z3
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z3, Z0, K2, Z0
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z3, Z0, K2, Z0
+	VMOVUPD   Z0, (CX)(R9*8)
+	ADDQ      $0x08, R9
+	CMPQ      R9, R10
+	JLT       pass254
+
+last255:
+	TESTQ     R11, R11
+	JZ        passed256
+	VMOVUPD.Z (CX)(R9*8), K1, Z0
+	VMOVUPD.Z (DX)(R9*8), K1, Z1
+	VMOVUPD.Z (BX)(R9*8), K1, Z2
+	VMOVUPD.Z (SI)(R9*8), K1, Z3
+	VCMPPD    $0x00, Z2, Z1, K2
+	VBLENDMPD Z3, Z0, K2, Z0
+	VCMPPD    $0x03, Z1, Z1, K2
+	VBLENDMPD Z3, Z0, K2, Z0
+	VMOVUPD   Z0, K1, (CX)(R9*8)
+
+passed256:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	ADDQ 200(AX), SI
+	ADDQ 160(AX), DI
+	DECQ R8
+	JNZ  row252
 	VZEROUPPER
 	RET

@@ -24,6 +24,14 @@ const (
 	opMaximum
 	opNll
 	opSoftmax
+	opSoftmaxRows
+	opSoftmaxBackRows
+	opStandardiseRows
+	opStandardiseGradRows
+	opAddRows
+	opMaxRows
+	opRouteRows
+	opPickRows
 	opValueTanh
 	opGradTanh
 	opGradSumTanh

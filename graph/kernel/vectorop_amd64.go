@@ -40,6 +40,22 @@ func vectorF32AVX512(o vectorOp, p *byte) {
 		nllF32AVX512(p)
 	case opSoftmax:
 		softmaxF32AVX512(p)
+	case opSoftmaxRows:
+		softmaxRowsF32AVX512(p)
+	case opSoftmaxBackRows:
+		softmaxBackRowsF32AVX512(p)
+	case opStandardiseRows:
+		standardiseRowsF32AVX512(p)
+	case opStandardiseGradRows:
+		standardiseGradRowsF32AVX512(p)
+	case opAddRows:
+		addRowsF32AVX512(p)
+	case opMaxRows:
+		maxRowsF32AVX512(p)
+	case opRouteRows:
+		routeRowsF32AVX512(p)
+	case opPickRows:
+		pickRowsF32AVX512(p)
 	case opValueTanh:
 		valueTanhF32AVX512(p)
 	case opGradTanh:
@@ -145,6 +161,22 @@ func vectorF64AVX512(o vectorOp, p *byte) {
 		nllF64AVX512(p)
 	case opSoftmax:
 		softmaxF64AVX512(p)
+	case opSoftmaxRows:
+		softmaxRowsF64AVX512(p)
+	case opSoftmaxBackRows:
+		softmaxBackRowsF64AVX512(p)
+	case opStandardiseRows:
+		standardiseRowsF64AVX512(p)
+	case opStandardiseGradRows:
+		standardiseGradRowsF64AVX512(p)
+	case opAddRows:
+		addRowsF64AVX512(p)
+	case opMaxRows:
+		maxRowsF64AVX512(p)
+	case opRouteRows:
+		routeRowsF64AVX512(p)
+	case opPickRows:
+		pickRowsF64AVX512(p)
 	case opValueTanh:
 		valueTanhF64AVX512(p)
 	case opGradTanh:
@@ -250,6 +282,22 @@ func vectorF32AVX2(o vectorOp, p *byte) {
 		nllF32AVX2(p)
 	case opSoftmax:
 		softmaxF32AVX2(p)
+	case opSoftmaxRows:
+		softmaxRowsF32AVX2(p)
+	case opSoftmaxBackRows:
+		softmaxBackRowsF32AVX2(p)
+	case opStandardiseRows:
+		standardiseRowsF32AVX2(p)
+	case opStandardiseGradRows:
+		standardiseGradRowsF32AVX2(p)
+	case opAddRows:
+		addRowsF32AVX2(p)
+	case opMaxRows:
+		maxRowsF32AVX2(p)
+	case opRouteRows:
+		routeRowsF32AVX2(p)
+	case opPickRows:
+		pickRowsF32AVX2(p)
 	case opValueTanh:
 		valueTanhF32AVX2(p)
 	case opGradTanh:
@@ -355,6 +403,22 @@ func vectorF64AVX2(o vectorOp, p *byte) {
 		nllF64AVX2(p)
 	case opSoftmax:
 		softmaxF64AVX2(p)
+	case opSoftmaxRows:
+		softmaxRowsF64AVX2(p)
+	case opSoftmaxBackRows:
+		softmaxBackRowsF64AVX2(p)
+	case opStandardiseRows:
+		standardiseRowsF64AVX2(p)
+	case opStandardiseGradRows:
+		standardiseGradRowsF64AVX2(p)
+	case opAddRows:
+		addRowsF64AVX2(p)
+	case opMaxRows:
+		maxRowsF64AVX2(p)
+	case opRouteRows:
+		routeRowsF64AVX2(p)
+	case opPickRows:
+		pickRowsF64AVX2(p)
 	case opValueTanh:
 		valueTanhF64AVX2(p)
 	case opGradTanh:

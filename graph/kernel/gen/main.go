@@ -40,6 +40,8 @@ var files = []struct {
 		a.optimisers()
 		a.reductions()
 		a.softmaxes()
+		a.matrices()
+		a.windows()
 	}},
 	{"activation", func(a *asm) {
 		for _, f := range activations {

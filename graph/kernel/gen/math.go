@@ -63,6 +63,7 @@ func (a *asm) allButSign() constant {
 
 // Predicates of cmp.
 const (
+	equals      = 0
 	lessThan    = 1
 	unordered   = 3
 	greaterThan = 14

@@ -150,8 +150,13 @@ func (s *sums) setTail(count reg.GPVirtual) {
 	}
 }
 
-// storeSum adds the float64 lanes of v, halving, and stores the total.
+// storeSum adds the float64 lanes of v and stores the total.
 func (a *asm) storeSum(v reg.VecVirtual, p reg.GPVirtual, which int) {
+	a.VMOVSD(a.total(v), mem{Base: p, Disp: vectorSums + 8*which})
+}
+
+// total adds the float64 lanes of v, halving.
+func (a *asm) total(v reg.VecVirtual) reg.VecVirtual {
 	y := v.AsY()
 	if a.wide {
 		high := a.YMM()
@@ -165,7 +170,7 @@ func (a *asm) storeSum(v reg.VecVirtual, p reg.GPVirtual, which int) {
 	x := a.XMM()
 	a.VADDPD(high, y.(reg.VecVirtual).AsX(), x)
 	a.VHADDPD(x, x, x)
-	a.VMOVSD(x, mem{Base: p, Disp: vectorSums + 8*which})
+	return x
 }
 
 // reductions writes the sums of package kernel.

@@ -1,0 +1,456 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/infer/ode"
+	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// inferCmd holds ways of inference against each other on one batch.
+type inferCmd struct {
+	outFlags
+	netFlags
+	dataFlags
+	Batch    int       `default:"64" help:"Samples in the batch." json:"batch"`
+	Horizons []float64 `default:"5,20,50" help:"Times, per sample, at which the flows are read; they end at the last one." json:"horizons"`
+	Tols     []float64 `default:"1e-2,1e-3,1e-4" help:"Tolerances of adaptive steps, relative and absolute." json:"tolerances"`
+	Rates    []float64 `default:"0.1,0.5" help:"Rates of plain descent beside the largest that is stable." json:"rates"`
+	Evals    int       `default:"300" help:"Evaluations at most, for each way." json:"evals"`
+	Warmup   int       `default:"0" help:"Weight updates by backprop (Adam, rate 0.001) before: inference on a network that has learned." json:"warmup"`
+}
+
+// Validate is called by kong.
+func (cmd inferCmd) Validate() error {
+	for name, list := range map[string][]float64{"horizons": cmd.Horizons, "tols": cmd.Tols, "rates": cmd.Rates} {
+		if len(list) == 0 {
+			return errors.Errorf("-%s is empty: want one number or more", name)
+		}
+		for i, v := range list {
+			if err := positive(name, v); err != nil {
+				return err
+			}
+			if name == "horizons" && i > 0 && !(v > list[i-1]) {
+				return errors.Errorf("-horizons %v: want ascending times", list)
+			}
+		}
+	}
+	return first(cmd.netFlags.validate(), cmd.dataFlags.validate(), count("batch", cmd.Batch, 1), count("evals", cmd.Evals, 10), count("warmup", cmd.Warmup, 0))
+}
+
+// A way is a solver in coordinates.
+type way struct {
+	name   string
+	errors bool // in the coordinates of errors
+	solver infer.Solver[float64]
+	flow   bool
+	kind   wayKind
+	path   []station
+	result infer.Result
+}
+
+// A wayKind says which pictures a way is in.
+type wayKind int
+
+const (
+	mainWay   wayKind = iota // in all
+	eulerHeun                // in that of Heun against Euler alone
+	tableOnly
+)
+
+// A station is one evaluation of a way.
+type station struct {
+	step, evals      int
+	time             float64 // of integration
+	seconds          float64
+	energy, residual float64
+	gap, off         float64 // F/F* - 1; relative error of the weight gradient, NaN where it was not taken
+}
+
+// An arena is where ways compete.
+type arena struct {
+	models      [2]*arch.Model[float64] // in activities and in errors
+	curvature   [2]float64              // the largest
+	best        float64                 // the lowest energy known
+	exact       float64                 // F* of theory; NaN if the network is not linear
+	gradient    []float64               // there
+	grad        []float64
+	evaluations int // budget of each way
+}
+
+// Run sweeps.
+func (cmd inferCmd) Run(c *console) (err error) {
+	start := time.Now()
+	source, err := cmd.source(cmd.Seed, cmd.Widths)
+	if err != nil {
+		return err
+	}
+	training, _, err := source.Load()
+	if err != nil {
+		return err
+	}
+	net, err := cmd.network(training, hidden(cmd.Data)...)
+	if err != nil {
+		return err
+	}
+	out, err := newFolder(cmd.Out, "infer-"+cmd.Data, start)
+	if err != nil {
+		return err
+	}
+	m := newManifest("infer", cmd, cmd.Seed, start, training)
+	defer func() {
+		if err != nil && !errors.Is(err, errInterrupted) {
+			m.Error = err.Error()
+		}
+		m.Seconds["all"] = time.Since(start).Seconds()
+		err = first(err, out.close(), out.writeManifest(m))
+	}()
+	a, err := cmd.arena(c.ctx, net, training)
+	if err != nil {
+		return err
+	}
+	c.printf("%s, scaling %s, %s, batch %d, float64, seed %d\n", cmd.title(), cmd.Scaling.name, training.Name, a.models[0].Plan().Batch, cmd.Seed)
+	c.printf("Largest curvature: %.3g by activities, %.3g by errors; lowest energy found: %.9g\n\n", a.curvature[0], a.curvature[1], a.best)
+	ways := cmd.ways(a)
+	for i := range ways {
+		if c.ctx.Err() != nil {
+			ways = ways[:i]
+			break
+		}
+		if err := a.race(c.ctx, &ways[i]); err != nil {
+			return errors.WithMessage(err, ways[i].name)
+		}
+		c.printf("%-28s %v\n", ways[i].name, ways[i].result)
+		if err := out.logWay(ways[i]); err != nil {
+			return err
+		}
+	}
+	m.Interrupted = c.ctx.Err() != nil
+	r := cmd.report(a, ways, training)
+	r.Version, r.Interrupted, r.Again = m.Version, m.Interrupted, c.again(cmd.Seed)
+	m.Results["fastest"] = fastest(ways)
+	if err := r.finish(c, out); err != nil {
+		return err
+	}
+	for _, t := range r.Tiles {
+		c.printf("%s: %s\n", t.Label, t.Value)
+	}
+	c.printf("Report: %s\n", out.path("report.html"))
+	if m.Interrupted {
+		return errInterrupted
+	}
+	return nil
+}
+
+// arena compiles the network in both coordinates over one set of weights and looks for the equilibrium.
+func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set) (*arena, error) {
+	w, err := newWeights[float64](net, cmd.Seed)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBench(net, cmd.netFlags, w, set, cmd.Batch)
+	if err != nil {
+		return nil, err
+	}
+	if cmd.Warmup > 0 {
+		t := train.Trainer[float64]{Rule: &train.Backprop[float64]{Model: b.bp}, Optimizer: &optim.Adam[float64]{Rate: .001, Spans: train.AdamSpans(net, w)},
+			Train: set, Batch: b.batch, Epochs: cmd.Warmup, Steps: cmd.Warmup, Seed: cmd.Seed}
+		if _, err := t.Run(ctx); err != nil {
+			return nil, err
+		}
+	}
+	a := &arena{evaluations: cmd.Evals, best: math.Inf(1), exact: math.NaN(), grad: make([]float64, len(w.Data())), gradient: make([]float64, len(w.Data()))}
+	for i, coordinates := range []arch.Coordinates{arch.Activities, arch.Errors} {
+		m, err := arch.Compile(net, w, arch.Plan{Batch: b.batch, Energy: cmd.energy(cmd.Precision), Coordinates: coordinates})
+		if err != nil {
+			return nil, err
+		}
+		if err := m.Clamp(b.x, b.y); err != nil {
+			return nil, err
+		}
+		a.models[i] = m
+	}
+	if l, y, ok, err := linearTwin(b.bp, b.x, b.y, cmd.netFlags); err != nil {
+		return nil, err
+	} else if ok {
+		eq, err := l.Equilibrium(denseOf(b.x, b.batch), y)
+		if err != nil {
+			return nil, err
+		}
+		a.exact = eq.Energy
+	}
+	// the equilibrium, from errors and then from activities: the lower one counts
+	for i := len(a.models) - 1; i >= 0; i-- {
+		m := a.models[i]
+		if err := m.Forward(); err != nil {
+			return nil, err
+		}
+		for again := 0; ; again++ { // the curvature at the start and at the end
+			c, err := steepest(m)
+			if err != nil {
+				return nil, err
+			}
+			a.curvature[i] = math.Max(a.curvature[i], c)
+			if again == 1 {
+				break
+			}
+			stop := infer.Any{cancelled{ctx}, infer.Stationary{Tol: 1e-12}, infer.Within(5 * time.Second)}
+			if _, err := infer.Run(&infer.LBFGS[float64]{Memory: 20}, problemOf(m), m.State(), stop, nil); err != nil {
+				return nil, err
+			}
+		}
+		f, err := m.ParamGrad(a.grad)
+		if err != nil {
+			return nil, err
+		}
+		if f < a.best {
+			a.best = f
+			copy(a.gradient, a.grad)
+		}
+	}
+	return a, nil
+}
+
+// problemOf is inference on a model.
+func problemOf(m *arch.Model[float64]) infer.Problem[float64] {
+	return infer.Problem[float64]{Energy: m.StateGrad, Newton: m.Newton, Where: m.StateVector().Where}
+}
+
+// steepest is the largest curvature of a sample's energy around the present activities: power iteration on differences of
+// the gradient over .01 per activity, a way that is long enough not to take a kink for a curvature; 30 of them come within some
+// percent.
+func steepest(m *arch.Model[float64]) (float64, error) {
+	z := m.State()
+	g, h, at := make([]float64, len(z)), make([]float64, len(z)), make([]float64, len(z))
+	if len(z) == 0 {
+		return 1, nil
+	}
+	if _, err := m.StateGrad(g, z); err != nil {
+		return 0, err
+	}
+	v := make([]float64, len(z))
+	for i := range v {
+		v[i] = math.Sin(float64(1 + 7*i)) // no direction of its own
+	}
+	c, small := 0., .01*math.Sqrt(float64(len(z)))
+	for range 30 {
+		norm := optim.Norm(v)
+		if norm == 0 {
+			break
+		}
+		for i := range at {
+			v[i] /= norm
+			at[i] = z[i] + small*v[i]
+		}
+		if _, err := m.StateGrad(h, at); err != nil {
+			return 0, err
+		}
+		for i := range v {
+			v[i] = (h[i] - g[i]) / small
+		}
+		c = optim.Norm(v)
+	}
+	return math.Max(c, 1e-3), nil
+}
+
+// ways are those that are compared.
+func (cmd inferCmd) ways(a *arena) []way {
+	horizon := cmd.Horizons[len(cmd.Horizons)-1]
+	flow := func(m *ode.Method, c ode.Control) infer.Solver[float64] {
+		return &infer.Flow[float64]{Method: m, Control: c, Horizon: horizon, MaxTrials: 1 << 20}
+	}
+	stable := func(i int) float64 { return 1.8 / a.curvature[i] }
+	ball := func(i int) infer.Solver[float64] {
+		return &infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: 1 / a.curvature[i], Mu: .8}}
+	}
+	ways := []way{
+		{name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: descent[float64](stable(0))},
+		{name: "momentum 0.8", solver: ball(0)},
+		{name: "L-BFGS", solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}},
+		{name: "descent on errors", errors: true, solver: descent[float64](stable(1))},
+		{name: "momentum on errors", errors: true, solver: ball(1), kind: tableOnly},
+		{name: "L-BFGS on errors", errors: true, solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}},
+	}
+	if f, err := a.models[1].Newton(make([]float64, len(a.models[1].State())), make([]float64, len(a.models[1].State())), a.models[1].State()); err == nil && f > 0 {
+		ways = append(ways, way{name: "Gauss-Newton on errors", errors: true, solver: &infer.Newton[float64]{MaxSteps: cmd.Evals}})
+	}
+	for _, rate := range cmd.Rates {
+		ways = append(ways, way{name: fmt.Sprintf("Euler, step %g", rate), flow: true, kind: eulerHeun, solver: flow(ode.Euler, ode.Constant{Step: rate})})
+	}
+	ways = append(ways, way{name: fmt.Sprintf("Euler, step %.2g", stable(0)), flow: true, kind: eulerHeun, solver: flow(ode.Euler, ode.Constant{Step: stable(0)})})
+	for _, rate := range append(cmd.Rates[:len(cmd.Rates):len(cmd.Rates)], stable(0)) {
+		ways = append(ways, way{name: fmt.Sprintf("Heun, step %.2g", rate), flow: true, kind: eulerHeun, solver: flow(ode.Heun, ode.Constant{Step: rate})})
+	}
+	for i, tol := range cmd.Tols {
+		kind := eulerHeun
+		if i == (len(cmd.Tols)-1)/2 {
+			kind = mainWay
+		}
+		ways = append(ways, way{name: fmt.Sprintf("Heun, tolerance %g", tol), flow: true, kind: kind, solver: flow(ode.Heun, ode.PID{RTol: tol, ATol: tol})})
+	}
+	for _, tol := range cmd.Tols {
+		ways = append(ways, way{name: fmt.Sprintf("Tsit5, tolerance %g", tol), flow: true, kind: tableOnly, solver: flow(ode.Tsit5, ode.PID{RTol: tol, ATol: tol})})
+	}
+	return ways
+}
+
+// race runs a way for its times, with nothing in between, some times as the machine may be busy: the shortest counts; and then
+// once for the weight gradients along it.
+func (a *arena) race(ctx context.Context, w *way) error {
+	m := a.models[0]
+	if w.errors {
+		m = a.models[1]
+	}
+	stop := infer.Any{cancelled{ctx}, budget(a.evaluations), infer.Stationary{Tol: 1e-13}, infer.Within(20 * time.Second)}
+	at := 0 // stations
+	again := infer.Any{cancelled{ctx}, when(func() bool { return at == len(w.path) })}
+	run := func(stop infer.Stop, observe func(infer.Reading)) error {
+		if err := m.Forward(); err != nil {
+			return err
+		}
+		var err error
+		w.result, err = infer.Run(w.solver, problemOf(m), m.State(), stop, observe)
+		if errors.Is(err, ode.ErrUnderflow) { // a flow at its end: not worse than a limit
+			err = nil
+		}
+		return err
+	}
+	shown := make(map[int]bool)
+	for _, s := range ladder(a.evaluations) {
+		shown[s] = true
+	}
+	for start := time.Now(); len(w.path) == 0 || time.Since(start) < 400*time.Millisecond; at = 0 {
+		err := run(stop, func(r infer.Reading) {
+			if at == len(w.path) {
+				w.path = append(w.path, station{step: r.Step, evals: r.Evals, time: r.Time, seconds: math.Inf(1), energy: r.Energy, residual: r.Residual,
+					gap: r.Energy/a.best - 1, off: math.NaN()})
+			}
+			w.path[at].seconds = math.Min(w.path[at].seconds, r.Elapsed.Seconds())
+			at++
+		})
+		if err != nil {
+			return err
+		}
+		if w.result.Evals == 0 { // cancelled
+			break
+		}
+	}
+	timed := w.result
+	at = 0
+	var failed error
+	err := run(again, func(r infer.Reading) {
+		if at < len(w.path) && (shown[r.Step] || at == len(w.path)-1 || a.crosses(w.path, at)) && failed == nil {
+			if _, failed = m.ParamGrad(a.grad); failed == nil {
+				w.path[at].off = train.Agree(a.grad, a.gradient).Relative
+			}
+		}
+		at++
+	})
+	w.result = timed
+	return first(err, failed)
+}
+
+// crosses tells whether a station is among the first to be as near to the end as a table asks for.
+func (a *arena) crosses(path []station, at int) bool {
+	for _, g := range gaps {
+		if path[at].gap <= g && (at == 0 || path[at-1].gap > g) {
+			return true
+		}
+	}
+	return false
+}
+
+// when stops when a condition holds.
+type when func() bool
+
+var _ infer.Stop = when(nil)
+
+// Done asks.
+func (w when) Done(infer.Reading) (infer.Status, bool) { return infer.StepLimit, w() }
+
+// budget stops after so many evaluations.
+type budget int
+
+var _ infer.Stop = budget(0)
+
+// Done compares.
+func (b budget) Done(r infer.Reading) (infer.Status, bool) {
+	return infer.StepLimit, r.Evals >= int(b)
+}
+
+// gaps and offs are what the tables ask for: the energy over the equilibrium's, and the error of the weight gradient.
+var (
+	gaps = []float64{1e-2, 1e-4, 1e-8}
+	offs = []float64{.1, .01, 1e-3}
+)
+
+// reaches is the first station at which a number is below a bound and stays there.
+func (w *way) reaches(bound float64, number func(station) float64) (s station, ok bool) {
+	for i := len(w.path) - 1; i >= 0; i-- {
+		v := number(w.path[i])
+		if v != v {
+			continue
+		}
+		if v > bound {
+			break
+		}
+		s, ok = w.path[i], true
+	}
+	return s, ok
+}
+
+// fastest names, for each error of the gradient, the way that has it first on the clock.
+func fastest(ways []way) map[string]string {
+	best := make(map[string]string)
+	for _, off := range offs {
+		seconds := math.Inf(1)
+		for i := range ways {
+			if s, ok := ways[i].reaches(off, func(s station) float64 { return s.off }); ok && s.seconds < seconds {
+				seconds = s.seconds
+				best[strconv.FormatFloat(off, 'g', -1, 64)] = fmt.Sprintf("%s: %d evaluations, %.2g ms", ways[i].name, s.evals, 1e3*s.seconds)
+			}
+		}
+	}
+	return best
+}
+
+// A wayLine is one evaluation in metrics.jsonl.
+type wayLine struct {
+	Kind     string   `json:"kind"` // "inference"
+	Way      string   `json:"way"`
+	Step     int      `json:"step"`
+	Evals    int      `json:"evaluations"`
+	Time     float64  `json:"time,omitempty"`
+	Energy   float64  `json:"energy"`
+	Residual float64  `json:"residual"`
+	Gap      float64  `json:"gap"`
+	Off      *float64 `json:"gradient_error,omitempty"`
+	Seconds  float64  `json:"seconds"`
+}
+
+// logWay adds the path of a way to metrics.jsonl, as far as its numbers are finite.
+func (f *folder) logWay(w way) error {
+	for _, s := range w.path {
+		l := wayLine{"inference", w.name, s.step, s.evals, s.time, s.energy, s.residual, s.gap, nil, s.seconds}
+		if s.off-s.off == 0 {
+			l.Off = &s.off
+		}
+		if sum := s.energy + s.residual + s.gap; sum-sum != 0 {
+			continue
+		}
+		if err := f.line(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package train
+
+import (
+	"math/rand/v2"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/graph"
+)
+
+// FeedbackAlignment is backprop with other weights on the way back (Lillicrap et al. 2016, Nature Communications 7:13276): in
+// a chain of blocks mu_l = f_l(mu_{l-1}; W_l),
+//
+//	delta_L = dloss/dmu_L,  delta_{l-1} = (df_l/dmu_{l-1} at the weights B_l)^T delta_l,  gradient by W_l = (df_l/dW_l)^T delta_l
+//
+// with B drawn as the network's weights are and never changed. For a linear block that is B_l in the place of W_l, with the
+// derivative of the activation and skips as they are; a block of several weights is run backwards with all of them replaced.
+type FeedbackAlignment[T graph.Float] struct {
+	Model *arch.Model[T] // a chain, in arch.Feedforward coordinates
+	Seed  uint64         // of the weights on the way back
+
+	back  *graph.Vector[T]
+	drawn drawn[T]
+}
+
+var _ Rule[float32] = (*FeedbackAlignment[float32])(nil)
+
+// Validate reports a missing model, one in other coordinates, and one that is no chain.
+func (r *FeedbackAlignment[T]) Validate() error {
+	return errors.WithMessage(validateChain(r.Model), "FeedbackAlignment")
+}
+
+// Feedback are the weights on the way back, under the names of those that they stand for.
+func (r *FeedbackAlignment[T]) Feedback() (*graph.Vector[T], error) {
+	if r.back != nil {
+		return r.back, nil
+	}
+	var err error
+	r.back, err = arch.NewWeights[T](r.Model.Network(), rand.New(rand.NewPCG(r.Seed, 0)))
+	return r.back, err
+}
+
+// draw draws the graph for a batch size.
+func (r *FeedbackAlignment[T]) draw(batch int) (*sheet[T], error) {
+	p, err := newPass(r.Model, batch)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := r.Feedback()
+	if err != nil {
+		return nil, err
+	}
+	var back *arch.Blocks
+	p.b.Within("feedback", func() { back, err = arch.NewBlocks(p.b, p.net, weights) })
+	if err != nil {
+		return nil, err
+	}
+	delta := p.delta
+	for l := len(p.chain) - 1; l > 0; l-- {
+		y := back.Predict(p.chain[l], func(string) *graph.Node { return p.mu[l-1] })
+		if delta, err = p.through(y, delta, p.mu[l-1]); err != nil {
+			return nil, err
+		}
+		if err := p.teach(l-1, delta); err != nil {
+			return nil, err
+		}
+	}
+	return p.sheet, nil
+}
+
+// Gradient is the chain's, with the errors brought back by other weights.
+func (r *FeedbackAlignment[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	l, err := r.drawn.at(batch, r.draw)
+	if err != nil {
+		return Report{}, errors.WithMessage(err, "FeedbackAlignment")
+	}
+	return r.drawn.gradient(l, grad, x, y)
+}
+
+// Terms names the terms of the loss.
+func (r *FeedbackAlignment[T]) Terms() []string { return r.drawn.names(r.Model.Plan().Batch, r.draw) }
+
+// TermEnergies writes the terms of the last loss; zeros before the first.
+func (r *FeedbackAlignment[T]) TermEnergies(dst []float64) { r.drawn.last.energies(dst) }
+
+// Weights is the model's slab.
+func (r *FeedbackAlignment[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
+
+// Sizes are the numbers of one sample's inputs and outputs.
+func (r *FeedbackAlignment[T]) Sizes() (in, out int) { return r.Model.Sizes() }
+
+// Predict is the feedforward pass.
+func (r *FeedbackAlignment[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
+
+// Locate names what went wrong in the last gradient; nothing before the first.
+func (r *FeedbackAlignment[T]) Locate() string { return r.drawn.last.locate() }

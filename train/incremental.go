@@ -1,0 +1,104 @@
+package train
+
+import (
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/infer"
+)
+
+// Incremental is incremental predictive coding (iPC, Salvatori et al. 2024, arXiv 2212.00720): activities and weights move
+// at the same time, each step of both taken from the same point,
+//
+//	z <- z - rate dF_i/dz_i(z, W)      W <- W - lr dF/dW(z, W)
+//
+// from the feedforward pass, for as many steps as Stop allows: a batch of n inference steps moves the weights n times. Take
+// an infer.Descent: solvers that remember gradients (Flow, LBFGS) would mix those of different weights.
+type Incremental[T graph.Float] struct {
+	PC[T]
+
+	stop      infer.Stop
+	look      func(infer.Reading) // observe, bound once
+	add       func(Report) error  // accumulate, bound once
+	step      func(Report) error
+	grad, sum []T
+	last      Report // of the step before
+	failed    error
+	steps     int
+}
+
+var (
+	_ Learner[float32] = (*Incremental[float32])(nil)
+	_ infer.Stop       = broken{}
+)
+
+// broken ends an inference whose observer failed. (TimeLimit: the result is not used.)
+type broken struct{ err *error }
+
+func (b broken) Done(infer.Reading) (infer.Status, bool) { return infer.TimeLimit, *b.err != nil }
+
+// Validate reports what PC reports, and solvers that remember gradients.
+func (r *Incremental[T]) Validate() error {
+	switch r.Solver.(type) {
+	case *infer.Flow[T], *infer.LBFGS[T], *infer.Newton[T]:
+		return errors.Errorf("Incremental: a solver of type %T takes gradients of different weights for those of one energy: use infer.Descent", r.Solver)
+	}
+	return errors.WithMessage(r.PC.Validate(), "Incremental")
+}
+
+// Learn moves the weights by step along the inference. The inference has no residual to judge by: there is no equilibrium of
+// weights that move.
+func (r *Incremental[T]) Learn(grad, x, y []T, batch int, step func(Report) error) (Report, error) {
+	m, err := r.start(x, y, batch)
+	if err != nil {
+		return Report{}, err
+	}
+	if r.look == nil {
+		r.look = r.observe
+		stop := infer.Any{broken{&r.failed}}
+		if r.Stop != nil {
+			stop = append(stop, r.Stop)
+		}
+		r.stop = stop
+	}
+	r.step, r.grad, r.last, r.failed, r.steps = step, grad, Report{}, nil, 0
+	result, err := infer.Run(r.Solver, r.problem, m.State(), r.stop, r.look)
+	if r.failed != nil {
+		err = r.failed
+	}
+	result.Initial = 0
+	r.last.Inference = result
+	return r.last, err
+}
+
+// observe moves the weights after an evaluation, before the activities move by it.
+func (r *Incremental[T]) observe(now infer.Reading) {
+	f, err := r.m.ParamGrad(r.grad)
+	if err == nil {
+		r.last = Report{Loss: now.FirstEnergy, Energy: f}
+		err = r.step(r.last)
+	}
+	r.failed, r.steps = err, r.steps+1
+}
+
+// Gradient is the mean of the gradients along the inference while the weights rest: what Learn comes to, per step, when
+// the weights move little within a batch.
+func (r *Incremental[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	if len(r.sum) != len(grad) {
+		r.sum = make([]T, len(grad))
+		r.add = r.accumulate
+	}
+	clear(r.sum)
+	report, err := r.Learn(grad, x, y, batch, r.add)
+	if err == nil {
+		kernel.Scale(grad, r.sum, 1/T(max(1, r.steps)))
+	}
+	return report, err
+}
+
+// accumulate adds a gradient to the sum.
+func (r *Incremental[T]) accumulate(Report) error {
+	kernel.Add(r.sum, r.sum, r.grad)
+	return nil
+}
