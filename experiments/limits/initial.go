@@ -27,8 +27,8 @@ type start struct {
 	Seed    int   `json:"seed"`
 }
 
-// Cost is the number of weights, plus what small networks take at least.
-func (s start) Cost() float64 { return float64(s.Depth*s.Width*s.Width) + 1e5 }
+// Cost is about how many seconds it takes.
+func (s start) Cost() float64 { return 1e-7 * (float64(s.Depth*s.Width*s.Width) + 1e5) }
 
 // Cores: gonum multiplies large matrices on all cores, and two of the largest networks at once need a gigabyte.
 func (s start) Cores() int {

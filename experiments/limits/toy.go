@@ -25,8 +25,10 @@ type lesson struct {
 	Seed   int     `json:"seed"`
 }
 
-// Cost is the number of multiplications, plus what small networks take at least.
-func (p lesson) Cost() float64 { return float64(p.Steps) * (float64(p.Hidden*p.Width*p.Width) + 1e4) }
+// Cost is about how many seconds it takes.
+func (p lesson) Cost() float64 {
+	return 1e-7 * float64(p.Steps) * (float64(p.Hidden*p.Width*p.Width) + 1e4)
+}
 
 // learned is what became of it.
 type learned struct {
