@@ -115,27 +115,30 @@ func TestGrad_PassesByComparisons(t *testing.T) {
 // TestGrad_DeepChainIsLinear: 512 layers take Gorgonia 3.6 s to compile; ours is linear in the depth. Four times the depth
 // takes four times as long, sixteen times if something is quadratic; the limit lies between, for machines that are busy.
 func TestGrad_DeepChainIsLinear(t *testing.T) {
-	fastest := func(depth int) time.Duration {
-		best := time.Hour
+	took := func(depth int) time.Duration {
 		widths := make([]int, depth+1)
 		for i := range widths {
 			widths[i] = 8
 		}
-		for range 3 {
-			start := time.Now()
-			n := build[float64](netSpec{batch: 4, widths: widths, act: Tanh, skip: true})
-			gs := must(Grad(n.energy, n.free()...))(t)
-			p := must(CompilePlan[float64](Plan{Targets: [][]*Node{append([]*Node{n.energy}, gs...)}, Batched: batchedOf(n.b), Cache: true}))(t)
-			best = min(best, time.Since(start))
-			load(p, n.b, randomInputs(rng(9), n.b))
-			ok(t, p.Run(0))
-			if f := p.Scalar(n.energy); math.IsNaN(f) || f <= 0 {
-				t.Fatalf("energy %v", f)
-			}
+		start := time.Now()
+		n := build[float64](netSpec{batch: 4, widths: widths, act: Tanh, skip: true})
+		gs := must(Grad(n.energy, n.free()...))(t)
+		p := must(CompilePlan[float64](Plan{Targets: [][]*Node{append([]*Node{n.energy}, gs...)}, Batched: batchedOf(n.b), Cache: true}))(t)
+		passed := time.Since(start)
+		load(p, n.b, randomInputs(rng(9), n.b))
+		ok(t, p.Run(0))
+		if f := p.Scalar(n.energy); math.IsNaN(f) || f <= 0 {
+			t.Fatalf("energy %v", f)
 		}
-		return best
+		return passed
 	}
-	shallow, deep := fastest(128), fastest(512)
+	shallow, deep := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
+	for range 12 { // the fastest of each is the one that nothing came between
+		shallow, deep = min(shallow, took(128)), min(deep, took(512))
+		if deep < 8*shallow {
+			break
+		}
+	}
 	t.Logf("build, differentiate and compile: 128 layers %v, 512 layers %v", shallow, deep)
 	if deep > 10*shallow {
 		t.Fatalf("128 layers took %v, 512 layers %v", shallow, deep)

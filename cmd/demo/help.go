@@ -22,6 +22,7 @@ Examples, with what to expect:
   demo compare -data mnist -act tanh  agreement by layer and step: 0 where the error has not yet come to, then towards 1
   demo compare -act tanh -precision 1e-3 -steps 500 -rate .1
                                       a weak pull at the output: PC's gradient becomes BP's to about three digits
+  demo infer -act tanh                which solver, at what cost: energy and gradient error against evaluations and time
   demo train -data fashion -limit 300 any network, any data
   demo coordcheck                     sizes of activities and updates over width and depth: flat, or not
   demo data                           which data sets are here, and how to get the others
