@@ -268,7 +268,9 @@ func depthFigure(t claim.Table, act Act) ([]claim.Figure, error) {
 		if err != nil {
 			return nil, err
 		}
-		ends.Lines = append(ends.Lines, line(l.name, i+1, at))
+		if len(at) > 0 {
+			ends.Lines = append(ends.Lines, line(l.name, i+1, at))
+		}
 	}
 	curves := claim.Panel{Title: "muPC", X: claim.Axis{Label: "iterations"}, Y: claim.Axis{Label: "test accuracy"}}
 	byDepth := map[int]map[int]claim.Estimate{}
