@@ -11,6 +11,7 @@ import (
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/optim"
 )
 
 // dendriticTol is rounding of some tens of float64 operations.
@@ -60,7 +61,9 @@ func dendritic(t *testing.T, c arch.Bidirectional, w *graph.Vector[float64], p a
 	last := len(z) - 1
 	ok(t, m.Clamp(z[0], z[last]))
 	ok(t, m.Forward())
-	copy(m.State(), slices.Concat(z[1:last]...))
+	for l, at := 1, m.StateVector(); l < last; l++ {
+		copy(at.Field(fmt.Sprintf("block%d/z", l)), z[l])
+	}
 	return m, z
 }
 
@@ -216,6 +219,37 @@ func TestDendrites_OfAChainSeeNoFurtherThanTheirPrediction(t *testing.T) {
 		near(t, "what activities feel", dz, want, dendriticTol)
 		_, _, fw := gradients(t, full)
 		near(t, "weight gradient", dw, fw, dendriticTol)
+	}
+}
+
+// TestDendrites_DescendIsOneByOneToTheBit, where units are masked, too.
+func TestDendrites_DescendIsOneByOneToTheBit(t *testing.T) {
+	const rate, moves = .05, 7
+	c, w := newDendritic(t)
+	for _, mix := range []float64{0, .3} {
+		p := arch.Plan{Energy: c.Coupled(true, true), Dendrites: &arch.Dendrites{Mix: mix}, Hold: map[string]arch.Hold{"x": arch.Masked}}
+		fast, _ := dendritic(t, c, w, p)
+		slow, _ := dendritic(t, c, w, p)
+		for _, m := range []*arch.Model[float64]{fast, slow} {
+			ok(t, m.Mask("x", []float64{1, 0, 1}))
+			m.Show()
+		}
+		got, want := make([]float64, len(fast.State())), make([]float64, len(fast.State()))
+		f, done, err := fast.Descend(got, fast.State(), rate, moves)
+		ok(t, err)
+		if !done {
+			t.Fatal("no descent: samples are taken to depend on each other")
+		}
+		g, sgd := 0., &optim.SGD[float64]{Rate: rate}
+		for range moves {
+			g = must(slow.StateGrad(want, slow.State()))(t)
+			sgd.Step(slow.State(), want)
+		}
+		near(t, "gradient", got, want, 0)
+		near(t, "activities", fast.State(), slow.State(), 0)
+		if f != g {
+			t.Errorf("energy %v, one by one %v", f, g)
+		}
 	}
 }
 

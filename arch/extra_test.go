@@ -231,3 +231,31 @@ func TestSetLayerInput_RefusesWrongOnes(t *testing.T) {
 		t.Errorf("an unknown input is %v", v)
 	}
 }
+
+// TestStateHessian_SeesInputsOfLayers. Oracle: central differences of StateGrad, whose error is of order h^2, with the same
+// dropout and padding masks.
+func TestStateHessian_SeesInputsOfLayers(t *testing.T) {
+	const h = 1e-5
+	n := masked(5)
+	m := must(arch.Compile(n, weightsOf[float64](t, n, 1), arch.Plan{Batch: 2}))(t)
+	ok(t, m.Clamp(normal[float64](rng(1), 2*5*4), normal[float64](rng(2), 2*5*3)))
+	m.DrawLayerInputs(rng(3))
+	padding := []float64{1, 1, 1, 1, 0, 1, 1, 0, 0, 0}
+	ok(t, m.SetLayerInput("b/padding", padding))
+	ok(t, m.Forward())
+	hessian := must(m.StateHessian())(t)
+	z, v := m.State(), normal[float64](rng(4), len(m.State()))
+	ok(t, hessian.At(z))
+	got, up, down, moved := make([]float64, len(v)), make([]float64, len(v)), make([]float64, len(v)), make([]float64, len(v))
+	ok(t, hessian.Mul(got, v))
+	for sign, g := range map[float64][]float64{1: up, -1: down} {
+		for i := range moved {
+			moved[i] = z[i] + sign*h*v[i]
+		}
+		must(m.StateGrad(g, moved))(t)
+	}
+	for i := range up {
+		up[i] = (up[i] - down[i]) / (2 * h)
+	}
+	near(t, "H v", got, up, 1e-7)
+}

@@ -19,6 +19,7 @@ type StateHessian[T graph.Float] struct {
 	state      *graph.Vector[T]
 	z, v, hv   []*graph.Node // one per field of state
 	data, mask []*graph.Node // one per clamp of the model, nil where it has none
+	extra      []*graph.Node // one per input of a layer
 	set        bool
 }
 
@@ -75,6 +76,9 @@ func newStateHessian[T graph.Float](m *Model[T]) (*StateHessian[T], error) {
 		at := u.place(c.name)
 		h.data, h.mask = append(h.data, at.data), append(h.mask, at.mask)
 	}
+	for _, e := range u.extras {
+		h.extra = append(h.extra, e.Node)
+	}
 	if h.prog, err = graph.CompilePlan[T](graph.Plan{Targets: [][]*graph.Node{h.hv}, Batched: u.batched(), Cache: true}); err != nil {
 		return nil, err
 	}
@@ -87,8 +91,8 @@ func (h *StateHessian[T]) Dim() int { return len(h.state.Data()) }
 // Bytes is the memory of the operator's program, beside the model's.
 func (h *StateHessian[T]) Bytes() int { return h.prog.Bytes() }
 
-// At moves the operator to the activities z, as long as the model's State, and to the weights, data and masks that the model
-// has now. It copies them, and refuses activities that are not finite.
+// At moves the operator to the activities z, as long as the model's State, and to the weights, data, masks and inputs of layers
+// that the model has now. It copies them, and refuses activities that are not finite.
 func (h *StateHessian[T]) At(z []T) error {
 	if len(z) != h.Dim() {
 		panic("arch: StateHessian at activities whose length is not that of State")
@@ -102,6 +106,9 @@ func (h *StateHessian[T]) At(z []T) error {
 		if c.mask != nil {
 			h.prog.Load(h.mask[i], c.mask)
 		}
+	}
+	for i, n := range h.extra {
+		h.prog.Load(n, h.m.extras[i].values)
 	}
 	h.prog.Touch()
 	if h.set = h.prog.LoadNow(); !h.set {

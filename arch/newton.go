@@ -28,7 +28,7 @@ import (
 // as in linear networks, one pass over a batch of d_y samples does for all (evals 1).
 //
 // It reports models that it is not for: other coordinates, free or further sites, learned precisions, other energies, more
-// than one output.
+// than one output, and Jacobians of more than 2^27 numbers.
 func (m *Model[T]) Newton(step, grad, z []T) (evals int, err error) {
 	if len(step) != len(m.state.Data()) || len(grad) != len(step) || len(z) != len(step) {
 		panic("arch: Newton of slices whose lengths are not that of State")
@@ -66,6 +66,9 @@ type newton[T graph.Float] struct {
 	step, grad []T
 }
 
+// mostJacobian bounds the memory of a Jacobian, in numbers.
+const mostJacobian = 1 << 27
+
 // Targets of a newton's program.
 const (
 	outputTarget = iota
@@ -92,6 +95,9 @@ func (m *Model[T]) newNewton() (*newton[T], error) {
 		}
 	}
 	size := len(m.state.Data()) / m.plan.Batch
+	if !n.shared && n.dy*len(m.state.Data()) > mostJacobian {
+		return nil, errors.Errorf("the Jacobian of %d outputs by %d errors would have %d numbers, more than %d: use a smaller batch, or infer.LBFGS", n.dy, len(m.state.Data()), n.dy*len(m.state.Data()), mostJacobian)
+	}
 	if n.shared {
 		n.jac = [][]T{make([]T, n.dy*size)}
 	} else {
@@ -123,6 +129,8 @@ func (n *newton[T]) suits() error {
 		return errors.Errorf("a model in the coordinates of %v: compile it in arch.Errors", m.plan.Coordinates)
 	case !isPC:
 		return errors.Errorf("an energy of type %T: want energy.PC", m.plan.Energy)
+	case m.plan.Dendrites != nil:
+		return errors.New("dendrites: their steps are not the gradient of the energy")
 	case m.descent == nil && len(m.states) > 0:
 		return errors.New("samples depend on each other: there is no curvature by sample")
 	}
@@ -208,12 +216,15 @@ func (n *newton[T]) build(batch int) error {
 	return err
 }
 
-// inputs are the data nodes that the output depends on.
+// inputs are what the output may depend on beside weights and errors: data and inputs of layers.
 func (n *newton[T]) inputs() (ns []*graph.Node) {
 	for _, at := range n.u.places {
 		if at.data != nil && at.input {
 			ns = append(ns, at.data)
 		}
+	}
+	for _, e := range n.u.extras {
+		ns = append(ns, e.Node)
 	}
 	return ns
 }
@@ -257,6 +268,9 @@ func (n *newton[T]) jacobian(z []T) error {
 		if at.data != nil && at.input {
 			n.prog.Load(at.data, n.m.prog.Value(n.m.u.place(at.name).data))
 		}
+	}
+	for i, e := range n.u.extras {
+		n.prog.Load(e.Node, n.m.extras[i].values)
 	}
 	for k := range n.dy {
 		for i := range n.unit {

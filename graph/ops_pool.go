@@ -45,14 +45,15 @@ func (o maxPool) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return pooledOf(o.p, n), wantShape("maximum of images", in[0], imagesOf(o.p, n))
 }
 func (o maxPool) split(batched []bool) split { return elementwise(batched) }
+func (o maxPool) room([]tensor.Shape) int    { return o.p.Room() }
 
 func (o maxPool) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
 	d, err := linearly(maxPoolGrad(o), in[0], g)
 	return []*Node{d}, err
 }
 
-func (o maxPool) f32(c *call[float32]) { kernel.MaxPool(o.p, c.dst, piece(c, 0)) }
-func (o maxPool) f64(c *call[float64]) { kernel.MaxPool(o.p, c.dst, piece(c, 0)) }
+func (o maxPool) f32(c *call[float32]) { kernel.MaxPool(o.p, c.dst, piece(c, 0), c.room) }
+func (o maxPool) f64(c *call[float64]) { kernel.MaxPool(o.p, c.dst, piece(c, 0), c.room) }
 
 // maxPoolGrad puts g where x has the largest pixel of each window, the first of equal ones: the gradient of maxPool.
 type maxPoolGrad struct{ p kernel.Pool }
@@ -63,7 +64,7 @@ func (o maxPoolGrad) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return in[0].Clone(), firstError(wantShape("maximum of images", in[0], imagesOf(o.p, n)), wantShape("gradient of a maximum of images", in[1], pooledOf(o.p, n)))
 }
 func (o maxPoolGrad) split(batched []bool) split { return elementwise(batched) }
-func (o maxPoolGrad) room([]tensor.Shape) int    { return o.p.PoolRoom() }
+func (o maxPoolGrad) room([]tensor.Shape) int    { return o.p.Room() }
 
 // diff: where the largest pixel is does not change with x, almost everywhere; so there is no gradient by x.
 func (o maxPoolGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
@@ -95,7 +96,7 @@ func (o maxPoolPick) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return pooledOf(o.p, n), firstError(wantShape("maximum of images", in[0], imagesOf(o.p, n)), wantShape("choice of pixels", in[1], imagesOf(o.p, n)))
 }
 func (o maxPoolPick) split(batched []bool) split { return elementwise(batched) }
-func (o maxPoolPick) room([]tensor.Shape) int    { return o.p.PoolRoom() }
+func (o maxPoolPick) room([]tensor.Shape) int    { return o.p.Room() }
 
 func (o maxPoolPick) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	ds := make([]*Node, 2)
@@ -122,14 +123,15 @@ func (o meanPool) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return pooledOf(o.p, n), wantShape("mean of images", in[0], imagesOf(o.p, n))
 }
 func (o meanPool) split(batched []bool) split { return elementwise(batched) }
+func (o meanPool) room([]tensor.Shape) int    { return o.p.Room() }
 
 func (o meanPool) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
 	d, err := linearly(meanPoolGrad(o), g)
 	return []*Node{d}, err
 }
 
-func (o meanPool) f32(c *call[float32]) { kernel.MeanPool(o.p, c.dst, piece(c, 0)) }
-func (o meanPool) f64(c *call[float64]) { kernel.MeanPool(o.p, c.dst, piece(c, 0)) }
+func (o meanPool) f32(c *call[float32]) { kernel.MeanPool(o.p, c.dst, piece(c, 0), c.room) }
+func (o meanPool) f64(c *call[float64]) { kernel.MeanPool(o.p, c.dst, piece(c, 0), c.room) }
 
 // meanPoolGrad spreads g evenly over each window: the gradient of meanPool, and its transpose.
 type meanPoolGrad struct{ p kernel.Pool }
@@ -140,6 +142,7 @@ func (o meanPoolGrad) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return imagesOf(o.p, n), wantShape("gradient of a mean of images", in[0], pooledOf(o.p, n))
 }
 func (o meanPoolGrad) split(batched []bool) split { return elementwise(batched) }
+func (o meanPoolGrad) room([]tensor.Shape) int    { return o.p.Room() }
 
 func (o meanPoolGrad) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
 	d, err := linearly(meanPool(o), g)
@@ -154,5 +157,5 @@ func runMeanPoolGrad[T Float](o meanPoolGrad, c *call[T]) {
 		c.markZero()
 		return
 	}
-	kernel.MeanPoolGrad(o.p, c.dst, piece(c, 0))
+	kernel.MeanPoolGrad(o.p, c.dst, piece(c, 0), c.room)
 }

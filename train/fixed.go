@@ -38,6 +38,9 @@ func (r *FixedPrediction[T]) Validate() error {
 	if err := r.PC.Validate(); err != nil {
 		return errors.WithMessage(err, "FixedPrediction")
 	}
+	if r.Start != nil {
+		return errors.New("FixedPrediction: Start: errors relax from the feedforward pass: leave it out")
+	}
 	_, err := r.model()
 	return err
 }
@@ -50,6 +53,9 @@ func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
 	p := r.Model.Plan()
 	if p.Coordinates != arch.Activities {
 		return nil, errors.Errorf("FixedPrediction: a model in the coordinates of %v: compile it in arch.Activities", p.Coordinates)
+	}
+	if p.Dendrites != nil {
+		return nil, errors.New("FixedPrediction: a model with dendrites does not step along the gradient of the energy: compile it without")
 	}
 	pc, err := chainEnergy(p.Energy)
 	if err := first(err, feedforwardNet(r.Model.Network())); err != nil {
@@ -185,6 +191,7 @@ func (r *FixedPrediction[T]) Gradient(grad, x, y []T, batch int) (Report, error)
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, m, r.Seed)
 	if err := m.Forward(); err != nil {
 		return Report{}, err
 	}
@@ -217,7 +224,10 @@ func (r *FixedPrediction[T]) Terms() []string {
 
 // TermEnergies writes sum |e_l|^2/2 of the errors, and the terms of the output.
 func (r *FixedPrediction[T]) TermEnergies(dst []float64) {
-	r.m.TermEnergies(dst)
+	termEnergies(r.m, dst)
+	if r.m == nil {
+		return
+	}
 	v := r.m.StateVector()
 	for i, p := range r.now.pairs {
 		dst[i] = kernel.SumSquares(v.Part(v.Data(), p[0])) / 2 / float64(r.m.Plan().Batch)

@@ -171,6 +171,67 @@ func TestHybrid_RefusesNetworksThatDoNotFit(t *testing.T) {
 	}
 }
 
+// TestHybrid_TakesRatesOfBothNetworks: in a step of SGD, each weight of the whole moves by its own network's factor.
+func TestHybrid_TakesRatesOfBothNetworks(t *testing.T) {
+	chain := arch.Chain{Act: layers.Tanh, Widths: []int{3, 8, 5}, Bias: true, Scaling: arch.MuPC{}}
+	gen, err := chain.Network()
+	ok(t, err)
+	amo, err := arch.Amortiser(chain)
+	ok(t, err)
+	whole, parts, err := arch.NewWeightsTogether[float64](rand.New(rand.NewPCG(1, 1)), arch.Member{Name: "generator", Network: gen}, arch.Member{Name: "amortiser", Network: amo})
+	ok(t, err)
+	spans := append(train.InWhole(parts[0], train.SGDSpans(gen, parts[0])), train.InWhole(parts[1], train.SGDSpans(amo, parts[1]))...)
+	before, ones := slices.Clone(whole.Data()), make([]float64, len(whole.Data()))
+	for i := range ones {
+		ones[i] = 1
+	}
+	sgd := &optim.SGD[float64]{Rate: .5, Spans: spans}
+	ok(t, sgd.Validate())
+	sgd.Step(whole.Data(), ones)
+	for i, w := range append(gen.Weights(), amo.Weights()...) {
+		lo, hi := whole.Span(i)
+		for j := lo; j < hi; j++ {
+			if d := before[j] - whole.Data()[j] - .5*w.Factors.SGD; math.Abs(d) > 1e-14 {
+				t.Fatalf("%s moved by %v, want %v", whole.Where(j), before[j]-whole.Data()[j], .5*w.Factors.SGD)
+			}
+		}
+	}
+}
+
+// TestStart_AmortisedMustFit: as a start of predictive coding, where it may read the input as well.
+func TestStart_AmortisedMustFit(t *testing.T) {
+	h, other := hybrid[float64](t, false, 3, 6, 5), hybrid[float64](t, false, 3, 7, 5)
+	for _, test := range []struct {
+		m    *arch.Model[float64]
+		a    *arch.Model[float64]
+		want string
+	}{
+		{h.Generator, nil, "Amortiser is missing"},
+		{h.Generator, h.Generator, "arch.Feedforward"},
+		{h.Generator, other.Amortiser, `7 numbers of "block1", which has 6`},
+	} {
+		pc := &train.PC[float64]{Model: test.m, Solver: h.Solver, Stop: h.Stop, Start: &train.Amortised[float64]{Amortiser: test.a}}
+		says(t, "an amortiser that does not fit", pc.Validate(), "PC: Amortised", test.want)
+	}
+	n := &arch.Network{Inputs: []arch.Input{{Name: "x", Shape: []int{3}}}, Blocks: []arch.Block{{Name: "block1", Layer: layers.Linear{In: 3, Out: 6, Act: layers.Tanh}}}}
+	w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 1)))
+	ok(t, err)
+	reads := compiled(t, n, w, arch.Plan{Coordinates: arch.Feedforward})
+	x, y := make([]float64, 8*3), make([]float64, 8*5)
+	for i := range x {
+		x[i] = float64(i%5) - 2
+	}
+	pc := &train.PC[float64]{Model: h.Generator, Solver: h.Solver, Stop: infer.Steps(0), Start: &train.Amortised[float64]{Amortiser: reads}}
+	ok(t, pc.Validate())
+	_, err = pc.Gradient(make([]float64, len(h.Generator.Weights().Data())), x, y, 8)
+	ok(t, err)
+	want, err := reads.Predict(x)
+	ok(t, err)
+	if !slices.Equal(h.Generator.State(), want) {
+		t.Error("the activities do not start at the guess from the input")
+	}
+}
+
 // TestHybrid_LearnsToGuessWhereInferenceEnds, unsupervised: points on a curve are reconstructed from one number, and inference
 // from the amortiser's guess has ever less to do.
 func TestHybrid_LearnsToGuessWhereInferenceEnds(t *testing.T) {

@@ -182,6 +182,8 @@ func TestNewton_RefusesWhatItIsNotFor(t *testing.T) {
 	learned := *n
 	learned.Blocks = append([]arch.Block(nil), n.Blocks...)
 	learned.Blocks[0].Precision = arch.ScalarPrecision
+	wide, err := arch.MLP(nil, layers.Tanh, 1, 65, 65)
+	ok(t, err)
 	for _, test := range []struct {
 		reason string
 		net    *arch.Network
@@ -192,11 +194,14 @@ func TestNewton_RefusesWhatItIsNotFor(t *testing.T) {
 		{"another energy", n, arch.Plan{Coordinates: arch.Errors, Energy: energy.Sum{energy.PC{}, energy.ActivityDecay{Rate: 1}}}, "want energy.PC"},
 		{"a hidden category", n, arch.Plan{Coordinates: arch.Errors, Energy: energy.PC{Hidden: energy.Categorical{}}}, `"block1" is categorical`},
 		{"a learned precision", &learned, arch.Plan{Coordinates: arch.Errors}, "learned precision"},
+		{"too large a Jacobian", wide, arch.Plan{Batch: 1 << 15, Coordinates: arch.Errors}, "infer.LBFGS"},
 		{"no free input", n, arch.Plan{Coordinates: arch.Errors, FreeInput: true}, "free input"},
 	} {
 		w, err := arch.NewWeights[float64](test.net, rand.New(rand.NewPCG(1, 1)))
 		ok(t, err)
-		test.plan.Batch = 2
+		if test.plan.Batch == 0 {
+			test.plan.Batch = 2
+		}
 		m, err := arch.Compile(test.net, w, test.plan)
 		ok(t, err)
 		s := make([]float64, len(m.State()))

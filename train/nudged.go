@@ -44,11 +44,10 @@ const (
 // needed. Outputs must be Gaussian for NudgedTarget. The Report's Loss is that of the target itself.
 // NudgedTarget allocates the prediction of each batch.
 type Nudged[T graph.Float] struct {
-	PC[T]
+	PC[T] // its Seed is that of RandomSign too
 	Nudge Nudge
 	Beta  float64 // above 0; 1 and NudgedTarget is PC
 	Sign  Sign
-	Seed  uint64 // of RandomSign
 
 	rng    *rand.Rand
 	target []T
@@ -96,6 +95,7 @@ func (r *Nudged[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err := whole.Clamp(x, y); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, whole, r.Seed)
 	if err := whole.Forward(); err != nil {
 		return Report{}, err
 	}
@@ -143,8 +143,9 @@ func (r *Nudged[T]) phase(grad, x, y []T, batch, away int) (Report, error) {
 		return Report{}, err
 	}
 	beta := r.beta(away)
+	pc.noise.step = r.noise.step - 1 // both phases see what the loss has seen
 	if r.Nudge == NudgedTarget {
-		mu, err := r.Model.Predict(x)
+		mu, err := r.feedforward(x, batch)
 		if err != nil {
 			return Report{}, err
 		}
@@ -161,6 +162,22 @@ func (r *Nudged[T]) phase(grad, x, y []T, batch, away int) (Report, error) {
 	return report, err
 }
 
+// feedforward is the output before inference, with what layers have drawn.
+func (r *Nudged[T]) feedforward(x []T, batch int) ([]T, error) {
+	m, err := r.Model.Resized(batch)
+	if err != nil {
+		return nil, err
+	}
+	var drawn map[string][]T
+	for i, f := range m.LayerInputs() {
+		if i == 0 {
+			drawn = make(map[string][]T)
+		}
+		drawn[f.Name] = m.LayerInput(f.Name)
+	}
+	return m.PredictWith(x, drawn)
+}
+
 // beta has its sign.
 func (r *Nudged[T]) beta(away int) float64 { return r.Beta * float64(1-2*away) }
 
@@ -169,7 +186,7 @@ func (r *Nudged[T]) towards(away int) (*PC[T], error) {
 	if r.phases[away] != nil {
 		return r.phases[away], nil
 	}
-	pc := &PC[T]{Model: r.Model, Solver: r.Solver, Stop: r.Stop}
+	pc := &PC[T]{Model: r.Model, Solver: r.Solver, Stop: r.Stop, Seed: r.Seed, Start: r.Start}
 	if r.Nudge == NudgedCost {
 		p := r.Model.Plan()
 		if p.Energy == nil {

@@ -38,10 +38,8 @@ func (r *PC[T]) Validate() error {
 	if err := r.Model.TakesBatches(); err != nil {
 		return errors.WithMessage(err, "PC")
 	}
-	if v, ok := r.Start.(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return errors.WithMessage(err, "PC")
-		}
+	if err := validateStart(r.Start, r.Model); err != nil {
+		return errors.WithMessage(err, "PC")
 	}
 	return errors.WithMessage(validateInference(r.Solver, r.Stop), "PC")
 }

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
@@ -17,6 +19,19 @@ func AdamSpans[T graph.Float](n *arch.Network, w *graph.Vector[T]) []optim.Span 
 // decayed.
 func SGDSpans[T graph.Float](n *arch.Network, w *graph.Vector[T]) []optim.Span {
 	return spans(n, w, func(f arch.Factors) optim.Span { return optim.Span{Factor: f.SGD} })
+}
+
+// InWhole moves spans over a slab that is a part of another to where they are in the whole: for the optimiser that trains
+// networks of arch.NewWeightsTogether,
+//
+//	append(InWhole(parts[0], AdamSpans(generator, parts[0])), InWhole(parts[1], AdamSpans(amortiser, parts[1]))...)
+func InWhole[T graph.Float](part *graph.Vector[T], spans []optim.Span) []optim.Span {
+	_, at := part.Whole()
+	moved := slices.Clone(spans)
+	for i := range moved {
+		moved[i].Lo, moved[i].Hi = moved[i].Lo+at, moved[i].Hi+at
+	}
+	return moved
 }
 
 // spans leaves out weights whose factors are one, and makes one span of neighbours that are alike.

@@ -108,3 +108,14 @@ func begin[T graph.Float](s Start[T], m *arch.Model[T], x, y []T) error {
 	}
 	return s.Begin(m, x, y)
 }
+
+// validateStart reports what a start does, and an amortiser that cannot guess the activities of m.
+func validateStart[T graph.Float](s Start[T], m *arch.Model[T]) error {
+	if a, is := s.(*Amortised[T]); is {
+		return a.fits(m)
+	}
+	if v, ok := s.(interface{ Validate() error }); ok {
+		return v.Validate()
+	}
+	return nil
+}

@@ -123,7 +123,7 @@ func TestFixedPrediction_IsBackpropAtEquilibrium(t *testing.T) {
 
 // nudged is a rule whose inference goes on to the rounding floor.
 func nudged(m *arch.Model[float64], n train.Nudge, s train.Sign, beta float64) *train.Nudged[float64] {
-	return &train.Nudged[float64]{Nudge: n, Sign: s, Beta: beta, Seed: 5, PC: train.PC[float64]{Model: m,
+	return &train.Nudged[float64]{Nudge: n, Sign: s, Beta: beta, PC: train.PC[float64]{Model: m, Seed: 5,
 		Solver: &infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: .1, Mu: .7}},
 		Stop:   infer.Any{infer.Stationary{Tol: 1e-15}, infer.Steps(1500)}}}
 }
@@ -479,5 +479,58 @@ func TestRules_OnPictures(t *testing.T) {
 	}
 	if relative(want, bp) < .01 {
 		t.Error("PC is backprop here: the test says nothing")
+	}
+}
+
+// TestRules_SeeTheSameDropout: with a dropout between the layers, zero-divergence inference and fixed prediction are the
+// backprop of the same masks batch by batch, a nudged cost tends to it, and Gauss-Newton finds the equilibrium that L-BFGS finds.
+func TestRules_SeeTheSameDropout(t *testing.T) {
+	lin := func(in, out int) layers.Layer {
+		return layers.Compose{layers.Dropout{Rate: .4}, layers.Linear{In: in, Out: out, Act: layers.Tanh}}
+	}
+	n := &arch.Network{Input: []int{5}, Blocks: []arch.Block{
+		{Name: "a", Layer: layers.Linear{In: 5, Out: 8}}, {Name: "b", Layer: lin(8, 8), Shape: []int{8}}, {Name: "c", Layer: lin(8, 3), Shape: []int{3}}}}
+	w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 1)))
+	ok(t, err)
+	const batch, seed = 4, 9
+	var ms [3]*arch.Model[float64]
+	for c := range ms {
+		ms[c], err = arch.Compile(n, w, arch.Plan{Batch: batch, Coordinates: arch.Coordinates(c)})
+		ok(t, err)
+	}
+	k := newTask(t, arch.Chain{Act: layers.Tanh}, false, 1)
+	pc := func(m *arch.Model[float64], s infer.Solver[float64], stop infer.Stop) train.PC[float64] {
+		return train.PC[float64]{Model: m, Solver: s, Stop: stop, Seed: seed}
+	}
+	small := nudged(ms[arch.Activities], train.NudgedCost, train.Centred, 1e-3)
+	small.PC.Seed = seed
+	whole := nudged(ms[arch.Activities], train.NudgedTarget, train.Positive, 1)
+	whole.PC.Seed = seed
+	bfgs := pc(ms[arch.Errors], &infer.LBFGS[float64]{}, infer.Stationary{Tol: 1e-12})
+	newton := pc(ms[arch.Errors], &infer.Newton[float64]{}, infer.Stationary{Tol: 1e-12})
+	bp := &train.Backprop[float64]{Model: ms[arch.Feedforward], Seed: seed}
+	zil := &train.ZIL[float64]{Model: ms[arch.Activities], Seed: seed}
+	fixed := &train.FixedPrediction[float64]{PC: pc(ms[arch.Activities], plainDescent[float64](1), infer.Steps(3))}
+	var before []float64
+	for range 3 {
+		want, _ := gradient(t, bp, k.x, k.y, batch)
+		rest, _ := gradient(t, &bfgs, k.x, k.y, batch)
+		for _, test := range []struct {
+			name string
+			rule train.Rule[float64]
+			want []float64
+			tol  float64
+		}{
+			{"zil", zil, want, bpTol}, {"fixed", fixed, want, bpTol}, {"nudged cost", small, want, 1e-5}, // beta^2 times a number
+			{"newton", &newton, rest, 1e-9}, {"nudged target of beta 1", whole, rest, 1e-9},
+		} {
+			if got, _ := gradient(t, test.rule, k.x, k.y, batch); !(relative(got, test.want) <= test.tol) {
+				t.Errorf("%s: off by %.1e", test.name, relative(got, test.want))
+			}
+		}
+		if before != nil && relative(want, before) < .01 {
+			t.Error("the masks do not change")
+		}
+		before = want
 	}
 }

@@ -18,8 +18,10 @@ import (
 // It is not fast: a batch takes L-1 energy gradients and L weight gradients, all layers in each.
 type ZIL[T graph.Float] struct {
 	Model *arch.Model[T] // in the coordinates of activities
+	Seed  uint64         // of what layers draw at random for every batch, as in PC
 
 	m      *arch.Model[T]
+	noise  noise
 	dz, dw []T
 	blocks []int // of each weight
 }
@@ -34,6 +36,9 @@ func (r *ZIL[T]) Validate() error {
 	}
 	if c := r.Model.Plan().Coordinates; c != arch.Activities {
 		return errors.Errorf("ZIL: a model in the coordinates of %v: compile it in arch.Activities", c)
+	}
+	if r.Model.Plan().Dendrites != nil {
+		return errors.New("ZIL: a model with dendrites does not step along the gradient of the energy: compile it without")
 	}
 	pc, err := chainEnergy(r.Model.Plan().Energy)
 	for _, lik := range append(likelihoods(pc.Sites), pc.Hidden) {
@@ -60,6 +65,7 @@ func (r *ZIL[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, m, r.Seed)
 	if err := m.Forward(); err != nil {
 		return Report{}, err
 	}
@@ -95,8 +101,8 @@ func (r *ZIL[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 // Terms names the terms of the energy.
 func (r *ZIL[T]) Terms() []string { return r.Model.Terms() }
 
-// TermEnergies writes the terms of the energy where the first layer's gradient was taken.
-func (r *ZIL[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
+// TermEnergies writes the terms of the energy where the first layer's gradient was taken; zeros before.
+func (r *ZIL[T]) TermEnergies(dst []float64) { termEnergies(r.m, dst) }
 
 // Weights is the model's slab.
 func (r *ZIL[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
@@ -107,8 +113,8 @@ func (r *ZIL[T]) Sizes() (in, out int) { return r.Model.Sizes() }
 // Predict is the feedforward pass.
 func (r *ZIL[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
 
-// Locate names what went wrong in the last gradient.
-func (r *ZIL[T]) Locate() string { return r.m.Locate() }
+// Locate names what went wrong in the last gradient; nothing before the first.
+func (r *ZIL[T]) Locate() string { return locate(r.m) }
 
 // first is the first error.
 func first(errs ...error) error {

@@ -11,14 +11,16 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/experiments/jpc"
 	"github.com/pcgraph/pcgraph/experiments/limits"
+	"github.com/pcgraph/pcgraph/experiments/mupc"
 	"github.com/pcgraph/pcgraph/experiments/record"
 	"github.com/pcgraph/pcgraph/experiments/thesis"
 )
 
 // everyClaim lists the claims of all experiments.
 func everyClaim() []claim.Claim {
-	return slices.Concat(limits.Claims(), thesis.Claims())
+	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims(), thesis.Claims())
 }
 
 // chosen are the claims that names stand for: an ID, or a folder for all of its claims.

@@ -147,6 +147,7 @@ func (cmd inferCmd) Run(c *console) (err error) {
 	}
 	c.printf("Report: %s\n", out.path("report.html"))
 	if m.Interrupted {
+		c.printf("Interrupted: the report holds what there was.\n")
 		return errInterrupted
 	}
 	return nil
@@ -311,7 +312,7 @@ func (a *arena) race(ctx context.Context, w *way) error {
 	if w.errors {
 		m = a.models[1]
 	}
-	stop := infer.Any{cancelled{ctx}, budget(a.evaluations), infer.Stationary{Tol: 1e-13}, infer.Within(20 * time.Second)}
+	stop := infer.Any{cancelled{ctx}, evaluations(a.evaluations), infer.Stationary{Tol: 1e-13}, infer.Within(20 * time.Second)}
 	at := 0 // stations
 	again := infer.Any{cancelled{ctx}, when(func() bool { return at == len(w.path) })}
 	run := func(stop infer.Stop, observe func(infer.Reading)) error {
@@ -378,13 +379,13 @@ var _ infer.Stop = when(nil)
 // Done asks.
 func (w when) Done(infer.Reading) (infer.Status, bool) { return infer.StepLimit, w() }
 
-// budget stops after so many evaluations.
-type budget int
+// evaluations stops after so many of them.
+type evaluations int
 
-var _ infer.Stop = budget(0)
+var _ infer.Stop = evaluations(0)
 
 // Done compares.
-func (b budget) Done(r infer.Reading) (infer.Status, bool) {
+func (b evaluations) Done(r infer.Reading) (infer.Status, bool) {
 	return infer.StepLimit, r.Evals >= int(b)
 }
 

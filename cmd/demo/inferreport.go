@@ -35,6 +35,9 @@ func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report {
 		}
 	}
 	r.Tables = append(r.Tables, wayTable(ways), cmd.horizonTable(ways))
+	if len(ways) == 0 { // interrupted
+		return r
+	}
 	r.Figures = []figure{
 		{File: "solvers.png", Title: "How fast each way comes to rest",
 			Caption: "Left against evaluations of the energy, right against the clock; above the energy over the equilibrium's, below the error of the weight gradient that would be read there. What is lower at the same place is better; a line that ends has come to rest or to its limit of evaluations. Gauss-Newton counts a backward pass per output as an evaluation.",

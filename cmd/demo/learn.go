@@ -46,6 +46,9 @@ type lesson struct {
 	train  *data.Set
 	test   *data.Set
 	folder *folder
+
+	ungraded bool                 // nothing is evaluated: the targets are not learned
+	watch    func(step int) error // called after every update; may be nil
 }
 
 // newPupil compiles the network for a rule, "PC" or "BP", from the start that the seed gives.
@@ -136,7 +139,7 @@ func (l *lesson) teach(c *console, p *pupil) error {
 		OnSkip:     func(step int, why error) { c.printf("%-3s batch %d is left out: %v\n", p.name, step, why) },
 		OnStep: func(s train.Step[float32]) {
 			if show == nil {
-				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0)
+				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0 && !l.ungraded)
 			}
 			show.step(s.Step, s.Total, s.Loss, s.Energy)
 			p.trace = append(p.trace, point{step: s.Step, loss: s.Loss, energy: s.Energy})
@@ -149,11 +152,19 @@ func (l *lesson) teach(c *console, p *pupil) error {
 				line.Status, line.Steps, line.Residual = in.Status.String(), in.Step, &in.Residual
 			}
 			keep(line)
+			if l.watch != nil {
+				if err := l.watch(s.Step); failed == nil {
+					failed = err
+				}
+			}
 		},
 		OnEval: func(e train.Eval) {
 			show.accuracy(e.Accuracy)
 			keep(l.evalLine(p.name, e))
 		},
+	}
+	if l.ungraded {
+		t.Test = nil
 	}
 	var err error
 	p.history, err = t.Run(c.ctx)

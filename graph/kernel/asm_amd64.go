@@ -55,14 +55,17 @@ func runPeak[T Float](s kernelSet, turns int) (lanes int) {
 }
 
 // runVector calls the kernel o of the set in use and the type.
-func runVector[T Float](o vectorOp, args *vectorArgs[T]) {
+func runVector[T Float](o vectorOp, args *vectorArgs[T]) { runVectorOf(active, o, args) }
+
+// runVectorOf calls that of a set.
+func runVectorOf[T Float](s kernelSet, o vectorOp, args *vectorArgs[T]) {
 	p := (*byte)(unsafe.Pointer(args))
 	switch {
-	case sizeOf[T]() == 4 && active == setAVX512:
+	case sizeOf[T]() == 4 && s == setAVX512:
 		vectorF32AVX512(o, p)
 	case sizeOf[T]() == 4:
 		vectorF32AVX2(o, p)
-	case active == setAVX512:
+	case s == setAVX512:
 		vectorF64AVX512(o, p)
 	default:
 		vectorF64AVX2(o, p)

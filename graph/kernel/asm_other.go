@@ -13,3 +13,5 @@ func runCopy(kernelSet, *turnArgs) {}
 func runPeak[T Float](kernelSet, int) int { return 1 }
 
 func runVector[T Float](vectorOp, *vectorArgs[T]) {}
+
+func runVectorOf[T Float](kernelSet, vectorOp, *vectorArgs[T]) {}

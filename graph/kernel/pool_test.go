@@ -53,15 +53,15 @@ func checkPool[T Float](t failer, p Pool, rng *rand.Rand) {
 		dMax[at] += float64(g[k])
 	}
 	y, dx := dirty[T](len(g)), dirty[T](len(x))
-	MaxPool(p, y, x)
+	MaxPool(p, y, x, dirty[T](p.Room()))
 	closeTo(t, "largest", y, largest)
-	MaxPoolPick(p, y, x, v, dirty[T](p.PoolRoom()))
+	MaxPoolPick(p, y, x, v, dirty[T](p.Room()))
 	closeTo(t, "picked", y, pick)
-	MeanPool(p, y, x)
+	MeanPool(p, y, x, dirty[T](p.Room()))
 	closeTo(t, "mean", y, mean)
-	MaxPoolGrad(p, dx, x, g, dirty[T](p.PoolRoom()))
+	MaxPoolGrad(p, dx, x, g, dirty[T](p.Room()))
 	closeTo(t, "gradient of the largest", dx, dMax)
-	MeanPoolGrad(p, dx, g)
+	MeanPoolGrad(p, dx, g, dirty[T](p.Room()))
 	closeTo(t, "gradient of the mean", dx, dMean)
 }
 
@@ -96,8 +96,8 @@ func TestPool_KeepsNaNAndInfinity(t *testing.T) {
 				for k := range g {
 					g[k] = float64(k + 5)
 				}
-				y, d, pick, room := make([]float64, channels), make([]float64, 4*channels), make([]float64, channels), make([]float64, p.PoolRoom())
-				MaxPool(p, y, x)
+				y, d, pick, room := make([]float64, channels), make([]float64, 4*channels), make([]float64, channels), make([]float64, p.Room())
+				MaxPool(p, y, x, room)
 				MaxPoolGrad(p, d, x, g, room)
 				MaxPoolPick(p, pick, x, v, room)
 				for k := range channels {
@@ -119,13 +119,13 @@ func TestPool_KeepsNaNAndInfinity(t *testing.T) {
 func TestPool_AllocatesNothing(t *testing.T) {
 	for _, channels := range []int{3, 8} {
 		p := Pool{Image: [2]int{4, 4}, Channels: channels, Size: [2]int{2, 2}, Stride: [2]int{2, 2}}
-		x, y, room := random[float32](16*channels), random[float32](4*channels), make([]float32, p.PoolRoom())
+		x, y, room := random[float32](16*channels), random[float32](4*channels), make([]float32, p.Room())
 		if n := testing.AllocsPerRun(5, func() {
-			MaxPool(p, y, x)
+			MaxPool(p, y, x, room)
 			MaxPoolGrad(p, x, x, y, room)
 			MaxPoolPick(p, y, x, x, room)
-			MeanPool(p, y, x)
-			MeanPoolGrad(p, x, y)
+			MeanPool(p, y, x, room)
+			MeanPoolGrad(p, x, y, room)
 		}); n != 0 {
 			t.Errorf("%d channels: %v allocations", channels, n)
 		}

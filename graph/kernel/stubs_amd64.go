@@ -108,6 +108,9 @@ func standardiseGradRowsF32AVX2(p *byte)
 func addRowsF32AVX2(p *byte)
 
 //go:noescape
+func axpbyRowsF32AVX2(p *byte)
+
+//go:noescape
 func maxRowsF32AVX2(p *byte)
 
 //go:noescape
@@ -184,6 +187,9 @@ func standardiseGradRowsF64AVX2(p *byte)
 
 //go:noescape
 func addRowsF64AVX2(p *byte)
+
+//go:noescape
+func axpbyRowsF64AVX2(p *byte)
 
 //go:noescape
 func maxRowsF64AVX2(p *byte)
@@ -264,6 +270,9 @@ func standardiseGradRowsF32AVX512(p *byte)
 func addRowsF32AVX512(p *byte)
 
 //go:noescape
+func axpbyRowsF32AVX512(p *byte)
+
+//go:noescape
 func maxRowsF32AVX512(p *byte)
 
 //go:noescape
@@ -340,6 +349,9 @@ func standardiseGradRowsF64AVX512(p *byte)
 
 //go:noescape
 func addRowsF64AVX512(p *byte)
+
+//go:noescape
+func axpbyRowsF64AVX512(p *byte)
 
 //go:noescape
 func maxRowsF64AVX512(p *byte)

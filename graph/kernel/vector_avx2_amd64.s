@@ -1469,42 +1469,42 @@ filled78:
 // func standardiseRowsF32AVX2(p *byte)
 // Requires: AVX, AVX2, FMA3
 TEXT ·standardiseRowsF32AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 120(AX), SI
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    120(AX), SI
+	MOVQ    BX, DI
+	ANDQ    $-8, DI
+	MOVQ    BX, R8
+	ANDQ    $0x07, R8
+	MOVQ    R8, BX
+	LEAQ    tailMask<>+0(SB), R9
+	NEGQ    BX
+	VMOVUPS 32(R9)(BX*4), Y0
 
 row87:
-	MOVQ    BX, R8
-	ANDQ    $-8, R8
-	MOVQ    BX, R9
-	ANDQ    $0x07, R9
-	MOVQ    R9, DI
-	LEAQ    tailMask<>+0(SB), R10
-	NEGQ    DI
-	VMOVUPS 32(R10)(DI*4), Y0
-	VXORPD  Y1, Y1, Y1
-	VXORPD  Y2, Y2, Y2
-	XORQ    DI, DI
-	TESTQ   R8, R8
-	JZ      last90
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	XORQ   BX, BX
+	TESTQ  DI, DI
+	JZ     last90
 
 pass89:
-	VMOVUPS      (DX)(DI*4), Y3
+	VMOVUPS      (DX)(BX*4), Y3
 	VEXTRACTF128 $0x01, Y3, X4
 	VCVTPS2PD    X3, Y3
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y4, Y1, Y1
-	ADDQ         $0x08, DI
-	CMPQ         DI, R8
+	ADDQ         $0x08, BX
+	CMPQ         BX, DI
 	JLT          pass89
 
 last90:
-	TESTQ        R9, R9
+	TESTQ        R8, R8
 	JZ           passed91
-	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VMASKMOVPS   (DX)(BX*4), Y0, Y3
 	VEXTRACTF128 $0x01, Y3, X4
 	VCVTPS2PD    X3, Y3
 	VCVTPS2PD    X4, Y4
@@ -1518,14 +1518,14 @@ passed91:
 	VMULSD       72(AX), X1, X1
 	VCVTSD2SS    X1, X1, X1
 	VBROADCASTSS X1, Y1
-	XORQ         DI, DI
-	TESTQ        R8, R8
+	XORQ         BX, BX
+	TESTQ        DI, DI
 	JZ           last93
 
 pass92:
-	VMOVUPS      (DX)(DI*4), Y3
+	VMOVUPS      (DX)(BX*4), Y3
 	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y3, (CX)(DI*4)
+	VMOVUPS      Y3, (CX)(BX*4)
 	VEXTRACTF128 $0x01, Y3, X5
 	VCVTPS2PD    X3, Y4
 	VCVTPS2PD    X5, Y5
@@ -1534,16 +1534,16 @@ pass92:
 	VCVTPS2PD    X6, Y6
 	VFMADD231PD  Y3, Y4, Y2
 	VFMADD231PD  Y6, Y5, Y2
-	ADDQ         $0x08, DI
-	CMPQ         DI, R8
+	ADDQ         $0x08, BX
+	CMPQ         BX, DI
 	JLT          pass92
 
 last93:
-	TESTQ        R9, R9
+	TESTQ        R8, R8
 	JZ           passed94
-	VMASKMOVPS   (DX)(DI*4), Y0, Y3
+	VMASKMOVPS   (DX)(BX*4), Y0, Y3
 	VSUBPS       Y1, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (CX)(DI*4)
+	VMASKMOVPS   Y3, Y0, (CX)(BX*4)
 	VANDPS       Y0, Y3, Y3
 	VEXTRACTF128 $0x01, Y3, X4
 	VCVTPS2PD    X3, Y1
@@ -1566,29 +1566,28 @@ passed94:
 	VDIVSD       X2, X1, X1
 	VCVTSD2SS    X1, X1, X1
 	VBROADCASTSS X1, Y1
-	XORQ         DI, DI
-	TESTQ        R8, R8
+	XORQ         BX, BX
+	TESTQ        DI, DI
 	JZ           last96
 
 pass95:
-	VMOVUPS (CX)(DI*4), Y2
+	VMOVUPS (CX)(BX*4), Y2
 	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, (CX)(DI*4)
-	ADDQ    $0x08, DI
-	CMPQ    DI, R8
+	VMOVUPS Y2, (CX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DI
 	JLT     pass95
 
 last96:
-	TESTQ      R9, R9
+	TESTQ      R8, R8
 	JZ         passed97
-	VMASKMOVPS (CX)(DI*4), Y0, Y2
+	VMASKMOVPS (CX)(BX*4), Y0, Y2
 	VMULPS     Y1, Y2, Y2
-	VMASKMOVPS Y2, Y0, (CX)(DI*4)
+	VMASKMOVPS Y2, Y0, (CX)(BX*4)
 
 passed97:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
-	ADDQ 128(AX), BX
 	DECQ SI
 	JNZ  row87
 	VZEROUPPER
@@ -1597,45 +1596,45 @@ passed97:
 // func standardiseGradRowsF32AVX2(p *byte)
 // Requires: AVX, AVX2, FMA3
 TEXT ·standardiseGradRowsF32AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 120(AX), DI
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    120(AX), DI
+	MOVQ    SI, R8
+	ANDQ    $-8, R8
+	MOVQ    SI, R9
+	ANDQ    $0x07, R9
+	MOVQ    R9, SI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    SI
+	VMOVUPS 32(R10)(SI*4), Y0
 
 row98:
-	MOVQ    SI, R9
-	ANDQ    $-8, R9
-	MOVQ    SI, R10
-	ANDQ    $0x07, R10
-	MOVQ    R10, R8
-	LEAQ    tailMask<>+0(SB), R11
-	NEGQ    R8
-	VMOVUPS 32(R11)(R8*4), Y0
-	VXORPD  Y1, Y1, Y1
-	VXORPD  Y2, Y2, Y2
-	VXORPD  Y3, Y3, Y3
-	VXORPD  Y4, Y4, Y4
-	XORQ    R8, R8
-	TESTQ   R9, R9
-	JZ      last101
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	XORQ   SI, SI
+	TESTQ  R8, R8
+	JZ     last101
 
 pass100:
-	VMOVUPS      (DX)(R8*4), Y5
+	VMOVUPS      (DX)(SI*4), Y5
 	VEXTRACTF128 $0x01, Y5, X6
 	VCVTPS2PD    X5, Y5
 	VCVTPS2PD    X6, Y6
 	VADDPD       Y5, Y3, Y3
 	VADDPD       Y6, Y3, Y3
-	ADDQ         $0x08, R8
-	CMPQ         R8, R9
+	ADDQ         $0x08, SI
+	CMPQ         SI, R8
 	JLT          pass100
 
 last101:
-	TESTQ        R10, R10
+	TESTQ        R9, R9
 	JZ           passed102
-	VMASKMOVPS   (DX)(R8*4), Y0, Y5
+	VMASKMOVPS   (DX)(SI*4), Y0, Y5
 	VEXTRACTF128 $0x01, Y5, X6
 	VCVTPS2PD    X5, Y5
 	VCVTPS2PD    X6, Y6
@@ -1649,14 +1648,14 @@ passed102:
 	VMULSD       72(AX), X3, X3
 	VCVTSD2SS    X3, X3, X3
 	VBROADCASTSS X3, Y3
-	XORQ         R8, R8
-	TESTQ        R9, R9
+	XORQ         SI, SI
+	TESTQ        R8, R8
 	JZ           last104
 
 pass103:
-	VMOVUPS      (DX)(R8*4), Y5
+	VMOVUPS      (DX)(SI*4), Y5
 	VSUBPS       Y3, Y5, Y5
-	VMOVUPS      Y5, (CX)(R8*4)
+	VMOVUPS      Y5, (CX)(SI*4)
 	VEXTRACTF128 $0x01, Y5, X7
 	VCVTPS2PD    X5, Y6
 	VCVTPS2PD    X7, Y7
@@ -1665,7 +1664,7 @@ pass103:
 	VCVTPS2PD    X9, Y9
 	VFMADD231PD  Y8, Y6, Y4
 	VFMADD231PD  Y9, Y7, Y4
-	VMOVUPS      (BX)(R8*4), Y6
+	VMOVUPS      (BX)(SI*4), Y6
 	VEXTRACTF128 $0x01, Y6, X8
 	VCVTPS2PD    X6, Y7
 	VCVTPS2PD    X8, Y8
@@ -1679,16 +1678,16 @@ pass103:
 	VCVTPS2PD    X8, Y8
 	VFMADD231PD  Y5, Y6, Y2
 	VFMADD231PD  Y8, Y7, Y2
-	ADDQ         $0x08, R8
-	CMPQ         R8, R9
+	ADDQ         $0x08, SI
+	CMPQ         SI, R8
 	JLT          pass103
 
 last104:
-	TESTQ        R10, R10
+	TESTQ        R9, R9
 	JZ           passed105
-	VMASKMOVPS   (DX)(R8*4), Y0, Y5
+	VMASKMOVPS   (DX)(SI*4), Y0, Y5
 	VSUBPS       Y3, Y5, Y5
-	VMASKMOVPS   Y5, Y0, (CX)(R8*4)
+	VMASKMOVPS   Y5, Y0, (CX)(SI*4)
 	VANDPS       Y0, Y5, Y5
 	VEXTRACTF128 $0x01, Y5, X6
 	VCVTPS2PD    X5, Y3
@@ -1698,7 +1697,7 @@ last104:
 	VCVTPS2PD    X8, Y8
 	VFMADD231PD  Y7, Y3, Y4
 	VFMADD231PD  Y8, Y6, Y4
-	VMASKMOVPS   (BX)(R8*4), Y0, Y3
+	VMASKMOVPS   (BX)(SI*4), Y0, Y3
 	VEXTRACTF128 $0x01, Y3, X7
 	VCVTPS2PD    X3, Y6
 	VCVTPS2PD    X7, Y7
@@ -1741,36 +1740,35 @@ passed105:
 	VBROADCASTSS X1, Y1
 	VCVTSD2SS    X5, X5, X3
 	VBROADCASTSS X3, Y3
-	XORQ         R8, R8
-	TESTQ        R9, R9
+	XORQ         SI, SI
+	TESTQ        R8, R8
 	JZ           last107
 
 pass106:
-	VMOVUPS      (CX)(R8*4), Y4
-	VMOVUPS      (BX)(R8*4), Y5
+	VMOVUPS      (CX)(SI*4), Y4
+	VMOVUPS      (BX)(SI*4), Y5
 	VMULPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y1, Y5
 	VSUBPS       Y3, Y5, Y5
-	VMOVUPS      Y5, (CX)(R8*4)
-	ADDQ         $0x08, R8
-	CMPQ         R8, R9
+	VMOVUPS      Y5, (CX)(SI*4)
+	ADDQ         $0x08, SI
+	CMPQ         SI, R8
 	JLT          pass106
 
 last107:
-	TESTQ        R10, R10
+	TESTQ        R9, R9
 	JZ           passed108
-	VMASKMOVPS   (CX)(R8*4), Y0, Y4
-	VMASKMOVPS   (BX)(R8*4), Y0, Y5
+	VMASKMOVPS   (CX)(SI*4), Y0, Y4
+	VMASKMOVPS   (BX)(SI*4), Y0, Y5
 	VMULPS       Y2, Y5, Y5
 	VFNMADD231PS Y4, Y1, Y5
 	VSUBPS       Y3, Y5, Y5
-	VMASKMOVPS   Y5, Y0, (CX)(R8*4)
+	VMASKMOVPS   Y5, Y0, (CX)(SI*4)
 
 passed108:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
 	ADDQ 160(AX), BX
-	ADDQ 128(AX), SI
 	DECQ DI
 	JNZ  row98
 	VZEROUPPER
@@ -1779,243 +1777,294 @@ passed108:
 // func addRowsF32AVX2(p *byte)
 // Requires: AVX
 TEXT ·addRowsF32AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 120(AX), SI
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    120(AX), SI
+	MOVQ    BX, DI
+	ANDQ    $-8, DI
+	MOVQ    BX, R8
+	ANDQ    $0x07, R8
+	MOVQ    R8, BX
+	LEAQ    tailMask<>+0(SB), R9
+	NEGQ    BX
+	VMOVUPS 32(R9)(BX*4), Y0
 
 row109:
-	MOVQ         BX, R8
-	ANDQ         $-8, R8
-	MOVQ         BX, R9
-	ANDQ         $0x07, R9
-	MOVQ         R9, DI
-	LEAQ         tailMask<>+0(SB), R10
-	NEGQ         DI
-	VMOVUPS      32(R10)(DI*4), Y0
 	VBROADCASTSS 80(AX), Y1
-	XORQ         DI, DI
-	TESTQ        R8, R8
+	XORQ         BX, BX
+	TESTQ        DI, DI
 	JZ           last112
 
 pass111:
-	VMOVUPS (CX)(DI*4), Y2
-	VMOVUPS (DX)(DI*4), Y3
+	VMOVUPS (CX)(BX*4), Y2
+	VMOVUPS (DX)(BX*4), Y3
 	VMULPS  Y1, Y3, Y3
 	VADDPS  Y3, Y2, Y2
-	VMOVUPS Y2, (CX)(DI*4)
-	ADDQ    $0x08, DI
-	CMPQ    DI, R8
+	VMOVUPS Y2, (CX)(BX*4)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DI
 	JLT     pass111
 
 last112:
-	TESTQ      R9, R9
+	TESTQ      R8, R8
 	JZ         passed113
-	VMASKMOVPS (CX)(DI*4), Y0, Y2
-	VMASKMOVPS (DX)(DI*4), Y0, Y3
+	VMASKMOVPS (CX)(BX*4), Y0, Y2
+	VMASKMOVPS (DX)(BX*4), Y0, Y3
 	VMULPS     Y1, Y3, Y3
 	VADDPS     Y3, Y2, Y2
-	VMASKMOVPS Y2, Y0, (CX)(DI*4)
+	VMASKMOVPS Y2, Y0, (CX)(BX*4)
 
 passed113:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
-	ADDQ 128(AX), BX
 	DECQ SI
 	JNZ  row109
+	VZEROUPPER
+	RET
+
+// func axpbyRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·axpbyRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    120(AX), DI
+	MOVQ    SI, R8
+	ANDQ    $-8, R8
+	MOVQ    SI, R9
+	ANDQ    $0x07, R9
+	MOVQ    R9, SI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    SI
+	VMOVUPS 32(R10)(SI*4), Y0
+
+row114:
+	VBROADCASTSS 80(AX), Y1
+	VBROADCASTSS 84(AX), Y2
+	XORQ         SI, SI
+	TESTQ        R8, R8
+	JZ           last117
+
+pass116:
+	VMOVUPS (DX)(SI*4), Y3
+	VMOVUPS (BX)(SI*4), Y4
+	VMULPS  Y1, Y3, Y3
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS Y3, (CX)(SI*4)
+	ADDQ    $0x08, SI
+	CMPQ    SI, R8
+	JLT     pass116
+
+last117:
+	TESTQ      R9, R9
+	JZ         passed118
+	VMASKMOVPS (DX)(SI*4), Y0, Y3
+	VMASKMOVPS (BX)(SI*4), Y0, Y4
+	VMULPS     Y1, Y3, Y3
+	VMULPS     Y2, Y4, Y4
+	VADDPS     Y4, Y3, Y3
+	VMASKMOVPS Y3, Y0, (CX)(SI*4)
+
+passed118:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	DECQ DI
+	JNZ  row114
 	VZEROUPPER
 	RET
 
 // func maxRowsF32AVX2(p *byte)
 // Requires: AVX
 TEXT ·maxRowsF32AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 120(AX), SI
-
-row114:
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    120(AX), SI
+	MOVQ    BX, DI
+	ANDQ    $-8, DI
 	MOVQ    BX, R8
-	ANDQ    $-8, R8
-	MOVQ    BX, R9
-	ANDQ    $0x07, R9
-	MOVQ    R9, DI
-	LEAQ    tailMask<>+0(SB), R10
-	NEGQ    DI
-	VMOVUPS 32(R10)(DI*4), Y0
-	XORQ    DI, DI
-	TESTQ   R8, R8
-	JZ      last117
+	ANDQ    $0x07, R8
+	MOVQ    R8, BX
+	LEAQ    tailMask<>+0(SB), R9
+	NEGQ    BX
+	VMOVUPS 32(R9)(BX*4), Y0
 
-pass116:
-	VMOVUPS   (CX)(DI*4), Y1
-	VMOVUPS   (DX)(DI*4), Y2
+row119:
+	XORQ  BX, BX
+	TESTQ DI, DI
+	JZ    last122
+
+pass121:
+	VMOVUPS   (CX)(BX*4), Y1
+	VMOVUPS   (DX)(BX*4), Y2
 	VMOVAPS   Y1, Y3
 	VMAXPS    Y2, Y1, Y1
 	VCMPPS    $0x03, Y3, Y3, Y2
 	VBLENDVPS Y2, Y3, Y1, Y1
-	VMOVUPS   Y1, (CX)(DI*4)
-	ADDQ      $0x08, DI
-	CMPQ      DI, R8
-	JLT       pass116
+	VMOVUPS   Y1, (CX)(BX*4)
+	ADDQ      $0x08, BX
+	CMPQ      BX, DI
+	JLT       pass121
 
-last117:
-	TESTQ      R9, R9
-	JZ         passed118
-	VMASKMOVPS (CX)(DI*4), Y0, Y1
-	VMASKMOVPS (DX)(DI*4), Y0, Y2
+last122:
+	TESTQ      R8, R8
+	JZ         passed123
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VMASKMOVPS (DX)(BX*4), Y0, Y2
 	VMOVAPS    Y1, Y3
 	VMAXPS     Y2, Y1, Y1
 	VCMPPS     $0x03, Y3, Y3, Y2
 	VBLENDVPS  Y2, Y3, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)(DI*4)
+	VMASKMOVPS Y1, Y0, (CX)(BX*4)
 
-passed118:
+passed123:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
-	ADDQ 128(AX), BX
 	DECQ SI
-	JNZ  row114
+	JNZ  row119
 	VZEROUPPER
 	RET
 
 // func routeRowsF32AVX2(p *byte)
 // Requires: AVX
 TEXT ·routeRowsF32AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
-	MOVQ 40(AX), DI
-	MOVQ 120(AX), R8
-
-row119:
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    24(AX), SI
+	MOVQ    40(AX), DI
+	MOVQ    120(AX), R8
+	MOVQ    DI, R9
+	ANDQ    $-8, R9
 	MOVQ    DI, R10
-	ANDQ    $-8, R10
-	MOVQ    DI, R11
-	ANDQ    $0x07, R11
-	MOVQ    R11, R9
-	LEAQ    tailMask<>+0(SB), R12
-	NEGQ    R9
-	VMOVUPS 32(R12)(R9*4), Y0
-	XORQ    R9, R9
-	TESTQ   R10, R10
-	JZ      last122
+	ANDQ    $0x07, R10
+	MOVQ    R10, DI
+	LEAQ    tailMask<>+0(SB), R11
+	NEGQ    DI
+	VMOVUPS 32(R11)(DI*4), Y0
 
-pass121:
-	VMOVUPS   (CX)(R9*4), Y1
-	VMOVUPS   (DX)(R9*4), Y2
-	VMOVUPS   (BX)(R9*4), Y3
-	VMOVUPS   (SI)(R9*4), Y4
+row124:
+	XORQ  DI, DI
+	TESTQ R9, R9
+	JZ    last127
+
+pass126:
+	VMOVUPS   (CX)(DI*4), Y1
+	VMOVUPS   (DX)(DI*4), Y2
+	VMOVUPS   (BX)(DI*4), Y3
+	VMOVUPS   (SI)(DI*4), Y4
 	VXORPS    Y5, Y5, Y5
 	VCMPPS    $0x00, Y3, Y2, Y6
 	VBLENDVPS Y6, Y4, Y5, Y6
 	VCMPPS    $0x03, Y2, Y2, Y7
 	VBLENDVPS Y7, Y4, Y6, Y6
 	VADDPS    Y6, Y1, Y1
-	VMOVUPS   Y1, (CX)(R9*4)
+	VMOVUPS   Y1, (CX)(DI*4)
 	VCMPPS    $0x00, Y3, Y2, Y1
 	VBLENDVPS Y1, Y5, Y4, Y6
 	VCMPPS    $0x03, Y2, Y2, Y1
 	VBLENDVPS Y1, Y5, Y6, Y6
-	VMOVUPS   Y6, (SI)(R9*4)
-	ADDQ      $0x08, R9
-	CMPQ      R9, R10
-	JLT       pass121
+	VMOVUPS   Y6, (SI)(DI*4)
+	ADDQ      $0x08, DI
+	CMPQ      DI, R9
+	JLT       pass126
 
-last122:
-	TESTQ      R11, R11
-	JZ         passed123
-	VMASKMOVPS (CX)(R9*4), Y0, Y1
-	VMASKMOVPS (DX)(R9*4), Y0, Y2
-	VMASKMOVPS (BX)(R9*4), Y0, Y3
-	VMASKMOVPS (SI)(R9*4), Y0, Y4
+last127:
+	TESTQ      R10, R10
+	JZ         passed128
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y3
+	VMASKMOVPS (SI)(DI*4), Y0, Y4
 	VXORPS     Y5, Y5, Y5
 	VCMPPS     $0x00, Y3, Y2, Y6
 	VBLENDVPS  Y6, Y4, Y5, Y6
 	VCMPPS     $0x03, Y2, Y2, Y7
 	VBLENDVPS  Y7, Y4, Y6, Y6
 	VADDPS     Y6, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)(R9*4)
+	VMASKMOVPS Y1, Y0, (CX)(DI*4)
 	VCMPPS     $0x00, Y3, Y2, Y1
 	VBLENDVPS  Y1, Y5, Y4, Y6
 	VCMPPS     $0x03, Y2, Y2, Y1
 	VBLENDVPS  Y1, Y5, Y6, Y6
-	VMASKMOVPS Y6, Y0, (SI)(R9*4)
-
-passed123:
-	ADDQ 144(AX), CX
-	ADDQ 152(AX), DX
-	ADDQ 160(AX), BX
-	ADDQ 168(AX), SI
-	ADDQ 128(AX), DI
-	DECQ R8
-	JNZ  row119
-	VZEROUPPER
-	RET
-
-// func pickRowsF32AVX2(p *byte)
-// Requires: AVX
-TEXT ·pickRowsF32AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
-	MOVQ 40(AX), DI
-	MOVQ 120(AX), R8
-
-row124:
-	MOVQ    DI, R10
-	ANDQ    $-8, R10
-	MOVQ    DI, R11
-	ANDQ    $0x07, R11
-	MOVQ    R11, R9
-	LEAQ    tailMask<>+0(SB), R12
-	NEGQ    R9
-	VMOVUPS 32(R12)(R9*4), Y0
-	XORQ    R9, R9
-	TESTQ   R10, R10
-	JZ      last127
-
-pass126:
-	VMOVUPS   (CX)(R9*4), Y1
-	VMOVUPS   (DX)(R9*4), Y2
-	VMOVUPS   (BX)(R9*4), Y3
-	VMOVUPS   (SI)(R9*4), Y4
-	VCMPPS    $0x00, Y3, Y2, Y3
-	VBLENDVPS Y3, Y4, Y1, Y1
-	VCMPPS    $0x03, Y2, Y2, Y2
-	VBLENDVPS Y2, Y4, Y1, Y1
-	VMOVUPS   Y1, (CX)(R9*4)
-	ADDQ      $0x08, R9
-	CMPQ      R9, R10
-	JLT       pass126
-
-last127:
-	TESTQ      R11, R11
-	JZ         passed128
-	VMASKMOVPS (CX)(R9*4), Y0, Y1
-	VMASKMOVPS (DX)(R9*4), Y0, Y2
-	VMASKMOVPS (BX)(R9*4), Y0, Y3
-	VMASKMOVPS (SI)(R9*4), Y0, Y4
-	VCMPPS     $0x00, Y3, Y2, Y3
-	VBLENDVPS  Y3, Y4, Y1, Y1
-	VCMPPS     $0x03, Y2, Y2, Y2
-	VBLENDVPS  Y2, Y4, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)(R9*4)
+	VMASKMOVPS Y6, Y0, (SI)(DI*4)
 
 passed128:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
 	ADDQ 160(AX), BX
 	ADDQ 168(AX), SI
-	ADDQ 128(AX), DI
 	DECQ R8
 	JNZ  row124
+	VZEROUPPER
+	RET
+
+// func pickRowsF32AVX2(p *byte)
+// Requires: AVX
+TEXT ·pickRowsF32AVX2(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    24(AX), SI
+	MOVQ    40(AX), DI
+	MOVQ    120(AX), R8
+	MOVQ    DI, R9
+	ANDQ    $-8, R9
+	MOVQ    DI, R10
+	ANDQ    $0x07, R10
+	MOVQ    R10, DI
+	LEAQ    tailMask<>+0(SB), R11
+	NEGQ    DI
+	VMOVUPS 32(R11)(DI*4), Y0
+
+row129:
+	XORQ  DI, DI
+	TESTQ R9, R9
+	JZ    last132
+
+pass131:
+	VMOVUPS   (CX)(DI*4), Y1
+	VMOVUPS   (DX)(DI*4), Y2
+	VMOVUPS   (BX)(DI*4), Y3
+	VMOVUPS   (SI)(DI*4), Y4
+	VCMPPS    $0x00, Y3, Y2, Y3
+	VBLENDVPS Y3, Y4, Y1, Y1
+	VCMPPS    $0x03, Y2, Y2, Y2
+	VBLENDVPS Y2, Y4, Y1, Y1
+	VMOVUPS   Y1, (CX)(DI*4)
+	ADDQ      $0x08, DI
+	CMPQ      DI, R9
+	JLT       pass131
+
+last132:
+	TESTQ      R10, R10
+	JZ         passed133
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (DX)(DI*4), Y0, Y2
+	VMASKMOVPS (BX)(DI*4), Y0, Y3
+	VMASKMOVPS (SI)(DI*4), Y0, Y4
+	VCMPPS     $0x00, Y3, Y2, Y3
+	VBLENDVPS  Y3, Y4, Y1, Y1
+	VCMPPS     $0x03, Y2, Y2, Y2
+	VBLENDVPS  Y2, Y4, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)(DI*4)
+
+passed133:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	DECQ R8
+	JNZ  row129
 	VZEROUPPER
 	RET
 
@@ -2029,23 +2078,23 @@ TEXT ·fillF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         BX, BX
 	MOVQ         DX, AX
 	ANDQ         $-4, AX
-	JZ           tail130
+	JZ           tail135
 
-loop129:
+loop134:
 	VMOVUPD Y0, (CX)(BX*8)
 	ADDQ    $0x04, BX
 	CMPQ    BX, AX
-	JLT     loop129
+	JLT     loop134
 
-tail130:
+tail135:
 	ANDQ       $0x03, DX
-	JZ         done131
+	JZ         done136
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       DX
 	VMOVUPS    32(AX)(DX*8), Y1
 	VMASKMOVPD Y0, Y1, (CX)(BX*8)
 
-done131:
+done136:
 	VZEROUPPER
 	RET
 
@@ -2060,19 +2109,19 @@ TEXT ·scaleF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail133
+	JZ           tail138
 
-loop132:
+loop137:
 	VMOVUPD (DX)(SI*8), Y1
 	VMULPD  Y0, Y1, Y1
 	VMOVUPD Y1, (CX)(SI*8)
 	ADDQ    $0x04, SI
 	CMPQ    SI, AX
-	JLT     loop132
+	JLT     loop137
 
-tail133:
+tail138:
 	ANDQ       $0x03, BX
-	JZ         done134
+	JZ         done139
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       BX
 	VMOVUPS    32(AX)(BX*8), Y1
@@ -2080,7 +2129,7 @@ tail133:
 	VMULPD     Y0, Y2, Y2
 	VMASKMOVPD Y2, Y1, (CX)(SI*8)
 
-done134:
+done139:
 	VZEROUPPER
 	RET
 
@@ -2095,20 +2144,20 @@ TEXT ·addF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail136
+	JZ   tail141
 
-loop135:
+loop140:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VADDPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop135
+	JLT     loop140
 
-tail136:
+tail141:
 	ANDQ       $0x03, AX
-	JZ         done137
+	JZ         done142
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -2117,7 +2166,7 @@ tail136:
 	VADDPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done137:
+done142:
 	VZEROUPPER
 	RET
 
@@ -2132,20 +2181,20 @@ TEXT ·subF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail139
+	JZ   tail144
 
-loop138:
+loop143:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VSUBPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop138
+	JLT     loop143
 
-tail139:
+tail144:
 	ANDQ       $0x03, AX
-	JZ         done140
+	JZ         done145
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -2154,7 +2203,7 @@ tail139:
 	VSUBPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done140:
+done145:
 	VZEROUPPER
 	RET
 
@@ -2169,20 +2218,20 @@ TEXT ·mulF64AVX2(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-4, SI
-	JZ   tail142
+	JZ   tail147
 
-loop141:
+loop146:
 	VMOVUPD (DX)(DI*8), Y0
 	VMOVUPD (BX)(DI*8), Y1
 	VMULPD  Y1, Y0, Y0
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, SI
-	JLT     loop141
+	JLT     loop146
 
-tail142:
+tail147:
 	ANDQ       $0x03, AX
-	JZ         done143
+	JZ         done148
 	LEAQ       tailMask<>+0(SB), SI
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*8), Y0
@@ -2191,7 +2240,7 @@ tail142:
 	VMULPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-done143:
+done148:
 	VZEROUPPER
 	RET
 
@@ -2208,9 +2257,9 @@ TEXT ·axpbyF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail145
+	JZ           tail150
 
-loop144:
+loop149:
 	VMOVUPD (DX)(DI*8), Y2
 	VMOVUPD (BX)(DI*8), Y3
 	VMULPD  Y0, Y2, Y2
@@ -2219,11 +2268,11 @@ loop144:
 	VMOVUPD Y2, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, AX
-	JLT     loop144
+	JLT     loop149
 
-tail145:
+tail150:
 	ANDQ       $0x03, SI
-	JZ         done146
+	JZ         done151
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       SI
 	VMOVUPS    32(AX)(SI*8), Y2
@@ -2234,7 +2283,7 @@ tail145:
 	VADDPD     Y4, Y3, Y3
 	VMASKMOVPD Y3, Y2, (CX)(DI*8)
 
-done146:
+done151:
 	VZEROUPPER
 	RET
 
@@ -2250,20 +2299,20 @@ TEXT ·shiftF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail148
+	JZ           tail153
 
-loop147:
+loop152:
 	VMOVUPD (DX)(SI*8), Y2
 	VSUBPD  Y0, Y2, Y2
 	VSUBPD  Y1, Y2, Y2
 	VMOVUPD Y2, (CX)(SI*8)
 	ADDQ    $0x04, SI
 	CMPQ    SI, AX
-	JLT     loop147
+	JLT     loop152
 
-tail148:
+tail153:
 	ANDQ       $0x03, BX
-	JZ         done149
+	JZ         done154
 	LEAQ       tailMask<>+0(SB), AX
 	NEGQ       BX
 	VMOVUPS    32(AX)(BX*8), Y2
@@ -2272,7 +2321,7 @@ tail148:
 	VSUBPD     Y1, Y3, Y3
 	VMASKMOVPD Y3, Y2, (CX)(SI*8)
 
-done149:
+done154:
 	VZEROUPPER
 	RET
 
@@ -2288,9 +2337,9 @@ TEXT ·sgdF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-4, AX
-	JZ           tail151
+	JZ           tail156
 
-loop150:
+loop155:
 	VMOVUPD      (CX)(SI*8), Y2
 	VMOVUPD      (DX)(SI*8), Y3
 	VFMADD231PD  Y2, Y1, Y3
@@ -2298,11 +2347,11 @@ loop150:
 	VMOVUPD      Y2, (CX)(SI*8)
 	ADDQ         $0x04, SI
 	CMPQ         SI, AX
-	JLT          loop150
+	JLT          loop155
 
-tail151:
+tail156:
 	ANDQ         $0x03, BX
-	JZ           done152
+	JZ           done157
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         BX
 	VMOVUPS      32(AX)(BX*8), Y2
@@ -2312,7 +2361,7 @@ tail151:
 	VFNMADD231PD Y4, Y0, Y3
 	VMASKMOVPD   Y3, Y2, (CX)(SI*8)
 
-done152:
+done157:
 	VZEROUPPER
 	RET
 
@@ -2330,9 +2379,9 @@ TEXT ·momentumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail154
+	JZ           tail159
 
-loop153:
+loop158:
 	VMOVUPD      (CX)(DI*8), Y3
 	VMOVUPD      (DX)(DI*8), Y4
 	VMOVUPD      (BX)(DI*8), Y5
@@ -2343,11 +2392,11 @@ loop153:
 	VMOVUPD      Y3, (CX)(DI*8)
 	ADDQ         $0x04, DI
 	CMPQ         DI, AX
-	JLT          loop153
+	JLT          loop158
 
-tail154:
+tail159:
 	ANDQ         $0x03, SI
-	JZ           done155
+	JZ           done160
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         SI
 	VMOVUPS      32(AX)(SI*8), Y3
@@ -2360,7 +2409,7 @@ tail154:
 	VFNMADD231PD Y5, Y0, Y4
 	VMASKMOVPD   Y4, Y3, (CX)(DI*8)
 
-done155:
+done160:
 	VZEROUPPER
 	RET
 
@@ -2378,9 +2427,9 @@ TEXT ·nesterovF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-4, AX
-	JZ           tail157
+	JZ           tail162
 
-loop156:
+loop161:
 	VMOVUPD      (CX)(DI*8), Y3
 	VMOVUPD      (DX)(DI*8), Y4
 	VMOVUPD      (BX)(DI*8), Y5
@@ -2392,11 +2441,11 @@ loop156:
 	VMOVUPD      Y3, (CX)(DI*8)
 	ADDQ         $0x04, DI
 	CMPQ         DI, AX
-	JLT          loop156
+	JLT          loop161
 
-tail157:
+tail162:
 	ANDQ         $0x03, SI
-	JZ           done158
+	JZ           done163
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         SI
 	VMOVUPS      32(AX)(SI*8), Y3
@@ -2410,7 +2459,7 @@ tail157:
 	VFNMADD231PD Y5, Y0, Y4
 	VMASKMOVPD   Y4, Y3, (CX)(DI*8)
 
-done158:
+done163:
 	VZEROUPPER
 	RET
 
@@ -2435,9 +2484,9 @@ TEXT ·adamF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         DI, AX
 	ANDQ         $-4, AX
-	JZ           tail160
+	JZ           tail165
 
-loop159:
+loop164:
 	VMOVUPD      (DX)(R8*8), Y9
 	VMOVUPD      (BX)(R8*8), Y10
 	VMOVUPD      (SI)(R8*8), Y11
@@ -2459,11 +2508,11 @@ loop159:
 	VMOVUPD      Y10, (CX)(R8*8)
 	ADDQ         $0x04, R8
 	CMPQ         R8, AX
-	JLT          loop159
+	JLT          loop164
 
-tail160:
+tail165:
 	ANDQ         $0x03, DI
-	JZ           done161
+	JZ           done166
 	LEAQ         tailMask<>+0(SB), AX
 	NEGQ         DI
 	VMOVUPS      32(AX)(DI*8), Y9
@@ -2487,7 +2536,7 @@ tail160:
 	VFNMADD231PD Y10, Y0, Y1
 	VMASKMOVPD   Y1, Y9, (CX)(R8*8)
 
-done161:
+done166:
 	VZEROUPPER
 	RET
 
@@ -2505,9 +2554,9 @@ TEXT ·dotF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   DI, DI
 	MOVQ   BX, SI
 	ANDQ   $-16, SI
-	JMP    blocks163
+	JMP    blocks168
 
-unrolled162:
+unrolled167:
 	VMOVUPD     (CX)(DI*8), Y4
 	VMOVUPD     (DX)(DI*8), Y5
 	VFMADD231PD Y5, Y4, Y0
@@ -2522,24 +2571,24 @@ unrolled162:
 	VFMADD231PD Y5, Y4, Y3
 	ADDQ        $0x10, DI
 
-blocks163:
+blocks168:
 	CMPQ DI, SI
-	JLT  unrolled162
+	JLT  unrolled167
 	MOVQ BX, SI
 	ANDQ $-4, SI
-	JMP  singles165
+	JMP  singles170
 
-loop164:
+loop169:
 	VMOVUPD     (CX)(DI*8), Y4
 	VMOVUPD     (DX)(DI*8), Y5
 	VFMADD231PD Y5, Y4, Y0
 	ADDQ        $0x04, DI
 
-singles165:
+singles170:
 	CMPQ        DI, SI
-	JLT         loop164
+	JLT         loop169
 	ANDQ        $0x03, BX
-	JZ          done167
+	JZ          done172
 	LEAQ        tailMask<>+0(SB), SI
 	NEGQ        BX
 	VMOVUPS     32(SI)(BX*8), Y4
@@ -2547,7 +2596,7 @@ singles165:
 	VMASKMOVPD  (DX)(DI*8), Y4, Y4
 	VFMADD231PD Y4, Y5, Y1
 
-done167:
+done172:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -2571,9 +2620,9 @@ TEXT ·sumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   SI, SI
 	MOVQ   DX, BX
 	ANDQ   $-16, BX
-	JMP    blocks169
+	JMP    blocks174
 
-unrolled168:
+unrolled173:
 	VMOVUPD (CX)(SI*8), Y4
 	VADDPD  Y4, Y0, Y0
 	VMOVUPD 32(CX)(SI*8), Y4
@@ -2584,30 +2633,30 @@ unrolled168:
 	VADDPD  Y4, Y3, Y3
 	ADDQ    $0x10, SI
 
-blocks169:
+blocks174:
 	CMPQ SI, BX
-	JLT  unrolled168
+	JLT  unrolled173
 	MOVQ DX, BX
 	ANDQ $-4, BX
-	JMP  singles171
+	JMP  singles176
 
-loop170:
+loop175:
 	VMOVUPD (CX)(SI*8), Y4
 	VADDPD  Y4, Y0, Y0
 	ADDQ    $0x04, SI
 
-singles171:
+singles176:
 	CMPQ       SI, BX
-	JLT        loop170
+	JLT        loop175
 	ANDQ       $0x03, DX
-	JZ         done173
+	JZ         done178
 	LEAQ       tailMask<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    32(BX)(DX*8), Y4
 	VMASKMOVPD (CX)(SI*8), Y4, Y4
 	VADDPD     Y4, Y1, Y1
 
-done173:
+done178:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -2633,9 +2682,9 @@ TEXT ·subSquaresF64AVX2(SB), NOSPLIT, $0-8
 	XORQ   R8, R8
 	MOVQ   SI, DI
 	ANDQ   $-16, DI
-	JMP    blocks175
+	JMP    blocks180
 
-unrolled174:
+unrolled179:
 	VMOVUPD     (DX)(R8*8), Y4
 	VMOVUPD     (BX)(R8*8), Y5
 	VSUBPD      Y5, Y4, Y4
@@ -2658,14 +2707,14 @@ unrolled174:
 	VFMADD231PD Y4, Y4, Y3
 	ADDQ        $0x10, R8
 
-blocks175:
+blocks180:
 	CMPQ R8, DI
-	JLT  unrolled174
+	JLT  unrolled179
 	MOVQ SI, DI
 	ANDQ $-4, DI
-	JMP  singles177
+	JMP  singles182
 
-loop176:
+loop181:
 	VMOVUPD     (DX)(R8*8), Y4
 	VMOVUPD     (BX)(R8*8), Y5
 	VSUBPD      Y5, Y4, Y4
@@ -2673,11 +2722,11 @@ loop176:
 	VFMADD231PD Y4, Y4, Y0
 	ADDQ        $0x04, R8
 
-singles177:
+singles182:
 	CMPQ        R8, DI
-	JLT         loop176
+	JLT         loop181
 	ANDQ        $0x03, SI
-	JZ          done179
+	JZ          done184
 	LEAQ        tailMask<>+0(SB), DI
 	NEGQ        SI
 	VMOVUPS     32(DI)(SI*8), Y4
@@ -2687,7 +2736,7 @@ singles177:
 	VMASKMOVPD  Y5, Y4, (CX)(R8*8)
 	VFMADD231PD Y5, Y5, Y1
 
-done179:
+done184:
 	VADDPD       Y1, Y0, Y0
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
@@ -2709,20 +2758,20 @@ TEXT ·maxAbsF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-4, BX
-	JZ           tail181
+	JZ           tail186
 
-loop180:
+loop185:
 	VMOVUPD   (CX)(SI*8), Y2
 	VANDPD    Y1, Y2, Y2
 	VPCMPGTQ  Y0, Y2, Y3
 	VBLENDVPD Y3, Y2, Y0, Y0
 	ADDQ      $0x04, SI
 	CMPQ      SI, BX
-	JLT       loop180
+	JLT       loop185
 
-tail181:
+tail186:
 	ANDQ       $0x03, DX
-	JZ         done182
+	JZ         done187
 	LEAQ       tailMask<>+0(SB), BX
 	NEGQ       DX
 	VMOVUPS    32(BX)(DX*8), Y2
@@ -2731,7 +2780,7 @@ tail181:
 	VPCMPGTQ   Y0, Y2, Y1
 	VBLENDVPD  Y1, Y2, Y0, Y0
 
-done182:
+done187:
 	VPERM2F128 $0x01, Y0, Y0, Y1
 	VPCMPGTQ   Y0, Y1, Y2
 	VBLENDVPD  Y2, Y1, Y0, Y0
@@ -2758,18 +2807,18 @@ TEXT ·maximumF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-4, BX
-	JZ           tail184
+	JZ           tail189
 
-loop183:
+loop188:
 	VMOVUPD (CX)(SI*8), Y1
 	VMAXPD  Y0, Y1, Y0
 	ADDQ    $0x04, SI
 	CMPQ    SI, BX
-	JLT     loop183
+	JLT     loop188
 
-tail184:
+tail189:
 	ANDQ         $0x03, DX
-	JZ           done185
+	JZ           done190
 	LEAQ         tailMask<>+0(SB), BX
 	NEGQ         DX
 	VMOVUPS      32(BX)(DX*8), Y1
@@ -2778,7 +2827,7 @@ tail184:
 	VBLENDVPD    Y1, Y2, Y3, Y2
 	VMAXPD       Y0, Y2, Y0
 
-done185:
+done190:
 	VPERM2F128 $0x01, Y0, Y0, Y1
 	VMAXPD     Y0, Y1, Y0
 	VPERMILPD  $0x55, Y0, Y1
@@ -2801,9 +2850,9 @@ TEXT ·nllF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         BX, SI
 	ANDQ         $-4, SI
-	JZ           tail187
+	JZ           tail192
 
-loop186:
+loop191:
 	VMOVUPD      (CX)(DI*8), Y4
 	VMOVUPD      (DX)(DI*8), Y5
 	VSUBPD       Y0, Y4, Y6
@@ -2853,11 +2902,11 @@ loop186:
 	VFMADD231PD  Y5, Y4, Y3
 	ADDQ         $0x04, DI
 	CMPQ         DI, SI
-	JLT          loop186
+	JLT          loop191
 
-tail187:
+tail192:
 	ANDQ         $0x03, BX
-	JZ           done188
+	JZ           done193
 	LEAQ         tailMask<>+0(SB), SI
 	NEGQ         BX
 	VMOVUPS      32(SI)(BX*8), Y4
@@ -2910,7 +2959,7 @@ tail187:
 	VSUBPD       Y0, Y5, Y5
 	VFMADD231PD  Y6, Y5, Y3
 
-done188:
+done193:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VHADDPD      X0, X0, X0
@@ -3043,9 +3092,9 @@ TEXT ·softmaxF64AVX2(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         SI, DI
 	ANDQ         $-4, DI
-	JZ           tail190
+	JZ           tail195
 
-loop189:
+loop194:
 	VMOVUPD      (DX)(R8*8), Y3
 	VMOVUPD      (BX)(R8*8), Y4
 	VSUBPD       Y0, Y3, Y3
@@ -3094,11 +3143,11 @@ loop189:
 	VADDPD       Y4, Y2, Y2
 	ADDQ         $0x04, R8
 	CMPQ         R8, DI
-	JLT          loop189
+	JLT          loop194
 
-tail190:
+tail195:
 	ANDQ         $0x03, SI
-	JZ           done191
+	JZ           done196
 	LEAQ         tailMask<>+0(SB), DI
 	NEGQ         SI
 	VMOVUPS      32(DI)(SI*8), Y3
@@ -3150,7 +3199,7 @@ tail190:
 	VADDPD       Y7, Y1, Y1
 	VADDPD       Y5, Y2, Y2
 
-done191:
+done196:
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VHADDPD      X0, X0, X0
@@ -3171,7 +3220,7 @@ TEXT ·softmaxRowsF64AVX2(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), BX
 	MOVQ 152(AX), SI
 
-row192:
+row197:
 	MOVQ         BX, R8
 	ANDQ         $-4, R8
 	MOVQ         BX, R9
@@ -3184,24 +3233,24 @@ row192:
 	VXORPD       Y2, Y2, Y2
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last195
+	JZ           last200
 
-pass194:
+pass199:
 	VMOVUPD (DX)(DI*8), Y3
 	VMAXPD  Y1, Y3, Y1
 	ADDQ    $0x04, DI
 	CMPQ    DI, R8
-	JLT     pass194
+	JLT     pass199
 
-last195:
+last200:
 	TESTQ        R9, R9
-	JZ           passed196
+	JZ           passed201
 	VMASKMOVPD   (DX)(DI*8), Y0, Y3
 	VBROADCASTSD 80(AX), Y4
 	VBLENDVPD    Y0, Y3, Y4, Y3
 	VMAXPD       Y1, Y3, Y1
 
-passed196:
+passed201:
 	VPERM2F128   $0x01, Y1, Y1, Y3
 	VMAXPD       Y1, Y3, Y1
 	VPERMILPD    $0x55, Y1, Y3
@@ -3209,9 +3258,9 @@ passed196:
 	VBROADCASTSD X1, Y1
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last198
+	JZ           last203
 
-pass197:
+pass202:
 	VMOVUPD      (DX)(DI*8), Y3
 	VSUBPD       Y1, Y3, Y3
 	VBROADCASTSD numc087500000000000F64<>+0(SB), Y4
@@ -3258,11 +3307,11 @@ pass197:
 	VADDPD       Y6, Y2, Y2
 	ADDQ         $0x04, DI
 	CMPQ         DI, R8
-	JLT          pass197
+	JLT          pass202
 
-last198:
+last203:
 	TESTQ        R9, R9
-	JZ           passed199
+	JZ           passed204
 	VMASKMOVPD   (DX)(DI*8), Y0, Y3
 	VSUBPD       Y1, Y3, Y3
 	VBROADCASTSD numc087500000000000F64<>+0(SB), Y1
@@ -3309,7 +3358,7 @@ last198:
 	VANDPD       Y0, Y5, Y5
 	VADDPD       Y5, Y2, Y2
 
-passed199:
+passed204:
 	VMOVSD       48(AX), X1
 	VEXTRACTF128 $0x01, Y2, X3
 	VADDPD       X3, X2, X2
@@ -3318,51 +3367,51 @@ passed199:
 	VBROADCASTSD X1, Y1
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last201
+	JZ           last206
 
-pass200:
+pass205:
 	VMOVUPD (CX)(DI*8), Y2
 	VMULPD  Y1, Y2, Y2
 	VMOVUPD Y2, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	CMPQ    DI, R8
-	JLT     pass200
+	JLT     pass205
 
-last201:
+last206:
 	TESTQ      R9, R9
-	JZ         passed202
+	JZ         passed207
 	VMASKMOVPD (CX)(DI*8), Y0, Y2
 	VMULPD     Y1, Y2, Y2
 	VMASKMOVPD Y2, Y0, (CX)(DI*8)
 
-passed202:
+passed207:
 	VXORPD Y0, Y0, Y0
 	MOVQ   BX, DI
 	MOVQ   168(AX), R10
 	SUBQ   BX, R10
 
-zeros203:
+zeros208:
 	CMPQ    R10, $+4
-	JLT     zero204
+	JLT     zero209
 	VMOVUPD Y0, (CX)(DI*8)
 	ADDQ    $0x04, DI
 	SUBQ    $0x04, R10
-	JMP     zeros203
+	JMP     zeros208
 
-zero204:
+zero209:
 	TESTQ      R10, R10
-	JZ         filled193
+	JZ         filled198
 	LEAQ       tailMask<>+0(SB), R8
 	NEGQ       R10
 	VMOVUPS    32(R8)(R10*8), Y1
 	VMASKMOVPD Y0, Y1, (CX)(DI*8)
 
-filled193:
+filled198:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row192
+	JNZ  row197
 	VZEROUPPER
 	RET
 
@@ -3376,7 +3425,7 @@ TEXT ·softmaxBackRowsF64AVX2(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), SI
 	MOVQ 152(AX), DI
 
-row205:
+row210:
 	MOVQ    SI, R9
 	ANDQ    $-4, R9
 	MOVQ    SI, R10
@@ -3388,33 +3437,33 @@ row205:
 	VXORPD  Y1, Y1, Y1
 	XORQ    R8, R8
 	TESTQ   R9, R9
-	JZ      last208
+	JZ      last213
 
-pass207:
+pass212:
 	VMOVUPD     (DX)(R8*8), Y2
 	VMOVUPD     (BX)(R8*8), Y3
 	VFMADD231PD Y2, Y3, Y1
 	ADDQ        $0x04, R8
 	CMPQ        R8, R9
-	JLT         pass207
+	JLT         pass212
 
-last208:
+last213:
 	TESTQ       R10, R10
-	JZ          passed209
+	JZ          passed214
 	VMASKMOVPD  (DX)(R8*8), Y0, Y2
 	VMASKMOVPD  (BX)(R8*8), Y0, Y3
 	VFMADD231PD Y2, Y3, Y1
 
-passed209:
+passed214:
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VHADDPD      X1, X1, X1
 	VBROADCASTSD X1, Y1
 	XORQ         R8, R8
 	TESTQ        R9, R9
-	JZ           last211
+	JZ           last216
 
-pass210:
+pass215:
 	VMOVUPD (DX)(R8*8), Y2
 	VMOVUPD (BX)(R8*8), Y3
 	VSUBPD  Y1, Y3, Y3
@@ -3422,115 +3471,115 @@ pass210:
 	VMOVUPD Y3, (CX)(R8*8)
 	ADDQ    $0x04, R8
 	CMPQ    R8, R9
-	JLT     pass210
+	JLT     pass215
 
-last211:
+last216:
 	TESTQ      R10, R10
-	JZ         passed212
+	JZ         passed217
 	VMASKMOVPD (DX)(R8*8), Y0, Y2
 	VMASKMOVPD (BX)(R8*8), Y0, Y3
 	VSUBPD     Y1, Y3, Y3
 	VMULPD     Y2, Y3, Y3
 	VMASKMOVPD Y3, Y0, (CX)(R8*8)
 
-passed212:
+passed217:
 	VXORPD Y0, Y0, Y0
 	MOVQ   SI, R8
 	MOVQ   168(AX), R11
 	SUBQ   SI, R11
 
-zeros213:
+zeros218:
 	CMPQ    R11, $+4
-	JLT     zero214
+	JLT     zero219
 	VMOVUPD Y0, (CX)(R8*8)
 	ADDQ    $0x04, R8
 	SUBQ    $0x04, R11
-	JMP     zeros213
+	JMP     zeros218
 
-zero214:
+zero219:
 	TESTQ      R11, R11
-	JZ         filled206
+	JZ         filled211
 	LEAQ       tailMask<>+0(SB), R9
 	NEGQ       R11
 	VMOVUPS    32(R9)(R11*8), Y1
 	VMASKMOVPD Y0, Y1, (CX)(R8*8)
 
-filled206:
+filled211:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 160(AX), SI
 	DECQ DI
-	JNZ  row205
+	JNZ  row210
 	VZEROUPPER
 	RET
 
 // func standardiseRowsF64AVX2(p *byte)
 // Requires: AVX, AVX2, FMA3
 TEXT ·standardiseRowsF64AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 152(AX), SI
-
-row215:
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    152(AX), SI
+	MOVQ    BX, DI
+	ANDQ    $-4, DI
 	MOVQ    BX, R8
-	ANDQ    $-4, R8
-	MOVQ    BX, R9
-	ANDQ    $0x03, R9
-	MOVQ    R9, DI
-	LEAQ    tailMask<>+0(SB), R10
-	NEGQ    DI
-	VMOVUPS 32(R10)(DI*8), Y0
-	VXORPD  Y1, Y1, Y1
-	VXORPD  Y2, Y2, Y2
-	XORQ    DI, DI
-	TESTQ   R8, R8
-	JZ      last218
+	ANDQ    $0x03, R8
+	MOVQ    R8, BX
+	LEAQ    tailMask<>+0(SB), R9
+	NEGQ    BX
+	VMOVUPS 32(R9)(BX*8), Y0
 
-pass217:
-	VMOVUPD (DX)(DI*8), Y3
+row220:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	XORQ   BX, BX
+	TESTQ  DI, DI
+	JZ     last223
+
+pass222:
+	VMOVUPD (DX)(BX*8), Y3
 	VADDPD  Y3, Y1, Y1
-	ADDQ    $0x04, DI
-	CMPQ    DI, R8
-	JLT     pass217
+	ADDQ    $0x04, BX
+	CMPQ    BX, DI
+	JLT     pass222
 
-last218:
-	TESTQ      R9, R9
-	JZ         passed219
-	VMASKMOVPD (DX)(DI*8), Y0, Y3
+last223:
+	TESTQ      R8, R8
+	JZ         passed224
+	VMASKMOVPD (DX)(BX*8), Y0, Y3
 	VADDPD     Y3, Y1, Y1
 
-passed219:
+passed224:
 	VEXTRACTF128 $0x01, Y1, X3
 	VADDPD       X3, X1, X1
 	VHADDPD      X1, X1, X1
 	VMULSD       72(AX), X1, X1
 	VBROADCASTSD X1, Y1
-	XORQ         DI, DI
-	TESTQ        R8, R8
-	JZ           last221
+	XORQ         BX, BX
+	TESTQ        DI, DI
+	JZ           last226
 
-pass220:
-	VMOVUPD     (DX)(DI*8), Y3
+pass225:
+	VMOVUPD     (DX)(BX*8), Y3
 	VSUBPD      Y1, Y3, Y3
-	VMOVUPD     Y3, (CX)(DI*8)
+	VMOVUPD     Y3, (CX)(BX*8)
 	VFMADD231PD Y3, Y3, Y2
-	ADDQ        $0x04, DI
-	CMPQ        DI, R8
-	JLT         pass220
+	ADDQ        $0x04, BX
+	CMPQ        BX, DI
+	JLT         pass225
 
-last221:
-	TESTQ       R9, R9
-	JZ          passed222
-	VMASKMOVPD  (DX)(DI*8), Y0, Y3
+last226:
+	TESTQ       R8, R8
+	JZ          passed227
+	VMASKMOVPD  (DX)(BX*8), Y0, Y3
 	VSUBPD      Y1, Y3, Y3
-	VMASKMOVPD  Y3, Y0, (CX)(DI*8)
+	VMASKMOVPD  Y3, Y0, (CX)(BX*8)
 	VANDPD      Y0, Y3, Y3
 	VFMADD231PD Y3, Y3, Y2
 
-passed222:
+passed227:
 	VMOVSD       48(AX), X1
 	VEXTRACTF128 $0x01, Y2, X3
 	VADDPD       X3, X2, X2
@@ -3541,109 +3590,108 @@ passed222:
 	VMOVSD       64(AX), X1
 	VDIVSD       X2, X1, X1
 	VBROADCASTSD X1, Y1
-	XORQ         DI, DI
-	TESTQ        R8, R8
-	JZ           last224
+	XORQ         BX, BX
+	TESTQ        DI, DI
+	JZ           last229
 
-pass223:
-	VMOVUPD (CX)(DI*8), Y2
+pass228:
+	VMOVUPD (CX)(BX*8), Y2
 	VMULPD  Y1, Y2, Y2
-	VMOVUPD Y2, (CX)(DI*8)
-	ADDQ    $0x04, DI
-	CMPQ    DI, R8
-	JLT     pass223
+	VMOVUPD Y2, (CX)(BX*8)
+	ADDQ    $0x04, BX
+	CMPQ    BX, DI
+	JLT     pass228
 
-last224:
-	TESTQ      R9, R9
-	JZ         passed225
-	VMASKMOVPD (CX)(DI*8), Y0, Y2
+last229:
+	TESTQ      R8, R8
+	JZ         passed230
+	VMASKMOVPD (CX)(BX*8), Y0, Y2
 	VMULPD     Y1, Y2, Y2
-	VMASKMOVPD Y2, Y0, (CX)(DI*8)
+	VMASKMOVPD Y2, Y0, (CX)(BX*8)
 
-passed225:
+passed230:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
-	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row215
+	JNZ  row220
 	VZEROUPPER
 	RET
 
 // func standardiseGradRowsF64AVX2(p *byte)
 // Requires: AVX, AVX2, FMA3
 TEXT ·standardiseGradRowsF64AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 152(AX), DI
-
-row226:
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    152(AX), DI
+	MOVQ    SI, R8
+	ANDQ    $-4, R8
 	MOVQ    SI, R9
-	ANDQ    $-4, R9
-	MOVQ    SI, R10
-	ANDQ    $0x03, R10
-	MOVQ    R10, R8
-	LEAQ    tailMask<>+0(SB), R11
-	NEGQ    R8
-	VMOVUPS 32(R11)(R8*8), Y0
-	VXORPD  Y1, Y1, Y1
-	VXORPD  Y2, Y2, Y2
-	VXORPD  Y3, Y3, Y3
-	VXORPD  Y4, Y4, Y4
-	XORQ    R8, R8
-	TESTQ   R9, R9
-	JZ      last229
+	ANDQ    $0x03, R9
+	MOVQ    R9, SI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    SI
+	VMOVUPS 32(R10)(SI*8), Y0
 
-pass228:
-	VMOVUPD (DX)(R8*8), Y5
+row231:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	XORQ   SI, SI
+	TESTQ  R8, R8
+	JZ     last234
+
+pass233:
+	VMOVUPD (DX)(SI*8), Y5
 	VADDPD  Y5, Y3, Y3
-	ADDQ    $0x04, R8
-	CMPQ    R8, R9
-	JLT     pass228
+	ADDQ    $0x04, SI
+	CMPQ    SI, R8
+	JLT     pass233
 
-last229:
-	TESTQ      R10, R10
-	JZ         passed230
-	VMASKMOVPD (DX)(R8*8), Y0, Y5
+last234:
+	TESTQ      R9, R9
+	JZ         passed235
+	VMASKMOVPD (DX)(SI*8), Y0, Y5
 	VADDPD     Y5, Y3, Y3
 
-passed230:
+passed235:
 	VEXTRACTF128 $0x01, Y3, X5
 	VADDPD       X5, X3, X3
 	VHADDPD      X3, X3, X3
 	VMULSD       72(AX), X3, X3
 	VBROADCASTSD X3, Y3
-	XORQ         R8, R8
-	TESTQ        R9, R9
-	JZ           last232
+	XORQ         SI, SI
+	TESTQ        R8, R8
+	JZ           last237
 
-pass231:
-	VMOVUPD     (DX)(R8*8), Y5
+pass236:
+	VMOVUPD     (DX)(SI*8), Y5
 	VSUBPD      Y3, Y5, Y5
-	VMOVUPD     Y5, (CX)(R8*8)
+	VMOVUPD     Y5, (CX)(SI*8)
 	VFMADD231PD Y5, Y5, Y4
-	VMOVUPD     (BX)(R8*8), Y6
+	VMOVUPD     (BX)(SI*8), Y6
 	VADDPD      Y6, Y1, Y1
 	VFMADD231PD Y5, Y6, Y2
-	ADDQ        $0x04, R8
-	CMPQ        R8, R9
-	JLT         pass231
+	ADDQ        $0x04, SI
+	CMPQ        SI, R8
+	JLT         pass236
 
-last232:
-	TESTQ       R10, R10
-	JZ          passed233
-	VMASKMOVPD  (DX)(R8*8), Y0, Y5
+last237:
+	TESTQ       R9, R9
+	JZ          passed238
+	VMASKMOVPD  (DX)(SI*8), Y0, Y5
 	VSUBPD      Y3, Y5, Y5
-	VMASKMOVPD  Y5, Y0, (CX)(R8*8)
+	VMASKMOVPD  Y5, Y0, (CX)(SI*8)
 	VANDPD      Y0, Y5, Y5
 	VFMADD231PD Y5, Y5, Y4
-	VMASKMOVPD  (BX)(R8*8), Y0, Y3
+	VMASKMOVPD  (BX)(SI*8), Y0, Y3
 	VADDPD      Y3, Y1, Y1
 	VFMADD231PD Y5, Y3, Y2
 
-passed233:
+passed238:
 	VMOVSD       48(AX), X3
 	VEXTRACTF128 $0x01, Y4, X5
 	VADDPD       X5, X4, X5
@@ -3668,280 +3716,330 @@ passed233:
 	VBROADCASTSD X4, Y2
 	VBROADCASTSD X1, Y1
 	VBROADCASTSD X5, Y3
-	XORQ         R8, R8
+	XORQ         SI, SI
+	TESTQ        R8, R8
+	JZ           last240
+
+pass239:
+	VMOVUPD      (CX)(SI*8), Y4
+	VMOVUPD      (BX)(SI*8), Y5
+	VMULPD       Y2, Y5, Y5
+	VFNMADD231PD Y4, Y1, Y5
+	VSUBPD       Y3, Y5, Y5
+	VMOVUPD      Y5, (CX)(SI*8)
+	ADDQ         $0x04, SI
+	CMPQ         SI, R8
+	JLT          pass239
+
+last240:
 	TESTQ        R9, R9
-	JZ           last235
-
-pass234:
-	VMOVUPD      (CX)(R8*8), Y4
-	VMOVUPD      (BX)(R8*8), Y5
+	JZ           passed241
+	VMASKMOVPD   (CX)(SI*8), Y0, Y4
+	VMASKMOVPD   (BX)(SI*8), Y0, Y5
 	VMULPD       Y2, Y5, Y5
 	VFNMADD231PD Y4, Y1, Y5
 	VSUBPD       Y3, Y5, Y5
-	VMOVUPD      Y5, (CX)(R8*8)
-	ADDQ         $0x04, R8
-	CMPQ         R8, R9
-	JLT          pass234
+	VMASKMOVPD   Y5, Y0, (CX)(SI*8)
 
-last235:
-	TESTQ        R10, R10
-	JZ           passed236
-	VMASKMOVPD   (CX)(R8*8), Y0, Y4
-	VMASKMOVPD   (BX)(R8*8), Y0, Y5
-	VMULPD       Y2, Y5, Y5
-	VFNMADD231PD Y4, Y1, Y5
-	VSUBPD       Y3, Y5, Y5
-	VMASKMOVPD   Y5, Y0, (CX)(R8*8)
-
-passed236:
+passed241:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
-	ADDQ 160(AX), SI
 	DECQ DI
-	JNZ  row226
+	JNZ  row231
 	VZEROUPPER
 	RET
 
 // func addRowsF64AVX2(p *byte)
 // Requires: AVX
 TEXT ·addRowsF64AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 152(AX), SI
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    152(AX), SI
+	MOVQ    BX, DI
+	ANDQ    $-4, DI
+	MOVQ    BX, R8
+	ANDQ    $0x03, R8
+	MOVQ    R8, BX
+	LEAQ    tailMask<>+0(SB), R9
+	NEGQ    BX
+	VMOVUPS 32(R9)(BX*8), Y0
 
-row237:
-	MOVQ         BX, R8
-	ANDQ         $-4, R8
-	MOVQ         BX, R9
-	ANDQ         $0x03, R9
-	MOVQ         R9, DI
-	LEAQ         tailMask<>+0(SB), R10
-	NEGQ         DI
-	VMOVUPS      32(R10)(DI*8), Y0
+row242:
 	VBROADCASTSD 80(AX), Y1
-	XORQ         DI, DI
-	TESTQ        R8, R8
-	JZ           last240
+	XORQ         BX, BX
+	TESTQ        DI, DI
+	JZ           last245
 
-pass239:
-	VMOVUPD (CX)(DI*8), Y2
-	VMOVUPD (DX)(DI*8), Y3
+pass244:
+	VMOVUPD (CX)(BX*8), Y2
+	VMOVUPD (DX)(BX*8), Y3
 	VMULPD  Y1, Y3, Y3
 	VADDPD  Y3, Y2, Y2
-	VMOVUPD Y2, (CX)(DI*8)
-	ADDQ    $0x04, DI
-	CMPQ    DI, R8
-	JLT     pass239
+	VMOVUPD Y2, (CX)(BX*8)
+	ADDQ    $0x04, BX
+	CMPQ    BX, DI
+	JLT     pass244
 
-last240:
-	TESTQ      R9, R9
-	JZ         passed241
-	VMASKMOVPD (CX)(DI*8), Y0, Y2
-	VMASKMOVPD (DX)(DI*8), Y0, Y3
+last245:
+	TESTQ      R8, R8
+	JZ         passed246
+	VMASKMOVPD (CX)(BX*8), Y0, Y2
+	VMASKMOVPD (DX)(BX*8), Y0, Y3
 	VMULPD     Y1, Y3, Y3
 	VADDPD     Y3, Y2, Y2
-	VMASKMOVPD Y2, Y0, (CX)(DI*8)
+	VMASKMOVPD Y2, Y0, (CX)(BX*8)
 
-passed241:
+passed246:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
-	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row237
+	JNZ  row242
+	VZEROUPPER
+	RET
+
+// func axpbyRowsF64AVX2(p *byte)
+// Requires: AVX
+TEXT ·axpbyRowsF64AVX2(SB), NOSPLIT, $0-8
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    40(AX), SI
+	MOVQ    152(AX), DI
+	MOVQ    SI, R8
+	ANDQ    $-4, R8
+	MOVQ    SI, R9
+	ANDQ    $0x03, R9
+	MOVQ    R9, SI
+	LEAQ    tailMask<>+0(SB), R10
+	NEGQ    SI
+	VMOVUPS 32(R10)(SI*8), Y0
+
+row247:
+	VBROADCASTSD 80(AX), Y1
+	VBROADCASTSD 88(AX), Y2
+	XORQ         SI, SI
+	TESTQ        R8, R8
+	JZ           last250
+
+pass249:
+	VMOVUPD (DX)(SI*8), Y3
+	VMOVUPD (BX)(SI*8), Y4
+	VMULPD  Y1, Y3, Y3
+	VMULPD  Y2, Y4, Y4
+	VADDPD  Y4, Y3, Y3
+	VMOVUPD Y3, (CX)(SI*8)
+	ADDQ    $0x04, SI
+	CMPQ    SI, R8
+	JLT     pass249
+
+last250:
+	TESTQ      R9, R9
+	JZ         passed251
+	VMASKMOVPD (DX)(SI*8), Y0, Y3
+	VMASKMOVPD (BX)(SI*8), Y0, Y4
+	VMULPD     Y1, Y3, Y3
+	VMULPD     Y2, Y4, Y4
+	VADDPD     Y4, Y3, Y3
+	VMASKMOVPD Y3, Y0, (CX)(SI*8)
+
+passed251:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	DECQ DI
+	JNZ  row247
 	VZEROUPPER
 	RET
 
 // func maxRowsF64AVX2(p *byte)
 // Requires: AVX
 TEXT ·maxRowsF64AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 152(AX), SI
-
-row242:
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    40(AX), BX
+	MOVQ    152(AX), SI
+	MOVQ    BX, DI
+	ANDQ    $-4, DI
 	MOVQ    BX, R8
-	ANDQ    $-4, R8
-	MOVQ    BX, R9
-	ANDQ    $0x03, R9
-	MOVQ    R9, DI
-	LEAQ    tailMask<>+0(SB), R10
-	NEGQ    DI
-	VMOVUPS 32(R10)(DI*8), Y0
-	XORQ    DI, DI
-	TESTQ   R8, R8
-	JZ      last245
+	ANDQ    $0x03, R8
+	MOVQ    R8, BX
+	LEAQ    tailMask<>+0(SB), R9
+	NEGQ    BX
+	VMOVUPS 32(R9)(BX*8), Y0
 
-pass244:
-	VMOVUPD   (CX)(DI*8), Y1
-	VMOVUPD   (DX)(DI*8), Y2
+row252:
+	XORQ  BX, BX
+	TESTQ DI, DI
+	JZ    last255
+
+pass254:
+	VMOVUPD   (CX)(BX*8), Y1
+	VMOVUPD   (DX)(BX*8), Y2
 	VMOVAPD   Y1, Y3
 	VMAXPD    Y2, Y1, Y1
 	VCMPPD    $0x03, Y3, Y3, Y2
 	VBLENDVPD Y2, Y3, Y1, Y1
-	VMOVUPD   Y1, (CX)(DI*8)
-	ADDQ      $0x04, DI
-	CMPQ      DI, R8
-	JLT       pass244
+	VMOVUPD   Y1, (CX)(BX*8)
+	ADDQ      $0x04, BX
+	CMPQ      BX, DI
+	JLT       pass254
 
-last245:
-	TESTQ      R9, R9
-	JZ         passed246
-	VMASKMOVPD (CX)(DI*8), Y0, Y1
-	VMASKMOVPD (DX)(DI*8), Y0, Y2
+last255:
+	TESTQ      R8, R8
+	JZ         passed256
+	VMASKMOVPD (CX)(BX*8), Y0, Y1
+	VMASKMOVPD (DX)(BX*8), Y0, Y2
 	VMOVAPD    Y1, Y3
 	VMAXPD     Y2, Y1, Y1
 	VCMPPD     $0x03, Y3, Y3, Y2
 	VBLENDVPD  Y2, Y3, Y1, Y1
-	VMASKMOVPD Y1, Y0, (CX)(DI*8)
+	VMASKMOVPD Y1, Y0, (CX)(BX*8)
 
-passed246:
+passed256:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
-	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row242
+	JNZ  row252
 	VZEROUPPER
 	RET
 
 // func routeRowsF64AVX2(p *byte)
 // Requires: AVX
 TEXT ·routeRowsF64AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
-	MOVQ 40(AX), DI
-	MOVQ 152(AX), R8
-
-row247:
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    24(AX), SI
+	MOVQ    40(AX), DI
+	MOVQ    152(AX), R8
+	MOVQ    DI, R9
+	ANDQ    $-4, R9
 	MOVQ    DI, R10
-	ANDQ    $-4, R10
-	MOVQ    DI, R11
-	ANDQ    $0x03, R11
-	MOVQ    R11, R9
-	LEAQ    tailMask<>+0(SB), R12
-	NEGQ    R9
-	VMOVUPS 32(R12)(R9*8), Y0
-	XORQ    R9, R9
-	TESTQ   R10, R10
-	JZ      last250
+	ANDQ    $0x03, R10
+	MOVQ    R10, DI
+	LEAQ    tailMask<>+0(SB), R11
+	NEGQ    DI
+	VMOVUPS 32(R11)(DI*8), Y0
 
-pass249:
-	VMOVUPD   (CX)(R9*8), Y1
-	VMOVUPD   (DX)(R9*8), Y2
-	VMOVUPD   (BX)(R9*8), Y3
-	VMOVUPD   (SI)(R9*8), Y4
+row257:
+	XORQ  DI, DI
+	TESTQ R9, R9
+	JZ    last260
+
+pass259:
+	VMOVUPD   (CX)(DI*8), Y1
+	VMOVUPD   (DX)(DI*8), Y2
+	VMOVUPD   (BX)(DI*8), Y3
+	VMOVUPD   (SI)(DI*8), Y4
 	VXORPD    Y5, Y5, Y5
 	VCMPPD    $0x00, Y3, Y2, Y6
 	VBLENDVPD Y6, Y4, Y5, Y6
 	VCMPPD    $0x03, Y2, Y2, Y7
 	VBLENDVPD Y7, Y4, Y6, Y6
 	VADDPD    Y6, Y1, Y1
-	VMOVUPD   Y1, (CX)(R9*8)
+	VMOVUPD   Y1, (CX)(DI*8)
 	VCMPPD    $0x00, Y3, Y2, Y1
 	VBLENDVPD Y1, Y5, Y4, Y6
 	VCMPPD    $0x03, Y2, Y2, Y1
 	VBLENDVPD Y1, Y5, Y6, Y6
-	VMOVUPD   Y6, (SI)(R9*8)
-	ADDQ      $0x04, R9
-	CMPQ      R9, R10
-	JLT       pass249
+	VMOVUPD   Y6, (SI)(DI*8)
+	ADDQ      $0x04, DI
+	CMPQ      DI, R9
+	JLT       pass259
 
-last250:
-	TESTQ      R11, R11
-	JZ         passed251
-	VMASKMOVPD (CX)(R9*8), Y0, Y1
-	VMASKMOVPD (DX)(R9*8), Y0, Y2
-	VMASKMOVPD (BX)(R9*8), Y0, Y3
-	VMASKMOVPD (SI)(R9*8), Y0, Y4
+last260:
+	TESTQ      R10, R10
+	JZ         passed261
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VMASKMOVPD (DX)(DI*8), Y0, Y2
+	VMASKMOVPD (BX)(DI*8), Y0, Y3
+	VMASKMOVPD (SI)(DI*8), Y0, Y4
 	VXORPD     Y5, Y5, Y5
 	VCMPPD     $0x00, Y3, Y2, Y6
 	VBLENDVPD  Y6, Y4, Y5, Y6
 	VCMPPD     $0x03, Y2, Y2, Y7
 	VBLENDVPD  Y7, Y4, Y6, Y6
 	VADDPD     Y6, Y1, Y1
-	VMASKMOVPD Y1, Y0, (CX)(R9*8)
+	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 	VCMPPD     $0x00, Y3, Y2, Y1
 	VBLENDVPD  Y1, Y5, Y4, Y6
 	VCMPPD     $0x03, Y2, Y2, Y1
 	VBLENDVPD  Y1, Y5, Y6, Y6
-	VMASKMOVPD Y6, Y0, (SI)(R9*8)
+	VMASKMOVPD Y6, Y0, (SI)(DI*8)
 
-passed251:
+passed261:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 200(AX), SI
-	ADDQ 160(AX), DI
 	DECQ R8
-	JNZ  row247
+	JNZ  row257
 	VZEROUPPER
 	RET
 
 // func pickRowsF64AVX2(p *byte)
 // Requires: AVX
 TEXT ·pickRowsF64AVX2(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
-	MOVQ 40(AX), DI
-	MOVQ 152(AX), R8
-
-row252:
+	MOVQ    p+0(FP), AX
+	MOVQ    (AX), CX
+	MOVQ    8(AX), DX
+	MOVQ    16(AX), BX
+	MOVQ    24(AX), SI
+	MOVQ    40(AX), DI
+	MOVQ    152(AX), R8
+	MOVQ    DI, R9
+	ANDQ    $-4, R9
 	MOVQ    DI, R10
-	ANDQ    $-4, R10
-	MOVQ    DI, R11
-	ANDQ    $0x03, R11
-	MOVQ    R11, R9
-	LEAQ    tailMask<>+0(SB), R12
-	NEGQ    R9
-	VMOVUPS 32(R12)(R9*8), Y0
-	XORQ    R9, R9
-	TESTQ   R10, R10
-	JZ      last255
+	ANDQ    $0x03, R10
+	MOVQ    R10, DI
+	LEAQ    tailMask<>+0(SB), R11
+	NEGQ    DI
+	VMOVUPS 32(R11)(DI*8), Y0
 
-pass254:
-	VMOVUPD   (CX)(R9*8), Y1
-	VMOVUPD   (DX)(R9*8), Y2
-	VMOVUPD   (BX)(R9*8), Y3
-	VMOVUPD   (SI)(R9*8), Y4
+row262:
+	XORQ  DI, DI
+	TESTQ R9, R9
+	JZ    last265
+
+pass264:
+	VMOVUPD   (CX)(DI*8), Y1
+	VMOVUPD   (DX)(DI*8), Y2
+	VMOVUPD   (BX)(DI*8), Y3
+	VMOVUPD   (SI)(DI*8), Y4
 	VCMPPD    $0x00, Y3, Y2, Y3
 	VBLENDVPD Y3, Y4, Y1, Y1
 	VCMPPD    $0x03, Y2, Y2, Y2
 	VBLENDVPD Y2, Y4, Y1, Y1
-	VMOVUPD   Y1, (CX)(R9*8)
-	ADDQ      $0x04, R9
-	CMPQ      R9, R10
-	JLT       pass254
+	VMOVUPD   Y1, (CX)(DI*8)
+	ADDQ      $0x04, DI
+	CMPQ      DI, R9
+	JLT       pass264
 
-last255:
-	TESTQ      R11, R11
-	JZ         passed256
-	VMASKMOVPD (CX)(R9*8), Y0, Y1
-	VMASKMOVPD (DX)(R9*8), Y0, Y2
-	VMASKMOVPD (BX)(R9*8), Y0, Y3
-	VMASKMOVPD (SI)(R9*8), Y0, Y4
+last265:
+	TESTQ      R10, R10
+	JZ         passed266
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VMASKMOVPD (DX)(DI*8), Y0, Y2
+	VMASKMOVPD (BX)(DI*8), Y0, Y3
+	VMASKMOVPD (SI)(DI*8), Y0, Y4
 	VCMPPD     $0x00, Y3, Y2, Y3
 	VBLENDVPD  Y3, Y4, Y1, Y1
 	VCMPPD     $0x03, Y2, Y2, Y2
 	VBLENDVPD  Y2, Y4, Y1, Y1
-	VMASKMOVPD Y1, Y0, (CX)(R9*8)
+	VMASKMOVPD Y1, Y0, (CX)(DI*8)
 
-passed256:
+passed266:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 200(AX), SI
-	ADDQ 160(AX), DI
 	DECQ R8
-	JNZ  row252
+	JNZ  row262
 	VZEROUPPER
 	RET

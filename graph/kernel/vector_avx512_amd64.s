@@ -1374,42 +1374,42 @@ filled78:
 // func standardiseRowsF32AVX512(p *byte)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·standardiseRowsF32AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 120(AX), SI
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  120(AX), SI
+	MOVQ  BX, DI
+	ANDQ  $-16, DI
+	MOVQ  BX, R8
+	ANDQ  $0x0f, R8
+	MOVQ  R8, BX
+	MOVQ  $-1, R9
+	BZHIQ BX, R9, R9
+	KMOVW R9, K1
 
 row87:
-	MOVQ   BX, R8
-	ANDQ   $-16, R8
-	MOVQ   BX, R9
-	ANDQ   $0x0f, R9
-	MOVQ   R9, DI
-	MOVQ   $-1, R10
-	BZHIQ  DI, R10, R10
-	KMOVW  R10, K1
 	VXORPD Z0, Z0, Z0
 	VXORPD Z1, Z1, Z1
-	XORQ   DI, DI
-	TESTQ  R8, R8
+	XORQ   BX, BX
+	TESTQ  DI, DI
 	JZ     last90
 
 pass89:
-	VMOVUPS       (DX)(DI*4), Z2
+	VMOVUPS       (DX)(BX*4), Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VCVTPS2PD     Y2, Z2
 	VCVTPS2PD     Y3, Z3
 	VADDPD        Z2, Z0, Z0
 	VADDPD        Z3, Z0, Z0
-	ADDQ          $0x10, DI
-	CMPQ          DI, R8
+	ADDQ          $0x10, BX
+	CMPQ          BX, DI
 	JLT           pass89
 
 last90:
-	TESTQ         R9, R9
+	TESTQ         R8, R8
 	JZ            passed91
-	VMOVUPS.Z     (DX)(DI*4), K1, Z2
+	VMOVUPS.Z     (DX)(BX*4), K1, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VCVTPS2PD     Y2, Z2
 	VCVTPS2PD     Y3, Z3
@@ -1425,14 +1425,14 @@ passed91:
 	VMULSD        72(AX), X0, X0
 	VCVTSD2SS     X0, X0, X0
 	VBROADCASTSS  X0, Z0
-	XORQ          DI, DI
-	TESTQ         R8, R8
+	XORQ          BX, BX
+	TESTQ         DI, DI
 	JZ            last93
 
 pass92:
-	VMOVUPS       (DX)(DI*4), Z2
+	VMOVUPS       (DX)(BX*4), Z2
 	VSUBPS        Z0, Z2, Z2
-	VMOVUPS       Z2, (CX)(DI*4)
+	VMOVUPS       Z2, (CX)(BX*4)
 	VEXTRACTF64X4 $0x01, Z2, Y4
 	VCVTPS2PD     Y2, Z3
 	VCVTPS2PD     Y4, Z4
@@ -1441,16 +1441,16 @@ pass92:
 	VCVTPS2PD     Y5, Z5
 	VFMADD231PD   Z2, Z3, Z1
 	VFMADD231PD   Z5, Z4, Z1
-	ADDQ          $0x10, DI
-	CMPQ          DI, R8
+	ADDQ          $0x10, BX
+	CMPQ          BX, DI
 	JLT           pass92
 
 last93:
-	TESTQ         R9, R9
+	TESTQ         R8, R8
 	JZ            passed94
-	VMOVUPS.Z     (DX)(DI*4), K1, Z2
+	VMOVUPS.Z     (DX)(BX*4), K1, Z2
 	VSUBPS        Z0, Z2, Z2
-	VMOVUPS       Z2, K1, (CX)(DI*4)
+	VMOVUPS       Z2, K1, (CX)(BX*4)
 	VMOVAPS.Z     Z2, K1, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VCVTPS2PD     Y2, Z0
@@ -1475,29 +1475,28 @@ passed94:
 	VDIVSD        X1, X0, X0
 	VCVTSD2SS     X0, X0, X0
 	VBROADCASTSS  X0, Z0
-	XORQ          DI, DI
-	TESTQ         R8, R8
+	XORQ          BX, BX
+	TESTQ         DI, DI
 	JZ            last96
 
 pass95:
-	VMOVUPS (CX)(DI*4), Z1
+	VMOVUPS (CX)(BX*4), Z1
 	VMULPS  Z0, Z1, Z1
-	VMOVUPS Z1, (CX)(DI*4)
-	ADDQ    $0x10, DI
-	CMPQ    DI, R8
+	VMOVUPS Z1, (CX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DI
 	JLT     pass95
 
 last96:
-	TESTQ     R9, R9
+	TESTQ     R8, R8
 	JZ        passed97
-	VMOVUPS.Z (CX)(DI*4), K1, Z1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
 	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, K1, (CX)(DI*4)
+	VMOVUPS   Z1, K1, (CX)(BX*4)
 
 passed97:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
-	ADDQ 128(AX), BX
 	DECQ SI
 	JNZ  row87
 	VZEROUPPER
@@ -1506,45 +1505,45 @@ passed97:
 // func standardiseGradRowsF32AVX512(p *byte)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·standardiseGradRowsF32AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 120(AX), DI
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  120(AX), DI
+	MOVQ  SI, R8
+	ANDQ  $-16, R8
+	MOVQ  SI, R9
+	ANDQ  $0x0f, R9
+	MOVQ  R9, SI
+	MOVQ  $-1, R10
+	BZHIQ SI, R10, R10
+	KMOVW R10, K1
 
 row98:
-	MOVQ   SI, R9
-	ANDQ   $-16, R9
-	MOVQ   SI, R10
-	ANDQ   $0x0f, R10
-	MOVQ   R10, R8
-	MOVQ   $-1, R11
-	BZHIQ  R8, R11, R11
-	KMOVW  R11, K1
 	VXORPD Z0, Z0, Z0
 	VXORPD Z1, Z1, Z1
 	VXORPD Z2, Z2, Z2
 	VXORPD Z3, Z3, Z3
-	XORQ   R8, R8
-	TESTQ  R9, R9
+	XORQ   SI, SI
+	TESTQ  R8, R8
 	JZ     last101
 
 pass100:
-	VMOVUPS       (DX)(R8*4), Z4
+	VMOVUPS       (DX)(SI*4), Z4
 	VEXTRACTF64X4 $0x01, Z4, Y5
 	VCVTPS2PD     Y4, Z4
 	VCVTPS2PD     Y5, Z5
 	VADDPD        Z4, Z2, Z2
 	VADDPD        Z5, Z2, Z2
-	ADDQ          $0x10, R8
-	CMPQ          R8, R9
+	ADDQ          $0x10, SI
+	CMPQ          SI, R8
 	JLT           pass100
 
 last101:
-	TESTQ         R10, R10
+	TESTQ         R9, R9
 	JZ            passed102
-	VMOVUPS.Z     (DX)(R8*4), K1, Z4
+	VMOVUPS.Z     (DX)(SI*4), K1, Z4
 	VEXTRACTF64X4 $0x01, Z4, Y5
 	VCVTPS2PD     Y4, Z4
 	VCVTPS2PD     Y5, Z5
@@ -1560,14 +1559,14 @@ passed102:
 	VMULSD        72(AX), X2, X2
 	VCVTSD2SS     X2, X2, X2
 	VBROADCASTSS  X2, Z2
-	XORQ          R8, R8
-	TESTQ         R9, R9
+	XORQ          SI, SI
+	TESTQ         R8, R8
 	JZ            last104
 
 pass103:
-	VMOVUPS       (DX)(R8*4), Z4
+	VMOVUPS       (DX)(SI*4), Z4
 	VSUBPS        Z2, Z4, Z4
-	VMOVUPS       Z4, (CX)(R8*4)
+	VMOVUPS       Z4, (CX)(SI*4)
 	VEXTRACTF64X4 $0x01, Z4, Y6
 	VCVTPS2PD     Y4, Z5
 	VCVTPS2PD     Y6, Z6
@@ -1576,7 +1575,7 @@ pass103:
 	VCVTPS2PD     Y8, Z8
 	VFMADD231PD   Z7, Z5, Z3
 	VFMADD231PD   Z8, Z6, Z3
-	VMOVUPS       (BX)(R8*4), Z5
+	VMOVUPS       (BX)(SI*4), Z5
 	VEXTRACTF64X4 $0x01, Z5, Y7
 	VCVTPS2PD     Y5, Z6
 	VCVTPS2PD     Y7, Z7
@@ -1590,16 +1589,16 @@ pass103:
 	VCVTPS2PD     Y7, Z7
 	VFMADD231PD   Z4, Z5, Z1
 	VFMADD231PD   Z7, Z6, Z1
-	ADDQ          $0x10, R8
-	CMPQ          R8, R9
+	ADDQ          $0x10, SI
+	CMPQ          SI, R8
 	JLT           pass103
 
 last104:
-	TESTQ         R10, R10
+	TESTQ         R9, R9
 	JZ            passed105
-	VMOVUPS.Z     (DX)(R8*4), K1, Z4
+	VMOVUPS.Z     (DX)(SI*4), K1, Z4
 	VSUBPS        Z2, Z4, Z4
-	VMOVUPS       Z4, K1, (CX)(R8*4)
+	VMOVUPS       Z4, K1, (CX)(SI*4)
 	VMOVAPS.Z     Z4, K1, Z4
 	VEXTRACTF64X4 $0x01, Z4, Y5
 	VCVTPS2PD     Y4, Z2
@@ -1609,7 +1608,7 @@ last104:
 	VCVTPS2PD     Y7, Z7
 	VFMADD231PD   Z6, Z2, Z3
 	VFMADD231PD   Z7, Z5, Z3
-	VMOVUPS.Z     (BX)(R8*4), K1, Z2
+	VMOVUPS.Z     (BX)(SI*4), K1, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y6
 	VCVTPS2PD     Y2, Z5
 	VCVTPS2PD     Y6, Z6
@@ -1658,36 +1657,35 @@ passed105:
 	VBROADCASTSS  X0, Z0
 	VCVTSD2SS     X4, X4, X2
 	VBROADCASTSS  X2, Z2
-	XORQ          R8, R8
-	TESTQ         R9, R9
+	XORQ          SI, SI
+	TESTQ         R8, R8
 	JZ            last107
 
 pass106:
-	VMOVUPS      (CX)(R8*4), Z3
-	VMOVUPS      (BX)(R8*4), Z4
+	VMOVUPS      (CX)(SI*4), Z3
+	VMOVUPS      (BX)(SI*4), Z4
 	VMULPS       Z1, Z4, Z4
 	VFNMADD231PS Z3, Z0, Z4
 	VSUBPS       Z2, Z4, Z4
-	VMOVUPS      Z4, (CX)(R8*4)
-	ADDQ         $0x10, R8
-	CMPQ         R8, R9
+	VMOVUPS      Z4, (CX)(SI*4)
+	ADDQ         $0x10, SI
+	CMPQ         SI, R8
 	JLT          pass106
 
 last107:
-	TESTQ        R10, R10
+	TESTQ        R9, R9
 	JZ           passed108
-	VMOVUPS.Z    (CX)(R8*4), K1, Z3
-	VMOVUPS.Z    (BX)(R8*4), K1, Z4
+	VMOVUPS.Z    (CX)(SI*4), K1, Z3
+	VMOVUPS.Z    (BX)(SI*4), K1, Z4
 	VMULPS       Z1, Z4, Z4
 	VFNMADD231PS Z3, Z0, Z4
 	VSUBPS       Z2, Z4, Z4
-	VMOVUPS      Z4, K1, (CX)(R8*4)
+	VMOVUPS      Z4, K1, (CX)(SI*4)
 
 passed108:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
 	ADDQ 160(AX), BX
-	ADDQ 128(AX), SI
 	DECQ DI
 	JNZ  row98
 	VZEROUPPER
@@ -1696,243 +1694,294 @@ passed108:
 // func addRowsF32AVX512(p *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·addRowsF32AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 120(AX), SI
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  120(AX), SI
+	MOVQ  BX, DI
+	ANDQ  $-16, DI
+	MOVQ  BX, R8
+	ANDQ  $0x0f, R8
+	MOVQ  R8, BX
+	MOVQ  $-1, R9
+	BZHIQ BX, R9, R9
+	KMOVW R9, K1
 
 row109:
-	MOVQ         BX, R8
-	ANDQ         $-16, R8
-	MOVQ         BX, R9
-	ANDQ         $0x0f, R9
-	MOVQ         R9, DI
-	MOVQ         $-1, R10
-	BZHIQ        DI, R10, R10
-	KMOVW        R10, K1
 	VBROADCASTSS 80(AX), Z0
-	XORQ         DI, DI
-	TESTQ        R8, R8
+	XORQ         BX, BX
+	TESTQ        DI, DI
 	JZ           last112
 
 pass111:
-	VMOVUPS (CX)(DI*4), Z1
-	VMOVUPS (DX)(DI*4), Z2
+	VMOVUPS (CX)(BX*4), Z1
+	VMOVUPS (DX)(BX*4), Z2
 	VMULPS  Z0, Z2, Z2
 	VADDPS  Z2, Z1, Z1
-	VMOVUPS Z1, (CX)(DI*4)
-	ADDQ    $0x10, DI
-	CMPQ    DI, R8
+	VMOVUPS Z1, (CX)(BX*4)
+	ADDQ    $0x10, BX
+	CMPQ    BX, DI
 	JLT     pass111
 
 last112:
-	TESTQ     R9, R9
+	TESTQ     R8, R8
 	JZ        passed113
-	VMOVUPS.Z (CX)(DI*4), K1, Z1
-	VMOVUPS.Z (DX)(DI*4), K1, Z2
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VMOVUPS.Z (DX)(BX*4), K1, Z2
 	VMULPS    Z0, Z2, Z2
 	VADDPS    Z2, Z1, Z1
-	VMOVUPS   Z1, K1, (CX)(DI*4)
+	VMOVUPS   Z1, K1, (CX)(BX*4)
 
 passed113:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
-	ADDQ 128(AX), BX
 	DECQ SI
 	JNZ  row109
+	VZEROUPPER
+	RET
+
+// func axpbyRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·axpbyRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  120(AX), DI
+	MOVQ  SI, R8
+	ANDQ  $-16, R8
+	MOVQ  SI, R9
+	ANDQ  $0x0f, R9
+	MOVQ  R9, SI
+	MOVQ  $-1, R10
+	BZHIQ SI, R10, R10
+	KMOVW R10, K1
+
+row114:
+	VBROADCASTSS 80(AX), Z0
+	VBROADCASTSS 84(AX), Z1
+	XORQ         SI, SI
+	TESTQ        R8, R8
+	JZ           last117
+
+pass116:
+	VMOVUPS (DX)(SI*4), Z2
+	VMOVUPS (BX)(SI*4), Z3
+	VMULPS  Z0, Z2, Z2
+	VMULPS  Z1, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS Z2, (CX)(SI*4)
+	ADDQ    $0x10, SI
+	CMPQ    SI, R8
+	JLT     pass116
+
+last117:
+	TESTQ     R9, R9
+	JZ        passed118
+	VMOVUPS.Z (DX)(SI*4), K1, Z2
+	VMOVUPS.Z (BX)(SI*4), K1, Z3
+	VMULPS    Z0, Z2, Z2
+	VMULPS    Z1, Z3, Z3
+	VADDPS    Z3, Z2, Z2
+	VMOVUPS   Z2, K1, (CX)(SI*4)
+
+passed118:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	DECQ DI
+	JNZ  row114
 	VZEROUPPER
 	RET
 
 // func maxRowsF32AVX512(p *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·maxRowsF32AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 120(AX), SI
-
-row114:
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  120(AX), SI
+	MOVQ  BX, DI
+	ANDQ  $-16, DI
 	MOVQ  BX, R8
-	ANDQ  $-16, R8
-	MOVQ  BX, R9
-	ANDQ  $0x0f, R9
-	MOVQ  R9, DI
-	MOVQ  $-1, R10
-	BZHIQ DI, R10, R10
-	KMOVW R10, K1
-	XORQ  DI, DI
-	TESTQ R8, R8
-	JZ    last117
+	ANDQ  $0x0f, R8
+	MOVQ  R8, BX
+	MOVQ  $-1, R9
+	BZHIQ BX, R9, R9
+	KMOVW R9, K1
 
-pass116:
-	VMOVUPS   (CX)(DI*4), Z0
-	VMOVUPS   (DX)(DI*4), Z1
+row119:
+	XORQ  BX, BX
+	TESTQ DI, DI
+	JZ    last122
+
+pass121:
+	VMOVUPS   (CX)(BX*4), Z0
+	VMOVUPS   (DX)(BX*4), Z1
 	VMOVAPS   Z0, Z2
 	VMAXPS    Z1, Z0, Z0
 	VCMPPS    $0x03, Z2, Z2, K2
 	VBLENDMPS Z2, Z0, K2, Z0
-	VMOVUPS   Z0, (CX)(DI*4)
-	ADDQ      $0x10, DI
-	CMPQ      DI, R8
-	JLT       pass116
+	VMOVUPS   Z0, (CX)(BX*4)
+	ADDQ      $0x10, BX
+	CMPQ      BX, DI
+	JLT       pass121
 
-last117:
-	TESTQ     R9, R9
-	JZ        passed118
-	VMOVUPS.Z (CX)(DI*4), K1, Z0
-	VMOVUPS.Z (DX)(DI*4), K1, Z1
+last122:
+	TESTQ     R8, R8
+	JZ        passed123
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VMOVUPS.Z (DX)(BX*4), K1, Z1
 	VMOVAPS   Z0, Z2
 	VMAXPS    Z1, Z0, Z0
 	VCMPPS    $0x03, Z2, Z2, K2
 	VBLENDMPS Z2, Z0, K2, Z0
-	VMOVUPS   Z0, K1, (CX)(DI*4)
+	VMOVUPS   Z0, K1, (CX)(BX*4)
 
-passed118:
+passed123:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
-	ADDQ 128(AX), BX
 	DECQ SI
-	JNZ  row114
+	JNZ  row119
 	VZEROUPPER
 	RET
 
 // func routeRowsF32AVX512(p *byte)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·routeRowsF32AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
-	MOVQ 40(AX), DI
-	MOVQ 120(AX), R8
-
-row119:
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  120(AX), R8
+	MOVQ  DI, R9
+	ANDQ  $-16, R9
 	MOVQ  DI, R10
-	ANDQ  $-16, R10
-	MOVQ  DI, R11
-	ANDQ  $0x0f, R11
-	MOVQ  R11, R9
-	MOVQ  $-1, R12
-	BZHIQ R9, R12, R12
-	KMOVW R12, K1
-	XORQ  R9, R9
-	TESTQ R10, R10
-	JZ    last122
+	ANDQ  $0x0f, R10
+	MOVQ  R10, DI
+	MOVQ  $-1, R11
+	BZHIQ DI, R11, R11
+	KMOVW R11, K1
 
-pass121:
-	VMOVUPS   (CX)(R9*4), Z0
-	VMOVUPS   (DX)(R9*4), Z1
-	VMOVUPS   (BX)(R9*4), Z2
-	VMOVUPS   (SI)(R9*4), Z3
+row124:
+	XORQ  DI, DI
+	TESTQ R9, R9
+	JZ    last127
+
+pass126:
+	VMOVUPS   (CX)(DI*4), Z0
+	VMOVUPS   (DX)(DI*4), Z1
+	VMOVUPS   (BX)(DI*4), Z2
+	VMOVUPS   (SI)(DI*4), Z3
 	VXORPS    Z4, Z4, Z4
 	VCMPPS    $0x00, Z2, Z1, K2
 	VBLENDMPS Z3, Z4, K2, Z5
 	VCMPPS    $0x03, Z1, Z1, K2
 	VBLENDMPS Z3, Z5, K2, Z5
 	VADDPS    Z5, Z0, Z0
-	VMOVUPS   Z0, (CX)(R9*4)
+	VMOVUPS   Z0, (CX)(DI*4)
 	VCMPPS    $0x00, Z2, Z1, K2
 	VBLENDMPS Z4, Z3, K2, Z5
 	VCMPPS    $0x03, Z1, Z1, K2
 	VBLENDMPS Z4, Z5, K2, Z5
-	VMOVUPS   Z5, (SI)(R9*4)
-	ADDQ      $0x10, R9
-	CMPQ      R9, R10
-	JLT       pass121
+	VMOVUPS   Z5, (SI)(DI*4)
+	ADDQ      $0x10, DI
+	CMPQ      DI, R9
+	JLT       pass126
 
-last122:
-	TESTQ     R11, R11
-	JZ        passed123
-	VMOVUPS.Z (CX)(R9*4), K1, Z0
-	VMOVUPS.Z (DX)(R9*4), K1, Z1
-	VMOVUPS.Z (BX)(R9*4), K1, Z2
-	VMOVUPS.Z (SI)(R9*4), K1, Z3
+last127:
+	TESTQ     R10, R10
+	JZ        passed128
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVUPS.Z (BX)(DI*4), K1, Z2
+	VMOVUPS.Z (SI)(DI*4), K1, Z3
 	VXORPS    Z4, Z4, Z4
 	VCMPPS    $0x00, Z2, Z1, K2
 	VBLENDMPS Z3, Z4, K2, Z6
 	VCMPPS    $0x03, Z1, Z1, K2
 	VBLENDMPS Z3, Z6, K2, Z6
 	VADDPS    Z6, Z0, Z0
-	VMOVUPS   Z0, K1, (CX)(R9*4)
+	VMOVUPS   Z0, K1, (CX)(DI*4)
 	VCMPPS    $0x00, Z2, Z1, K2
 	VBLENDMPS Z4, Z3, K2, Z6
 	VCMPPS    $0x03, Z1, Z1, K2
 	VBLENDMPS Z4, Z6, K2, Z6
-	VMOVUPS   Z6, K1, (SI)(R9*4)
-
-passed123:
-	ADDQ 144(AX), CX
-	ADDQ 152(AX), DX
-	ADDQ 160(AX), BX
-	ADDQ 168(AX), SI
-	ADDQ 128(AX), DI
-	DECQ R8
-	JNZ  row119
-	VZEROUPPER
-	RET
-
-// func pickRowsF32AVX512(p *byte)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·pickRowsF32AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
-	MOVQ 40(AX), DI
-	MOVQ 120(AX), R8
-
-row124:
-	MOVQ  DI, R10
-	ANDQ  $-16, R10
-	MOVQ  DI, R11
-	ANDQ  $0x0f, R11
-	MOVQ  R11, R9
-	MOVQ  $-1, R12
-	BZHIQ R9, R12, R12
-	KMOVW R12, K1
-	XORQ  R9, R9
-	TESTQ R10, R10
-	JZ    last127
-
-pass126:
-	VMOVUPS   (CX)(R9*4), Z0
-	VMOVUPS   (DX)(R9*4), Z1
-	VMOVUPS   (BX)(R9*4), Z2
-	VMOVUPS   (SI)(R9*4), Z3
-	VCMPPS    $0x00, Z2, Z1, K2
-	VBLENDMPS Z3, Z0, K2, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VBLENDMPS Z3, Z0, K2, Z0
-	VMOVUPS   Z0, (CX)(R9*4)
-	ADDQ      $0x10, R9
-	CMPQ      R9, R10
-	JLT       pass126
-
-last127:
-	TESTQ     R11, R11
-	JZ        passed128
-	VMOVUPS.Z (CX)(R9*4), K1, Z0
-	VMOVUPS.Z (DX)(R9*4), K1, Z1
-	VMOVUPS.Z (BX)(R9*4), K1, Z2
-	VMOVUPS.Z (SI)(R9*4), K1, Z3
-	VCMPPS    $0x00, Z2, Z1, K2
-	VBLENDMPS Z3, Z0, K2, Z0
-	VCMPPS    $0x03, Z1, Z1, K2
-	VBLENDMPS Z3, Z0, K2, Z0
-	VMOVUPS   Z0, K1, (CX)(R9*4)
+	VMOVUPS   Z6, K1, (SI)(DI*4)
 
 passed128:
 	ADDQ 144(AX), CX
 	ADDQ 152(AX), DX
 	ADDQ 160(AX), BX
 	ADDQ 168(AX), SI
-	ADDQ 128(AX), DI
 	DECQ R8
 	JNZ  row124
+	VZEROUPPER
+	RET
+
+// func pickRowsF32AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·pickRowsF32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  120(AX), R8
+	MOVQ  DI, R9
+	ANDQ  $-16, R9
+	MOVQ  DI, R10
+	ANDQ  $0x0f, R10
+	MOVQ  R10, DI
+	MOVQ  $-1, R11
+	BZHIQ DI, R11, R11
+	KMOVW R11, K1
+
+row129:
+	XORQ  DI, DI
+	TESTQ R9, R9
+	JZ    last132
+
+pass131:
+	VMOVUPS   (CX)(DI*4), Z0
+	VMOVUPS   (DX)(DI*4), Z1
+	VMOVUPS   (BX)(DI*4), Z2
+	VMOVUPS   (SI)(DI*4), Z3
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VMOVUPS   Z0, (CX)(DI*4)
+	ADDQ      $0x10, DI
+	CMPQ      DI, R9
+	JLT       pass131
+
+last132:
+	TESTQ     R10, R10
+	JZ        passed133
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (DX)(DI*4), K1, Z1
+	VMOVUPS.Z (BX)(DI*4), K1, Z2
+	VMOVUPS.Z (SI)(DI*4), K1, Z3
+	VCMPPS    $0x00, Z2, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VCMPPS    $0x03, Z1, Z1, K2
+	VBLENDMPS Z3, Z0, K2, Z0
+	VMOVUPS   Z0, K1, (CX)(DI*4)
+
+passed133:
+	ADDQ 144(AX), CX
+	ADDQ 152(AX), DX
+	ADDQ 160(AX), BX
+	ADDQ 168(AX), SI
+	DECQ R8
+	JNZ  row129
 	VZEROUPPER
 	RET
 
@@ -1946,23 +1995,23 @@ TEXT ·fillF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         BX, BX
 	MOVQ         DX, AX
 	ANDQ         $-8, AX
-	JZ           tail130
+	JZ           tail135
 
-loop129:
+loop134:
 	VMOVUPD Z0, (CX)(BX*8)
 	ADDQ    $0x08, BX
 	CMPQ    BX, AX
-	JLT     loop129
+	JLT     loop134
 
-tail130:
+tail135:
 	ANDQ    $0x07, DX
-	JZ      done131
+	JZ      done136
 	MOVQ    $-1, AX
 	BZHIQ   DX, AX, AX
 	KMOVW   AX, K1
 	VMOVUPD Z0, K1, (CX)(BX*8)
 
-done131:
+done136:
 	VZEROUPPER
 	RET
 
@@ -1977,19 +2026,19 @@ TEXT ·scaleF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-8, AX
-	JZ           tail133
+	JZ           tail138
 
-loop132:
+loop137:
 	VMOVUPD (DX)(SI*8), Z1
 	VMULPD  Z0, Z1, Z1
 	VMOVUPD Z1, (CX)(SI*8)
 	ADDQ    $0x08, SI
 	CMPQ    SI, AX
-	JLT     loop132
+	JLT     loop137
 
-tail133:
+tail138:
 	ANDQ      $0x07, BX
-	JZ        done134
+	JZ        done139
 	MOVQ      $-1, AX
 	BZHIQ     BX, AX, AX
 	KMOVW     AX, K1
@@ -1997,7 +2046,7 @@ tail133:
 	VMULPD    Z0, Z1, Z1
 	VMOVUPD   Z1, K1, (CX)(SI*8)
 
-done134:
+done139:
 	VZEROUPPER
 	RET
 
@@ -2012,20 +2061,20 @@ TEXT ·addF64AVX512(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-8, SI
-	JZ   tail136
+	JZ   tail141
 
-loop135:
+loop140:
 	VMOVUPD (DX)(DI*8), Z0
 	VMOVUPD (BX)(DI*8), Z1
 	VADDPD  Z1, Z0, Z0
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, SI
-	JLT     loop135
+	JLT     loop140
 
-tail136:
+tail141:
 	ANDQ      $0x07, AX
-	JZ        done137
+	JZ        done142
 	MOVQ      $-1, SI
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
@@ -2034,7 +2083,7 @@ tail136:
 	VADDPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-done137:
+done142:
 	VZEROUPPER
 	RET
 
@@ -2049,20 +2098,20 @@ TEXT ·subF64AVX512(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-8, SI
-	JZ   tail139
+	JZ   tail144
 
-loop138:
+loop143:
 	VMOVUPD (DX)(DI*8), Z0
 	VMOVUPD (BX)(DI*8), Z1
 	VSUBPD  Z1, Z0, Z0
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, SI
-	JLT     loop138
+	JLT     loop143
 
-tail139:
+tail144:
 	ANDQ      $0x07, AX
-	JZ        done140
+	JZ        done145
 	MOVQ      $-1, SI
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
@@ -2071,7 +2120,7 @@ tail139:
 	VSUBPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-done140:
+done145:
 	VZEROUPPER
 	RET
 
@@ -2086,20 +2135,20 @@ TEXT ·mulF64AVX512(SB), NOSPLIT, $0-8
 	XORQ DI, DI
 	MOVQ AX, SI
 	ANDQ $-8, SI
-	JZ   tail142
+	JZ   tail147
 
-loop141:
+loop146:
 	VMOVUPD (DX)(DI*8), Z0
 	VMOVUPD (BX)(DI*8), Z1
 	VMULPD  Z1, Z0, Z0
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, SI
-	JLT     loop141
+	JLT     loop146
 
-tail142:
+tail147:
 	ANDQ      $0x07, AX
-	JZ        done143
+	JZ        done148
 	MOVQ      $-1, SI
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
@@ -2108,7 +2157,7 @@ tail142:
 	VMULPD    Z1, Z0, Z0
 	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-done143:
+done148:
 	VZEROUPPER
 	RET
 
@@ -2125,9 +2174,9 @@ TEXT ·axpbyF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-8, AX
-	JZ           tail145
+	JZ           tail150
 
-loop144:
+loop149:
 	VMOVUPD (DX)(DI*8), Z2
 	VMOVUPD (BX)(DI*8), Z3
 	VMULPD  Z0, Z2, Z2
@@ -2136,11 +2185,11 @@ loop144:
 	VMOVUPD Z2, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, AX
-	JLT     loop144
+	JLT     loop149
 
-tail145:
+tail150:
 	ANDQ      $0x07, SI
-	JZ        done146
+	JZ        done151
 	MOVQ      $-1, AX
 	BZHIQ     SI, AX, AX
 	KMOVW     AX, K1
@@ -2151,7 +2200,7 @@ tail145:
 	VADDPD    Z3, Z2, Z2
 	VMOVUPD   Z2, K1, (CX)(DI*8)
 
-done146:
+done151:
 	VZEROUPPER
 	RET
 
@@ -2167,20 +2216,20 @@ TEXT ·shiftF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-8, AX
-	JZ           tail148
+	JZ           tail153
 
-loop147:
+loop152:
 	VMOVUPD (DX)(SI*8), Z2
 	VSUBPD  Z0, Z2, Z2
 	VSUBPD  Z1, Z2, Z2
 	VMOVUPD Z2, (CX)(SI*8)
 	ADDQ    $0x08, SI
 	CMPQ    SI, AX
-	JLT     loop147
+	JLT     loop152
 
-tail148:
+tail153:
 	ANDQ      $0x07, BX
-	JZ        done149
+	JZ        done154
 	MOVQ      $-1, AX
 	BZHIQ     BX, AX, AX
 	KMOVW     AX, K1
@@ -2189,7 +2238,7 @@ tail148:
 	VSUBPD    Z1, Z2, Z2
 	VMOVUPD   Z2, K1, (CX)(SI*8)
 
-done149:
+done154:
 	VZEROUPPER
 	RET
 
@@ -2205,9 +2254,9 @@ TEXT ·sgdF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         BX, AX
 	ANDQ         $-8, AX
-	JZ           tail151
+	JZ           tail156
 
-loop150:
+loop155:
 	VMOVUPD      (CX)(SI*8), Z2
 	VMOVUPD      (DX)(SI*8), Z3
 	VFMADD231PD  Z2, Z1, Z3
@@ -2215,11 +2264,11 @@ loop150:
 	VMOVUPD      Z2, (CX)(SI*8)
 	ADDQ         $0x08, SI
 	CMPQ         SI, AX
-	JLT          loop150
+	JLT          loop155
 
-tail151:
+tail156:
 	ANDQ         $0x07, BX
-	JZ           done152
+	JZ           done157
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVW        AX, K1
@@ -2229,7 +2278,7 @@ tail151:
 	VFNMADD231PD Z3, Z0, Z2
 	VMOVUPD      Z2, K1, (CX)(SI*8)
 
-done152:
+done157:
 	VZEROUPPER
 	RET
 
@@ -2247,9 +2296,9 @@ TEXT ·momentumF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-8, AX
-	JZ           tail154
+	JZ           tail159
 
-loop153:
+loop158:
 	VMOVUPD      (CX)(DI*8), Z3
 	VMOVUPD      (DX)(DI*8), Z4
 	VMOVUPD      (BX)(DI*8), Z5
@@ -2260,11 +2309,11 @@ loop153:
 	VMOVUPD      Z3, (CX)(DI*8)
 	ADDQ         $0x08, DI
 	CMPQ         DI, AX
-	JLT          loop153
+	JLT          loop158
 
-tail154:
+tail159:
 	ANDQ         $0x07, SI
-	JZ           done155
+	JZ           done160
 	MOVQ         $-1, AX
 	BZHIQ        SI, AX, AX
 	KMOVW        AX, K1
@@ -2277,7 +2326,7 @@ tail154:
 	VFNMADD231PD Z4, Z0, Z3
 	VMOVUPD      Z3, K1, (CX)(DI*8)
 
-done155:
+done160:
 	VZEROUPPER
 	RET
 
@@ -2295,9 +2344,9 @@ TEXT ·nesterovF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         SI, AX
 	ANDQ         $-8, AX
-	JZ           tail157
+	JZ           tail162
 
-loop156:
+loop161:
 	VMOVUPD      (CX)(DI*8), Z3
 	VMOVUPD      (DX)(DI*8), Z4
 	VMOVUPD      (BX)(DI*8), Z5
@@ -2309,11 +2358,11 @@ loop156:
 	VMOVUPD      Z3, (CX)(DI*8)
 	ADDQ         $0x08, DI
 	CMPQ         DI, AX
-	JLT          loop156
+	JLT          loop161
 
-tail157:
+tail162:
 	ANDQ         $0x07, SI
-	JZ           done158
+	JZ           done163
 	MOVQ         $-1, AX
 	BZHIQ        SI, AX, AX
 	KMOVW        AX, K1
@@ -2327,7 +2376,7 @@ tail157:
 	VFNMADD231PD Z4, Z0, Z3
 	VMOVUPD      Z3, K1, (CX)(DI*8)
 
-done158:
+done163:
 	VZEROUPPER
 	RET
 
@@ -2352,9 +2401,9 @@ TEXT ·adamF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         DI, AX
 	ANDQ         $-8, AX
-	JZ           tail160
+	JZ           tail165
 
-loop159:
+loop164:
 	VMOVUPD      (DX)(R8*8), Z9
 	VMOVUPD      (BX)(R8*8), Z10
 	VMOVUPD      (SI)(R8*8), Z11
@@ -2376,11 +2425,11 @@ loop159:
 	VMOVUPD      Z10, (CX)(R8*8)
 	ADDQ         $0x08, R8
 	CMPQ         R8, AX
-	JLT          loop159
+	JLT          loop164
 
-tail160:
+tail165:
 	ANDQ         $0x07, DI
-	JZ           done161
+	JZ           done166
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVW        AX, K1
@@ -2404,7 +2453,7 @@ tail160:
 	VFNMADD231PD Z9, Z0, Z1
 	VMOVUPD      Z1, K1, (CX)(R8*8)
 
-done161:
+done166:
 	VZEROUPPER
 	RET
 
@@ -2422,9 +2471,9 @@ TEXT ·dotF64AVX512(SB), NOSPLIT, $0-8
 	XORQ   DI, DI
 	MOVQ   BX, SI
 	ANDQ   $-32, SI
-	JMP    blocks163
+	JMP    blocks168
 
-unrolled162:
+unrolled167:
 	VMOVUPD     (CX)(DI*8), Z4
 	VMOVUPD     (DX)(DI*8), Z5
 	VFMADD231PD Z5, Z4, Z0
@@ -2439,24 +2488,24 @@ unrolled162:
 	VFMADD231PD Z5, Z4, Z3
 	ADDQ        $0x20, DI
 
-blocks163:
+blocks168:
 	CMPQ DI, SI
-	JLT  unrolled162
+	JLT  unrolled167
 	MOVQ BX, SI
 	ANDQ $-8, SI
-	JMP  singles165
+	JMP  singles170
 
-loop164:
+loop169:
 	VMOVUPD     (CX)(DI*8), Z4
 	VMOVUPD     (DX)(DI*8), Z5
 	VFMADD231PD Z5, Z4, Z0
 	ADDQ        $0x08, DI
 
-singles165:
+singles170:
 	CMPQ        DI, SI
-	JLT         loop164
+	JLT         loop169
 	ANDQ        $0x07, BX
-	JZ          done167
+	JZ          done172
 	MOVQ        $-1, SI
 	BZHIQ       BX, SI, SI
 	KMOVW       SI, K1
@@ -2464,7 +2513,7 @@ singles165:
 	VMOVUPD.Z   (DX)(DI*8), K1, Z5
 	VFMADD231PD Z5, Z4, Z1
 
-done167:
+done172:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -2490,9 +2539,9 @@ TEXT ·sumF64AVX512(SB), NOSPLIT, $0-8
 	XORQ   SI, SI
 	MOVQ   DX, BX
 	ANDQ   $-32, BX
-	JMP    blocks169
+	JMP    blocks174
 
-unrolled168:
+unrolled173:
 	VMOVUPD (CX)(SI*8), Z4
 	VADDPD  Z4, Z0, Z0
 	VMOVUPD 64(CX)(SI*8), Z4
@@ -2503,30 +2552,30 @@ unrolled168:
 	VADDPD  Z4, Z3, Z3
 	ADDQ    $0x20, SI
 
-blocks169:
+blocks174:
 	CMPQ SI, BX
-	JLT  unrolled168
+	JLT  unrolled173
 	MOVQ DX, BX
 	ANDQ $-8, BX
-	JMP  singles171
+	JMP  singles176
 
-loop170:
+loop175:
 	VMOVUPD (CX)(SI*8), Z4
 	VADDPD  Z4, Z0, Z0
 	ADDQ    $0x08, SI
 
-singles171:
+singles176:
 	CMPQ      SI, BX
-	JLT       loop170
+	JLT       loop175
 	ANDQ      $0x07, DX
-	JZ        done173
+	JZ        done178
 	MOVQ      $-1, BX
 	BZHIQ     DX, BX, BX
 	KMOVW     BX, K1
 	VMOVUPD.Z (CX)(SI*8), K1, Z4
 	VADDPD    Z4, Z1, Z1
 
-done173:
+done178:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -2554,9 +2603,9 @@ TEXT ·subSquaresF64AVX512(SB), NOSPLIT, $0-8
 	XORQ   R8, R8
 	MOVQ   SI, DI
 	ANDQ   $-32, DI
-	JMP    blocks175
+	JMP    blocks180
 
-unrolled174:
+unrolled179:
 	VMOVUPD     (DX)(R8*8), Z4
 	VMOVUPD     (BX)(R8*8), Z5
 	VSUBPD      Z5, Z4, Z4
@@ -2579,14 +2628,14 @@ unrolled174:
 	VFMADD231PD Z4, Z4, Z3
 	ADDQ        $0x20, R8
 
-blocks175:
+blocks180:
 	CMPQ R8, DI
-	JLT  unrolled174
+	JLT  unrolled179
 	MOVQ SI, DI
 	ANDQ $-8, DI
-	JMP  singles177
+	JMP  singles182
 
-loop176:
+loop181:
 	VMOVUPD     (DX)(R8*8), Z4
 	VMOVUPD     (BX)(R8*8), Z5
 	VSUBPD      Z5, Z4, Z4
@@ -2594,11 +2643,11 @@ loop176:
 	VFMADD231PD Z4, Z4, Z0
 	ADDQ        $0x08, R8
 
-singles177:
+singles182:
 	CMPQ        R8, DI
-	JLT         loop176
+	JLT         loop181
 	ANDQ        $0x07, SI
-	JZ          done179
+	JZ          done184
 	MOVQ        $-1, DI
 	BZHIQ       SI, DI, DI
 	KMOVW       DI, K1
@@ -2608,7 +2657,7 @@ singles177:
 	VMOVUPD     Z4, K1, (CX)(R8*8)
 	VFMADD231PD Z4, Z4, Z1
 
-done179:
+done184:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -2632,19 +2681,19 @@ TEXT ·maxAbsF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-8, BX
-	JZ           tail181
+	JZ           tail186
 
-loop180:
+loop185:
 	VMOVUPD (CX)(SI*8), Z2
 	VANDPD  Z1, Z2, Z2
 	VPMAXSQ Z2, Z0, Z0
 	ADDQ    $0x08, SI
 	CMPQ    SI, BX
-	JLT     loop180
+	JLT     loop185
 
-tail181:
+tail186:
 	ANDQ      $0x07, DX
-	JZ        done182
+	JZ        done187
 	MOVQ      $-1, BX
 	BZHIQ     DX, BX, BX
 	KMOVW     BX, K1
@@ -2652,7 +2701,7 @@ tail181:
 	VANDPD    Z1, Z2, Z2
 	VPMAXSQ   Z2, Z0, Z0
 
-done182:
+done187:
 	VSHUFF64X2 $0x4e, Z0, Z0, Z1
 	VPMAXSQ    Z1, Z0, Z0
 	VSHUFF64X2 $0xb1, Z0, Z0, Z1
@@ -2676,18 +2725,18 @@ TEXT ·maximumF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         SI, SI
 	MOVQ         DX, BX
 	ANDQ         $-8, BX
-	JZ           tail184
+	JZ           tail189
 
-loop183:
+loop188:
 	VMOVUPD (CX)(SI*8), Z1
 	VMAXPD  Z0, Z1, Z0
 	ADDQ    $0x08, SI
 	CMPQ    SI, BX
-	JLT     loop183
+	JLT     loop188
 
-tail184:
+tail189:
 	ANDQ         $0x07, DX
-	JZ           done185
+	JZ           done190
 	MOVQ         $-1, BX
 	BZHIQ        DX, BX, BX
 	KMOVW        BX, K1
@@ -2696,7 +2745,7 @@ tail184:
 	VBLENDMPD    Z1, Z2, K1, Z1
 	VMAXPD       Z0, Z1, Z0
 
-done185:
+done190:
 	VSHUFF64X2 $0x4e, Z0, Z0, Z1
 	VMAXPD     Z0, Z1, Z0
 	VSHUFF64X2 $0xb1, Z0, Z0, Z1
@@ -2721,9 +2770,9 @@ TEXT ·nllF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         DI, DI
 	MOVQ         BX, SI
 	ANDQ         $-8, SI
-	JZ           tail187
+	JZ           tail192
 
-loop186:
+loop191:
 	VMOVUPD           (CX)(DI*8), Z4
 	VMOVUPD           (DX)(DI*8), Z5
 	VSUBPD            Z0, Z4, Z6
@@ -2761,11 +2810,11 @@ loop186:
 	VFMADD231PD       Z5, Z4, Z3
 	ADDQ              $0x08, DI
 	CMPQ              DI, SI
-	JLT               loop186
+	JLT               loop191
 
-tail187:
+tail192:
 	ANDQ              $0x07, BX
-	JZ                done188
+	JZ                done193
 	MOVQ              $-1, SI
 	BZHIQ             BX, SI, SI
 	KMOVW             SI, K1
@@ -2806,7 +2855,7 @@ tail187:
 	VSUBPD            Z0, Z4, Z4
 	VFMADD231PD       Z5, Z4, Z3
 
-done188:
+done193:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPD        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -2891,9 +2940,9 @@ TEXT ·softmaxF64AVX512(SB), NOSPLIT, $0-8
 	XORQ         R8, R8
 	MOVQ         SI, DI
 	ANDQ         $-8, DI
-	JZ           tail190
+	JZ           tail195
 
-loop189:
+loop194:
 	VMOVUPD           (DX)(R8*8), Z3
 	VMOVUPD           (BX)(R8*8), Z4
 	VSUBPD            Z0, Z3, Z3
@@ -2930,11 +2979,11 @@ loop189:
 	VADDPD            Z4, Z2, Z2
 	ADDQ              $0x08, R8
 	CMPQ              R8, DI
-	JLT               loop189
+	JLT               loop194
 
-tail190:
+tail195:
 	ANDQ              $0x07, SI
-	JZ                done191
+	JZ                done196
 	MOVQ              $-1, DI
 	BZHIQ             SI, DI, DI
 	KMOVW             DI, K1
@@ -2974,7 +3023,7 @@ tail190:
 	VADDPD            Z6, Z1, Z1
 	VADDPD            Z4, Z2, Z2
 
-done191:
+done196:
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPD        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -2999,7 +3048,7 @@ TEXT ·softmaxRowsF64AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), BX
 	MOVQ 152(AX), SI
 
-row192:
+row197:
 	MOVQ         BX, R8
 	ANDQ         $-8, R8
 	MOVQ         BX, R9
@@ -3012,24 +3061,24 @@ row192:
 	VXORPD       Z1, Z1, Z1
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last195
+	JZ           last200
 
-pass194:
+pass199:
 	VMOVUPD (DX)(DI*8), Z2
 	VMAXPD  Z0, Z2, Z0
 	ADDQ    $0x08, DI
 	CMPQ    DI, R8
-	JLT     pass194
+	JLT     pass199
 
-last195:
+last200:
 	TESTQ        R9, R9
-	JZ           passed196
+	JZ           passed201
 	VMOVUPD.Z    (DX)(DI*8), K1, Z2
 	VBROADCASTSD 80(AX), Z3
 	VBLENDMPD    Z2, Z3, K1, Z2
 	VMAXPD       Z0, Z2, Z0
 
-passed196:
+passed201:
 	VSHUFF64X2   $0x4e, Z0, Z0, Z2
 	VMAXPD       Z0, Z2, Z0
 	VSHUFF64X2   $0xb1, Z0, Z0, Z2
@@ -3039,9 +3088,9 @@ passed196:
 	VBROADCASTSD X0, Z0
 	XORQ         DI, DI
 	TESTQ        R8, R8
-	JZ           last198
+	JZ           last203
 
-pass197:
+pass202:
 	VMOVUPD           (DX)(DI*8), Z2
 	VSUBPD            Z0, Z2, Z2
 	VBROADCASTSD      numc087500000000000F64<>+0(SB), Z3
@@ -3076,11 +3125,11 @@ pass197:
 	VADDPD            Z5, Z1, Z1
 	ADDQ              $0x08, DI
 	CMPQ              DI, R8
-	JLT               pass197
+	JLT               pass202
 
-last198:
+last203:
 	TESTQ             R9, R9
-	JZ                passed199
+	JZ                passed204
 	VMOVUPD.Z         (DX)(DI*8), K1, Z2
 	VSUBPD            Z0, Z2, Z2
 	VBROADCASTSD      numc087500000000000F64<>+0(SB), Z0
@@ -3115,7 +3164,7 @@ last198:
 	VMOVAPD.Z         Z4, K1, Z4
 	VADDPD            Z4, Z1, Z1
 
-passed199:
+passed204:
 	VMOVSD        48(AX), X0
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
@@ -3126,51 +3175,51 @@ passed199:
 	VBROADCASTSD  X0, Z0
 	XORQ          DI, DI
 	TESTQ         R8, R8
-	JZ            last201
+	JZ            last206
 
-pass200:
+pass205:
 	VMOVUPD (CX)(DI*8), Z1
 	VMULPD  Z0, Z1, Z1
 	VMOVUPD Z1, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	CMPQ    DI, R8
-	JLT     pass200
+	JLT     pass205
 
-last201:
+last206:
 	TESTQ     R9, R9
-	JZ        passed202
+	JZ        passed207
 	VMOVUPD.Z (CX)(DI*8), K1, Z1
 	VMULPD    Z0, Z1, Z1
 	VMOVUPD   Z1, K1, (CX)(DI*8)
 
-passed202:
+passed207:
 	VXORPD Z0, Z0, Z0
 	MOVQ   BX, DI
 	MOVQ   168(AX), R10
 	SUBQ   BX, R10
 
-zeros203:
+zeros208:
 	CMPQ    R10, $+8
-	JLT     zero204
+	JLT     zero209
 	VMOVUPD Z0, (CX)(DI*8)
 	ADDQ    $0x08, DI
 	SUBQ    $0x08, R10
-	JMP     zeros203
+	JMP     zeros208
 
-zero204:
+zero209:
 	TESTQ   R10, R10
-	JZ      filled193
+	JZ      filled198
 	MOVQ    $-1, R8
 	BZHIQ   R10, R8, R8
 	KMOVW   R8, K1
 	VMOVUPD Z0, K1, (CX)(DI*8)
 
-filled193:
+filled198:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row192
+	JNZ  row197
 	VZEROUPPER
 	RET
 
@@ -3184,7 +3233,7 @@ TEXT ·softmaxBackRowsF64AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(AX), SI
 	MOVQ 152(AX), DI
 
-row205:
+row210:
 	MOVQ   SI, R9
 	ANDQ   $-8, R9
 	MOVQ   SI, R10
@@ -3196,24 +3245,24 @@ row205:
 	VXORPD Z0, Z0, Z0
 	XORQ   R8, R8
 	TESTQ  R9, R9
-	JZ     last208
+	JZ     last213
 
-pass207:
+pass212:
 	VMOVUPD     (DX)(R8*8), Z1
 	VMOVUPD     (BX)(R8*8), Z2
 	VFMADD231PD Z1, Z2, Z0
 	ADDQ        $0x08, R8
 	CMPQ        R8, R9
-	JLT         pass207
+	JLT         pass212
 
-last208:
+last213:
 	TESTQ       R10, R10
-	JZ          passed209
+	JZ          passed214
 	VMOVUPD.Z   (DX)(R8*8), K1, Z1
 	VMOVUPD.Z   (BX)(R8*8), K1, Z2
 	VFMADD231PD Z1, Z2, Z0
 
-passed209:
+passed214:
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPD        Y1, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -3222,9 +3271,9 @@ passed209:
 	VBROADCASTSD  X0, Z0
 	XORQ          R8, R8
 	TESTQ         R9, R9
-	JZ            last211
+	JZ            last216
 
-pass210:
+pass215:
 	VMOVUPD (DX)(R8*8), Z1
 	VMOVUPD (BX)(R8*8), Z2
 	VSUBPD  Z0, Z2, Z2
@@ -3232,87 +3281,87 @@ pass210:
 	VMOVUPD Z2, (CX)(R8*8)
 	ADDQ    $0x08, R8
 	CMPQ    R8, R9
-	JLT     pass210
+	JLT     pass215
 
-last211:
+last216:
 	TESTQ     R10, R10
-	JZ        passed212
+	JZ        passed217
 	VMOVUPD.Z (DX)(R8*8), K1, Z1
 	VMOVUPD.Z (BX)(R8*8), K1, Z2
 	VSUBPD    Z0, Z2, Z2
 	VMULPD    Z1, Z2, Z2
 	VMOVUPD   Z2, K1, (CX)(R8*8)
 
-passed212:
+passed217:
 	VXORPD Z0, Z0, Z0
 	MOVQ   SI, R8
 	MOVQ   168(AX), R11
 	SUBQ   SI, R11
 
-zeros213:
+zeros218:
 	CMPQ    R11, $+8
-	JLT     zero214
+	JLT     zero219
 	VMOVUPD Z0, (CX)(R8*8)
 	ADDQ    $0x08, R8
 	SUBQ    $0x08, R11
-	JMP     zeros213
+	JMP     zeros218
 
-zero214:
+zero219:
 	TESTQ   R11, R11
-	JZ      filled206
+	JZ      filled211
 	MOVQ    $-1, R9
 	BZHIQ   R11, R9, R9
 	KMOVW   R9, K1
 	VMOVUPD Z0, K1, (CX)(R8*8)
 
-filled206:
+filled211:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 160(AX), SI
 	DECQ DI
-	JNZ  row205
+	JNZ  row210
 	VZEROUPPER
 	RET
 
 // func standardiseRowsF64AVX512(p *byte)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·standardiseRowsF64AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 152(AX), SI
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  152(AX), SI
+	MOVQ  BX, DI
+	ANDQ  $-8, DI
+	MOVQ  BX, R8
+	ANDQ  $0x07, R8
+	MOVQ  R8, BX
+	MOVQ  $-1, R9
+	BZHIQ BX, R9, R9
+	KMOVW R9, K1
 
-row215:
-	MOVQ   BX, R8
-	ANDQ   $-8, R8
-	MOVQ   BX, R9
-	ANDQ   $0x07, R9
-	MOVQ   R9, DI
-	MOVQ   $-1, R10
-	BZHIQ  DI, R10, R10
-	KMOVW  R10, K1
+row220:
 	VXORPD Z0, Z0, Z0
 	VXORPD Z1, Z1, Z1
-	XORQ   DI, DI
-	TESTQ  R8, R8
-	JZ     last218
+	XORQ   BX, BX
+	TESTQ  DI, DI
+	JZ     last223
 
-pass217:
-	VMOVUPD (DX)(DI*8), Z2
+pass222:
+	VMOVUPD (DX)(BX*8), Z2
 	VADDPD  Z2, Z0, Z0
-	ADDQ    $0x08, DI
-	CMPQ    DI, R8
-	JLT     pass217
+	ADDQ    $0x08, BX
+	CMPQ    BX, DI
+	JLT     pass222
 
-last218:
-	TESTQ     R9, R9
-	JZ        passed219
-	VMOVUPD.Z (DX)(DI*8), K1, Z2
+last223:
+	TESTQ     R8, R8
+	JZ        passed224
+	VMOVUPD.Z (DX)(BX*8), K1, Z2
 	VADDPD    Z2, Z0, Z0
 
-passed219:
+passed224:
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X2
@@ -3320,29 +3369,29 @@ passed219:
 	VHADDPD       X0, X0, X0
 	VMULSD        72(AX), X0, X0
 	VBROADCASTSD  X0, Z0
-	XORQ          DI, DI
-	TESTQ         R8, R8
-	JZ            last221
+	XORQ          BX, BX
+	TESTQ         DI, DI
+	JZ            last226
 
-pass220:
-	VMOVUPD     (DX)(DI*8), Z2
+pass225:
+	VMOVUPD     (DX)(BX*8), Z2
 	VSUBPD      Z0, Z2, Z2
-	VMOVUPD     Z2, (CX)(DI*8)
+	VMOVUPD     Z2, (CX)(BX*8)
 	VFMADD231PD Z2, Z2, Z1
-	ADDQ        $0x08, DI
-	CMPQ        DI, R8
-	JLT         pass220
+	ADDQ        $0x08, BX
+	CMPQ        BX, DI
+	JLT         pass225
 
-last221:
-	TESTQ       R9, R9
-	JZ          passed222
-	VMOVUPD.Z   (DX)(DI*8), K1, Z2
+last226:
+	TESTQ       R8, R8
+	JZ          passed227
+	VMOVUPD.Z   (DX)(BX*8), K1, Z2
 	VSUBPD      Z0, Z2, Z2
-	VMOVUPD     Z2, K1, (CX)(DI*8)
+	VMOVUPD     Z2, K1, (CX)(BX*8)
 	VMOVAPD.Z   Z2, K1, Z2
 	VFMADD231PD Z2, Z2, Z1
 
-passed222:
+passed227:
 	VMOVSD        48(AX), X0
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
@@ -3355,75 +3404,74 @@ passed222:
 	VMOVSD        64(AX), X0
 	VDIVSD        X1, X0, X0
 	VBROADCASTSD  X0, Z0
-	XORQ          DI, DI
-	TESTQ         R8, R8
-	JZ            last224
+	XORQ          BX, BX
+	TESTQ         DI, DI
+	JZ            last229
 
-pass223:
-	VMOVUPD (CX)(DI*8), Z1
+pass228:
+	VMOVUPD (CX)(BX*8), Z1
 	VMULPD  Z0, Z1, Z1
-	VMOVUPD Z1, (CX)(DI*8)
-	ADDQ    $0x08, DI
-	CMPQ    DI, R8
-	JLT     pass223
+	VMOVUPD Z1, (CX)(BX*8)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DI
+	JLT     pass228
 
-last224:
-	TESTQ     R9, R9
-	JZ        passed225
-	VMOVUPD.Z (CX)(DI*8), K1, Z1
+last229:
+	TESTQ     R8, R8
+	JZ        passed230
+	VMOVUPD.Z (CX)(BX*8), K1, Z1
 	VMULPD    Z0, Z1, Z1
-	VMOVUPD   Z1, K1, (CX)(DI*8)
+	VMOVUPD   Z1, K1, (CX)(BX*8)
 
-passed225:
+passed230:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
-	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row215
+	JNZ  row220
 	VZEROUPPER
 	RET
 
 // func standardiseGradRowsF64AVX512(p *byte)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·standardiseGradRowsF64AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 40(AX), SI
-	MOVQ 152(AX), DI
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  152(AX), DI
+	MOVQ  SI, R8
+	ANDQ  $-8, R8
+	MOVQ  SI, R9
+	ANDQ  $0x07, R9
+	MOVQ  R9, SI
+	MOVQ  $-1, R10
+	BZHIQ SI, R10, R10
+	KMOVW R10, K1
 
-row226:
-	MOVQ   SI, R9
-	ANDQ   $-8, R9
-	MOVQ   SI, R10
-	ANDQ   $0x07, R10
-	MOVQ   R10, R8
-	MOVQ   $-1, R11
-	BZHIQ  R8, R11, R11
-	KMOVW  R11, K1
+row231:
 	VXORPD Z0, Z0, Z0
 	VXORPD Z1, Z1, Z1
 	VXORPD Z2, Z2, Z2
 	VXORPD Z3, Z3, Z3
-	XORQ   R8, R8
-	TESTQ  R9, R9
-	JZ     last229
+	XORQ   SI, SI
+	TESTQ  R8, R8
+	JZ     last234
 
-pass228:
-	VMOVUPD (DX)(R8*8), Z4
+pass233:
+	VMOVUPD (DX)(SI*8), Z4
 	VADDPD  Z4, Z2, Z2
-	ADDQ    $0x08, R8
-	CMPQ    R8, R9
-	JLT     pass228
+	ADDQ    $0x08, SI
+	CMPQ    SI, R8
+	JLT     pass233
 
-last229:
-	TESTQ     R10, R10
-	JZ        passed230
-	VMOVUPD.Z (DX)(R8*8), K1, Z4
+last234:
+	TESTQ     R9, R9
+	JZ        passed235
+	VMOVUPD.Z (DX)(SI*8), K1, Z4
 	VADDPD    Z4, Z2, Z2
 
-passed230:
+passed235:
 	VEXTRACTF64X4 $0x01, Z2, Y4
 	VADDPD        Y4, Y2, Y2
 	VEXTRACTF128  $0x01, Y2, X4
@@ -3431,35 +3479,35 @@ passed230:
 	VHADDPD       X2, X2, X2
 	VMULSD        72(AX), X2, X2
 	VBROADCASTSD  X2, Z2
-	XORQ          R8, R8
-	TESTQ         R9, R9
-	JZ            last232
+	XORQ          SI, SI
+	TESTQ         R8, R8
+	JZ            last237
 
-pass231:
-	VMOVUPD     (DX)(R8*8), Z4
+pass236:
+	VMOVUPD     (DX)(SI*8), Z4
 	VSUBPD      Z2, Z4, Z4
-	VMOVUPD     Z4, (CX)(R8*8)
+	VMOVUPD     Z4, (CX)(SI*8)
 	VFMADD231PD Z4, Z4, Z3
-	VMOVUPD     (BX)(R8*8), Z5
+	VMOVUPD     (BX)(SI*8), Z5
 	VADDPD      Z5, Z0, Z0
 	VFMADD231PD Z4, Z5, Z1
-	ADDQ        $0x08, R8
-	CMPQ        R8, R9
-	JLT         pass231
+	ADDQ        $0x08, SI
+	CMPQ        SI, R8
+	JLT         pass236
 
-last232:
-	TESTQ       R10, R10
-	JZ          passed233
-	VMOVUPD.Z   (DX)(R8*8), K1, Z4
+last237:
+	TESTQ       R9, R9
+	JZ          passed238
+	VMOVUPD.Z   (DX)(SI*8), K1, Z4
 	VSUBPD      Z2, Z4, Z4
-	VMOVUPD     Z4, K1, (CX)(R8*8)
+	VMOVUPD     Z4, K1, (CX)(SI*8)
 	VMOVAPD.Z   Z4, K1, Z4
 	VFMADD231PD Z4, Z4, Z3
-	VMOVUPD.Z   (BX)(R8*8), K1, Z2
+	VMOVUPD.Z   (BX)(SI*8), K1, Z2
 	VADDPD      Z2, Z0, Z0
 	VFMADD231PD Z4, Z2, Z1
 
-passed233:
+passed238:
 	VMOVSD        48(AX), X2
 	VEXTRACTF64X4 $0x01, Z3, Y4
 	VADDPD        Y4, Y3, Y3
@@ -3490,280 +3538,330 @@ passed233:
 	VBROADCASTSD  X3, Z1
 	VBROADCASTSD  X0, Z0
 	VBROADCASTSD  X4, Z2
-	XORQ          R8, R8
-	TESTQ         R9, R9
-	JZ            last235
+	XORQ          SI, SI
+	TESTQ         R8, R8
+	JZ            last240
 
-pass234:
-	VMOVUPD      (CX)(R8*8), Z3
-	VMOVUPD      (BX)(R8*8), Z4
+pass239:
+	VMOVUPD      (CX)(SI*8), Z3
+	VMOVUPD      (BX)(SI*8), Z4
 	VMULPD       Z1, Z4, Z4
 	VFNMADD231PD Z3, Z0, Z4
 	VSUBPD       Z2, Z4, Z4
-	VMOVUPD      Z4, (CX)(R8*8)
-	ADDQ         $0x08, R8
-	CMPQ         R8, R9
-	JLT          pass234
+	VMOVUPD      Z4, (CX)(SI*8)
+	ADDQ         $0x08, SI
+	CMPQ         SI, R8
+	JLT          pass239
 
-last235:
-	TESTQ        R10, R10
-	JZ           passed236
-	VMOVUPD.Z    (CX)(R8*8), K1, Z3
-	VMOVUPD.Z    (BX)(R8*8), K1, Z4
+last240:
+	TESTQ        R9, R9
+	JZ           passed241
+	VMOVUPD.Z    (CX)(SI*8), K1, Z3
+	VMOVUPD.Z    (BX)(SI*8), K1, Z4
 	VMULPD       Z1, Z4, Z4
 	VFNMADD231PD Z3, Z0, Z4
 	VSUBPD       Z2, Z4, Z4
-	VMOVUPD      Z4, K1, (CX)(R8*8)
+	VMOVUPD      Z4, K1, (CX)(SI*8)
 
-passed236:
+passed241:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
-	ADDQ 160(AX), SI
 	DECQ DI
-	JNZ  row226
+	JNZ  row231
 	VZEROUPPER
 	RET
 
 // func addRowsF64AVX512(p *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·addRowsF64AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 152(AX), SI
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  152(AX), SI
+	MOVQ  BX, DI
+	ANDQ  $-8, DI
+	MOVQ  BX, R8
+	ANDQ  $0x07, R8
+	MOVQ  R8, BX
+	MOVQ  $-1, R9
+	BZHIQ BX, R9, R9
+	KMOVW R9, K1
 
-row237:
-	MOVQ         BX, R8
-	ANDQ         $-8, R8
-	MOVQ         BX, R9
-	ANDQ         $0x07, R9
-	MOVQ         R9, DI
-	MOVQ         $-1, R10
-	BZHIQ        DI, R10, R10
-	KMOVW        R10, K1
+row242:
 	VBROADCASTSD 80(AX), Z0
-	XORQ         DI, DI
-	TESTQ        R8, R8
-	JZ           last240
+	XORQ         BX, BX
+	TESTQ        DI, DI
+	JZ           last245
 
-pass239:
-	VMOVUPD (CX)(DI*8), Z1
-	VMOVUPD (DX)(DI*8), Z2
+pass244:
+	VMOVUPD (CX)(BX*8), Z1
+	VMOVUPD (DX)(BX*8), Z2
 	VMULPD  Z0, Z2, Z2
 	VADDPD  Z2, Z1, Z1
-	VMOVUPD Z1, (CX)(DI*8)
-	ADDQ    $0x08, DI
-	CMPQ    DI, R8
-	JLT     pass239
+	VMOVUPD Z1, (CX)(BX*8)
+	ADDQ    $0x08, BX
+	CMPQ    BX, DI
+	JLT     pass244
 
-last240:
-	TESTQ     R9, R9
-	JZ        passed241
-	VMOVUPD.Z (CX)(DI*8), K1, Z1
-	VMOVUPD.Z (DX)(DI*8), K1, Z2
+last245:
+	TESTQ     R8, R8
+	JZ        passed246
+	VMOVUPD.Z (CX)(BX*8), K1, Z1
+	VMOVUPD.Z (DX)(BX*8), K1, Z2
 	VMULPD    Z0, Z2, Z2
 	VADDPD    Z2, Z1, Z1
-	VMOVUPD   Z1, K1, (CX)(DI*8)
+	VMOVUPD   Z1, K1, (CX)(BX*8)
 
-passed241:
+passed246:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
-	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row237
+	JNZ  row242
+	VZEROUPPER
+	RET
+
+// func axpbyRowsF64AVX512(p *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·axpbyRowsF64AVX512(SB), NOSPLIT, $0-8
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  40(AX), SI
+	MOVQ  152(AX), DI
+	MOVQ  SI, R8
+	ANDQ  $-8, R8
+	MOVQ  SI, R9
+	ANDQ  $0x07, R9
+	MOVQ  R9, SI
+	MOVQ  $-1, R10
+	BZHIQ SI, R10, R10
+	KMOVW R10, K1
+
+row247:
+	VBROADCASTSD 80(AX), Z0
+	VBROADCASTSD 88(AX), Z1
+	XORQ         SI, SI
+	TESTQ        R8, R8
+	JZ           last250
+
+pass249:
+	VMOVUPD (DX)(SI*8), Z2
+	VMOVUPD (BX)(SI*8), Z3
+	VMULPD  Z0, Z2, Z2
+	VMULPD  Z1, Z3, Z3
+	VADDPD  Z3, Z2, Z2
+	VMOVUPD Z2, (CX)(SI*8)
+	ADDQ    $0x08, SI
+	CMPQ    SI, R8
+	JLT     pass249
+
+last250:
+	TESTQ     R9, R9
+	JZ        passed251
+	VMOVUPD.Z (DX)(SI*8), K1, Z2
+	VMOVUPD.Z (BX)(SI*8), K1, Z3
+	VMULPD    Z0, Z2, Z2
+	VMULPD    Z1, Z3, Z3
+	VADDPD    Z3, Z2, Z2
+	VMOVUPD   Z2, K1, (CX)(SI*8)
+
+passed251:
+	ADDQ 176(AX), CX
+	ADDQ 184(AX), DX
+	ADDQ 192(AX), BX
+	DECQ DI
+	JNZ  row247
 	VZEROUPPER
 	RET
 
 // func maxRowsF64AVX512(p *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·maxRowsF64AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 40(AX), BX
-	MOVQ 152(AX), SI
-
-row242:
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  40(AX), BX
+	MOVQ  152(AX), SI
+	MOVQ  BX, DI
+	ANDQ  $-8, DI
 	MOVQ  BX, R8
-	ANDQ  $-8, R8
-	MOVQ  BX, R9
-	ANDQ  $0x07, R9
-	MOVQ  R9, DI
-	MOVQ  $-1, R10
-	BZHIQ DI, R10, R10
-	KMOVW R10, K1
-	XORQ  DI, DI
-	TESTQ R8, R8
-	JZ    last245
+	ANDQ  $0x07, R8
+	MOVQ  R8, BX
+	MOVQ  $-1, R9
+	BZHIQ BX, R9, R9
+	KMOVW R9, K1
 
-pass244:
-	VMOVUPD   (CX)(DI*8), Z0
-	VMOVUPD   (DX)(DI*8), Z1
+row252:
+	XORQ  BX, BX
+	TESTQ DI, DI
+	JZ    last255
+
+pass254:
+	VMOVUPD   (CX)(BX*8), Z0
+	VMOVUPD   (DX)(BX*8), Z1
 	VMOVAPD   Z0, Z2
 	VMAXPD    Z1, Z0, Z0
 	VCMPPD    $0x03, Z2, Z2, K2
 	VBLENDMPD Z2, Z0, K2, Z0
-	VMOVUPD   Z0, (CX)(DI*8)
-	ADDQ      $0x08, DI
-	CMPQ      DI, R8
-	JLT       pass244
+	VMOVUPD   Z0, (CX)(BX*8)
+	ADDQ      $0x08, BX
+	CMPQ      BX, DI
+	JLT       pass254
 
-last245:
-	TESTQ     R9, R9
-	JZ        passed246
-	VMOVUPD.Z (CX)(DI*8), K1, Z0
-	VMOVUPD.Z (DX)(DI*8), K1, Z1
+last255:
+	TESTQ     R8, R8
+	JZ        passed256
+	VMOVUPD.Z (CX)(BX*8), K1, Z0
+	VMOVUPD.Z (DX)(BX*8), K1, Z1
 	VMOVAPD   Z0, Z2
 	VMAXPD    Z1, Z0, Z0
 	VCMPPD    $0x03, Z2, Z2, K2
 	VBLENDMPD Z2, Z0, K2, Z0
-	VMOVUPD   Z0, K1, (CX)(DI*8)
+	VMOVUPD   Z0, K1, (CX)(BX*8)
 
-passed246:
+passed256:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
-	ADDQ 160(AX), BX
 	DECQ SI
-	JNZ  row242
+	JNZ  row252
 	VZEROUPPER
 	RET
 
 // func routeRowsF64AVX512(p *byte)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·routeRowsF64AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
-	MOVQ 40(AX), DI
-	MOVQ 152(AX), R8
-
-row247:
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  152(AX), R8
+	MOVQ  DI, R9
+	ANDQ  $-8, R9
 	MOVQ  DI, R10
-	ANDQ  $-8, R10
-	MOVQ  DI, R11
-	ANDQ  $0x07, R11
-	MOVQ  R11, R9
-	MOVQ  $-1, R12
-	BZHIQ R9, R12, R12
-	KMOVW R12, K1
-	XORQ  R9, R9
-	TESTQ R10, R10
-	JZ    last250
+	ANDQ  $0x07, R10
+	MOVQ  R10, DI
+	MOVQ  $-1, R11
+	BZHIQ DI, R11, R11
+	KMOVW R11, K1
 
-pass249:
-	VMOVUPD   (CX)(R9*8), Z0
-	VMOVUPD   (DX)(R9*8), Z1
-	VMOVUPD   (BX)(R9*8), Z2
-	VMOVUPD   (SI)(R9*8), Z3
+row257:
+	XORQ  DI, DI
+	TESTQ R9, R9
+	JZ    last260
+
+pass259:
+	VMOVUPD   (CX)(DI*8), Z0
+	VMOVUPD   (DX)(DI*8), Z1
+	VMOVUPD   (BX)(DI*8), Z2
+	VMOVUPD   (SI)(DI*8), Z3
 	VXORPD    Z4, Z4, Z4
 	VCMPPD    $0x00, Z2, Z1, K2
 	VBLENDMPD Z3, Z4, K2, Z5
 	VCMPPD    $0x03, Z1, Z1, K2
 	VBLENDMPD Z3, Z5, K2, Z5
 	VADDPD    Z5, Z0, Z0
-	VMOVUPD   Z0, (CX)(R9*8)
+	VMOVUPD   Z0, (CX)(DI*8)
 	VCMPPD    $0x00, Z2, Z1, K2
 	VBLENDMPD Z4, Z3, K2, Z5
 	VCMPPD    $0x03, Z1, Z1, K2
 	VBLENDMPD Z4, Z5, K2, Z5
-	VMOVUPD   Z5, (SI)(R9*8)
-	ADDQ      $0x08, R9
-	CMPQ      R9, R10
-	JLT       pass249
+	VMOVUPD   Z5, (SI)(DI*8)
+	ADDQ      $0x08, DI
+	CMPQ      DI, R9
+	JLT       pass259
 
-last250:
-	TESTQ     R11, R11
-	JZ        passed251
-	VMOVUPD.Z (CX)(R9*8), K1, Z0
-	VMOVUPD.Z (DX)(R9*8), K1, Z1
-	VMOVUPD.Z (BX)(R9*8), K1, Z2
-	VMOVUPD.Z (SI)(R9*8), K1, Z3
+last260:
+	TESTQ     R10, R10
+	JZ        passed261
+	VMOVUPD.Z (CX)(DI*8), K1, Z0
+	VMOVUPD.Z (DX)(DI*8), K1, Z1
+	VMOVUPD.Z (BX)(DI*8), K1, Z2
+	VMOVUPD.Z (SI)(DI*8), K1, Z3
 	VXORPD    Z4, Z4, Z4
 	VCMPPD    $0x00, Z2, Z1, K2
 	VBLENDMPD Z3, Z4, K2, Z6
 	VCMPPD    $0x03, Z1, Z1, K2
 	VBLENDMPD Z3, Z6, K2, Z6
 	VADDPD    Z6, Z0, Z0
-	VMOVUPD   Z0, K1, (CX)(R9*8)
+	VMOVUPD   Z0, K1, (CX)(DI*8)
 	VCMPPD    $0x00, Z2, Z1, K2
 	VBLENDMPD Z4, Z3, K2, Z6
 	VCMPPD    $0x03, Z1, Z1, K2
 	VBLENDMPD Z4, Z6, K2, Z6
-	VMOVUPD   Z6, K1, (SI)(R9*8)
+	VMOVUPD   Z6, K1, (SI)(DI*8)
 
-passed251:
+passed261:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 200(AX), SI
-	ADDQ 160(AX), DI
 	DECQ R8
-	JNZ  row247
+	JNZ  row257
 	VZEROUPPER
 	RET
 
 // func pickRowsF64AVX512(p *byte)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·pickRowsF64AVX512(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
-	MOVQ 16(AX), BX
-	MOVQ 24(AX), SI
-	MOVQ 40(AX), DI
-	MOVQ 152(AX), R8
-
-row252:
+	MOVQ  p+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  8(AX), DX
+	MOVQ  16(AX), BX
+	MOVQ  24(AX), SI
+	MOVQ  40(AX), DI
+	MOVQ  152(AX), R8
+	MOVQ  DI, R9
+	ANDQ  $-8, R9
 	MOVQ  DI, R10
-	ANDQ  $-8, R10
-	MOVQ  DI, R11
-	ANDQ  $0x07, R11
-	MOVQ  R11, R9
-	MOVQ  $-1, R12
-	BZHIQ R9, R12, R12
-	KMOVW R12, K1
-	XORQ  R9, R9
-	TESTQ R10, R10
-	JZ    last255
+	ANDQ  $0x07, R10
+	MOVQ  R10, DI
+	MOVQ  $-1, R11
+	BZHIQ DI, R11, R11
+	KMOVW R11, K1
 
-pass254:
-	VMOVUPD   (CX)(R9*8), Z0
-	VMOVUPD   (DX)(R9*8), Z1
-	VMOVUPD   (BX)(R9*8), Z2
-	VMOVUPD   (SI)(R9*8), Z3
+row262:
+	XORQ  DI, DI
+	TESTQ R9, R9
+	JZ    last265
+
+pass264:
+	VMOVUPD   (CX)(DI*8), Z0
+	VMOVUPD   (DX)(DI*8), Z1
+	VMOVUPD   (BX)(DI*8), Z2
+	VMOVUPD   (SI)(DI*8), Z3
 	VCMPPD    $0x00, Z2, Z1, K2
 	VBLENDMPD Z3, Z0, K2, Z0
 	VCMPPD    $0x03, Z1, Z1, K2
 	VBLENDMPD Z3, Z0, K2, Z0
-	VMOVUPD   Z0, (CX)(R9*8)
-	ADDQ      $0x08, R9
-	CMPQ      R9, R10
-	JLT       pass254
+	VMOVUPD   Z0, (CX)(DI*8)
+	ADDQ      $0x08, DI
+	CMPQ      DI, R9
+	JLT       pass264
 
-last255:
-	TESTQ     R11, R11
-	JZ        passed256
-	VMOVUPD.Z (CX)(R9*8), K1, Z0
-	VMOVUPD.Z (DX)(R9*8), K1, Z1
-	VMOVUPD.Z (BX)(R9*8), K1, Z2
-	VMOVUPD.Z (SI)(R9*8), K1, Z3
+last265:
+	TESTQ     R10, R10
+	JZ        passed266
+	VMOVUPD.Z (CX)(DI*8), K1, Z0
+	VMOVUPD.Z (DX)(DI*8), K1, Z1
+	VMOVUPD.Z (BX)(DI*8), K1, Z2
+	VMOVUPD.Z (SI)(DI*8), K1, Z3
 	VCMPPD    $0x00, Z2, Z1, K2
 	VBLENDMPD Z3, Z0, K2, Z0
 	VCMPPD    $0x03, Z1, Z1, K2
 	VBLENDMPD Z3, Z0, K2, Z0
-	VMOVUPD   Z0, K1, (CX)(R9*8)
+	VMOVUPD   Z0, K1, (CX)(DI*8)
 
-passed256:
+passed266:
 	ADDQ 176(AX), CX
 	ADDQ 184(AX), DX
 	ADDQ 192(AX), BX
 	ADDQ 200(AX), SI
-	ADDQ 160(AX), DI
 	DECQ R8
-	JNZ  row252
+	JNZ  row262
 	VZEROUPPER
 	RET

@@ -29,6 +29,7 @@ const (
 	opStandardiseRows
 	opStandardiseGradRows
 	opAddRows
+	opAxpbyRows
 	opMaxRows
 	opRouteRows
 	opPickRows

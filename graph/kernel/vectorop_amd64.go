@@ -50,6 +50,8 @@ func vectorF32AVX512(o vectorOp, p *byte) {
 		standardiseGradRowsF32AVX512(p)
 	case opAddRows:
 		addRowsF32AVX512(p)
+	case opAxpbyRows:
+		axpbyRowsF32AVX512(p)
 	case opMaxRows:
 		maxRowsF32AVX512(p)
 	case opRouteRows:
@@ -171,6 +173,8 @@ func vectorF64AVX512(o vectorOp, p *byte) {
 		standardiseGradRowsF64AVX512(p)
 	case opAddRows:
 		addRowsF64AVX512(p)
+	case opAxpbyRows:
+		axpbyRowsF64AVX512(p)
 	case opMaxRows:
 		maxRowsF64AVX512(p)
 	case opRouteRows:
@@ -292,6 +296,8 @@ func vectorF32AVX2(o vectorOp, p *byte) {
 		standardiseGradRowsF32AVX2(p)
 	case opAddRows:
 		addRowsF32AVX2(p)
+	case opAxpbyRows:
+		axpbyRowsF32AVX2(p)
 	case opMaxRows:
 		maxRowsF32AVX2(p)
 	case opRouteRows:
@@ -413,6 +419,8 @@ func vectorF64AVX2(o vectorOp, p *byte) {
 		standardiseGradRowsF64AVX2(p)
 	case opAddRows:
 		addRowsF64AVX2(p)
+	case opAxpbyRows:
+		axpbyRowsF64AVX2(p)
 	case opMaxRows:
 		maxRowsF64AVX2(p)
 	case opRouteRows:

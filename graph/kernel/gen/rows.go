@@ -19,8 +19,8 @@ func (a *asm) rowFields() (count, grow, full, step int) {
 	return count, count + 8, count + 16, count + 24
 }
 
-// rowwise writes a kernel whose body does one row. With zeros, the row of slot 0
-// is filled up with them.
+// rowwise writes a kernel whose body does one row. With zeros, rows have lengths
+// of their own, and those of slot 0 are filled up with zeros.
 func (a *asm) rowwise(name string, used int, zeros bool, row func(*rows)) {
 	count, grow, full, step := a.rowFields()
 	r := &rows{elements: elements{asm: a, p: a.function(name)}}
@@ -30,14 +30,22 @@ func (a *asm) rowwise(name string, used int, zeros bool, row func(*rows)) {
 	n, left := a.word(r.p, vectorN), a.word(r.p, count)
 	r.index, r.last, r.tailed = a.GP64(), a.GP64(), a.GP64()
 	next, filled := a.label("row"), a.label("filled")
-	a.Label(next)
-	a.MOVQ(n, r.last)
-	a.ANDQ(operand.I32(-a.lanes()), r.last)
-	a.MOVQ(n, r.tailed)
-	a.ANDQ(operand.U8(a.lanes()-1), r.tailed)
 	elementsLeft := a.GP64()
-	a.MOVQ(r.tailed, elementsLeft)
-	a.setTail(elementsLeft)
+	lengths := func() {
+		a.MOVQ(n, r.last)
+		a.ANDQ(operand.I32(-a.lanes()), r.last)
+		a.MOVQ(n, r.tailed)
+		a.ANDQ(operand.U8(a.lanes()-1), r.tailed)
+		a.MOVQ(r.tailed, elementsLeft)
+		a.setTail(elementsLeft)
+	}
+	if !zeros { // all rows are of one length
+		lengths()
+	}
+	a.Label(next)
+	if zeros {
+		lengths()
+	}
 	row(r)
 	if zeros {
 		zero := a.vec()
@@ -63,7 +71,9 @@ func (a *asm) rowwise(name string, used int, zeros bool, row func(*rows)) {
 	for i := range used {
 		a.ADDQ(mem{Base: r.p, Disp: step + 8*i}, r.ptr[i])
 	}
-	a.ADDQ(mem{Base: r.p, Disp: grow}, n)
+	if zeros {
+		a.ADDQ(mem{Base: r.p, Disp: grow}, n)
+	}
 	a.DECQ(left)
 	a.JNZ(operand.LabelRef(next))
 	a.end()
@@ -221,6 +231,16 @@ func (a *asm) windows() {
 			r.mul(x, c[0], x)
 			r.add(d, x, d)
 			r.put(0, d)
+		})
+	})
+	a.rowwise("axpbyRows", 3, false, func(r *rows) { // dst = c0 x + c1 y
+		c = r.coefs(2)
+		r.pass(func() {
+			x, y := r.get(1), r.get(2)
+			r.mul(x, c[0], x)
+			r.mul(y, c[1], y)
+			r.add(x, y, x)
+			r.put(0, x)
 		})
 	})
 	a.rowwise("maxRows", 2, false, func(r *rows) { // dst = max(dst, x), NaN if either is

@@ -1,0 +1,383 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/pkg/errors"
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/theory"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// landscapeCmd draws energies that are small enough to be seen whole.
+type landscapeCmd struct {
+	outFlags
+	X    float64 `name:"x" default:"1" help:"Input." json:"x"`
+	Y    float64 `name:"y" default:"-1" help:"Target." json:"y"`
+	W1   float64 `name:"w1" default:"0.1" help:"First weight at the start of training." json:"w1"`
+	W2   float64 `name:"w2" default:"0.2" help:"Second weight at the start of training." json:"w2"`
+	LR   float64 `name:"lr" default:"0.1" help:"Rate of gradient descent on the weights." json:"lr"`
+	Time int     `name:"updates" default:"200" help:"Weight updates." json:"updates"`
+}
+
+// Validate is called by kong.
+func (cmd landscapeCmd) Validate() error {
+	for _, n := range []struct {
+		flag string
+		v    float64
+	}{{"x", cmd.X}, {"y", cmd.Y}, {"w1", cmd.W1}, {"w2", cmd.W2}} {
+		if !(math.Abs(n.v) <= 10) {
+			return errors.Errorf("-%s is %v: want a number between -10 and 10", n.flag, n.v)
+		}
+	}
+	if cmd.LR > .5 {
+		return errors.Errorf("-lr is %v: want a rate above 0 and at most 0.5", cmd.LR)
+	}
+	return first(positive("lr", cmd.LR), count("updates", cmd.Time, 1))
+}
+
+// rest is inference to the end, on chains of a few units whose curvature is below 5.
+func rest() (infer.Solver[float64], infer.Stop) {
+	return &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .3}}, infer.Any{infer.Stationary{Tol: 1e-10}, infer.Steps(20000)}
+}
+
+// unitChain is a chain of single linear units with all weights given.
+func unitChain(weights ...float64) (*arch.Network, *graph.Vector[float64], error) {
+	widths := make([]int, len(weights)+1)
+	for i := range widths {
+		widths[i] = 1
+	}
+	net, err := arch.Chain{Act: layers.LinearAct, Widths: widths}.Network()
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := newWeights[float64](net, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	copy(w.Data(), weights)
+	w.Touch()
+	return net, w, nil
+}
+
+// A path is the weights along training.
+type path struct {
+	name string
+	at   plotter.XYs
+	loss []float64
+}
+
+// Run draws.
+func (cmd landscapeCmd) Run(c *console) error {
+	start := time.Now()
+	out, err := newFolder(cmd.Out, "landscape", start)
+	if err != nil {
+		return err
+	}
+	m := newManifest("landscape", &cmd, cmd.Seed, start)
+	err = cmd.draw(c, out, m)
+	if err != nil && !errors.Is(err, errInterrupted) {
+		m.Error = err.Error()
+	}
+	m.Seconds["all"] = time.Since(start).Seconds()
+	return first(err, out.close(), out.writeManifest(m))
+}
+
+func (cmd landscapeCmd) draw(c *console, out *folder, m *manifest) error {
+	r := report{Title: "The smallest networks, and what inference does to their energy", Version: m.Version, Again: c.again(cmd.Seed),
+		Lead: fmt.Sprintf("A chain of one hidden unit, x = %g, y = %g, energy F = 1/2 (z - w1 x)^2 + 1/2 (y - w2 z)^2. Before inference z = w1 x and F is the loss; after it F* = 1/2 (y - w2 w1 x)^2 / (1 + w2^2).", cmd.X, cmd.Y)}
+	var paths []path
+	for _, name := range []string{"BP", "PC"} {
+		p, err := cmd.descend(c, name)
+		if err != nil {
+			return err
+		}
+		paths = append(paths, p)
+	}
+	end := paths[1].at[len(paths[1].at)-1]
+	before, err := cmd.slice("Before training", cmd.W1, cmd.W2)
+	if err != nil {
+		return err
+	}
+	after, err := cmd.slice("After training", end.X, end.Y)
+	if err != nil {
+		return err
+	}
+	r.Figures = []figure{
+		{File: "weights.png", Title: "Energy by the two weights, before and after inference",
+			Caption: "Each band is half as high as the one before; dark is low. The lines are gradient descent from the same start near the saddle at the origin, on the loss (BP) and on the energy at equilibrium (PC). Inference makes the valley around the minima wide and the saddle's neighbourhood steep: PC leaves it sooner (arXiv 2408.11979).",
+			draw:    cmd.weights(paths)},
+		{File: "escape.png", Title: "Loss along training", Caption: "The same two descents: how long each stays near the saddle.", draw: escape(paths)},
+		{File: "activity.png", Title: "Energy by the activity of the hidden unit",
+			Caption: "A parabola; inference goes from the feedforward activity (ring) to its lowest point (dot). Before training there is nothing to gain by moving z alone, after it the two points are the same.",
+			draw:    func() (io.WriterTo, error) { return picture(5.2, 3.9, before, after), nil }},
+	}
+	deep, tab, err := chains()
+	if err != nil {
+		return err
+	}
+	r.Figures = append(r.Figures, deep...)
+	r.Tables = append(r.Tables, tab)
+	n := len(paths[0].loss) - 1
+	r.Tiles = []tile{{Value: fmt.Sprintf("%.3g", paths[1].loss[n]), Label: "loss of PC after training", Class: "pc"},
+		{Value: fmt.Sprintf("%.3g", paths[0].loss[n]), Label: "loss of BP after training", Class: "bp"}}
+	m.Results["loss"] = map[string]float64{"PC": paths[1].loss[n], "BP": paths[0].loss[n]}
+	m.Interrupted, r.Interrupted = c.ctx.Err() != nil, c.ctx.Err() != nil
+	if err := r.finish(c, out); err != nil {
+		return err
+	}
+	c.printf("Report: %s\n", out.path("report.html"))
+	if m.Interrupted {
+		return errInterrupted
+	}
+	return nil
+}
+
+// descend trains the two weights by a rule of the library.
+func (cmd landscapeCmd) descend(c *console, name string) (path, error) {
+	net, w, err := unitChain(cmd.W1, cmd.W2)
+	if err != nil {
+		return path{}, err
+	}
+	plan := arch.Plan{Batch: 1}
+	if name == "BP" {
+		plan.Coordinates = arch.Feedforward
+	}
+	model, err := arch.Compile(net, w, plan)
+	if err != nil {
+		return path{}, err
+	}
+	var rule train.Rule[float64] = &train.Backprop[float64]{Model: model}
+	if name == "PC" {
+		solver, stop := rest()
+		rule = &train.PC[float64]{Model: model, Solver: solver, Stop: stop}
+	}
+	p := path{name: name}
+	update := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: cmd.LR}}
+	grad := make([]float64, len(w.Data()))
+	for range cmd.Time {
+		report, err := rule.Gradient(grad, []float64{cmd.X}, []float64{cmd.Y}, 1)
+		if err != nil {
+			return p, err
+		}
+		p.at, p.loss = append(p.at, plotter.XY{X: w.Data()[0], Y: w.Data()[1]}), append(p.loss, report.Loss)
+		update.Step(w, grad)
+		if c.ctx.Err() != nil {
+			break
+		}
+	}
+	return p, nil
+}
+
+// weights are the contours of loss and F* with the paths.
+func (cmd landscapeCmd) weights(paths []path) func() (io.WriterTo, error) {
+	return func() (io.WriterTo, error) {
+		var plots []*plot.Plot
+		for k, title := range []string{"Before inference: the loss, and the way of BP", "After inference: F*, and the way of PC"} {
+			p := newPlot(title, "w1", "w2")
+			p.Add(bands(func(w1, w2 float64) float64 {
+				r := cmd.Y - w2*w1*cmd.X
+				if k == 0 {
+					return r * r / 2
+				}
+				return r * r / 2 / (1 + w2*w2)
+			}, 2))
+			l := line(paths[k].at, ruleColour(paths[k].name), 2.4, nil)
+			p.Add(l, dots(paths[k].at[:1], ink, 3), dots(paths[k].at[len(paths[k].at)-1:], ruleColour(paths[k].name), 4))
+			p.X.Padding, p.Y.Padding = 0, 0
+			plots = append(plots, p)
+		}
+		return picture(5.2, 5, plots...), nil
+	}
+}
+
+// escape is the loss along both trainings.
+func escape(paths []path) func() (io.WriterTo, error) {
+	return func() (io.WriterTo, error) {
+		p := newPlot("", "weight updates", "loss")
+		grid(p)
+		for i, way := range paths {
+			var xys plotter.XYs
+			for k, v := range way.loss {
+				xys = append(xys, plotter.XY{X: float64(k), Y: v})
+			}
+			l := line(xys, ruleColour(way.name), 2, dashes(i))
+			p.Add(l)
+			p.Legend.Add(way.name, l)
+		}
+		p.Legend.Top, p.Y.Min = true, 0
+		return picture(10.4, 3.4, p), nil
+	}
+}
+
+// slice is the energy by the hidden activity, with the feedforward point and the one that inference finds.
+func (cmd landscapeCmd) slice(title string, w1, w2 float64) (*plot.Plot, error) {
+	net, w, err := unitChain(w1, w2)
+	if err != nil {
+		return nil, err
+	}
+	m, err := arch.Compile(net, w, arch.Plan{Batch: 1})
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Clamp([]float64{cmd.X}, []float64{cmd.Y}); err != nil {
+		return nil, err
+	}
+	if err := m.Forward(); err != nil {
+		return nil, err
+	}
+	z := m.State()[0]
+	at := make([]float64, 161)
+	for i := range at {
+		at[i] = -2 + 4*float64(i)/float64(len(at)-1) - z
+	}
+	energies, err := train.Slice(m, []float64{1}, at)
+	if err != nil {
+		return nil, err
+	}
+	first, err := m.Energy()
+	if err != nil {
+		return nil, err
+	}
+	solver, stop := rest()
+	moments, _, err := train.Trace(m, solver, stop)
+	if err != nil {
+		return nil, err
+	}
+	p := newPlot(fmt.Sprintf("%s: w1 = %.2f, w2 = %.2f", title, w1, w2), "activity z", "energy F")
+	grid(p)
+	var xys plotter.XYs
+	for i, f := range energies {
+		xys = append(xys, plotter.XY{X: z + at[i], Y: f})
+	}
+	curve := line(xys, blue, 2, nil)
+	ring := dots(plotter.XYs{{X: z, Y: first}}, vermillion, 5)
+	ring.Shape = draw.RingGlyph{}
+	end := dots(plotter.XYs{{X: m.State()[0], Y: moments[len(moments)-1].Energy}}, ink, 3)
+	p.Add(curve, ring, end)
+	p.Legend.Add("F(z)", curve)
+	p.Legend.Add("feedforward", ring)
+	p.Legend.Add("after inference", end)
+	p.Legend.Top = true
+	p.Y.Min, p.Y.Max = 0, 1.4*p.Y.Max // the legend's place
+	return p, nil
+}
+
+// chainDepths are the hidden units of the chains compared.
+var chainDepths = []int{1, 4, 16, 64}
+
+// chains is what depth does to inference, on chains of unit weights: the energy along its stiffest and its softest
+// direction at equilibrium, and the activities before and after.
+func chains() ([]figure, table, error) {
+	tab := table{Title: "Chains of unit weights", Head: []string{"hidden units", "softest curvature", "closed form", "stiffest", "condition", "steps to rest"},
+		Note: "Curvatures are eigenvalues of the activity Hessian; the closed form of the softest is 2 - 2 cos(pi/(H+1)). Steps of rate .3 until the rms of the gradient is 1e-10 of what it was, or 20000."}
+	stiff, slack := newPlot("Along the stiffest direction", "distance from equilibrium", "F - F*"), newPlot("Along the softest direction", "distance from equilibrium", "F - F*")
+	grid(stiff)
+	grid(slack)
+	along := newPlot("", "position along the chain, input 0, target 1", "activity")
+	grid(along)
+	for k, hidden := range chainDepths {
+		weights := make([]float64, hidden+1)
+		lin := theory.Linear{}
+		for i := range weights {
+			weights[i] = 1
+			lin.Weights = append(lin.Weights, mat.NewDense(1, 1, []float64{1}))
+		}
+		net, w, err := unitChain(weights...)
+		if err != nil {
+			return nil, tab, err
+		}
+		m, err := arch.Compile(net, w, arch.Plan{Batch: 1})
+		if err != nil {
+			return nil, tab, err
+		}
+		if err := m.Clamp([]float64{1}, []float64{-1}); err != nil {
+			return nil, tab, err
+		}
+		if err := m.Forward(); err != nil {
+			return nil, tab, err
+		}
+		solver, _ := rest()
+		moments, result, err := train.Trace(m, solver, infer.Any{infer.Stationary{Rel: 1e-10}, infer.Steps(20000)})
+		if err != nil {
+			return nil, tab, err
+		}
+		h, err := lin.ActivityHessian()
+		if err != nil {
+			return nil, tab, err
+		}
+		var e mat.EigenSym
+		if !e.Factorize(h, true) {
+			return nil, tab, errors.New("the eigenvalues of an activity Hessian do not converge")
+		}
+		var v mat.Dense
+		e.VectorsTo(&v)
+		values := e.Values(nil)
+		name := fmt.Sprintf("%d hidden", hidden)
+		for j, p := range map[int]*plot.Plot{0: slack, hidden - 1: stiff} {
+			if err := addSlice(p, m, mat.Col(nil, j, &v), moments[len(moments)-1].Energy, name, k); err != nil {
+				return nil, tab, err
+			}
+		}
+		if hidden == 1 {
+			if err := addSlice(slack, m, []float64{1}, moments[len(moments)-1].Energy, name, k); err != nil {
+				return nil, tab, err
+			}
+		}
+		tab.Rows = append(tab.Rows, []string{fmt.Sprint(hidden), fmt.Sprintf("%.5f", values[0]), fmt.Sprintf("%.5f", 2-2*math.Cos(math.Pi/float64(hidden+1))),
+			fmt.Sprintf("%.3f", values[hidden-1]), fmt.Sprintf("%.1f", values[hidden-1]/values[0]), fmt.Sprint(result.Step)})
+		xys := plotter.XYs{{X: 0, Y: 1}}
+		for i, z := range m.State() {
+			xys = append(xys, plotter.XY{X: float64(i+1) / float64(hidden+1), Y: z})
+		}
+		l, d := line(append(xys, plotter.XY{X: 1, Y: -1}), nth(k), 1.6, dashes(k)), dots(xys, nth(k), 2)
+		along.Add(l, d)
+		along.Legend.Add(name, l, d)
+	}
+	forward := line(plotter.XYs{{X: 0, Y: 1}, {X: 1, Y: 1}}, soft, 1.2, dashes(2))
+	along.Add(forward)
+	along.Legend.Add("before inference", forward)
+	along.Legend.Top, stiff.Legend.Top, slack.Legend.Top = false, true, true
+	along.Legend.Left = true
+	slack.Y.Min, slack.Y.Max, stiff.Y.Min, stiff.Y.Max = 0, 3, 0, 3
+	return []figure{
+		{File: "chains.png", Title: "Deep chains are stiff one way and soft another",
+			Caption: "The energy through its equilibrium, along the two extreme eigenvectors of the activity Hessian. The stiffest direction hardly changes with depth and bounds the step of inference; the softest becomes flat, and inference, which may only make steps that suit the stiffest, takes ever longer along it.",
+			draw:    func() (io.WriterTo, error) { return picture(5.2, 4, stiff, slack), nil }},
+		{File: "along.png", Title: "Where inference puts the error",
+			Caption: "Unit weights carry the input unchanged to the output, which should be -1. Inference divides the difference into equal steps, one per layer.",
+			draw:    func() (io.WriterTo, error) { return picture(10.4, 3.6, along), nil }},
+	}, tab, nil
+}
+
+// addSlice draws the energy along a direction through equilibrium.
+func addSlice(p *plot.Plot, m *arch.Model[float64], direction []float64, least float64, name string, k int) error {
+	at := make([]float64, 81)
+	for i := range at {
+		at[i] = -1 + 2*float64(i)/float64(len(at)-1)
+	}
+	energies, err := train.Slice(m, direction, at)
+	if err != nil {
+		return err
+	}
+	var xys plotter.XYs
+	for i, f := range energies {
+		xys = append(xys, plotter.XY{X: at[i], Y: f - least})
+	}
+	l := line(xys, nth(k), 2, dashes(k))
+	p.Add(l)
+	p.Legend.Add(name, l)
+	return nil
+}

@@ -1,0 +1,327 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/pkg/errors"
+	"gonum.org/v1/plot"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/infer/ode"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// The tasks repeat the notebooks of the JPC library (arXiv 2412.03676). Its rates and times belong to the energy of a
+// batch mean, of 64 samples; ours belong to one sample: rates and times of JPC are divided by jpcBatch, here and nowhere
+// else.
+const jpcBatch = 64.
+
+// jpcFlow is JPC's inference to a time: Heun's method with adaptive steps.
+func jpcFlow(time float64) solverFlags { return solverFlags{Solver: "heun", Time: time / jpcBatch} }
+
+// jpcDescent is JPC's inference by steps of a rate.
+func jpcDescent(steps int, rate float64) solverFlags {
+	return solverFlags{Solver: "sgd", Steps: steps, Rate: rate / jpcBatch}
+}
+
+// jpcSteps is descent to JPC's time by steps of a length per sample: a tenth of the evaluations of Heun's method at
+// tolerance 1e-3 (docs/JPC-notebooks.md).
+func jpcSteps(time, step float64) solverFlags {
+	return solverFlags{Solver: "sgd", Steps: int(math.Ceil(time / jpcBatch / step)), Rate: step}
+}
+
+// solverFlags describe inference, by integration of the flow or by descent; what is zero is what suits the task.
+type solverFlags struct {
+	Solver string  `placeholder:"NAME" help:"Inference: heun, bosh3 or tsit5 (adaptive steps), euler (steps of -rate), or sgd (default: what suits the task)." json:"solver"`
+	Time   float64 `placeholder:"T" help:"Time to integrate to, per sample: JPC's max_t1 divided by the batch." json:"time,omitempty"`
+	Steps  int     `placeholder:"N" help:"Inference steps of sgd." json:"steps,omitempty"`
+	Rate   float64 `placeholder:"R" help:"Rate of sgd's steps, and length of euler's, per sample." json:"rate,omitempty"`
+	Tol    float64 `default:"0.001" help:"Relative and absolute tolerance of adaptive steps." json:"tol"`
+}
+
+// methods are the integrators by name.
+var methods = map[string]*ode.Method{"heun": ode.Heun, "bosh3": ode.Bosh3, "tsit5": ode.Tsit5, "euler": ode.Euler}
+
+func (f solverFlags) validate() error {
+	if f.Solver != "" {
+		if err := known("solver", f.Solver, "heun", "bosh3", "tsit5", "euler", "sgd"); err != nil {
+			return err
+		}
+	}
+	for _, n := range []struct {
+		flag string
+		v    float64
+	}{{"time", f.Time}, {"rate", f.Rate}} {
+		if n.v != 0 {
+			if err := positive(n.flag, n.v); err != nil {
+				return err
+			}
+		}
+	}
+	return first(count("steps", f.Steps, 0), positive("tol", f.Tol))
+}
+
+// or takes what is missing from what suits the task.
+func (f solverFlags) or(d solverFlags) solverFlags {
+	if f.Solver == "" {
+		switch f.Solver = d.Solver; { // a flag that means one kind of solver chooses it
+		case f.Time != 0 && d.Solver == "sgd":
+			f.Solver = "heun"
+		case f.Steps != 0 && d.Solver != "sgd":
+			f.Solver = "sgd"
+		}
+	}
+	if f.Steps == 0 {
+		if f.Steps = d.Steps; f.Steps == 0 {
+			f.Steps = 20
+		}
+	}
+	if f.Rate == 0 {
+		if f.Rate = d.Rate; f.Rate == 0 {
+			f.Rate = .05
+		}
+	}
+	if f.Time == 0 {
+		if f.Time = d.Time; f.Time == 0 {
+			f.Time = float64(f.Steps) * f.Rate
+		}
+	}
+	return f
+}
+
+// solver is a new solver, and what ends it.
+func (f solverFlags) solver() (infer.Solver[float32], infer.Stop) {
+	switch f.Solver {
+	case "sgd":
+		return descent[float32](f.Rate), infer.Steps(f.Steps)
+	case "euler":
+		return &infer.Flow[float32]{Method: ode.Euler, Control: ode.Constant{Step: f.Rate}, Horizon: f.Time}, nil
+	}
+	return &infer.Flow[float32]{Method: methods[f.Solver], Control: ode.PID{RTol: f.Tol, ATol: f.Tol}, Horizon: f.Time}, nil
+}
+
+func (f solverFlags) String() string {
+	switch f.Solver {
+	case "sgd":
+		return fmt.Sprintf("%d steps of rate %.4g", f.Steps, f.Rate)
+	case "euler":
+		return fmt.Sprintf("Euler steps of %.4g to time %.4g", f.Rate, f.Time)
+	}
+	return fmt.Sprintf("%s to time %.4g, tolerance %g", methods[f.Solver].Name, f.Time, f.Tol)
+}
+
+// taskFlags are the flags of every task.
+type taskFlags struct {
+	outFlags
+	solverFlags
+	Data      string  `default:"mnist" help:"Pictures: mnist or fashion." json:"data"`
+	Dir       string  `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")." json:"-"`
+	Limit     int     `placeholder:"N" help:"Weight updates (default: the notebook's)." json:"limit"`
+	Batch     int     `default:"64" help:"Samples per batch." json:"batch"`
+	LR        float64 `name:"lr" placeholder:"R" help:"Learning rate of Adam (default: the notebook's)." json:"lr"`
+	EvalEvery int     `placeholder:"N" help:"Evaluate every so many updates (default: the notebook's)." json:"eval_every"`
+	Test      int     `default:"10000" help:"Test samples, the first of the set." json:"test"`
+}
+
+func (f taskFlags) validate() error {
+	err := first(known("data", f.Data, "mnist", "fashion"), f.solverFlags.validate(), count("limit", f.Limit, 0), count("batch", f.Batch, 1),
+		count("eval-every", f.EvalEvery, 0), count("test", f.Test, 1))
+	if err == nil && f.LR != 0 {
+		err = positive("lr", f.LR)
+	}
+	return err
+}
+
+// A budget is what a notebook spent, and what it came to.
+type budget struct {
+	limit, every int
+	lr           float64
+	infer        solverFlags
+	saved        map[int]float64 // accuracy in per cent by updates
+}
+
+// or takes what is missing from a budget.
+func (f taskFlags) or(b budget) taskFlags {
+	if f.Limit == 0 {
+		f.Limit = b.limit
+	}
+	if f.EvalEvery == 0 {
+		f.EvalEvery = b.every
+	}
+	if f.LR == 0 {
+		f.LR = b.lr
+	}
+	f.solverFlags = f.solverFlags.or(b.infer)
+	return f
+}
+
+// A study is a job that trains by predictive coding alone, to a notebook's budget.
+type study struct {
+	job
+	console *console
+	opts    taskFlags
+	budget  budget
+}
+
+// newStudy loads the data and makes the folder.
+func newStudy(c *console, name string, opts taskFlags, b budget, options any) (*study, error) {
+	start := time.Now()
+	opts = opts.or(b)
+	source, err := dataFlags{Data: opts.Data, Dir: opts.Dir}.source(opts.Seed, nil)
+	if err != nil {
+		return nil, err
+	}
+	training, test, err := source.Load()
+	if err != nil {
+		return nil, err
+	}
+	test = test.Slice(0, min(opts.Test, test.Len()))
+	out, err := newFolder(opts.Out, name, start)
+	if err != nil {
+		return nil, err
+	}
+	t := &study{console: c, opts: opts, budget: b}
+	t.lesson = lesson{seed: opts.Seed, train: training, test: test, folder: out, learn: learnFlags{
+		Batch: opts.Batch, Epochs: 1 + opts.Limit*opts.Batch/training.Len(), Limit: opts.Limit, LR: opts.LR, EvalEvery: opts.EvalEvery}}
+	t.manifest = newManifest(name, options, opts.Seed, start, training, test)
+	t.manifest.Seconds["data"] = time.Since(start).Seconds()
+	return t, nil
+}
+
+// run does the work and leaves the folder whole, also after an error or an interruption.
+func (t *study) run(work func() error) (err error) {
+	defer func() {
+		if err != nil && !errors.Is(err, errInterrupted) {
+			t.manifest.Error = err.Error()
+		}
+		t.manifest.Seconds["all"] = time.Since(t.manifest.Started).Seconds()
+		err = first(err, t.folder.close(), t.folder.writeManifest(t.manifest))
+	}()
+	t.console.printf("%s; inference: %v; seed %d; files go to %s\n\n", t.report.Title, t.opts.solverFlags, t.seed, t.folder.dir)
+	if err := work(); err != nil {
+		return err
+	}
+	return t.finish(t.console)
+}
+
+// learnBy trains a network by a rule and adds the curves and, if it is graded, the table of accuracies to the report.
+func (t *study) learnBy(net *arch.Network, rule train.Rule[float32], graded string) (*pupil, error) {
+	t.net = net
+	start := time.Now()
+	p := &pupil{name: "PC", rule: rule}
+	err := t.teach(t.console, p)
+	t.manifest.Seconds["training"] = time.Since(start).Seconds()
+	if err != nil {
+		return nil, err
+	}
+	t.pupils = append(t.pupils, p)
+	if len(p.history.Evals) > 0 {
+		t.grade(p, graded)
+	}
+	if len(p.trace) > 0 {
+		right := "right the " + graded
+		if t.ungraded {
+			right = "right the same where inference ends and the weights learn"
+		}
+		t.report.Figures = append(t.report.Figures, figure{File: "curves.png", Title: "Learning",
+			Caption: "Left the energy at the start of inference, before the weights of that step; " + right + ".",
+			draw:    t.curves(p)})
+	}
+	return p, nil
+}
+
+// grade is the table of accuracies, beside those that the notebook saved.
+func (t *study) grade(p *pupil, what string) {
+	tab := table{Title: what, Head: []string{"updates", "accuracy", "JPC's notebook"},
+		Note: fmt.Sprintf("On %d test samples; seed %d. Training took %v without the evaluations.", t.test.Len(), t.seed, p.seconds())}
+	for _, e := range p.history.Evals {
+		row := []string{strconv.Itoa(e.Step), fmt.Sprintf("%.2f %%", 100*e.Accuracy), "-"}
+		if v, ok := t.budget.saved[e.Step]; ok {
+			row[2] = fmt.Sprintf("%.1f %%", v)
+		}
+		tab.Rows = append(tab.Rows, row)
+	}
+	last := p.history.Last()
+	t.report.Tables = append(t.report.Tables, tab)
+	t.report.Tiles = append(t.report.Tiles, tile{Value: fmt.Sprintf("%.2f %%", 100*last.Accuracy), Label: what, Class: "pc"})
+	if v, ok := t.budget.saved[last.Step]; ok {
+		t.report.Tiles = append(t.report.Tiles, tile{Value: fmt.Sprintf("%.1f %%", v), Label: "JPC's notebook"})
+	}
+	t.manifest.Results["test"] = t.evalLine(p.name, last)
+}
+
+// curves are those of a graded task, or the energies before and after inference.
+func (t *study) curves(p *pupil) func() (io.WriterTo, error) {
+	if !t.ungraded {
+		return curves([]*pupil{p}, true)
+	}
+	return func() (io.WriterTo, error) {
+		var plots []*plot.Plot
+		for _, side := range []struct {
+			title  string
+			energy func(point) float64
+		}{{"Energy at the start of inference", func(p point) float64 { return p.loss }}, {"Energy at its end", func(p point) float64 { return p.energy }}} {
+			q := newPlot(side.title+" (faint: every step)", "weight updates", "energy per sample")
+			grid(q)
+			logAxis(&q.Y)
+			trace := make([]point, len(p.trace))
+			for i, pt := range p.trace {
+				trace[i] = point{step: pt.step, loss: side.energy(pt)}
+			}
+			raw, mean := smooth(trace)
+			pale := blue
+			pale.A = 0x38
+			q.Add(line(raw, pale, .5, nil), line(mean, blue, 2, nil))
+			snap(&q.Y)
+			plots = append(plots, q)
+		}
+		return picture(5.2, 3.9, plots...), nil
+	}
+}
+
+// interrupted tells whether the run is to end.
+func (t *study) interrupted() bool { return t.console.ctx.Err() != nil }
+
+// batch fills the first n samples of the test set.
+func (t *study) batch(n int) (x, y []float32) {
+	n = min(n, t.test.Len())
+	x, y = make([]float32, n*t.test.In()), make([]float32, n*t.test.Out())
+	for _, idx := range data.InOrder(n, n) {
+		data.Fill(t.test, x, y, idx)
+	}
+	return x, y
+}
+
+// beyond is how much longer than in training the pictures follow inference: whether it was near its end is seen there.
+const beyond = 32
+
+// trace is inference on one batch, from a start, for the picture of energies by layer: by finer steps than in training and
+// so many times longer.
+func (t *study) trace(name string, m *arch.Model[float32], start train.Start[float32], x, y []float32, longer int) (inference, error) {
+	if err := m.Clamp(x, y); err != nil {
+		return inference{}, err
+	}
+	if err := start.Begin(m, x, y); err != nil {
+		return inference{}, err
+	}
+	in := inference{name: name, terms: m.Terms(), timed: t.opts.Solver != "sgd", trained: t.opts.Time}
+	solver, stop := t.opts.solver()
+	if f, ok := solver.(*infer.Flow[float32]); ok {
+		f.Horizon *= float64(longer)
+		if f.Method != ode.Euler {
+			f.Method, f.Control = ode.Bosh3, ode.PID{RTol: 1e-4, ATol: 1e-5}
+		}
+	} else {
+		in.trained = float64(t.opts.Steps)
+		stop = infer.Steps(t.opts.Steps*longer + 1) // one more: the limit comes before the evaluation
+	}
+	var err error
+	in.moments, _, err = train.Trace(m, solver, stop)
+	return in, err
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pcgraph/pcgraph/data"
+)
+
+// taskRuns are all tasks at a budget that only shows that they run, with the pictures that each draws.
+var taskRuns = []struct {
+	args     string
+	pictures []string
+}{
+	{"classify -limit 2", []string{"curves.png", "digits.png", "energy.png"}},
+	{"classify scratch -limit 2 -steps 3", []string{"curves.png", "digits.png", "energy.png"}},
+	{"classify errors -limit 2 -steps 3", []string{"curves.png", "digits.png", "energy.png"}},
+	{"classify deep -limit 2 -steps 2", []string{"curves.png", "digits.png", "energy.png"}},
+	{"generate -limit 2 -steps 2", []string{"curves.png", "energy.png", "generated.png"}},
+	{"generate -limit 1 -solver heun -time .02 -std .05", []string{"curves.png", "energy.png", "generated.png"}},
+	{"latent -limit 2 -steps 2 -latents 3", []string{"curves.png", "energy.png", "reconstructed.png", "samples.png"}},
+	{"complete -limit 2 -steps 2 -missing noise -hidden 20", []string{"completed.png", "curves.png"}},
+	{"stream -limit 6 -steps 2 -frames 4 -units 12", []string{"curves.png", "stream.png"}},
+	{"linear -limit 2 -time .2", []string{"approach.png", "curves.png", "theory.png"}},
+	{"hybrid -limit 2 -steps 2", []string{"curves.png", "energy.png", "generated.png"}},
+	{"bidirectional -limit 2", []string{"curves.png", "generated.png"}},
+	{"landscape -updates 20", []string{"activity.png", "along.png", "chains.png", "escape.png", "weights.png"}},
+}
+
+// small are the flags that make any task on pictures small.
+func small(args string) []string {
+	fields := strings.Fields(args)
+	if fields[0] != "landscape" {
+		fields = append(fields, "-test", "16", "-batch", "8")
+	}
+	return fields
+}
+
+func TestTasks_WriteReportAndPictures(t *testing.T) {
+	for _, c := range taskRuns {
+		t.Run(c.args, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "run")
+			code, _, stderr := demo(t, t.Context(), append(small(c.args), "-out", out)...)
+			if code != exitOK {
+				t.Fatalf("exit code %d, %s", code, stderr)
+			}
+			var pictures []string
+			for _, name := range files(t, out) {
+				if strings.HasSuffix(name, ".png") {
+					pictures = append(pictures, name)
+				}
+			}
+			if !slices.Equal(pictures, c.pictures) {
+				t.Errorf("pictures %v, want %v", pictures, c.pictures)
+			}
+			for _, name := range c.pictures {
+				f, err := os.Open(filepath.Join(out, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := png.Decode(f); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				f.Close()
+			}
+			if page, err := os.ReadFile(filepath.Join(out, "report.html")); err != nil || strings.Count(string(page), "data:image/png") != len(c.pictures) {
+				t.Errorf("the report does not show its pictures: %v", err)
+			}
+			if m := readManifest(t, out); m.Error != "" || m.Seed != 1 || m.Interrupted {
+				t.Errorf("manifest %+v", m)
+			}
+		})
+	}
+}
+
+func readManifest(t *testing.T, dir string) manifest {
+	t.Helper()
+	var m manifest
+	text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestTasks_WrongFlagsAreNamedAndExitWithTwo(t *testing.T) {
+	for args, want := range map[string]string{
+		"classify wide":                  "wide",
+		"classify -limit -1":             "-limit is -1",
+		"classify -lr -1":                "-lr is -1",
+		"classify -solver newton":        "newton",
+		"classify -tol 0":                "-tol is 0",
+		"classify -test 0":               "-test is 0",
+		"classify -data cifar10":         "cifar10",
+		"generate -time -1":              "-time is -1",
+		"generate -std -1":               "-std is -1",
+		"generate -rate nan":             "-rate is NaN",
+		"latent -latents 0":              "-latents is 0",
+		"latent -std 0":                  "-std is 0",
+		"complete -missing half":         "half",
+		"complete -hidden 0":             "-hidden is 0",
+		"complete -latents -2":           "-latents is -2",
+		"stream -frames 3":               "-frames is 3",
+		"stream -units 0":                "-units is 0",
+		"stream -turn 0":                 "-turn is 0",
+		"linear -batch 0":                "-batch is 0",
+		"hybrid -eval-every -1":          "-eval-every is -1",
+		"bidirectional -back 0":          "-back is 0",
+		"landscape -lr 2":                "-lr is 2",
+		"landscape -w1 nan":              "-w1 is NaN",
+		"landscape -updates 0":           "-updates is 0",
+		"classify -steps -3":             "-steps is -3",
+		"bidirectional -solver leapfrog": "leapfrog",
+	} {
+		if code, _, stderr := demo(t, t.Context(), strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d and %q, want 2 and a message with %q", args, code, stderr, want)
+		}
+	}
+	if code, _, stderr := demo(t, t.Context(), append(small("classify errors -solver heun -limit 1"), "-out", t.TempDir())...); code != exitFailure || !strings.Contains(stderr, "-solver heun") {
+		t.Errorf("errors by Heun's method: exit code %d and %q", code, stderr)
+	}
+}
+
+// Every task ends in order when it is interrupted before its first update.
+func TestTasks_InterruptedTheyReport(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range []string{"classify", "generate", "latent", "complete", "stream", "linear", "hybrid", "bidirectional", "landscape"} {
+		out := filepath.Join(t.TempDir(), "run")
+		if code, _, stderr := demo(t, ctx, append(small(args), "-out", out)...); code != exitInterrupted {
+			t.Errorf("%s: exit code %d (%s), want 130", args, code, stderr)
+		}
+		if m := readManifest(t, out); !m.Interrupted || m.Error != "" {
+			t.Errorf("%s: manifest %+v", args, m)
+		}
+	}
+}
+
+// TestLinear_MeasuresTheClosedForm: after a time of 40, in which the slowest mode of such a network at its start has decayed
+// by e^-7 or more, the energy is F* but for a thousandth.
+func TestLinear_MeasuresTheClosedForm(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	if code, _, stderr := demo(t, t.Context(), append(small("linear -limit 2 -time 40"), "-out", out)...); code != exitOK {
+		t.Fatalf("exit code %d, %s", code, stderr)
+	}
+	if d, _ := readManifest(t, out).Results["F/F*-1, largest"].(float64); !(math.Abs(d) < 1e-3) || d == 0 {
+		t.Errorf("F/F*-1 is %v", d)
+	}
+}
+
+func TestGiven_IsHalfThePicture(t *testing.T) {
+	shape := data.Shape{Channels: 1, Height: 4, Width: 6}
+	for missing, where := range map[string]func(y, x int) bool{
+		"bottom": func(y, _ int) bool { return y < 2 }, "top": func(y, _ int) bool { return y >= 2 },
+		"left": func(_, x int) bool { return x >= 3 }, "right": func(_, x int) bool { return x < 3 }, "noise": nil,
+	} {
+		sum := 0
+		for i, v := range given(missing, shape, 1) {
+			sum += int(v)
+			if where != nil && (v == 1) != where(i/6, i%6) {
+				t.Errorf("%s: pixel %d is %v", missing, i, v)
+			}
+		}
+		if sum != 12 {
+			t.Errorf("%s: %d pixels are given, want 12", missing, sum)
+		}
+	}
+}

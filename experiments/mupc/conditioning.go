@@ -1,0 +1,245 @@
+package mupc
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/theory"
+)
+
+// Orthogonal is semi-orthogonal weights without factors.
+const Orthogonal Scaling = "orthogonal"
+
+func (s Scaling) theory() theory.Scaling {
+	return map[Scaling]theory.Scaling{SP: theory.SP, MuPC: theory.MuPC, Orthogonal: theory.Orthogonal}[s]
+}
+
+// A family is a parametrisation of linear networks with or without skips.
+type family struct {
+	Scaling Scaling `json:"scaling"`
+	Skips   bool    `json:"skips"`
+}
+
+func (f family) String() string {
+	if f.Skips {
+		return string(f.Scaling) + ", skips"
+	}
+	return string(f.Scaling)
+}
+
+// spec describes the networks of a family.
+func (f family) spec(hidden, width int) theory.Spec {
+	return theory.Spec{Scaling: f.Scaling.theory(), Inputs: 784, Width: width, Outputs: 10, Depth: hidden + 1, Skips: f.Skips}
+}
+
+var families = []family{{SP, false}, {SP, true}, {MuPC, false}, {MuPC, true}, {Orthogonal, false}}
+
+// A random is a linear network at initialisation.
+type random struct {
+	family
+	Hidden int    `json:"hidden"`
+	Width  int    `json:"width"`
+	Seed   uint64 `json:"seed"`
+}
+
+// Cost is that of a few products with every weight.
+func (r random) Cost() float64 { return float64(r.Hidden*r.Width*r.Width) + 1e4 }
+
+// A spectrum is what inference meets.
+type spectrum struct {
+	Condition claim.Float `json:"condition"` // of the activity Hessian
+	Theory    claim.Float `json:"theory"`    // closed form, for orthogonal weights
+}
+
+// generator is the source of all randomness of a cell.
+func generator(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 2505_13124)) }
+
+// curvature is the condition number of the activity Hessian of random linear networks. It depends on the weights alone.
+var curvature = claim.Grid("mupc/conditioning", 1, func(s claim.Scale) []random {
+	hidden, widths, at, count := []int{1, 2, 4, 8, 16, 32, 64, 128}, []int{16, 32, 64, 128, 256, 512}, 8, 3
+	if s == claim.Quick {
+		hidden, widths, at, count = []int{1, 2, 4, 8}, []int{16, 32, 64}, 4, 2
+	}
+	var grid []random
+	for _, f := range families {
+		for _, seed := range seeds(count) {
+			for _, h := range hidden {
+				if f == (family{SP, true}) && h > 64 {
+					continue // beyond what float64 tells from singular
+				}
+				grid = append(grid, random{f, h, 64, seed})
+			}
+			for _, n := range widths {
+				if n != 64 {
+					grid = append(grid, random{f, at, n, seed})
+				}
+			}
+		}
+	}
+	return grid
+}, func(_ context.Context, r random, _ *claim.Cell) (spectrum, error) {
+	net, err := r.spec(r.Hidden, r.Width).Sample(generator(r.Seed))
+	if err != nil {
+		return spectrum{}, err
+	}
+	c, err := net.Condition()
+	s := spectrum{Condition: claim.Float(c), Theory: claim.Float(math.NaN())}
+	if r.Scaling == Orthogonal {
+		s.Theory = claim.Float(theory.OrthogonalCondition(r.Hidden))
+	}
+	return s, err
+})
+
+// Condition numbers at N = 64 of an independent program, numpy in float64, mean of 3 draws, by H = 1, 2, 4, 8, 16.
+var conditions = map[family][]float64{
+	{SP, false}:         {1.55, 8.04, 18.5, 31.9, 37.7},
+	{SP, true}:          {1.55, 26.8, 185, 1804, 3.77e4},
+	{MuPC, false}:       {1.03, 30.5, 174, 955, 5440},
+	{MuPC, true}:        {1.03, 27.3, 122, 519, 2063},
+	{Orthogonal, false}: {2, 7.854, 29.997, 113.919, 437.928},
+}
+
+// conditioned are the means of a family, over depth at width 64 and over width at the depth where widths were measured.
+func conditioned(t claim.Table, f family) (depth, width map[int]claim.Estimate, at int, err error) {
+	rows, err := claim.Rows[random, spectrum](t)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	rows = slices.DeleteFunc(rows, func(r claim.Row[random, spectrum]) bool { return r.Params.family != f })
+	value := func(s spectrum) float64 { return float64(s.Condition) }
+	narrow := slices.DeleteFunc(slices.Clone(rows), func(r claim.Row[random, spectrum]) bool { return r.Params.Width != 64 })
+	for _, r := range rows {
+		if r.Params.Width != 64 {
+			at = r.Params.Hidden
+		}
+	}
+	level := slices.DeleteFunc(rows, func(r claim.Row[random, spectrum]) bool { return r.Params.Hidden != at })
+	return claim.By(narrow, func(r random) int { return r.Hidden }, value), claim.By(level, func(r random) int { return r.Width }, value), at, nil
+}
+
+func conditioningClaims() []claim.Claim {
+	depth := claim.Claim{
+		ID:        "mupc/conditioning-depth",
+		Source:    paper + ", figures 2 and 4; from the released code and notes on the paper",
+		Statement: "In every parametrisation the activity Hessian is worse conditioned in deeper networks, far more than in wider ones; muPC does not change that.",
+		Paper:     "phase diagrams; saved values at N = 128, L = 16, one draw: SP 42, SP with skips 45765, muPC with skips 1918",
+		Grid:      curvature,
+		Check:     checkConditioning,
+		Verdict:   claim.WithCare,
+		Care: "Without skips the standard parametrisation is the exception: its condition number stops growing at about 42, because activities and errors shrink by a factor " +
+			"in every layer (mupc/forward-sp), so that far layers do not feel each other.",
+		Plot: conditioningFigure,
+	}
+	skips := claim.Claim{
+		ID:        "mupc/conditioning-skips",
+		Source:    paper + ", figures 2 and 4; from the released code and notes on the paper",
+		Statement: "Skips worsen the conditioning of deep networks of the standard parametrisation by orders of magnitude; those of muPC are conditioned better.",
+		Paper:     "SP 42, with skips 45765; muPC with skips 1918",
+		Grid:      curvature,
+		Check: func(t claim.Table) (string, error) {
+			var off offs
+			var words []string
+			at := map[family]claim.Estimate{}
+			spSkips, _, _, err := conditioned(t, family{SP, true})
+			if err != nil {
+				return "", err
+			}
+			deepest := 1
+			for h := range spSkips {
+				deepest = max(deepest, h)
+			}
+			for _, f := range families {
+				d, _, _, err := conditioned(t, f)
+				if err != nil {
+					return "", err
+				}
+				at[f] = d[deepest]
+				words = append(words, fmt.Sprintf("%s %.3g", f, at[f].Mean))
+			}
+			worse := at[family{SP, true}].Mean / at[family{SP, false}].Mean
+			if want := map[claim.Scale]float64{claim.Quick: 20, claim.Full: 1e3}[t.Scale]; worse < want {
+				off.add("SP: skips worsen %.3g times: want %.3g", worse, want)
+			}
+			if at[family{MuPC, true}].Mean >= at[family{SP, true}].Mean/2 {
+				off.add("with skips: muPC %.3g, SP %.3g", at[family{MuPC, true}].Mean, at[family{SP, true}].Mean)
+			}
+			return fmt.Sprintf("at H = %d, N = 64: %s", deepest, strings.Join(words, "; ")), off.err()
+		},
+	}
+	return []claim.Claim{depth, skips}
+}
+
+func checkConditioning(t claim.Table) (string, error) {
+	var off offs
+	var words []string
+	for _, f := range families {
+		d, w, _, err := conditioned(t, f)
+		if err != nil {
+			return "", err
+		}
+		hs, ns := keys(d), keys(w)
+		if len(hs) < 3 || len(ns) < 2 {
+			continue // not measured yet
+		}
+		for i, h := range hs[1:] {
+			if before := d[hs[i]]; d[h].Mean < before.Mean {
+				off.add("%s: %.3g at H=%d, %.3g at H=%d", f, before.Mean, hs[i], d[h].Mean, h)
+			}
+		}
+		for i, h := range []int{1, 2, 4, 8, 16} {
+			e, ok := d[h]
+			tolerance := .25
+			if f.Scaling == Orthogonal {
+				tolerance = 1e-3 // as printed; to 1e-6 below
+			}
+			if want := conditions[f][i]; ok && math.Abs(e.Mean/want-1) > tolerance {
+				off.add("%s: H=%d: %.4g: want %.4g", f, h, e.Mean, want)
+			}
+		}
+		deeper := math.Log(d[hs[len(hs)-1]].Mean/d[2].Mean) / math.Log(float64(hs[len(hs)-1])/2)
+		wider := math.Log(w[ns[len(ns)-1]].Mean/w[ns[0]].Mean) / math.Log(float64(ns[len(ns)-1])/float64(ns[0]))
+		if wider > deeper/2 {
+			off.add("%s: grows as N^%.2g and as H^%.2g", f, wider, deeper)
+		}
+		words = append(words, fmt.Sprintf("%s: %.3g at H = %d, as H^%.2g and N^%.2g", f, d[hs[len(hs)-1]].Mean, hs[len(hs)-1], deeper, wider))
+	}
+	rows, err := claim.Rows[random, spectrum](t)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range rows {
+		if want := float64(r.Result.Theory); r.Params.Scaling == Orthogonal && math.Abs(float64(r.Result.Condition)/want-1) > 1e-6 {
+			off.add("orthogonal, H=%d: %.8g: closed form %.8g", r.Params.Hidden, r.Result.Condition, want)
+		}
+	}
+	return strings.Join(words, "; "), off.err()
+}
+
+func conditioningFigure(t claim.Table) ([]claim.Figure, error) {
+	deep := claim.Panel{Title: "N = 64", X: claim.Axis{Label: "hidden layers H", Log: true}, Y: claim.Axis{Label: "condition number of the activity Hessian", Log: true}}
+	wide := claim.Panel{X: claim.Axis{Label: "width N", Log: true}, Y: claim.Axis{Label: "condition number of the activity Hessian", Log: true}}
+	for i, f := range families {
+		d, w, at, err := conditioned(t, f)
+		if err != nil {
+			return nil, err
+		}
+		wide.Title = fmt.Sprintf("H = %d", at)
+		deep.Lines = append(deep.Lines, line(f.String(), i+1, d))
+		wide.Lines = append(wide.Lines, line(f.String(), i+1, w))
+	}
+	closed := claim.Line{Name: "orthogonal, closed form", Reference: true}
+	d, _, _, err := conditioned(t, family{Orthogonal, false})
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range keys(d) {
+		closed.X, closed.Y = append(closed.X, float64(h)), append(closed.Y, theory.OrthogonalCondition(h))
+	}
+	deep.Lines = append(deep.Lines, closed)
+	return []claim.Figure{{Name: "mupc-conditioning", Caption: "Linear networks at initialisation, 784 inputs, 10 outputs. Bands: standard error over seeds.", Panels: []claim.Panel{deep, wide}}}, nil
+}

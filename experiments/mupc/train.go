@@ -1,0 +1,382 @@
+package mupc
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// A Setup is a network and how it is trained: a cell of the claims that train. It is plain data; the papers' units.
+type Setup struct {
+	Data    Data    `json:"data"`
+	Method  Method  `json:"method"`
+	Scaling Scaling `json:"scaling"`
+	Act     Act     `json:"act"`
+	Hidden  int     `json:"hidden"` // H; the network has L = H+1 weights
+	Width   int     `json:"width"`  // N
+	Steps   int     `json:"steps"`  // T of inference; 0 for BP
+	Rate    float64 `json:"rate"`   // of inference, on the gradient of the batch mean; 0 for BP
+	LR      float64 `json:"lr"`     // of Adam on the weights
+
+	Batch      int    `json:"batch"`
+	Iterations int    `json:"iterations"`
+	EvalEvery  int    `json:"eval_every"` // 0: at the end only
+	Test       int    `json:"test"`       // samples of the test set; 0: all
+	Seed       uint64 `json:"seed"`
+}
+
+// Cost is the multiply-adds of the training's matrix products. An inference from the feedforward pass reaches one layer
+// more in each step, in error coordinates all of them.
+func (s Setup) Cost() float64 {
+	h, t := float64(s.Hidden), float64(s.Steps)
+	passes := 3 * h
+	switch s.Method {
+	case PC:
+		passes += 2 * (t*h - min(t, h)*(min(t, h)+1)/2)
+	case ErrorPC:
+		passes += 2 * t * h
+	}
+	evals := 1.
+	if s.EvalEvery > 0 {
+		evals = float64(s.Iterations / s.EvalEvery)
+	}
+	tested := float64(s.Test)
+	if s.Test == 0 {
+		tested = 1e4
+	}
+	n := float64(s.Width)
+	return n*n*(float64(s.Iterations*s.Batch)*passes+evals*tested*h) + 1e8
+}
+
+// Data names a data set.
+type Data string
+
+// The data sets.
+const (
+	MNIST   Data = "MNIST"
+	Fashion Data = "Fashion-MNIST"
+)
+
+// Method is how weight gradients come about.
+type Method string
+
+// The methods. All start from the feedforward pass.
+const (
+	PC      Method = "PC"  // steps of gradient descent on the activities
+	ErrorPC Method = "ePC" // on the same energy in error coordinates, where few steps come close to the equilibrium
+	BP      Method = "BP"  // backpropagation
+)
+
+// Scaling is a parametrisation.
+type Scaling string
+
+// The parametrisations of residual networks.
+const (
+	SP   Scaling = "SP"
+	MuPC Scaling = "muPC" // depth-muP, when BP trains it
+)
+
+// Act is an activation.
+type Act string
+
+// The activations.
+const (
+	Linear Act = "linear"
+	Tanh   Act = "tanh"
+	ReLU   Act = "relu"
+)
+
+// A Run is what training came to.
+type Run struct {
+	Accuracy float64   `json:"accuracy"` // on the test set at the end; that of chance if it diverged
+	Loss     float64   `json:"loss"`     // of the feedforward pass on the training batches, mean over the last tenth of the iterations; 0 if it diverged
+	Diverged int       `json:"diverged"` // iteration whose numbers were not finite; 0: none
+	Reach    int       `json:"reach"`    // layers whose weights moved by more than 1 %
+	Relaxed  float64   `json:"relaxed"`  // rms of the energy's gradient at the last step of inference over that at its start, mean over the last tenth; 0 for BP
+	Seconds  float64   `json:"seconds"`  // of training, evaluations not counted
+	Evals    []Eval    `json:"evals"`
+	Moved    []float64 `json:"moved"` // |W_l - W_l(0)| / |W_l(0)| at the end, by layer
+}
+
+// An Eval is an evaluation on the test set.
+type Eval struct {
+	Step     int     `json:"step"`
+	Accuracy float64 `json:"accuracy"`
+	Loss     float64 `json:"loss"` // 1/2 |y - prediction|^2
+}
+
+// At is the accuracy at a step: that of chance from where the run diverged on.
+func (r Run) At(step int) float64 {
+	for _, e := range r.Evals {
+		if e.Step == step {
+			return e.Accuracy
+		}
+	}
+	return chance
+}
+
+const chance = .1 // ten classes
+
+// network describes the residual network of a setup.
+func (s Setup) network(in, out int) (*arch.Network, error) {
+	act, err := layers.ParseAct(string(s.Act))
+	if err != nil {
+		return nil, err
+	}
+	widths := make([]int, s.Hidden+2)
+	for i := range widths {
+		widths[i] = s.Width
+	}
+	widths[0], widths[s.Hidden+1] = in, out
+	var scaling arch.Scaling = arch.MuPC{}
+	if s.Scaling == SP {
+		scaling = arch.SP{}
+	}
+	return arch.ResMLP(scaling, act, widths...)
+}
+
+// rule compiles what a setup trains with.
+func (s Setup) rule(net *arch.Network, w *graph.Vector[float32]) (train.Rule[float32], error) {
+	plan := arch.Plan{Batch: s.Batch}
+	switch s.Method {
+	case BP:
+		plan.Coordinates = arch.Feedforward
+	case ErrorPC:
+		plan.Coordinates = arch.Errors
+	}
+	m, err := arch.Compile(net, w, plan)
+	if err != nil {
+		return nil, err
+	}
+	if s.Method == BP {
+		return &train.Backprop[float32]{Model: m}, nil
+	}
+	solver := &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: perSample(s.Rate, s.Batch)}}
+	return &train.PC[float32]{Model: m, Solver: solver, Stop: infer.Steps(s.Steps)}, nil
+}
+
+// train trains. What it has is kept in a file in folder, if that is not empty, now and then and when ctx ends: called again
+// it goes on from there, and comes to the same numbers to the last bit.
+func (s Setup) train(ctx context.Context, folder string, progress func(done, total int)) (Run, error) {
+	training, test, err := load(s.Data)
+	if err != nil {
+		return Run{}, err
+	}
+	if s.Test > 0 {
+		test = test.Slice(0, s.Test)
+	}
+	net, err := s.network(training.In(), training.Out())
+	if err != nil {
+		return Run{}, err
+	}
+	w, err := arch.NewWeights[float32](net, rand.New(rand.NewPCG(s.Seed, 0)))
+	if err != nil {
+		return Run{}, err
+	}
+	rule, err := s.rule(net, w)
+	if err != nil {
+		return Run{}, err
+	}
+	start := append([]float32(nil), w.Data()...)
+	adam := &optim.Adam[float32]{Rate: s.LR, Spans: train.AdamSpans(net, w)}
+	t := trainer{Setup: s, rule: rule, update: train.Update[float32]{Optimizer: adam}, training: training, test: test, progress: progress}
+	if folder != "" {
+		t.kept = &checkpoint{file: filepath.Join(folder, "state"), setup: s, weights: w, adam: adam.State(len(start))}
+		if err := t.kept.load(&t.state); err != nil {
+			return Run{}, err
+		}
+	}
+	if err := t.run(ctx); err != nil {
+		return Run{}, err
+	}
+	return t.result(start), nil
+}
+
+// A state is how far a training has come, besides weights and optimiser.
+type state struct {
+	Step     int
+	Evals    []Eval
+	Loss     float64 // summed over the last tenth
+	Relaxed  float64 // likewise
+	Diverged int
+	Seconds  float64
+}
+
+// A trainer is a training under way.
+type trainer struct {
+	Setup
+	state
+	rule           train.Rule[float32]
+	update         train.Update[float32]
+	training, test *data.Set
+	progress       func(done, total int)
+	kept           *checkpoint          // nil: nothing is kept
+	look           func(step int) error // called at every evaluation; may be nil
+}
+
+// keepEvery is how much of the work a kill may lose.
+const keepEvery = 2 * time.Minute
+
+// run trains from the state on.
+func (t *trainer) run(ctx context.Context) error {
+	w := t.rule.Weights()
+	grad := make([]float32, len(w.Data()))
+	x, y := make([]float32, t.Batch*t.training.In()), make([]float32, t.Batch*t.training.Out())
+	batches := data.Batches{N: t.training.Len(), Size: t.Batch, Seed: t.Seed, DropLast: true} // as the paper's loaders do
+	if err := batches.Validate(); err != nil {
+		return err
+	}
+	last := time.Now()
+	for t.Step < t.Iterations && t.Diverged == 0 {
+		per := batches.Steps()
+		for _, idx := range batches.Epoch(t.Step/per, t.Step%per) {
+			if err := t.keep(ctx, &last); err != nil {
+				return err
+			}
+			begin := time.Now()
+			data.Fill(t.training, x, y, idx)
+			r, err := t.rule.Gradient(grad, x, y, len(idx))
+			if err != nil {
+				return errors.WithMessagef(err, "iteration %d", t.Step+1)
+			}
+			if !finite(r.Energy) || !finite(r.Loss) || r.Inference.Status == infer.Diverged || !t.update.Finite(grad) {
+				t.Diverged = t.Step + 1
+				return nil
+			}
+			t.update.Step(w, grad)
+			t.Step++
+			if t.late() {
+				t.Loss += r.Loss
+				if t.Method != BP && r.Inference.Initial > 0 {
+					t.Relaxed += r.Inference.Residual / r.Inference.Initial
+				}
+			}
+			t.Seconds += time.Since(begin).Seconds()
+			if err := t.evaluate(); err != nil {
+				return err
+			}
+			if t.progress != nil {
+				t.progress(t.Step, t.Iterations)
+			}
+			if t.Step == t.Iterations || t.Diverged > 0 {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// late tells whether the present step is of the last tenth.
+func (t *trainer) late() bool { return 10*t.Step > 9*t.Iterations }
+
+// keep saves now and then, and when ctx has ended.
+func (t *trainer) keep(ctx context.Context, last *time.Time) error {
+	if err := ctx.Err(); err != nil {
+		if t.kept != nil {
+			if err := t.kept.save(t.state); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+	if t.kept == nil || time.Since(*last) < keepEvery {
+		return nil
+	}
+	*last = time.Now()
+	return t.kept.save(t.state)
+}
+
+// evaluate scores the feedforward pass, if it is time. Predictions that are not finite mean that the run has diverged.
+func (t *trainer) evaluate() error {
+	if t.Step != t.Iterations && (t.EvalEvery == 0 || t.Step%t.EvalEvery != 0) {
+		return nil
+	}
+	bad := false
+	score, err := train.Evaluate(func(x []float32) ([]float32, error) {
+		p, err := t.rule.Predict(x)
+		bad = bad || err == nil && !kernel.AllFinite(p)
+		return p, err
+	}, t.test)
+	if bad {
+		t.Diverged = t.Step
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.Evals = append(t.Evals, Eval{Step: t.Step, Accuracy: score.Accuracy, Loss: score.Loss})
+	if t.look != nil {
+		return t.look(t.Step)
+	}
+	return nil
+}
+
+// result is what the training came to, from the weights start.
+func (t *trainer) result(start []float32) Run {
+	r := Run{Accuracy: chance, Diverged: t.Diverged, Seconds: t.Seconds, Evals: t.Evals}
+	if t.Diverged == 0 {
+		tenth := float64(t.Iterations - 9*t.Iterations/10)
+		r.Accuracy, r.Loss, r.Relaxed = t.Evals[len(t.Evals)-1].Accuracy, t.Loss/tenth, t.Relaxed/tenth
+	}
+	w := t.rule.Weights()
+	for i := range w.Fields() {
+		lo, hi := w.Span(i)
+		var far, size float64
+		for j, v := range start[lo:hi] {
+			d := float64(w.Data()[lo+j] - v)
+			far += d * d
+			size += float64(v) * float64(v)
+		}
+		moved := math.Sqrt(far / size)
+		if !finite(moved) {
+			moved = 0
+		}
+		if r.Moved = append(r.Moved, moved); moved > .01 {
+			r.Reach++
+		}
+	}
+	return r
+}
+
+func finite(v float64) bool { return v-v == 0 }
+
+// sets holds what has been loaded: many cells use the same data.
+var sets struct {
+	sync.Mutex
+	loaded map[Data][2]*data.Set
+}
+
+// load loads a data set once.
+func load(d Data) (training, test *data.Set, err error) {
+	sets.Lock()
+	defer sets.Unlock()
+	if s, ok := sets.loaded[d]; ok {
+		return s[0], s[1], nil
+	}
+	var source data.Source = data.MNIST{}
+	if d == Fashion {
+		source = data.FashionMNIST{}
+	}
+	if training, test, err = source.Load(); err != nil {
+		return nil, nil, errors.WithMessagef(err, "data missing: %s", d)
+	}
+	if sets.loaded == nil {
+		sets.loaded = map[Data][2]*data.Set{}
+	}
+	sets.loaded[d] = [2]*data.Set{training, test}
+	return training, test, nil
+}

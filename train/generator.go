@@ -1,0 +1,51 @@
+package train
+
+import (
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/graph"
+)
+
+// A Generator learns a set the other way round, to make inputs of targets: pictures of labels. It gives Rule each batch
+// with x and y exchanged.
+type Generator[T graph.Float] struct {
+	Rule[T] // of a network from targets to inputs
+	// Invert finds the targets of inputs x: Query.Inputs of a model with free input over the same weights. Nil if the
+	// set's targets are not to be predicted.
+	Invert func(x []T) ([]T, error)
+}
+
+var _ Rule[float32] = (*Generator[float32])(nil)
+
+// Validate reports a missing rule and what the rule reports.
+func (r *Generator[T]) Validate() error {
+	if r.Rule == nil {
+		return errors.New("generator: Rule is missing")
+	}
+	if v, ok := r.Rule.(interface{ Validate() error }); ok {
+		return errors.WithMessage(v.Validate(), "generator")
+	}
+	return nil
+}
+
+// Gradient is that of Rule for targets y as inputs and x as outputs.
+func (r *Generator[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	return r.Rule.Gradient(grad, y, x, batch)
+}
+
+// Sizes are those of the set's samples.
+func (r *Generator[T]) Sizes() (in, out int) {
+	out, in = r.Rule.Sizes()
+	return in, out
+}
+
+// Predict is the inversion.
+func (r *Generator[T]) Predict(x []T) ([]T, error) {
+	if r.Invert == nil {
+		return nil, errors.New("generator: Invert is missing: nothing says how targets are found")
+	}
+	return r.Invert(x)
+}
+
+// Generate is the feedforward pass of the network: the inputs that it makes of targets y.
+func (r *Generator[T]) Generate(y []T) ([]T, error) { return r.Rule.Predict(y) }

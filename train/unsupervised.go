@@ -1,0 +1,111 @@
+package train
+
+import (
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+)
+
+// Unsupervised is predictive coding of a network whose input is not data: it learns to make the samples of a set of causes
+// that inference finds. What a sample of the set has as input is the network's output; its targets are not looked at.
+// With a free input that is the cause, without a prior (JPC, arXiv 2412.03676, "unsupervised"). With a constant input the
+// first block is a prior: it predicts the activity behind it, the cause, to be the same for every sample, up to a normal
+// deviation.
+type Unsupervised[T graph.Float] struct {
+	Model   *arch.Model[T] // in the coordinates of activities, with FreeInput unless Input is given
+	Input   []T            // constant, of one sample; nil: free
+	Solver  infer.Solver[T]
+	Stop    infer.Stop // nil if the solver ends by itself
+	Start   Start[T]   // of every batch: Gaussian
+	Targets int        // numbers per target of the set
+
+	m       *arch.Model[T] // of the last batch's size
+	inputs  []T            // of a batch
+	problem infer.Problem[T]
+}
+
+var _ Rule[float32] = (*Unsupervised[float32])(nil)
+
+// Validate reports missing parts, and a model that has no free input or lacks data beside its outputs.
+func (r *Unsupervised[T]) Validate() error {
+	switch {
+	case r.Model == nil || r.Solver == nil || r.Start == nil:
+		return errors.New("unsupervised: Model, Solver or Start is missing")
+	case r.Model.Plan().Coordinates != arch.Activities:
+		return errors.Errorf("unsupervised: the model is in the coordinates of %v: compile it in those of activities", r.Model.Plan().Coordinates)
+	case r.Model.Plan().FreeInput == (r.Input != nil):
+		return errors.New("unsupervised: either the model's input is free, arch.Plan.FreeInput, or Input is what it is clamped to: give one of them")
+	case r.Targets < 0:
+		return errors.Errorf("unsupervised: Targets is %d: want zero or more", r.Targets)
+	}
+	if v, ok := r.Start.(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return errors.WithMessage(err, "unsupervised")
+		}
+	}
+	if in, _ := r.Model.Sizes(); r.Input != nil && len(r.Input) != in {
+		return errors.Errorf("unsupervised: Input has %d numbers, the network takes %d", len(r.Input), in)
+	}
+	return errors.WithMessage(validateInference(r.Solver, r.Stop), "unsupervised")
+}
+
+// Gradient relaxes all activities with x as output and takes dF/dW there. Report.Loss is the energy of the start.
+func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (Report, error) {
+	m, err := r.Model.Resized(batch)
+	if err != nil {
+		return Report{}, err
+	}
+	if r.m != m {
+		r.m, r.problem = m, problem(m)
+	}
+	if n := batch * len(r.Input); n > len(r.inputs) {
+		r.inputs = Repeat(r.Input, batch)
+	}
+	in := r.inputs[:batch*len(r.Input)]
+	if err := r.m.Clamp(in, x); err != nil {
+		return Report{}, err
+	}
+	if err := r.Start.Begin(r.m, in, x); err != nil {
+		return Report{}, err
+	}
+	result, err := infer.Run(r.Solver, r.problem, r.m.State(), r.Stop, nil)
+	if err != nil {
+		return Report{}, err
+	}
+	f, err := r.m.ParamGrad(grad)
+	return Report{Loss: result.FirstEnergy, Energy: f, Inference: result}, err
+}
+
+// Terms names the terms of the energy.
+func (r *Unsupervised[T]) Terms() []string { return r.Model.Terms() }
+
+// TermEnergies writes the terms of the energy where the last gradient was taken.
+func (r *Unsupervised[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
+
+// Weights is the model's slab.
+func (r *Unsupervised[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
+
+// Sizes are those of a sample of the set: the network's outputs, and the targets.
+func (r *Unsupervised[T]) Sizes() (in, out int) {
+	_, in = r.Model.Sizes()
+	return in, r.Targets
+}
+
+// Predict is an error: the targets were not learned.
+func (r *Unsupervised[T]) Predict([]T) ([]T, error) {
+	return nil, errors.New("unsupervised: the targets of the set were not learned: ask the network with a Query")
+}
+
+// Locate names what went wrong in the last gradient.
+func (r *Unsupervised[T]) Locate() string { return r.m.Locate() }
+
+// Repeat is the same sample n times.
+func Repeat[T graph.Float](sample []T, n int) []T {
+	rows := make([]T, 0, n*len(sample))
+	for range n {
+		rows = append(rows, sample...)
+	}
+	return rows
+}
