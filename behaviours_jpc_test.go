@@ -666,16 +666,18 @@ func TestJPC_Steps(t *testing.T) {
 			if err := rule.Validate(); err == nil || !strings.Contains(err.Error(), `"x"`) {
 				t.Errorf("%v: training on inputs that are free, and error %v: want one that names x", s, err)
 			}
-			ok(t, (&train.Gaussian[float64]{Std: .05, Seed: 1}).Begin(b.m, nil, nil))
+			alone := &train.Unsupervised[float64]{Model: b.m, Solver: solver, Start: &train.Gaussian[float64]{Std: .05, Seed: 1}, Targets: 5}
+			ok(t, alone.Validate())
+			ok(t, (&train.Gaussian[float64]{Std: .05, Seed: 1}).Begin(b.m, nil, nil)) // the same draws
 			at := 0
 			for i, n := range widths[:3] {
 				z[i] = mat.NewDense(samples, n, slices.Clone(b.m.State()[at:at+samples*n]))
 				at += samples * n
 			}
-			_, err := infer.Run(solver, infer.Problem[float64]{Energy: b.m.StateGrad}, b.m.State(), nil, nil)
+			r, err := alone.Gradient(dw, y, nil, samples)
 			ok(t, err)
-			f, err = b.m.ParamGrad(dw)
-			ok(t, err)
+			f = r.Energy
+			near(t, s.String()+": energy of the start", []float64{r.Loss}, []float64{b.p.energy(z, 0)}, exactly)
 		} else {
 			ok(t, rule.Validate())
 			r, err := rule.Gradient(dw, x, y, samples)

@@ -587,19 +587,19 @@ func Example_makePcStep() {
 // make_pc_step without input: unsupervised
 func Example_makePcStepUnsupervised() {
 	m := example(network(mirror), arch.Plan{FreeInput: true})
-	start := &train.Gaussian[float64]{Std: .05, Seed: 1}
+	rule := &train.Unsupervised[float64]{
+		Model: m, Solver: heun(100), Targets: 2,
+		Start: &train.Gaussian[float64]{Std: .05, Seed: 1}, // key, layer_sizes, sigma
+	}
+	must(rule.Validate())
 	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-2}}
 	grad := make([]float64, len(m.Weights().Data()))
 	var energies []float64
 	for range 100 {
-		must(m.Clamp(nil, batchX)) // the observation
-		must(start.Begin(m, nil, batchX))
-		_, err := infer.Run(heun(100), infer.Problem[float64]{Energy: m.StateGrad}, m.State(), nil, nil)
-		must(err)
-		f, err := m.ParamGrad(grad)
+		r, err := rule.Gradient(grad, batchX, nil, batch) // the observations
 		must(err)
 		update.Step(m.Weights(), grad)
-		energies = append(energies, f)
+		energies = append(energies, r.Energy)
 	}
 	fmt.Println(energies[99] < energies[0]/100)
 	// Output: true
@@ -634,11 +634,9 @@ func Example_testGenerativePc() {
 	// Which label is it? The same weights with the input free.
 	inverse, err := arch.Compile(m.Network(), m.Weights(), arch.Plan{Batch: batch, FreeInput: true})
 	must(err)
-	must(inverse.Clamp(nil, seen))
-	must((&train.Gaussian[float64]{Std: .05, Seed: 1}).Begin(inverse, nil, seen))
-	_, err = infer.Run(heun(500), infer.Problem[float64]{Energy: inverse.StateGrad}, inverse.State(), nil, nil)
+	ask := train.Query[float64]{Model: inverse, Solver: heun(500), Start: &train.Gaussian[float64]{Std: .05, Seed: 1}, Site: "x"}
+	x, err := ask.Inputs(seen) // train.Evaluate(ask.Inputs, set) is input_acc
 	must(err)
-	x := inverse.StateVector().Field("x")
 	fmt.Println(train.Largest(x[:2]), train.Largest(x[2:]))
 	// Output: 0 1
 }
@@ -664,11 +662,10 @@ func Example_testHpc() {
 		&train.Amortised[float64]{Amortiser: h.Amortiser},
 		&train.Gaussian[float64]{Std: .05, Seed: 1},
 	} {
-		must(h.Generator.Clamp(nil, seen))
-		must(start.Begin(h.Generator, nil, seen))
-		_, err = infer.Run(heun(2000), infer.Problem[float64]{Energy: h.Generator.StateGrad}, h.Generator.State(), nil, nil)
+		ask := train.Query[float64]{Model: h.Generator, Solver: heun(2000), Start: start, Site: "x"}
+		x, err := ask.Inputs(seen)
 		must(err)
-		fmt.Println("inferred:", right(h.Generator.StateVector().Field("x")))
+		fmt.Println("inferred:", right(x))
 	}
 	// Output:
 	// of 2, guessed: 1
@@ -685,4 +682,65 @@ func Example_checkParamType() {
 	// Output:
 	// arch: the scaling mupc gives block2/W the forward factor -0.25: it must be a positive number: look at its fields
 	// arch: the identity skip over block2 joins widths 4 and 8: make the hidden widths equal
+}
+
+// A network of FabricPC (nodes, edges and a task map), trained by either rule; and its scalar oracle.
+func Example_fabricPC() {
+	n := &arch.Network{Input: []int{1}, Blocks: []arch.Block{
+		{Name: "hidden", Layer: layers.Linear{In: 1, Out: 1}}, // Linear(shape=(1,), name="hidden") and the edge from x
+		{Name: "output", Layer: layers.Linear{In: 1, Out: 1}, From: []string{"hidden"}},
+	}}
+	w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 0)))
+	must(err)
+	w.Field("hidden/W")[0], w.Field("output/W")[0] = 2, 3
+	m, err := arch.Compile(n, w, arch.Plan{Batch: 1})
+	must(err)
+	pc := &train.PC[float64]{ // train_pcn
+		Model:  m,
+		Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .05}}, // eta_infer
+		Stop:   infer.Steps(200),                                                   // infer_steps
+	}
+	grad := make([]float64, 2)
+	r, err := pc.Gradient(grad, []float64{1}, []float64{1}, 1)
+	must(err)
+	fmt.Printf("energy %.4f at %.4f\n", r.Energy, m.StateVector().Field("hidden/z"))
+
+	same, err := arch.Compile(n, w, arch.Plan{Batch: 1, Coordinates: arch.Feedforward})
+	must(err)
+	bp := &train.Backprop[float64]{Model: same} // train_backprop: the same network and weights
+	r, err = bp.Gradient(grad, []float64{1}, []float64{1}, 1)
+	must(err)
+	fmt.Printf("loss %.4f\n", r.Loss)
+	// Output:
+	// energy 1.2500 at [0.5000]
+	// loss 12.5000
+}
+
+// The recipe of pcx's benchmark: nudged towards the target, states by SGD with momentum, weights by AdamW.
+func Example_pcx() {
+	n, err := arch.MLP(arch.SP{}, layers.GELU, 2, 32, 32, 2) // a Vode behind every layer
+	must(err)
+	w, err := arch.NewWeights[float32](n, rand.New(rand.NewPCG(1, 0)))
+	must(err)
+	m, err := arch.Compile(n, w, arch.Plan{Batch: 32}) // the last Vode's energy_fn is Plan.Energy's Output
+	must(err)
+	rule := &train.Nudged[float32]{
+		PC: train.PC[float32]{
+			Model:  m,
+			Solver: &infer.Descent[float32]{Optimizer: &optim.Momentum[float32]{Rate: .05, Mu: .5}}, // optim_h
+			Stop:   infer.Steps(7),                                                                  // T
+		},
+		Nudge: train.NudgedTarget, Sign: train.Negative, Beta: .2,
+	}
+	set, test, err := data.Moons{Seed: 1}.Load()
+	must(err)
+	t := train.Trainer[float32]{
+		Rule:      rule,
+		Optimizer: &optim.AdamW[float32]{Rate: 1e-2, Decay: 1e-4, Spans: train.AdamSpans(n, w)}, // optim_w
+		Train:     set, Test: test, Batch: 32, Epochs: 20,
+	}
+	h, err := t.Run(context.Background())
+	must(err)
+	fmt.Println(h.Last().Accuracy > .95)
+	// Output: true
 }
