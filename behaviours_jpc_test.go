@@ -491,6 +491,9 @@ func TestJPC_Energies(t *testing.T) {
 		{arch.MuPC{}, true, []float64{math.Sqrt(1. / 10), math.Sqrt(1. / 60), 1. / 20}},
 		{arch.NTP{}, false, []float64{math.Sqrt(1. / 10), math.Sqrt(1. / 20), math.Sqrt(1. / 20)}},
 		{arch.NTP{}, true, []float64{math.Sqrt(1. / 10), math.Sqrt(1. / 60), math.Sqrt(1. / 20)}},
+		{arch.Scaled{Of: arch.NTP{}, Gamma: 2}, false, []float64{math.Sqrt(1. / 10), math.Sqrt(1. / 20), math.Sqrt(1. / 80)}},
+		{arch.Scaled{Gamma: 2}, true, []float64{1, 1, .5}},
+		{arch.MuPC{Gamma: 2}, true, []float64{math.Sqrt(1. / 10), math.Sqrt(1. / 60), 1. / 40}},
 	} {
 		near(t, "factors", newBench(t, setting{scaling: test.scaling, skips: test.skips}).p.a, test.want, 1e-15)
 	}
