@@ -50,7 +50,7 @@ func example(n *arch.Network, p arch.Plan) *arch.Model[float64] {
 func formula(w *graph.Vector[float64]) {
 	for _, f := range w.Fields() {
 		name, _, _ := strings.Cut(f.Name, "/")
-		l, err := strconv.Atoi(strings.TrimLeft(name, "blockback"))
+		l, err := strconv.Atoi(strings.TrimPrefix(strings.TrimPrefix(name, "block"), "back"))
 		must(err)
 		v := w.Field(f.Name)
 		for at := range v {
