@@ -651,6 +651,61 @@ func TestJPC_Updates(t *testing.T) {
 	}
 }
 
+// TestJPC_Bidirectional: behaviours 17, 30 to 32, 47 and 48. The energy is that of two chains, one of them from y to x, each with its
+// weight; so are the gradients, and one step on activities, or on the weights of both directions, is along them.
+func TestJPC_Bidirectional(t *testing.T) {
+	const rate, forward, backward = .01, 1.5, .3
+	both := arch.Bidirectional{Chain: arch.Chain{Act: layers.ReLU, Widths: widths}, Forward: forward, Backward: backward}
+	n, err := both.Network()
+	ok(t, err)
+	rng := rand.New(rand.NewPCG(1, 1))
+	w, err := arch.NewWeights[float64](n, rng)
+	ok(t, err)
+	m, err := arch.Compile(n, w, arch.Plan{Batch: samples, Energy: both.Energy()})
+	ok(t, err)
+	all := formulasOf(n, w)
+	there := &formulas{w: all.w[:3], a: []float64{1, 1, 1}, act: layers.ReLU}
+	back := &formulas{w: []*mat.Dense{all.w[5], all.w[4], all.w[3]}, a: []float64{1, 1, 1}, act: layers.ReLU}
+
+	b := &bench{m: m, first: 1, rng: rng}
+	b.x, b.y = b.normal(widths[0]), b.normal(widths[3])
+	ok(t, m.Clamp(b.x.RawMatrix().Data, b.y.RawMatrix().Data))
+	z := b.anywhere()
+	mirrored := slices.Clone(z)
+	slices.Reverse(mirrored)
+	before, weights := slices.Clone(m.State()), slices.Clone(w.Data())
+
+	inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: rate}}
+	r, err := infer.Run(inference, infer.Problem[float64]{Energy: m.StateGrad}, m.State(), infer.Steps(1), nil)
+	ok(t, err)
+	near(t, "energy", []float64{r.Energy}, []float64{forward*there.energy(z, 1) + backward*back.energy(mirrored, 1)}, exactly)
+	onward, homeward := flat(there.slopes(z, 1)), back.slopes(mirrored, 1)
+	slices.Reverse(homeward)
+	moved := flat(homeward)
+	for i := range moved {
+		moved[i] = before[i] - rate*(forward*onward[i]+backward*moved[i])
+	}
+	near(t, "activities", m.State(), moved, exactly)
+
+	copy(m.State(), before)
+	dw := make([]float64, len(weights))
+	_, err = m.ParamGrad(dw)
+	ok(t, err)
+	slopes := there.weightSlopes(z)
+	reverse := back.weightSlopes(mirrored)
+	slices.Reverse(reverse)
+	for i := range slopes {
+		slopes[i].Scale(forward, slopes[i])
+		reverse[i].Scale(backward, reverse[i])
+	}
+	for i, d := range flat(append(slopes, reverse...)) {
+		weights[i] -= rate * d
+	}
+	learning := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: rate}}
+	learning.Step(w, dw)
+	near(t, "weights", w.Data(), weights, exactly)
+}
+
 // TestJPC_Steps: behaviours 53 to 58. A whole step starts at the feedforward pass, whose loss it reports, or unsupervised at
 // random, ends where the formulas' flow does, and takes the formulas' gradient there. Without the input that a network needs it
 // does not begin.

@@ -201,7 +201,27 @@ func Example_hpcEnergyFn() {
 	terms := make([]float64, len(h.Terms()))
 	h.TermEnergies(terms)
 	fmt.Println(h.Terms())
-	// Output: [generator/block1 generator/block2 generator/block3 amortiser/block2 amortiser/block1 amortiser/x]
+
+	// By hand: what the guesses miss the equilibrium and the cause by.
+	must(h.Amortiser.Clamp(batchX, batchY))
+	guess, err := h.Amortiser.Activities()
+	must(err)
+	cause, err := h.Predict(batchX)
+	must(err)
+	missed := 0.
+	for _, pair := range [][2][]float64{
+		{h.Generator.StateVector().Field("block2/z"), guess.Field("block2")},
+		{h.Generator.StateVector().Field("block1/z"), guess.Field("block1")},
+		{batchY, cause},
+	} {
+		for i, z := range pair[0] {
+			missed += (z - pair[1][i]) * (z - pair[1][i]) / batch
+		}
+	}
+	fmt.Println(math.Abs(terms[3]+terms[4]+terms[5]-missed) < 1e-12)
+	// Output:
+	// [generator/block1 generator/block2 generator/block3 amortiser/block2 amortiser/block1 amortiser/x]
+	// true
 }
 
 // both has the forward blocks of the chain and blocks backwards; JPC's lists [top_down, bottom_up].
