@@ -561,8 +561,7 @@ func Example_computeInferEnergies() {
 	fmt.Println(len(table) == r.Step+1, table[0][:2]) // r.Step is t_max
 	norms := func(v *graph.Vector[float64]) {
 		for i, f := range v.Fields() {
-			part := v.Part(v.Data(), i)
-			fmt.Printf("%s %.4f\n", f.Name, rms(part)*math.Sqrt(float64(len(part))))
+			fmt.Printf("%s %.4f\n", f.Name, optim.Norm(v.Part(v.Data(), i)))
 		}
 	}
 	norms(m.Weights())

@@ -22,8 +22,8 @@ func (cmd bidirectionalCmd) Validate() error {
 }
 
 // bidirectionalBudget is that of the notebook bidirectional_pc.
-func bidirectionalBudget(back float64) budget {
-	b := budget{limit: 300, every: 50, lr: 1e-3, infer: jpcDescent(1, .5)}
+func bidirectionalBudget(back float64) notebook {
+	b := notebook{limit: 300, every: 50, lr: 1e-3, infer: jpcDescent(1, .5)}
 	switch back {
 	case 1:
 		b.saved = map[int]float64{50: 69.8, 100: 80.9, 150: 83.2, 200: 84.4, 250: 85.2, 300: 85.4}

@@ -77,10 +77,10 @@ func recordedClaims(claims []claim.Claim) ([]recorded, error) {
 	return list, nil
 }
 
-// verdict is the outcome in words.
+// verdict is the outcome in words; without a record, the one that the tests hold.
 func (r recorded) verdict() string {
 	if r.table == nil {
-		return "not measured"
+		return r.Verdict.String()
 	}
 	return r.outcome.Verdict.String()
 }
@@ -88,7 +88,7 @@ func (r recorded) verdict() string {
 // measured says what the verdict rests on.
 func (r recorded) measured() string {
 	if r.table == nil {
-		return "-"
+		return "quick, by the tests"
 	}
 	s := r.table.Scale.String()
 	if !r.table.Complete() {

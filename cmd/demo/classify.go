@@ -24,7 +24,7 @@ func (cmd classifyCmd) Validate() error {
 
 // A classifier is a notebook's network.
 type classifier struct {
-	budget
+	notebook
 	words       string
 	net         func(in, out int) (*arch.Network, error)
 	energy      energy.Functional
@@ -37,7 +37,7 @@ func classifiers(name string) classifier {
 	case "scratch": // jpc_from_scratch: its energy has no 1/2
 		sum := energy.Gaussian{Precision: 2}
 		return classifier{words: "a tanh network of 784-300-300-10, tanh behind the weights, by descent",
-			budget: budget{limit: 500, every: 50, lr: 1e-3, infer: jpcDescent(20, .1),
+			notebook: notebook{limit: 500, every: 50, lr: 1e-3, infer: jpcDescent(20, .1),
 				saved: map[int]float64{50: 72.7, 100: 76.3, 150: 86.6, 200: 89.1, 250: 89.2, 300: 91.3, 350: 92.6, 400: 93, 450: 94.1, 500: 93.8}},
 			net: func(in, out int) (*arch.Network, error) {
 				return &arch.Network{Input: []int{in}, Blocks: []arch.Block{
@@ -49,14 +49,14 @@ func classifiers(name string) classifier {
 			energy: energy.PC{Hidden: sum, Output: sum}}
 	case "errors": // epc
 		return classifier{words: "a relu network of 10 layers, 128 wide, in error coordinates",
-			budget: budget{limit: 300, every: 100, lr: 1e-3, infer: jpcDescent(10, .5), saved: map[int]float64{100: 82.3, 200: 91.2, 300: 91.6}},
+			notebook: notebook{limit: 300, every: 100, lr: 1e-3, infer: jpcDescent(10, .5), saved: map[int]float64{100: 82.3, 200: 91.2, 300: 91.6}},
 			net: func(in, out int) (*arch.Network, error) {
 				return arch.MLP(nil, layers.ReLU, in, 128, 128, 128, 128, 128, 128, 128, 128, 128, out)
 			},
 			coordinates: arch.Errors}
 	case "deep": // mupc
 		return classifier{words: "a residual relu network of 30 layers, 128 wide, in muPC's parametrisation",
-			budget: budget{limit: 900, every: 100, lr: .1, infer: jpcDescent(30, .5),
+			notebook: notebook{limit: 900, every: 100, lr: .1, infer: jpcDescent(30, .5),
 				saved: map[int]float64{100: 85.8, 200: 88.5, 300: 90.8, 400: 91.3, 500: 91.8, 600: 92.2, 700: 92.8, 800: 92.5, 900: 93.3}},
 			net: func(in, out int) (*arch.Network, error) {
 				widths := []int{in}
@@ -67,14 +67,14 @@ func classifiers(name string) classifier {
 			}}
 	}
 	return classifier{words: "a relu network of 784-300-300-10, by Heun's method",
-		budget: budget{limit: 300, every: 100, lr: 1e-3, infer: jpcFlow(20), saved: map[int]float64{100: 93.31, 200: 95.46, 300: 95.9}},
-		net:    func(in, out int) (*arch.Network, error) { return arch.MLP(nil, layers.ReLU, in, 300, 300, out) }}
+		notebook: notebook{limit: 300, every: 100, lr: 1e-3, infer: jpcFlow(20), saved: map[int]float64{100: 93.31, 200: 95.46, 300: 95.9}},
+		net:      func(in, out int) (*arch.Network, error) { return arch.MLP(nil, layers.ReLU, in, 300, 300, out) }}
 }
 
 // Run trains and shows how inference spreads the error.
 func (cmd classifyCmd) Run(c *console) error {
 	k := classifiers(cmd.Net)
-	t, err := newStudy(c, "classify-"+cmd.Net, cmd.taskFlags, k.budget, &cmd)
+	t, err := newStudy(c, "classify-"+cmd.Net, cmd.taskFlags, k.notebook, &cmd)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (cmd completeCmd) Validate() error {
 }
 
 // completeBudget is no notebook's.
-var completeBudget = budget{limit: 600, every: 100, lr: 1e-3, infer: jpcSteps(100, .1)}
+var completeBudget = notebook{limit: 600, every: 100, lr: 1e-3, infer: jpcSteps(100, .1)}
 
 // given is the mask of what is not missing: 1 where a pixel is given.
 func given(missing string, shape data.Shape, seed uint64) []float32 {

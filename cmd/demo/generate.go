@@ -20,7 +20,7 @@ func (cmd generateCmd) Validate() error {
 }
 
 // generateBudget is that of the notebook supervised_generative_pc.
-var generateBudget = budget{limit: 200, every: 50, lr: 1e-3, infer: jpcSteps(100, .1), saved: map[int]float64{50: 79.7, 100: 83.8, 150: 84.8, 200: 84.8}}
+var generateBudget = notebook{limit: 200, every: 50, lr: 1e-3, infer: jpcSteps(100, .1), saved: map[int]float64{50: 79.7, 100: 83.8, 150: 84.8, 200: 84.8}}
 
 // testBatch is how many samples are inferred at a time where nothing is learned.
 const testBatch = 500

@@ -21,7 +21,7 @@ func (cmd hybridCmd) Validate() error { return cmd.validate() }
 // hybridBudget is that of the notebook hybrid_pc: accuracies of the amortiser; hybridSaved has those of inference at the end,
 // from its guesses and from random activities, to time 500.
 var (
-	hybridBudget = budget{limit: 300, every: 100, lr: 1e-3, infer: jpcSteps(50, .05), saved: map[int]float64{100: 74.7, 200: 80.7, 300: 82.1}}
+	hybridBudget = notebook{limit: 300, every: 100, lr: 1e-3, infer: jpcSteps(50, .1), saved: map[int]float64{100: 74.7, 200: 80.7, 300: 82.1}}
 	hybridSaved  = []string{"83.0 %", "83.2 %", "-"}
 )
 

@@ -48,8 +48,8 @@ func (cmd landscapeCmd) Validate() error {
 	return first(positive("lr", cmd.LR), count("updates", cmd.Time, 1))
 }
 
-// rest is inference to the end, on chains of a few units whose curvature is below 5.
-func rest() (infer.Solver[float64], infer.Stop) {
+// settle is inference to the end, on chains of a few units whose curvature is below 5.
+func settle() (infer.Solver[float64], infer.Stop) {
 	return &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .3}}, infer.Any{infer.Stationary{Tol: 1e-10}, infer.Steps(20000)}
 }
 
@@ -161,7 +161,7 @@ func (cmd landscapeCmd) descend(c *console, name string) (path, error) {
 	}
 	var rule train.Rule[float64] = &train.Backprop[float64]{Model: model}
 	if name == "PC" {
-		solver, stop := rest()
+		solver, stop := settle()
 		rule = &train.PC[float64]{Model: model, Solver: solver, Stop: stop}
 	}
 	p := path{name: name}
@@ -251,7 +251,7 @@ func (cmd landscapeCmd) slice(title string, w1, w2 float64) (*plot.Plot, error) 
 	if err != nil {
 		return nil, err
 	}
-	solver, stop := rest()
+	solver, stop := settle()
 	moments, _, err := train.Trace(m, solver, stop)
 	if err != nil {
 		return nil, err
@@ -309,7 +309,7 @@ func chains() ([]figure, table, error) {
 		if err := m.Forward(); err != nil {
 			return nil, tab, err
 		}
-		solver, _ := rest()
+		solver, _ := settle()
 		moments, result, err := train.Trace(m, solver, infer.Any{infer.Stationary{Rel: 1e-10}, infer.Steps(20000)})
 		if err != nil {
 			return nil, tab, err

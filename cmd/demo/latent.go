@@ -31,7 +31,7 @@ func (f latentFlags) Validate() error {
 }
 
 // latentBudget is that of the notebook unsupervised_generative_pc.
-var latentBudget = budget{limit: 300, every: 100, lr: 1e-3, infer: jpcSteps(100, .1)}
+var latentBudget = notebook{limit: 300, every: 100, lr: 1e-3, infer: jpcSteps(100, .1)}
 
 // readSteps is how many steps the causes of test pictures are inferred by, with momentum: to rest.
 const readSteps = 300

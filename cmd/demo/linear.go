@@ -5,10 +5,10 @@ import (
 	"io"
 	"math"
 
+	"github.com/pkg/errors"
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/pcgraph/pcgraph/arch"
-	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/train"
 )
@@ -20,16 +20,21 @@ type linearCmd struct{ taskFlags }
 func (cmd linearCmd) Validate() error { return cmd.validate() }
 
 // linearBudget is that of the notebook linear_net_theoretical_energy.
-var linearBudget = budget{limit: 100, every: 10, lr: 1e-3, infer: jpcFlow(300),
+var linearBudget = notebook{limit: 100, every: 10, lr: 1e-3, infer: jpcFlow(300),
 	saved: map[int]float64{10: 72.8, 20: 75.8, 30: 79.2, 40: 82, 50: 81.1, 60: 80.4, 70: 80.9, 80: 82.1, 90: 82.3, 100: 80.3}}
 
 // equilibriumEnergy is F* of a batch.
-func equilibriumEnergy(net *arch.Network, w *graph.Vector[float32], x, y []float32, batch int) (float64, error) {
-	l, err := linearOf(net, w)
+func equilibriumEnergy(m *arch.Model[float32], x, y []float32) (float64, error) {
+	flags := netFlags{Precision: 1}
+	flags.Act.Act = layers.LinearAct
+	l, targets, ok, err := linearTwin(m, x, y, flags)
+	if err == nil && !ok {
+		err = errors.New("the network is no linear chain: it has no closed form")
+	}
 	if err != nil {
 		return 0, err
 	}
-	e, err := l.Equilibrium(denseOf(x, batch), denseOf(y, batch))
+	e, err := l.Equilibrium(denseOf(x, targets.RawMatrix().Rows), targets)
 	if err != nil {
 		return 0, err
 	}
@@ -39,7 +44,6 @@ func equilibriumEnergy(net *arch.Network, w *graph.Vector[float32], x, y []float
 // A predicted rule is a rule that is told beforehand where its energy will come to.
 type predicted struct {
 	*train.PC[float32]
-	net     *arch.Network
 	updates []prediction
 }
 
@@ -48,7 +52,11 @@ type prediction struct{ loss, energy, theory float64 }
 
 // Gradient computes F* first.
 func (r *predicted) Gradient(grad, x, y []float32, batch int) (train.Report, error) {
-	f, err := equilibriumEnergy(r.net, r.Weights(), x, y, batch)
+	m, err := r.Model.Resized(batch)
+	if err != nil {
+		return train.Report{}, err
+	}
+	f, err := equilibriumEnergy(m, x, y)
 	if err != nil {
 		return train.Report{}, err
 	}
@@ -80,10 +88,10 @@ func (cmd linearCmd) Run(c *console) error {
 			return err
 		}
 		solver, stop := t.opts.solver()
-		rule := &predicted{PC: &train.PC[float32]{Model: m, Solver: solver, Stop: stop}, net: net}
+		t.flags = netFlags{Precision: 1} // a linear chain, whose report has F/F* - 1
+		rule := &predicted{PC: &train.PC[float32]{Model: m, Solver: solver, Stop: stop}}
 		x, y := t.batch(64)
-		n := len(x) / t.test.In()
-		small, err := m.Resized(n)
+		small, err := m.Resized(len(x) / t.test.In())
 		if err != nil {
 			return err
 		}
@@ -97,7 +105,7 @@ func (cmd linearCmd) Run(c *console) error {
 			if err != nil {
 				return err
 			}
-			f, err := equilibriumEnergy(net, w, x, y, n)
+			f, err := equilibriumEnergy(small, x, y)
 			ins, ends = append(ins, in), append(ends, f)
 			return err
 		}

@@ -28,7 +28,7 @@ func (cmd streamCmd) Validate() error {
 }
 
 // streamBudget is no notebook's: -limit counts frames, of -batch streams at once.
-var streamBudget = budget{limit: 320, every: 64, lr: 1e-3, infer: solverFlags{Solver: "sgd", Steps: 12, Rate: .1}}
+var streamBudget = notebook{limit: 320, every: 64, lr: 1e-3, infer: solverFlags{Solver: "sgd", Steps: 12, Rate: .1}}
 
 // A turning is digits that turn, as many streams as a batch.
 type turning struct {

@@ -138,16 +138,16 @@ func (f taskFlags) validate() error {
 	return err
 }
 
-// A budget is what a notebook spent, and what it came to.
-type budget struct {
+// A notebook is what a notebook spent, and what it came to.
+type notebook struct {
 	limit, every int
 	lr           float64
 	infer        solverFlags
 	saved        map[int]float64 // accuracy in per cent by updates
 }
 
-// or takes what is missing from a budget.
-func (f taskFlags) or(b budget) taskFlags {
+// or takes what is missing from a notebook.
+func (f taskFlags) or(b notebook) taskFlags {
 	if f.Limit == 0 {
 		f.Limit = b.limit
 	}
@@ -164,13 +164,13 @@ func (f taskFlags) or(b budget) taskFlags {
 // A study is a job that trains by predictive coding alone, to a notebook's budget.
 type study struct {
 	job
-	console *console
-	opts    taskFlags
-	budget  budget
+	console  *console
+	opts     taskFlags
+	notebook notebook
 }
 
 // newStudy loads the data and makes the folder.
-func newStudy(c *console, name string, opts taskFlags, b budget, options any) (*study, error) {
+func newStudy(c *console, name string, opts taskFlags, b notebook, options any) (*study, error) {
 	start := time.Now()
 	opts = opts.or(b)
 	source, err := dataFlags{Data: opts.Data, Dir: opts.Dir}.source(opts.Seed, nil)
@@ -186,8 +186,8 @@ func newStudy(c *console, name string, opts taskFlags, b budget, options any) (*
 	if err != nil {
 		return nil, err
 	}
-	t := &study{console: c, opts: opts, budget: b}
-	t.lesson = lesson{seed: opts.Seed, train: training, test: test, folder: out, learn: learnFlags{
+	t := &study{console: c, opts: opts, notebook: b}
+	t.lesson = lesson{flags: netFlags{Arch: "of a notebook"}, seed: opts.Seed, train: training, test: test, folder: out, learn: learnFlags{
 		Batch: opts.Batch, Epochs: 1 + opts.Limit*opts.Batch/training.Len(), Limit: opts.Limit, LR: opts.LR, EvalEvery: opts.EvalEvery}}
 	t.manifest = newManifest(name, options, opts.Seed, start, training, test)
 	t.manifest.Seconds["data"] = time.Since(start).Seconds()
@@ -242,7 +242,7 @@ func (t *study) grade(p *pupil, what string) {
 		Note: fmt.Sprintf("On %d test samples; seed %d. Training took %v without the evaluations.", t.test.Len(), t.seed, p.seconds())}
 	for _, e := range p.history.Evals {
 		row := []string{strconv.Itoa(e.Step), fmt.Sprintf("%.2f %%", 100*e.Accuracy), "-"}
-		if v, ok := t.budget.saved[e.Step]; ok {
+		if v, ok := t.notebook.saved[e.Step]; ok {
 			row[2] = fmt.Sprintf("%.1f %%", v)
 		}
 		tab.Rows = append(tab.Rows, row)
@@ -250,7 +250,7 @@ func (t *study) grade(p *pupil, what string) {
 	last := p.history.Last()
 	t.report.Tables = append(t.report.Tables, tab)
 	t.report.Tiles = append(t.report.Tiles, tile{Value: fmt.Sprintf("%.2f %%", 100*last.Accuracy), Label: what, Class: "pc"})
-	if v, ok := t.budget.saved[last.Step]; ok {
+	if v, ok := t.notebook.saved[last.Step]; ok {
 		t.report.Tiles = append(t.report.Tiles, tile{Value: fmt.Sprintf("%.1f %%", v), Label: "JPC's notebook"})
 	}
 	t.manifest.Results["test"] = t.evalLine(p.name, last)

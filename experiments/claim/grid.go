@@ -53,9 +53,9 @@ func (c *Cell) Folder() (string, error) {
 // result R, also plain data. Results are kept by name, version and parameters: raise the version when measure changes what
 // it gives.
 //
-// P may have methods Cores() int, how many cores a measurement keeps busy (1 without), and Cost() float64, how long it
-// takes in any unit (1 without): for the order of work and the time that is left. A number that may be NaN or infinite has
-// the type [Float] in R.
+// P may have methods Cores() int, how many cores a measurement keeps busy (1 without), and Cost() float64, about how
+// many seconds it takes (1 without): for the order of work, and for the time that is left, where only proportions count. A
+// number that may be NaN or infinite has the type [Float] in R.
 func Grid[P, R any](name string, version int, cells func(Scale) []P, measure func(context.Context, P, *Cell) (R, error)) Experiment {
 	return Experiment{
 		name:    name,

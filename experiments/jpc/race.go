@@ -159,7 +159,8 @@ func raceClaims() []claim.Claim {
 		Verdict: claim.WithCare,
 		Care: "What is slow is the step, not the method: the paper's largest, .5 on the batch mean, is .5/64 per sample, some 70 times shorter than what is stable. " +
 			"With a step of 20 Euler needs fewer evaluations than adaptive Heun: where inference ends counts, not how exactly it gets there. " +
-			"Nor do adaptive methods come any closer than their tolerances: with 1e-3 the gradient never falls to a hundredth, because steps grow until they are unstable.",
+			"The gain over the paper's steps does not grow with depth. Nor do adaptive methods come any closer than their tolerances: with 1e-3 the gradient never falls " +
+			"to a hundredth, because steps grow until they are unstable, and methods of higher order are worse off.",
 		Plot: func(t claim.Table) ([]claim.Figure, error) {
 			rows, err := claim.Rows[race, finish](t)
 			if err != nil {

@@ -109,7 +109,7 @@ func theoryClaims() []claim.Claim {
 	return []claim.Claim{{
 		ID:        "jpc/energy-approaches-theory",
 		Source:    paper + ", theory figure; settings from the released code",
-		Statement: "In training a linear network the energy that inference reaches approaches the closed form as inference gets longer, and accuracy grows with it.",
+		Statement: "In training a linear network the energy that inference reaches approaches the closed form as inference gets longer, and accuracies rank alike.",
 		Paper:     "curves for times 10 to 200 lie the nearer to the closed form the longer, and accuracies rank alike",
 		Grid:      theories,
 		Check: func(t claim.Table) (string, error) {
@@ -130,12 +130,11 @@ func theoryClaims() []claim.Claim {
 					off.add("T=%g: F/F*-1 is %.3g, at T=%g %.3g", r.Params.Horizon, c.Gap, rows[i-1].Params.Horizon, rows[i-1].Result.Gap)
 				}
 			}
-			first, last := rows[0].Result, rows[len(rows)-1].Result
-			if last.Accuracy < first.Accuracy {
-				off.add("accuracy falls from %.1f %% to %.1f %% with longer inference", 100*first.Accuracy, 100*last.Accuracy)
-			}
-			return "F/F* - 1 and accuracy: " + strings.Join(words, "; "), off.err()
+			return "mean of F/F* - 1 in training, and accuracy: " + strings.Join(words, "; "), off.err()
 		},
+		Verdict: claim.WithCare,
+		Care: "The energy does, and this alone is checked. Its distance from the closed form grows in training, at T = 200, which is 3 per sample, from .03 to .5; " +
+			"accuracies after 100 iterations are in no order of T that one seed would show.",
 		Plot: func(t claim.Table) ([]claim.Figure, error) {
 			rows, err := claim.Rows[deepLinear, comparison](t)
 			if err != nil {

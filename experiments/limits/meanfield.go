@@ -21,9 +21,9 @@ type study struct {
 	Seed   int     `json:"seed"` // of the weights
 }
 
-// Cost is the number of multiplications, roughly.
+// Cost is about how many seconds it takes.
 func (s study) Cost() float64 {
-	return 1e7 + float64(s.Steps*(s.Hidden-1)*20*6)*float64(s.Width*s.Width)
+	return .1 + 1e-7*float64(s.Steps*(s.Hidden-1))*float64(s.Width*s.Width)
 }
 
 // studied are losses, before step 0, 1, ...: of the limit, only those of BP, which are PC's too.

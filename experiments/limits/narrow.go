@@ -21,6 +21,9 @@ type squeeze struct {
 	Seed  int  `json:"seed"`
 }
 
+// Cost is about how many seconds it takes.
+func (p squeeze) Cost() float64 { return .02 * float64(p.Hidden+1) }
+
 // narrowSteps is when learning is given up.
 const narrowSteps = 1000
 

@@ -35,10 +35,10 @@ type subject struct {
 	Seed  int    `json:"seed"`
 }
 
-// Cost is about how long it takes in milliseconds.
+// Cost is about how many seconds it takes.
 func (s subject) Cost() float64 {
-	per := map[string]float64{tanhMLP: 2e-3, resNet: 2, transformer: .1}[s.Kind]
-	return 100 + per*float64(s.Depth*s.Batch*s.Width*s.Width)
+	per := map[string]float64{tanhMLP: 2e-8, resNet: 1e-5, transformer: 3e-6}[s.Kind]
+	return .1 + per*float64(s.Depth*s.Batch*s.Width*s.Width)
 }
 
 // rested is where inference ended.
@@ -226,68 +226,3 @@ func cosines(name, caption, kind, unit string, theirs claim.Line) func(claim.Tab
 }
 
 const residualNote = " Residuals are of dF/de in error coordinates, where dF/dz is at most (1 + |J|) times as large, J being the derivative of a layer."
-
-var tanhApproaches = claim.Claim{
-	ID:        "limits/tanh-mlp",
-	Source:    paper + ", figure 4 (MLP, CIFAR-10, read off)",
-	Statement: "A residual tanh MLP with 31 hidden layers in muPC has cosines of PC's gradient at equilibrium to BP's of .85 or more at N=128 and .95 or more at N=512.",
-	Paper:     ".03 at N=8, .47 at 32, .76 at 64, .90 at 128, .97 at 256, .995 at 512 (CIFAR-10, cross-entropy)",
-	Grid:      nonlinear,
-	Check: func(t claim.Table) (string, error) {
-		var off offs
-		m, ours, err := rises(t, tanhMLP, &off)
-		if err != nil {
-			return "", err
-		}
-		for n, least := range map[int]float64{128: .85, 512: .95} {
-			if e, there := m[n]; there && e.Mean < least {
-				off.add("cosine %s at N=%d, want %.2f", e, n, least)
-			}
-		}
-		return ours, off.err()
-	},
-	Plot: cosines("limits-tanh", "Residual tanh MLP with 31 hidden layers at initialisation, cross-entropy, 784 Gaussian inputs (the paper: CIFAR-10); 3 seeds, band: standard error."+residualNote,
-		tanhMLP, "width N", claim.Line{X: []float64{8, 32, 64, 128, 256, 512}, Y: []float64{.03, .47, .76, .90, .97, .995}}),
-}
-
-var resNetApproaches = claim.Claim{
-	ID:        "limits/resnet",
-	Source:    paper + ", figure 4 (CNN, ImageNet, read off)",
-	Statement: "In a residual convolutional network in muPC the cosine of PC's gradient at equilibrium to BP's rises with the number of channels, to .9 or more at 32.",
-	Paper:     "-.2 to .2 at 2 channels (fan-in 18); .97 to 1.0 at 8, 16 and 32 (fan-in 72 to 288)",
-	Grid:      nonlinear,
-	Check: func(t claim.Table) (string, error) {
-		var off offs
-		m, ours, err := rises(t, resNet, &off)
-		if err != nil {
-			return "", err
-		}
-		if m[32].Mean < .9 {
-			off.add("cosine %s at 32 channels, want .9", m[32])
-		}
-		return ours, off.err()
-	},
-	Plot: cosines("limits-resnet", "Three stages of a residual block on 16 x 16 images of Gaussian noise (the paper: ImageNet), tanh, cross-entropy, at initialisation; 3 seeds, band: standard error."+residualNote,
-		resNet, "channels C (fan-in 9 C)", claim.Line{X: []float64{2, 8, 16, 32}, Y: []float64{0, .97, .98, .99}}),
-}
-
-var transformerApproaches = claim.Claim{
-	ID:        "limits/transformer",
-	Source:    paper + ", figure 4 (transformer, characters, read off)",
-	Statement: "In a transformer in muPC the cosine of PC's gradient at equilibrium to BP's rises with the width of a token, to .9 or more at the widest.",
-	Paper:     "12 blocks, start of training: .34 at d=8, .66 at 16, .86 at 32, .96 at 64, .985 and more from 128",
-	Grid:      nonlinear,
-	Check: func(t claim.Table) (string, error) {
-		var off offs
-		m, ours, err := rises(t, transformer, &off)
-		if err != nil {
-			return "", err
-		}
-		if e := m[slices.Max(keys(m))]; e.Mean < .9 {
-			off.add("cosine %s at the widest, want .9", e)
-		}
-		return ours, off.err()
-	},
-	Plot: cosines("limits-transformer", "Transformer of 12 blocks on windows of 32 characters, no layer normalisation, at initialisation; 3 seeds, band: standard error."+residualNote,
-		transformer, "width of a token d", claim.Line{X: []float64{8, 16, 32, 64, 128}, Y: []float64{.34, .66, .86, .96, .985}}),
-}

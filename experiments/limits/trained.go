@@ -23,9 +23,9 @@ type course struct {
 	Seed  int `json:"seed"`
 }
 
-// Cost is the number of multiplications, plus what small networks take at least.
+// Cost is about how many seconds it takes.
 func (c course) Cost() float64 {
-	return float64(c.Steps) * (float64(c.Depth*c.Width*c.Width) + 1e3*float64(c.Width) + 1e5)
+	return 1e-7 * float64(c.Steps) * (float64(c.Depth*c.Width*c.Width) + 1e3*float64(c.Width) + 1e5)
 }
 
 // moments are the steps at which a course is looked at.

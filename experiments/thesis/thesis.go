@@ -35,12 +35,12 @@ type race struct {
 // limit is when a race is given up.
 const limit = 4000
 
-// Cost is how long BP takes from where it starts.
+// Cost is about how many seconds it takes.
 func (r race) Cost() float64 {
 	if r.Adam || r.Skips || r.Init == 0 {
-		return 1
+		return .01
 	}
-	return 10 * float64(r.Hidden*r.Hidden)
+	return .02 * float64(r.Hidden*r.Hidden)
 }
 
 // finish is the number of batches until the loss is below .15, limit if it is not by then.

@@ -1,0 +1,26 @@
+package limits
+
+import (
+	"github.com/pcgraph/pcgraph/experiments/claim"
+)
+
+var resNetApproaches = claim.Claim{
+	ID:        "limits/resnet",
+	Source:    paper + ", figure 4 (CNN, ImageNet, read off)",
+	Statement: "In a residual convolutional network in muPC the cosine of PC's gradient at equilibrium to BP's rises with the number of channels, to .9 or more at 32.",
+	Paper:     "-.2 to .2 at 2 channels (fan-in 18); .97 to 1.0 at 8, 16 and 32 (fan-in 72 to 288)",
+	Grid:      nonlinear,
+	Check: func(t claim.Table) (string, error) {
+		var off offs
+		m, ours, err := rises(t, resNet, &off)
+		if err != nil {
+			return "", err
+		}
+		if m[32].Mean < .9 {
+			off.add("cosine %s at 32 channels, want .9", m[32])
+		}
+		return ours, off.err()
+	},
+	Plot: cosines("limits-resnet", "Three stages of a residual block on 16 x 16 images of Gaussian noise (the paper: ImageNet), tanh, cross-entropy, at initialisation; 3 seeds, band: standard error."+residualNote,
+		resNet, "channels C (fan-in 9 C)", claim.Line{X: []float64{2, 8, 16, 32}, Y: []float64{0, .97, .98, .99}}),
+}

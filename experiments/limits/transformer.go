@@ -1,0 +1,28 @@
+package limits
+
+import (
+	"slices"
+
+	"github.com/pcgraph/pcgraph/experiments/claim"
+)
+
+var transformerApproaches = claim.Claim{
+	ID:        "limits/transformer",
+	Source:    paper + ", figure 4 (transformer, characters, read off)",
+	Statement: "In a transformer in muPC the cosine of PC's gradient at equilibrium to BP's rises with the width of a token, to .9 or more at the widest.",
+	Paper:     "12 blocks, start of training: .34 at d=8, .66 at 16, .86 at 32, .96 at 64, .985 and more from 128",
+	Grid:      nonlinear,
+	Check: func(t claim.Table) (string, error) {
+		var off offs
+		m, ours, err := rises(t, transformer, &off)
+		if err != nil {
+			return "", err
+		}
+		if e := m[slices.Max(keys(m))]; e.Mean < .9 {
+			off.add("cosine %s at the widest, want .9", e)
+		}
+		return ours, off.err()
+	},
+	Plot: cosines("limits-transformer", "Transformer of 12 blocks on windows of 32 characters, no layer normalisation, at initialisation; 3 seeds, band: standard error."+residualNote,
+		transformer, "width of a token d", claim.Line{X: []float64{8, 16, 32, 64, 128}, Y: []float64{.34, .66, .86, .96, .985}}),
+}
