@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -20,223 +22,744 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// The examples of docs/JPC-migration.md: what users of JPC write here.
+// The examples of docs/JPC-migration.md: what to write here for each public function of the JPC library (1.0). They share one
+// batch and one network, whose weights are a formula, so that most outputs are numbers of a program in another language.
 
-// must takes an error for the end of an example.
+const batch = 2
+
+var (
+	batchX = []float64{1, math.Cos(1), math.Cos(2), math.Cos(3), math.Cos(4), math.Cos(5)} // [2, 3]
+	batchY = []float64{math.Sin(2), math.Sin(4), math.Sin(3), math.Sin(5)}                 // [2, 2]
+	chain  = arch.Chain{Act: layers.Tanh, Widths: []int{3, 4, 4, 2}}                       // make_mlp(key, 3, 4, 3, 2, "tanh")
+	mirror = arch.Chain{Act: layers.Tanh, Widths: []int{2, 4, 4, 3}}                       // a generator of x from y
+)
+
+// example compiles a network over the weights of the formula.
+func example(n *arch.Network, p arch.Plan) *arch.Model[float64] {
+	w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 0)))
+	must(err)
+	formula(w)
+	p.Batch = batch
+	m, err := arch.Compile(n, w, p)
+	must(err)
+	return m
+}
+
+// formula sets weight l of a chain, [in j, out i], to .6 sin(1 + 7 (l-1) + 3i + 2j), and weight k of blocks backwards to
+// .4 cos(2 + 5 (k-1) + 2i + 3j).
+func formula(w *graph.Vector[float64]) {
+	for _, f := range w.Fields() {
+		name, _, _ := strings.Cut(f.Name, "/")
+		l, err := strconv.Atoi(strings.TrimPrefix(strings.TrimPrefix(name, "block"), "back"))
+		must(err)
+		v := w.Field(f.Name)
+		for at := range v {
+			i, j := float64(at%f.Shape[1]), float64(at/f.Shape[1])
+			v[at] = .6 * math.Sin(1+7*float64(l-1)+3*i+2*j)
+			if strings.HasPrefix(name, "back") {
+				v[at] = .4 * math.Cos(2+5*float64(l-1)+2*i+3*j)
+			}
+		}
+	}
+}
+
+func network(c interface {
+	Network() (*arch.Network, error)
+}) *arch.Network {
+	n, err := c.Network()
+	must(err)
+	return n
+}
+
 func must(err error) {
 	if err != nil {
 		panic(err)
 	}
 }
 
-// got takes a value without its error.
-func got[V any](v V, err error) V {
+// rms is the root mean square.
+func rms(v []float64) float64 {
+	s := 0.
+	for _, x := range v {
+		s += x * x
+	}
+	return math.Sqrt(s / float64(len(v)))
+}
+
+// init_activities_with_ffwd
+func Example_initActivitiesWithFfwd() {
+	m := example(network(chain), arch.Plan{})
+	must(m.Clamp(batchX, batchY))
+	must(m.Forward())            // the hidden activities, in m.State()
+	mu, err := m.Predict(batchX) // the output, which is no activity here: it is clamped to y
 	must(err)
-	return v
-}
-
-func weightsOf(n *arch.Network) *graph.Vector[float64] {
-	return got(arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 1))))
-}
-
-// draws are n normal numbers.
-func draws(seed uint64, n int) []float64 {
-	rng := rand.New(rand.NewPCG(seed, 0))
-	v := make([]float64, n)
-	for i := range v {
-		v[i] = rng.NormFloat64()
-	}
-	return v
-}
-
-// jpc.make_mlp, make_skip_model, get_act_fn, the scalings of a parameterisation, compute_param_norms.
-func Example_makeMLP() {
-	plain := got(arch.MLP(arch.SP{}, layers.ReLU, 10, 20, 20, 5))          // with biases
-	skips := got(arch.ResMLP(arch.MuPC{}, layers.Tanh, 10, 20, 20, 20, 5)) // without, identities over the hidden layers
-	act := got(layers.ParseAct("gelu"))
-	for _, w := range skips.Weights() {
-		fmt.Printf("%s %v %.4f\n", w.Name, w.Param.Shape, w.Factors.Forward)
-	}
-	w := weightsOf(plain)
-	fmt.Println(act, len(w.Fields()), optim.Norm(w.Field("block2/W")) > 0)
+	fmt.Println(m.Free())
+	fmt.Printf("%.8f\n", mu)
 	// Output:
-	// block1/W [10 20] 0.3162
-	// block2/W [20 20] 0.1118
-	// block3/W [20 20] 0.1118
-	// block4/W [20 5] 0.0500
-	// gelu 6 true
+	// [block1 block2]
+	// [0.06565424 -0.08846879 -0.05666681 0.07904862]
 }
 
-// jpc.make_pc_step with record_energies, test_discriminative_pc, compute_accuracy.
-func Example_makePCStep() {
-	training, test, err := data.Moons{Noise: .1, Seed: 1}.Load()
+// init_activities_from_normal
+func Example_initActivitiesFromNormal() {
+	m := example(network(chain), arch.Plan{FreeInput: true}) // mode "unsupervised"; without FreeInput the input is data
+	must(m.Clamp(nil, batchY))
+	start := &train.Gaussian[float64]{Std: .05, Seed: 1} // as PC.Start it draws anew for every batch
+	must(start.Begin(m, nil, batchY))
+	fmt.Println(m.Free(), len(m.State()), rms(m.State()) < .1)
+	// Output: [x block1 block2] 22 true
+}
+
+// hybrid is a generator, label to observation, and its amortiser.
+func hybrid(plan arch.Plan) *train.Hybrid[float64] {
+	generator, err := mirror.Network()
 	must(err)
-	n := got(arch.MLP(arch.SP{}, layers.Tanh, 2, 16, 16, 2))
-	w := weightsOf(n)
-	const batch = 32
-	m := got(arch.Compile(n, w, arch.Plan{Batch: batch, Energy: energy.Sum{energy.PC{}, energy.WeightDecay{Rate: 1e-5}}}))
-	t := train.Trainer[float64]{
-		Rule: &train.PC[float64]{Model: m, // max_t1 = 20, of JPC's batch mean, is 20/batch per sample
-			Solver: &infer.Flow[float64]{Method: ode.Heun, Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: 20. / batch}},
-		Optimizer: &optim.Adam[float64]{Rate: 1e-2},
-		Train:     training, Test: test, Batch: batch, Epochs: 20, Seed: 1,
-		OnStep: func(s train.Step[float64]) { _ = s.Terms }, // energies by layer, in the order of Rule.Terms
-	}
-	history := got(t.Run(context.Background()))
-	fmt.Println(history.Last().Accuracy > .97, history.Rest.Fraction(infer.TimeLimit))
-	// Output: true 1
+	amortiser, err := arch.Amortiser(mirror) // the mirror: its blocks are named after what they guess
+	must(err)
+	_, w, err := arch.NewWeightsTogether[float64](rand.New(rand.NewPCG(1, 0)),
+		arch.Member{Name: "generator", Network: generator}, arch.Member{Name: "amortiser", Network: amortiser})
+	must(err)
+	plan.Batch = batch
+	g, err := arch.Compile(generator, w[0], plan)
+	must(err)
+	twice := energy.Gaussian{Precision: 2} // JPC's has no factor 1/2
+	a, err := arch.Compile(amortiser, w[1], arch.Plan{Batch: batch, Coordinates: arch.Feedforward, Energy: energy.PC{Hidden: twice, Output: twice}})
+	must(err)
+	return &train.Hybrid[float64]{Generator: g, Amortiser: a, Solver: heun(50)}
 }
 
-// jpc.init_activities_with_ffwd, pc_energy_fn, compute_pc_activity_grad, solve_inference with record_iters,
-// compute_infer_energies, compute_activity_norms, compute_pc_param_grads.
-func Example_solveInference() {
-	n := got(arch.MLP(arch.SP{}, layers.Tanh, 10, 20, 20, 5))
-	w := weightsOf(n)
-	const batch = 4
-	m := got(arch.Compile(n, w, arch.Plan{Batch: batch}))
-	x, y := draws(1, batch*10), draws(2, batch*5)
-	must(m.Clamp(x, y))
+// heun is JPC's default inference to max_t1, which it counts in times of the batch's mean.
+func heun(maxT1 float64) *infer.Flow[float64] {
+	return &infer.Flow[float64]{Method: ode.Heun, Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: maxT1 / batch}
+}
+
+// init_activities_with_amort
+func Example_initActivitiesWithAmort() {
+	h := hybrid(arch.Plan{FreeInput: true})
+	must(h.Generator.Clamp(nil, batchX)) // the observation is the generator's output
+	start := &train.Amortised[float64]{Amortiser: h.Amortiser}
+	must(start.Begin(h.Generator, nil, batchX))
+	label, err := h.Amortiser.Predict(batchX)
+	must(err)
+	fmt.Println(h.Generator.Free(), rms(label) == rms(h.Generator.StateVector().Field("x")))
+	// Output: [x block1 block2] true
+}
+
+// init_epc_errors
+func Example_initEpcErrors() {
+	m := example(network(chain), arch.Plan{Coordinates: arch.Errors})
+	must(m.Clamp(batchX, batchY))
+	must(m.Forward()) // zero errors: the feedforward pass
+	fmt.Println(m.Free(), rms(m.State()))
+	// Output: [block1 block2] 0
+}
+
+// pc_energy_fn
+func Example_pcEnergyFn() {
+	n := network(chain)
+	m := example(n, arch.Plan{}) // loss="mse"
+	must(m.Clamp(batchX, batchY))
 	must(m.Forward())
-	loss := got(m.Energy()) // at the feedforward pass
-	dz := make([]float64, len(m.State()))
-	got(m.StateGrad(dz, m.State())) // JPC's gradient, times the batch
-	flow := &infer.Flow[float64]{Method: ode.Tsit5, Control: ode.PID{RTol: 1e-6, ATol: 1e-6}, Horizon: 30}
-	moments, result, err := train.Trace(m, flow, nil)
+	z := m.StateVector()
+	for i := range z.Field("block1/z") {
+		z.Field("block1/z")[i] += .1
+		z.Field("block2/z")[i] -= .2
+	}
+	f, err := m.Energy()
 	must(err)
-	last := moments[len(moments)-1]
-	norm := optim.Norm(m.StateVector().Field("block1/z"))
-	dw := make([]float64, len(w.Data()))
-	f := got(m.ParamGrad(dw))
-	fmt.Println(m.Terms(), result.Status)
-	fmt.Println(last.Energy < loss, last.Time, math.Abs(f-last.Energy) < 1e-12, norm > 0)
+	terms := make([]float64, len(m.Terms())) // record_layers=True, in the order of the layers
+	m.TermEnergies(terms)
+	fmt.Printf("%.10f %v %.8f\n", f, m.Terms(), terms)
+
+	// The other keywords are parts of a sum; gamma is a scaling (Example_getParamScalings).
+	all := example(n, arch.Plan{Energy: energy.Sum{
+		energy.PC{Output: energy.Categorical{Precision: 1}}, // loss="ce", output_energy_scaling=1
+		energy.WeightDecay{Rate: 1e-2},
+		energy.Spectral{Rate: 1e-2},
+		energy.ActivityDecay{Rate: 1e-2},
+	}})
+	must(all.Clamp(batchX, batchY))
+	copy(all.State(), m.State())
+	_, err = all.Energy()
+	must(err)
+	terms = make([]float64, len(all.Terms()))
+	all.TermEnergies(terms)
+	fmt.Printf("%v\n%.8f\n", all.Terms(), terms)
 	// Output:
-	// [block1 block2 block3] time limit
-	// true 30 true true
+	// 0.7903666180 [block1 block2 block3] [0.02000000 0.08249070 0.68787591]
+	// [block1 block2 block3 weight decay spectral activity decay]
+	// [0.02000000 0.08249070 -0.14937565 0.03712171 0.07992318 0.01251508]
 }
 
-// jpc.update_pc_activities and update_pc_params: the loop by hand, with a rate of JPC's batch mean.
-func Example_updatePCActivities() {
-	n := got(arch.MLP(arch.SP{}, layers.ReLU, 10, 20, 5))
-	w := weightsOf(n)
-	const batch = 4
-	m := got(arch.Compile(n, w, arch.Plan{Batch: batch, Energy: energy.PC{Output: energy.Categorical{}}})) // loss_id="ce"
-	y := make([]float64, batch*5)
-	for i := range batch {
-		y[i*5+i] = 1
-	}
-	must(m.Clamp(draws(1, batch*10), y))
-	must(m.Forward())
-	activities, weights := &optim.SGD[float64]{Rate: .5 / batch}, &optim.Adam[float64]{Rate: 1e-2}
-	dz, dw := make([]float64, len(m.State())), make([]float64, len(w.Data()))
-	first := got(m.Energy())
-	for range 10 {
-		for range 5 {
-			got(m.StateGrad(dz, m.State()))
-			activities.Step(m.State(), dz)
+// hpc_energy_fn and compute_hpc_param_grads
+func Example_hpcEnergyFn() {
+	h := hybrid(arch.Plan{})
+	must(h.Validate())
+	grad := make([]float64, len(h.Weights().Data())) // of generator and amortiser: parts of one slab
+	_, err := h.Gradient(grad, batchX, batchY, batch)
+	must(err)
+	terms := make([]float64, len(h.Terms()))
+	h.TermEnergies(terms)
+	fmt.Println(h.Terms())
+
+	// By hand: what the guesses miss the equilibrium and the cause by.
+	must(h.Amortiser.Clamp(batchX, batchY))
+	guess, err := h.Amortiser.Activities()
+	must(err)
+	cause, err := h.Predict(batchX)
+	must(err)
+	missed := 0.
+	for _, pair := range [][2][]float64{
+		{h.Generator.StateVector().Field("block2/z"), guess.Field("block2")},
+		{h.Generator.StateVector().Field("block1/z"), guess.Field("block1")},
+		{batchY, cause},
+	} {
+		for i, z := range pair[0] {
+			missed += (z - pair[1][i]) * (z - pair[1][i]) / batch
 		}
-		got(m.ParamGrad(dw))
-		weights.Step(w.Data(), dw)
-		w.Touch() // says that the weights have changed
 	}
-	fmt.Println(got(m.Energy()) < first/2)
+	fmt.Println(math.Abs(terms[3]+terms[4]+terms[5]-missed) < 1e-12)
+	// Output:
+	// [generator/block1 generator/block2 generator/block3 amortiser/block2 amortiser/block1 amortiser/x]
+	// true
+}
+
+// both has the forward blocks of the chain and blocks backwards; JPC's lists [top_down, bottom_up].
+var both = arch.Bidirectional{Chain: chain, Forward: 1, Backward: 1} // forward_energy_weight, backward_energy_weight
+
+// atWaves clamps the batch and sets z_1 = .3 sin(b + i), z_2 = .3 cos(2b + i).
+func atWaves(m *arch.Model[float64]) {
+	must(m.Clamp(batchX, batchY))
+	for b := range batch {
+		for i := range 4 {
+			m.StateVector().Field("block1/z")[4*b+i] = .3 * math.Sin(float64(b+i))
+			m.StateVector().Field("block2/z")[4*b+i] = .3 * math.Cos(float64(2*b+i))
+		}
+	}
+}
+
+// bpc_energy_fn
+func Example_bpcEnergyFn() {
+	n := network(both)
+	n.Blocks[5].Layer = layers.Linear{In: 2, Out: 4, Act: layers.Tanh} // back3 reads data: arch puts no activation in front of it
+	m := example(n, arch.Plan{Energy: both.Energy()})
+	atWaves(m)
+	f, err := m.Energy()
+	must(err)
+	terms := make([]float64, len(m.Terms()))
+	m.TermEnergies(terms)
+	fmt.Printf("%.10f\n%v\n%.8f\n", f, m.Terms(), terms)
+	// Output:
+	// 3.0792509479
+	// [block1 block2 block3 back1 back2 back3]
+	// [1.29758118 0.13557243 0.62705523 0.68815927 0.10019312 0.23068972]
+}
+
+// epc_energy_fn
+func Example_epcEnergyFn() {
+	m := example(network(chain), arch.Plan{Coordinates: arch.Errors})
+	must(m.Clamp(batchX, batchY))
+	must(m.Forward())
+	f, err := m.Energy() // at zero errors the loss of the feedforward pass
+	must(err)
+	fmt.Printf("%.10f\n", f)
+	// Output: 0.5687277792
+}
+
+// dendrites are the blocks of JPC's predictive dendrites: those backwards have their activation behind.
+func dendrites() *arch.Network {
+	n := network(both)
+	n.Blocks[4].Layer = layers.Linear{In: 4, Out: 4, Post: layers.Tanh}
+	n.Blocks[5].Layer = layers.Linear{In: 2, Out: 4, Post: layers.Tanh}
+	return n
+}
+
+// pdm_energy_fn
+func Example_pdmEnergyFn() {
+	m := example(dendrites(), arch.Plan{Energy: both.Energy(), Dendrites: &arch.Dendrites{}})
+	atWaves(m)
+	_, err := m.Energy()
+	must(err)
+	t := make([]float64, len(m.Terms())) // block1 block2 block3 back1 back2 back3
+	m.TermEnergies(t)
+	fmt.Printf("%.10f\n", t[0]+t[1]+t[4]+t[5]) // JPC leaves block3 and back1 out, which then do not learn
+	// Output: 1.8203909356
+}
+
+// _get_param_scalings and make_skip_model
+func Example_getParamScalings() {
+	c := arch.Chain{Scaling: arch.MuPC{Gamma: 2}, Widths: []int{3, 4, 4, 2}, Skips: true}
+	for _, w := range network(c).Weights() {
+		fmt.Printf("%s %.4f\n", w.Name, w.Factors.Forward)
+	}
+	// Output:
+	// block1/W 0.5774
+	// block2/W 0.2887
+	// block3/W 0.1250
+}
+
+// neg_pc_activity_grad and compute_pc_activity_grad
+func Example_computePcActivityGrad() {
+	m := example(network(chain), arch.Plan{})
+	atWaves(m)
+	z, grad := m.State(), make([]float64, len(m.State()))
+	_, err := m.StateGrad(grad, z) // of each sample's own energy: JPC's times the batch size
+	must(err)
+	energyAt := func(shift float64) float64 {
+		z[0] += shift
+		f, err := m.Energy()
+		must(err)
+		z[0] -= shift
+		return f
+	}
+	fmt.Printf("%.6f %.6f\n", grad[0]/batch, (energyAt(1e-5)-energyAt(-1e-5))/2e-5)
+	// Output: -0.648678 -0.648678
+}
+
+// compute_pc_param_grads
+func Example_computePcParamGrads() {
+	m := example(network(chain), arch.Plan{})
+	atWaves(m)
+	w, grad := m.Weights(), make([]float64, len(m.Weights().Data()))
+	_, err := m.ParamGrad(grad) // of the batch's mean, as in JPC
+	must(err)
+	energyAt := func(shift float64) float64 {
+		w.Field("block2/W")[0] += shift
+		w.Touch() // who moves weights by hand says so
+		f, err := m.Energy()
+		must(err)
+		w.Field("block2/W")[0] -= shift
+		return f
+	}
+	fmt.Printf("%.6f %.6f\n", w.Part(grad, 1)[0], (energyAt(1e-5)-energyAt(-1e-5))/2e-5)
+	// Output: 0.004747 0.004747
+}
+
+// compute_bpc_activity_grad, compute_bpc_param_grads, update_bpc_activities and update_bpc_params
+func Example_bpc() {
+	m := example(network(both), arch.Plan{Energy: both.Energy()})
+	rule := &train.PC[float64]{
+		Model:  m,
+		Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .2}},
+		Stop:   infer.Steps(100),
+	}
+	must(rule.Validate())
+	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-2}} // of both directions
+	grad := make([]float64, len(m.Weights().Data()))
+	var first, last float64
+	for i := range 200 {
+		r, err := rule.Gradient(grad, batchX, batchY, batch)
+		must(err)
+		update.Step(m.Weights(), grad)
+		if last = r.Energy; i == 0 {
+			first = last
+		}
+	}
+	fmt.Println(last < first/3) // not to zero: two directions of a few samples do not fit exactly
 	// Output: true
 }
 
-// jpc.init_activities_from_normal, make_pc_step without input, test_generative_pc.
-func Example_unsupervised() {
-	n := got(arch.MLP(arch.SP{}, layers.Tanh, 2, 20, 6)) // latent, hidden, observed
-	w := weightsOf(n)
-	m := got(arch.Compile(n, w, arch.Plan{Batch: 8, FreeInput: true}))
-	solver := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .1}}
-	start := &train.Gaussian[float64]{Std: .05, Seed: 1}
-	rule := &train.Unsupervised[float64]{Model: m, Solver: solver, Stop: infer.Steps(50), Start: start}
-	must(rule.Validate())
-	seen, grad := draws(1, 8*6), make([]float64, len(w.Data()))
-	adam := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-2}}
-	var energies []float64
-	for range 100 {
-		r := got(rule.Gradient(grad, seen, nil, 8))
-		energies = append(energies, r.Energy)
-		adam.Step(w, grad)
-	}
-	q := &train.Query[float64]{Model: m, Solver: solver, Stop: infer.Steps(200), Start: start, Site: arch.InputName}
-	latents := got(q.Inputs(seen)) // for a generator of pictures from labels: the labels
-	fmt.Println(energies[99] < energies[0]/2, len(latents))
-	// Output: true 16
-}
-
-// jpc.init_activities_with_amort, hpc_energy_fn, make_hpc_step, test_hpc.
-func Example_hybrid() {
-	chain := arch.Chain{Act: layers.Tanh, Widths: []int{2, 16, 6}}
-	generator, amortiser := got(chain.Network()), got(arch.Amortiser(chain))
-	whole, parts, err := arch.NewWeightsTogether[float64](rand.New(rand.NewPCG(1, 1)),
-		arch.Member{Name: "generator", Network: generator}, arch.Member{Name: "amortiser", Network: amortiser})
+// compute_epc_error_grad, compute_epc_param_grads, update_epc_errors and update_epc_params
+func Example_epc() {
+	m := example(network(chain), arch.Plan{Coordinates: arch.Errors})
+	must(m.Clamp(batchX, batchY))
+	must(m.Forward())
+	inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .5}}
+	r, err := infer.Run(inference, infer.Problem[float64]{Energy: m.StateGrad}, m.State(), infer.Any{infer.Stationary{Tol: 1e-9}, infer.Steps(1000)}, nil)
 	must(err)
-	g := got(arch.Compile(generator, parts[0], arch.Plan{Batch: 8}))
-	square := energy.Gaussian{Precision: 2} // JPC's energy of the amortiser has no 1/2
-	a := got(arch.Compile(amortiser, parts[1], arch.Plan{Batch: 8, Coordinates: arch.Feedforward, Energy: energy.PC{Hidden: square, Output: square}}))
-	solver := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .1}}
-	rule := &train.Hybrid[float64]{Generator: g, Amortiser: a, Solver: solver, Stop: infer.Steps(20)}
-	must(rule.Validate())
-	observed, causes, grad := draws(1, 8*6), draws(2, 8*2), make([]float64, len(whole.Data()))
-	adam := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-2}}
-	var energies []float64
-	for range 200 {
-		r := got(rule.Gradient(grad, observed, causes, 8))
-		energies = append(energies, r.Energy)
-		adam.Step(whole, grad)
-	}
-	free := got(arch.Compile(generator, parts[0], arch.Plan{Batch: 8, FreeInput: true}))
-	q := &train.Query[float64]{Model: free, Solver: solver, Stop: infer.Steps(100), Start: &train.Amortised[float64]{Amortiser: a}, Site: arch.InputName}
-	guessed, inferred := got(rule.Predict(observed)), got(q.Inputs(observed))
-	fmt.Println(energies[199] < energies[0]/2, len(guessed), len(inferred))
-	// Output: true 16 16
+	grad := make([]float64, len(m.Weights().Data()))
+	f, err := m.ParamGrad(grad)
+	must(err)
+	learning := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: 1e-2}}
+	learning.Step(m.Weights(), grad)
+	fmt.Printf("%v %.10f\n", r.Status, f) // the equilibrium of activities
+	// Output: converged 0.2740133549
 }
 
-// jpc.bpc_energy_fn, update_bpc_activities, update_bpc_params; pdm_energy_fn, update_pdm_activities, update_pdm_params.
-func Example_bidirectional() {
-	both := arch.Bidirectional{Chain: arch.Chain{Act: layers.Tanh, Widths: []int{6, 8, 8, 2}}, Backward: .1}
-	n := got(both.Network())
-	for _, plan := range []arch.Plan{
-		{Batch: 4, Energy: both.Energy()},
-		{Batch: 4, Energy: both.Energy(), Dendrites: &arch.Dendrites{}},                   // PDM; Mix is bpc_terms_factor
-		{Batch: 4, Energy: both.Coupled(true, true), Dendrites: &arch.Dendrites{Mix: .5}}, // with both extra errors
-	} {
-		m := got(arch.Compile(n, weightsOf(n), plan))
-		rule := &train.PC[float64]{Model: m, Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .1}}, Stop: infer.Steps(10)}
-		r := got(rule.Gradient(make([]float64, len(m.Weights().Data())), draws(1, 4*6), draws(2, 4*2), 4))
-		fmt.Println(len(m.Terms()), r.Energy < r.Loss)
+// compute_pdm_activity_grad, compute_pdm_param_grads, update_pdm_activities and update_pdm_params
+func Example_pdm() {
+	m := example(network(both), arch.Plan{
+		Energy:    both.Energy(),            // or both.Coupled(true, true): the extra errors, P and Q
+		Dendrites: &arch.Dendrites{Mix: .5}, // bpc_terms_factor
+	})
+	rule := &train.PC[float64]{Model: m, Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .2}}, Stop: infer.Steps(100)}
+	must(rule.Validate())
+	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-2}}
+	grad := make([]float64, len(m.Weights().Data()))
+	var first, last float64
+	for i := range 200 {
+		r, err := rule.Gradient(grad, batchX, batchY, batch)
+		must(err)
+		update.Step(m.Weights(), grad)
+		if last = r.Energy; i == 0 {
+			first = last
+		}
+	}
+	fmt.Println(last < first/100)
+	// Output: true
+}
+
+// solve_inference
+func Example_solveInference() {
+	m := example(network(chain), arch.Plan{})
+	must(m.Clamp(batchX, batchY))
+	must(m.Forward())
+	var recorded []float64
+	solver := &infer.Flow[float64]{
+		Method:  ode.Heun,                        // solver
+		Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, // stepsize_controller; dt is its Step
+		Horizon: 20. / batch,                     // max_t1
+		At:      []float64{0, 10. / batch},       // record_every=10
+		Sample:  func(_ float64, z []float64) { recorded = append(recorded, z[0]) },
+	}
+	steps := 0
+	r, err := infer.Run(solver, infer.Problem[float64]{Energy: m.StateGrad}, m.State(), infer.Stationary{Tol: 1e-6},
+		func(infer.Reading) { steps++ }) // record_iters: called at every accepted step, m.State() being the activities
+	must(err)
+	fmt.Printf("%v F %.4f, at %d times and %v steps\n", r.Status, r.Energy, len(recorded), steps == r.Step+1)
+	// Output: time limit F 0.2740, at 2 times and true steps
+}
+
+// update_pc_activities and update_pc_params
+func Example_updatePcActivities() {
+	m := example(network(chain), arch.Plan{})
+	must(m.Clamp(batchX, batchY))
+	must(m.Forward())
+	inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .5}} // JPC's rate / batch
+	_, err := infer.Run(inference, infer.Problem[float64]{Energy: m.StateGrad}, m.State(), infer.Steps(500), nil)
+	must(err)
+	grad := make([]float64, len(m.Weights().Data()))
+	f, err := m.ParamGrad(grad)
+	must(err)
+	learning := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: 1e-2}} // keep it: Adam's memory is in it
+	learning.Step(m.Weights(), grad)
+	fmt.Printf("%.10f\n", f)
+	// Output: 0.2740133549
+}
+
+// deep is the linear network of the theory: residual muPC of 3 weights, and the batch, on matrices.
+func deep() (n theory.Linear, x, y *mat.Dense) {
+	c := arch.Chain{Scaling: arch.MuPC{}, Widths: []int{3, 4, 4, 2}, Skips: true}
+	m := example(network(c), arch.Plan{})
+	n.Skips = theory.HiddenSkips(3)
+	for i, w := range m.Network().Weights() {
+		n.Weights = append(n.Weights, mat.NewDense(w.Param.Shape[0], w.Param.Shape[1], m.Weights().Part(m.Weights().Data(), i)))
+		n.Factors = append(n.Factors, w.Factors.Forward)
+	}
+	return n, mat.NewDense(batch, 3, batchX), mat.NewDense(batch, 2, batchY)
+}
+
+// linear_equilib_energy, compute_linear_equilib_rescaling and compute_linear_activity_solution
+func Example_linearEquilibEnergy() {
+	n, x, y := deep() // n.Precision is output_energy_scaling
+	e, err := n.Equilibrium(x, y)
+	must(err)
+	fmt.Printf("F* %.10f\n", e.Energy)
+	fmt.Printf("S  %.10f %.10f\n", e.Rescaling.At(0, 0), e.Rescaling.At(0, 1))
+	f, _, err := n.Energy(x, y, e.Activities)
+	must(err)
+	fmt.Printf("F(z*) %.10f\n", f)
+	// Output:
+	// F* 0.4749493099
+	// S  1.1107433282 -0.1129209404
+	// F(z*) 0.4749493099
+}
+
+// compute_linear_activity_hessian
+func Example_computeLinearActivityHessian() {
+	n, _, _ := deep() // n.ActivityDecay is activity_decay, of any size; n.HessianBlocks has the parts
+	h, err := n.ActivityHessian()
+	must(err)
+	v, err := theory.Eigenvalues(h)
+	must(err)
+	fmt.Printf("%.8f %.8f\n", v[0], v[len(v)-1])
+	// Output: 0.32644683 3.41646742
+}
+
+// compute_linear_equilib_energy_grads and update_linear_equilib_energy_params
+func Example_computeLinearEquilibEnergyGrads() {
+	n, x, y := deep()
+	var energies []float64
+	for range 3 {
+		e, err := n.Equilibrium(x, y)
+		must(err)
+		energies = append(energies, e.Energy)
+		for l, g := range e.Gradient().Dense() {
+			g.Scale(-.1, g)
+			n.Weights[l].Add(n.Weights[l], g)
+		}
+	}
+	fmt.Println(energies[2] < energies[1] && energies[1] < energies[0])
+	// Output: true
+}
+
+// make_mlp, make_skip_model and get_act_fn
+func Example_makeMlp() {
+	relu, err := layers.ParseAct("relu") // or layers.ReLU, which the compiler checks
+	must(err)
+	n := network(arch.Chain{Scaling: arch.MuPC{}, Act: relu, Widths: []int{10, 20, 20, 5}, Bias: true, Skips: true})
+	w, err := arch.NewWeights[float32](n, rand.New(rand.NewPCG(1, 0)))
+	must(err)
+	m, err := arch.Compile(n, w, arch.Plan{Batch: 64})
+	must(err)
+	for _, f := range m.Weights().Fields() {
+		fmt.Println(f.Name, f.Shape) // weights are [in, out]
+	}
+	_, err = layers.ParseAct("step")
+	fmt.Println(err != nil)
+	// Output:
+	// block1/W [10 20]
+	// block1/b [20]
+	// block2/W [20 20]
+	// block2/b [20]
+	// block3/W [20 5]
+	// block3/b [5]
+	// true
+}
+
+// mse_loss, cross_entropy_loss, compute_accuracy and test_discriminative_pc
+func Example_testDiscriminativePc() {
+	_, test, err := data.XOR{}.Load()
+	must(err)
+	guess := func(x []float64) ([]float64, error) { // Rule.Predict or Model.Predict
+		y := make([]float64, len(x))
+		for i := 0; i < len(x); i += 2 {
+			y[i] = 1 // always the first class
+		}
+		return y, nil
+	}
+	s, err := train.Evaluate(guess, test)
+	must(err)
+	fmt.Printf("loss %.2f cross-entropy %.4f accuracy %.2f\n", s.Loss, s.CrossEntropy, s.Accuracy)
+
+	// The losses of a batch are energies with nothing free.
+	for _, likelihood := range []energy.Likelihood{energy.Gaussian{}, energy.Categorical{}} {
+		m := example(network(chain), arch.Plan{Coordinates: arch.Feedforward, Energy: energy.PC{Output: likelihood}})
+		must(m.Clamp(batchX, []float64{1, 0, 0, 1}))
+		loss, err := m.Energy()
+		must(err)
+		fmt.Printf("%.4f\n", loss)
 	}
 	// Output:
-	// 6 true
-	// 6 true
-	// 6 true
+	// loss 0.50 cross-entropy 0.8133 accuracy 0.50
+	// 0.4330
+	// 0.6233
 }
 
-// jpc.init_epc_errors, epc_energy_fn, update_epc_errors, update_epc_params.
-func Example_errors() {
-	n := got(arch.MLP(arch.SP{}, layers.ReLU, 10, 20, 20, 5))
-	w := weightsOf(n)
-	m := got(arch.Compile(n, w, arch.Plan{Batch: 4, Coordinates: arch.Errors}))
-	must(m.Clamp(draws(1, 4*10), draws(2, 4*5)))
-	must(m.Forward()) // all errors zero
-	loss := got(m.Energy())
-	result := got(infer.Run(&infer.LBFGS[float64]{}, infer.Problem[float64]{Energy: m.StateGrad}, m.State(), infer.Steps(20), nil))
-	fmt.Println(len(m.Free()), result.Energy < loss)
-	// Output: 2 true
-}
-
-// jpc.linear_equilib_energy, compute_linear_equilib_rescaling, compute_linear_activity_hessian, compute_linear_activity_solution,
-// compute_linear_equilib_energy_grads.
-func Example_linearTheory() {
-	spec := theory.Spec{Scaling: theory.MuPC, Inputs: 5, Width: 16, Outputs: 2, Depth: 4, Skips: true}
-	l := got(spec.Sample(rand.New(rand.NewPCG(1, 1))))
-	x, y := mat.NewDense(3, 5, draws(1, 15)), mat.NewDense(3, 2, draws(2, 6))
-	eq := got(l.Equilibrium(x, y))
-	f, _, err := l.Energy(x, y, eq.Activities)
+// get_t_max, compute_activity_norms, compute_param_norms and compute_infer_energies
+func Example_computeInferEnergies() {
+	m := example(network(chain), arch.Plan{})
+	must(m.Clamp(batchX, batchY))
+	must(m.Forward())
+	var table [][]float64 // energies by layer at every accepted step, the start included, however many there are
+	r, err := infer.Run(heun(20), infer.Problem[float64]{Energy: m.StateGrad}, m.State(), nil, func(infer.Reading) {
+		terms := make([]float64, len(m.Terms()))
+		m.TermEnergies(terms)
+		table = append(table, terms)
+	})
 	must(err)
-	kappa := got(theory.Condition(got(l.ActivityHessian())))
-	rows, _ := eq.Rescaling.Dims()
-	fmt.Println(math.Abs(f-eq.Energy) < 1e-12, rows, kappa > 1, len(eq.Gradient().Dense()))
-	// Output: true 2 true 4
+	fmt.Println(len(table) == r.Step+1, table[0][:2]) // r.Step is t_max
+	norms := func(v *graph.Vector[float64]) {
+		for i, f := range v.Fields() {
+			fmt.Printf("%s %.4f\n", f.Name, optim.Norm(v.Part(v.Data(), i)))
+		}
+	}
+	norms(m.Weights())
+	z, err := m.Activities() // of all sites, the clamped output too
+	must(err)
+	norms(z)
+	// Output:
+	// true [0 0]
+	// block1/W 1.5231
+	// block2/W 1.8871
+	// block3/W 1.2423
+	// block1 2.1023
+	// block2 0.7896
+	// block3 1.5294
+}
+
+// make_pc_step
+func Example_makePcStep() {
+	m := example(network(chain), arch.Plan{})
+	rule := &train.PC[float64]{Model: m, Solver: heun(20)}
+	must(rule.Validate())
+	grad := make([]float64, len(m.Weights().Data()))
+	r, err := rule.Gradient(grad, batchX, batchY, batch)
+	must(err)
+	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-3}}
+	update.Step(m.Weights(), grad)
+	fmt.Printf("loss %.10f, energy %.4f, %v\n", r.Loss, r.Energy, r.Inference.Status)
+
+	// The loop over batches is there, too: it tells of every step, evaluates, and stops on numbers gone wrong.
+	set, test, err := data.Linear{In: 3, Out: 2, Train: 64, Test: 32, Seed: 1}.Load()
+	must(err)
+	t := train.Trainer[float64]{Rule: rule, Optimizer: &optim.Adam[float64]{Rate: 1e-2}, Train: set, Test: test, Batch: 16, Epochs: 50,
+		OnStep: func(s train.Step[float64]) { _, _ = s.GradNorm(), s.WeightNorm() }} // grad_norms, param_norms
+	h, err := t.Run(context.Background())
+	must(err)
+	fmt.Println(h.Steps, h.Last().Loss < .1)
+	// Output:
+	// loss 0.5687277792, energy 0.2740, time limit
+	// 200 true
+}
+
+// make_pc_step without input: unsupervised
+func Example_makePcStepUnsupervised() {
+	m := example(network(mirror), arch.Plan{FreeInput: true})
+	rule := &train.Unsupervised[float64]{
+		Model: m, Solver: heun(100), Targets: 2,
+		Start: &train.Gaussian[float64]{Std: .05, Seed: 1}, // key, layer_sizes, sigma
+	}
+	must(rule.Validate())
+	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-2}}
+	grad := make([]float64, len(m.Weights().Data()))
+	var energies []float64
+	for range 100 {
+		r, err := rule.Gradient(grad, batchX, nil, batch) // the observations
+		must(err)
+		update.Step(m.Weights(), grad)
+		energies = append(energies, r.Energy)
+	}
+	fmt.Println(energies[99] < energies[0]/100)
+	// Output: true
+}
+
+// make_hpc_step
+func Example_makeHpcStep() {
+	h := hybrid(arch.Plan{}) // arch.Plan{FreeInput: true} is unsupervised
+	must(h.Validate())
+	grad := make([]float64, len(h.Weights().Data()))
+	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-2}} // of both networks
+	var first, last train.Report
+	for i := range 200 {
+		r, err := h.Gradient(grad, batchX, batchY, batch) // the observation, then its cause
+		must(err)
+		update.Step(h.Weights(), grad)
+		if last = r; i == 0 {
+			first = r
+		}
+	}
+	fmt.Println(last.Energy < first.Energy/5, last.Inference.Status)
+	// Output: true time limit
+}
+
+// test_generative_pc
+func Example_testGenerativePc() {
+	m := example(network(mirror), arch.Plan{})
+	labels := []float64{1, 0, 0, 1}
+	seen, err := m.Predict(labels) // output_preds: what the generator makes of labels
+	must(err)
+
+	// Which label is it? The same weights with the input free.
+	inverse, err := arch.Compile(m.Network(), m.Weights(), arch.Plan{Batch: batch, FreeInput: true})
+	must(err)
+	ask := train.Query[float64]{Model: inverse, Solver: heun(500), Start: &train.Gaussian[float64]{Std: .05, Seed: 1}, Site: "x"}
+	x, err := ask.Inputs(seen) // train.Evaluate(ask.Inputs, set) is input_acc
+	must(err)
+	fmt.Println(train.Largest(x[:2]), train.Largest(x[2:]))
+	// Output: 0 1
+}
+
+// test_hpc
+func Example_testHpc() {
+	h := hybrid(arch.Plan{FreeInput: true})
+	labels := []float64{1, 0, 0, 1}
+	seen, err := h.Generator.Predict(labels)
+	must(err)
+	right := func(x []float64) (n int) {
+		for i := range batch {
+			if train.Largest(x[2*i:2*i+2]) == train.Largest(labels[2*i:2*i+2]) {
+				n++
+			}
+		}
+		return n
+	}
+	guess, err := h.Amortiser.Predict(seen) // amort_acc
+	must(err)
+	fmt.Println("of 2, guessed:", right(guess))
+	for _, start := range []train.Start[float64]{ // hpc_acc, gen_acc
+		&train.Amortised[float64]{Amortiser: h.Amortiser},
+		&train.Gaussian[float64]{Std: .05, Seed: 1},
+	} {
+		ask := train.Query[float64]{Model: h.Generator, Solver: heun(2000), Start: start, Site: "x"}
+		x, err := ask.Inputs(seen)
+		must(err)
+		fmt.Println("inferred:", right(x))
+	}
+	// Output:
+	// of 2, guessed: 1
+	// inferred: 2
+	// inferred: 2
+}
+
+// _check_param_type: there are no names to get wrong, but what cannot be built is an error that says where and why.
+func Example_checkParamType() {
+	_, err := arch.NewWeights[float64](network(arch.Chain{Scaling: arch.MuPC{Gamma: -1}, Widths: []int{3, 4, 2}}), rand.New(rand.NewPCG(1, 0)))
+	fmt.Println(err)
+	_, err = arch.Chain{Widths: []int{3, 4, 8, 2}, Skips: true}.Network()
+	fmt.Println(err)
+	// Output:
+	// arch: the scaling mupc gives block2/W the forward factor -0.25: it must be a positive number: look at its fields
+	// arch: the identity skip over block2 joins widths 4 and 8: make the hidden widths equal
+}
+
+// A network of FabricPC (nodes, edges and a task map), trained by either rule; and its scalar oracle.
+func Example_fabricPC() {
+	n := &arch.Network{Input: []int{1}, Blocks: []arch.Block{
+		{Name: "hidden", Layer: layers.Linear{In: 1, Out: 1}}, // Linear(shape=(1,), name="hidden") and the edge from x
+		{Name: "output", Layer: layers.Linear{In: 1, Out: 1}, From: []string{"hidden"}},
+	}}
+	w, err := arch.NewWeights[float64](n, rand.New(rand.NewPCG(1, 0)))
+	must(err)
+	w.Field("hidden/W")[0], w.Field("output/W")[0] = 2, 3
+	m, err := arch.Compile(n, w, arch.Plan{Batch: 1})
+	must(err)
+	pc := &train.PC[float64]{ // train_pcn
+		Model:  m,
+		Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .05}}, // eta_infer
+		Stop:   infer.Steps(200),                                                   // infer_steps
+	}
+	grad := make([]float64, 2)
+	r, err := pc.Gradient(grad, []float64{1}, []float64{1}, 1)
+	must(err)
+	fmt.Printf("energy %.4f at %.4f\n", r.Energy, m.StateVector().Field("hidden/z"))
+
+	same, err := arch.Compile(n, w, arch.Plan{Batch: 1, Coordinates: arch.Feedforward})
+	must(err)
+	bp := &train.Backprop[float64]{Model: same} // train_backprop: the same network and weights
+	r, err = bp.Gradient(grad, []float64{1}, []float64{1}, 1)
+	must(err)
+	fmt.Printf("loss %.4f\n", r.Loss)
+	// Output:
+	// energy 1.2500 at [0.5000]
+	// loss 12.5000
+}
+
+// The recipe of pcx's benchmark: nudged towards the target, states by SGD with momentum, weights by AdamW.
+func Example_pcx() {
+	n, err := arch.MLP(arch.SP{}, layers.GELU, 2, 32, 32, 2) // a Vode behind every layer
+	must(err)
+	w, err := arch.NewWeights[float32](n, rand.New(rand.NewPCG(1, 0)))
+	must(err)
+	m, err := arch.Compile(n, w, arch.Plan{Batch: 32}) // the last Vode's energy_fn is Plan.Energy's Output
+	must(err)
+	rule := &train.Nudged[float32]{
+		PC: train.PC[float32]{
+			Model:  m,
+			Solver: &infer.Descent[float32]{Optimizer: &optim.Momentum[float32]{Rate: .05, Mu: .5}}, // optim_h
+			Stop:   infer.Steps(7),                                                                  // T
+		},
+		Nudge: train.NudgedTarget, Sign: train.Negative, Beta: .2,
+	}
+	set, test, err := data.Moons{Seed: 1}.Load()
+	must(err)
+	t := train.Trainer[float32]{
+		Rule:      rule,
+		Optimizer: &optim.AdamW[float32]{Rate: 1e-2, Decay: 1e-4, Spans: train.AdamSpans(n, w)}, // optim_w
+		Train:     set, Test: test, Batch: 32, Epochs: 20,
+	}
+	h, err := t.Run(context.Background())
+	must(err)
+	fmt.Println(h.Last().Accuracy > .95)
+	// Output: true
 }

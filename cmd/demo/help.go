@@ -24,14 +24,11 @@ Examples, with what to expect:
                                       a weak pull at the output: PC's gradient becomes BP's to about three digits
   demo infer -act tanh                which solver, at what cost: energy and gradient error against evaluations and time
   demo train -data fashion -limit 300 any network, any data
-<<<<<<< HEAD
   demo classify deep                  a notebook of JPC at its own budget: 30 layers, above 93 % in 900 updates
   demo generate                       digits from labels, labels from digits: above 85 %
   demo complete -missing left         half a digit is given, inference finds the rest
   demo stream                         a turning digit, and what the network expects to see next
-=======
   demo coordcheck                     sizes of activities and updates over width and depth: flat, or not
->>>>>>> rules
   demo data                           which data sets are here, and how to get the others
 
 Flags are written -name or --name, as -name value or -name=value. Ctrl-C finishes the step and writes the report with

@@ -1,0 +1,105 @@
+package pcgraph_test
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// files calls visit with every file of the repository whose name ends so.
+func files(t *testing.T, visit func(path string, text []byte), endings ...string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() != "." && strings.HasPrefix(d.Name(), ".") {
+			return filepath.SkipDir
+		}
+		for _, e := range endings {
+			if !d.IsDir() && strings.HasSuffix(path, e) {
+				text, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				visit(path, text)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDocs_NameTestsThatExist: every test and example that a page of the documentation names is in the source.
+func TestDocs_NameTestsThatExist(t *testing.T) {
+	in := map[string]string{} // file, by function
+	files(t, func(path string, text []byte) {
+		file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			if f, is := d.(*ast.FuncDecl); is && f.Recv == nil {
+				in[f.Name.Name] = path
+			}
+		}
+	}, "_test.go")
+	name := regexp.MustCompile(`\b(?:Test|Example|Fuzz|Benchmark)[A-Z_]\w*`)
+	named := map[string]bool{}
+	files(t, func(path string, text []byte) {
+		for _, n := range name.FindAllString(string(text), -1) {
+			named[n] = true
+			if in[n] == "" {
+				t.Errorf("%s names %s, which no test file has", path, n)
+			}
+		}
+	}, ".md")
+	for f, path := range in {
+		if path == "examples_jpc_test.go" && strings.HasPrefix(f, "Example") && !named[f] {
+			t.Errorf("%s: docs/JPC-migration.md does not name %s", path, f)
+		}
+	}
+}
+
+// TestDocs_CoverJPC: each of the 89 behaviours and 25 defects has one row, in order, that names a test or says why there is none.
+func TestDocs_CoverJPC(t *testing.T) {
+	row := regexp.MustCompile(`(?m)^\| (\d+) \|.*\| (.*) \|$`)
+	for path, rows := range map[string]int{"docs/JPC-behaviours.md": 89, "docs/JPC-migration.md": 25} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := row.FindAllSubmatch(text, -1)
+		if len(found) != rows {
+			t.Errorf("%s has %d numbered rows, want %d", path, len(found), rows)
+		}
+		for i, r := range found {
+			if want := strings.TrimSpace(string(r[1])); want != strconv.Itoa(i+1) {
+				t.Errorf("%s: row %s where %d should be", path, want, i+1)
+			}
+			if !bytes.Contains(r[2], []byte("`Test")) && !bytes.Contains(r[2], []byte("`Example")) && !bytes.HasPrefix(r[2], []byte("as ")) {
+				t.Errorf("%s: row %s names no test", path, r[1])
+			}
+		}
+	}
+}
+
+// TestDocs_HaveNoMarksOfAMerge: nor has the source, where a text of several lines would hide them from the compiler.
+func TestDocs_HaveNoMarksOfAMerge(t *testing.T) {
+	mark := regexp.MustCompile(`(?m)^(<{7}|>{7}) `)
+	files(t, func(path string, text []byte) {
+		if m := mark.Find(text); m != nil {
+			t.Errorf("%s has a line that begins with %q", path, m)
+		}
+	}, ".md", ".go", ".py", ".tmpl")
+}
