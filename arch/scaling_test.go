@@ -20,8 +20,8 @@ func factors(t *testing.T, s arch.Scaling, skips bool, widths ...int) []arch.Fac
 	return fs
 }
 
-// TestScalings_HaveTheForwardFactorsOfThePapers: JPC's table (spec/jpc.md 1.1) and that of muPC (arXiv 2505.13124, table
-// 1; spec/theory.md 5.2), with D inputs, width N and L weights.
+// TestScalings_HaveTheForwardFactorsOfThePapers: JPC's table and that of muPC (arXiv 2505.13124, table
+// 1), with D inputs, width N and L weights.
 func TestScalings_HaveTheForwardFactorsOfThePapers(t *testing.T) {
 	const d, n, k = 7., 16., 3.
 	const gamma = 2.5
@@ -129,7 +129,7 @@ func TestNewWeights_HaveTheScalingsDistribution(t *testing.T) {
 }
 
 // TestForward_ScaleOverWidthAndDepth: rms^2 of the last hidden layer of linear networks with inputs of rms 1. For muPC
-// with skips it is (1+1/L)^(L-2) within 5 % at N = 512 (spec/theory.md 5.4 and D-T1). For the others the closed forms
+// with skips it is (1+1/L)^(L-2) within 5 % at N = 512 (derived for this project). For the others the closed forms
 // of the expectation hold with the spread of a product of H random matrices, sqrt(2H/(N seeds)), here up to 15 %.
 func TestForward_ScaleOverWidthAndDepth(t *testing.T) {
 	if underRace {
