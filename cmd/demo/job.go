@@ -124,7 +124,7 @@ func (j *job) run(c *console) (err error) {
 	v := readVersion()
 	c.printf("%s: %s, seed %d\n", j.report.Title, j.flags.title(), j.seed)
 	c.printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.folder.dir)
-	for _, name := range []string{"BP", "PC"} {
+	for _, name := range []string{"BP", j.learn.Rule.short()} {
 		if c.ctx.Err() != nil {
 			break
 		}
@@ -192,8 +192,12 @@ func (j *job) describe() {
 	if j.flags.Loss.ce {
 		loss = "cross-entropy"
 	}
-	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by predictive coding (PC, %d inference steps of rate %g per batch of %d) and by backprop (BP), both with %s.",
-		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, j.learn.Steps, j.learn.Rate, j.learn.Batch, j.learn.optimizer())
+	rule := fmt.Sprintf("%s (%s, batches of %d)", j.learn.Rule.title(), j.learn.Rule.short(), j.learn.Batch)
+	if j.learn.Rule.infers() {
+		rule = fmt.Sprintf("%s (%s, %d inference steps of rate %g per batch of %d)", j.learn.Rule.title(), j.learn.Rule.short(), j.learn.Steps, j.learn.Rate, j.learn.Batch)
+	}
+	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by %s and by backprop (BP), both with %s.",
+		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.optimizer())
 	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "energy gradients"}}
 	for _, p := range j.pupils {
 		h, last := p.history, p.history.Last()
@@ -225,8 +229,12 @@ func (j *job) describe() {
 	if len(j.pupils[len(j.pupils)-1].trace) == 0 {
 		return // interrupted before the first update
 	}
+	caption := "Both rules see the same batches from the same initial weights."
+	if j.learn.Rule.short() == "PC" {
+		caption += " PC follows BP closely: at the small errors of a network that learns, its relaxed activities carry nearly the gradient that backprop computes."
+	}
 	r.Figures = append(r.Figures, figure{File: "curves.png", Title: "How both learn",
-		Caption: "Both rules see the same batches from the same initial weights. PC follows BP closely: at the small errors of a network that learns, its relaxed activities carry nearly the gradient that backprop computes.",
+		Caption: caption,
 		draw:    curves(j.pupils, classes)})
 	if f, ok := j.filters(); ok {
 		r.Figures = append(r.Figures, f)

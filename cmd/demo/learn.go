@@ -25,7 +25,7 @@ func newWeights[T graph.Float](net *arch.Network, seed uint64) (*graph.Vector[T]
 
 // A pupil is a network under one rule, and what came of it.
 type pupil struct {
-	name    string // "PC" or "BP"
+	name    string // "PC", "BP", or another rule's
 	rule    train.Rule[float32]
 	history *train.History
 	trace   []point
@@ -51,7 +51,7 @@ type lesson struct {
 	watch    func(step int) error // called after every update; may be nil
 }
 
-// newPupil compiles the network for a rule, "PC" or "BP", from the start that the seed gives.
+// newPupil compiles the network for a rule, "BP" or the lesson's, from the start that the seed gives.
 func (l *lesson) newPupil(name string) (*pupil, error) {
 	w, err := newWeights[float32](l.net, l.seed)
 	if err != nil {
@@ -61,6 +61,8 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 	p := &pupil{name: name}
 	if name == "BP" {
 		plan.Coordinates = arch.Feedforward
+	} else {
+		plan.Coordinates = l.learn.Rule.coordinates(plan.Coordinates)
 	}
 	m, err := arch.Compile(l.net, w, plan)
 	if err != nil {
@@ -69,7 +71,7 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 	if name == "BP" {
 		p.rule = &train.Backprop[float32]{Model: m, Seed: l.seed}
 	} else {
-		p.rule = &train.PC[float32]{Model: m, Solver: descent[float32](l.learn.Rate), Stop: infer.Steps(l.learn.Steps), Seed: l.seed}
+		p.rule = ruleOf(l.learn.Rule, m, l.learn.inferFlags, l.seed)
 	}
 	return p, nil
 }

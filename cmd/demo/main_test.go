@@ -56,6 +56,7 @@ func TestOptions_WrongOnesAreNamedAndExitWithTwo(t *testing.T) {
 		{"compare -arch cnn -widths 784,10", "-widths and -skips are for -arch mlp", "a cnn has no widths"},
 		{"compare -arch resnet -width -2", "-width -2", "negative"},
 		{"compare -arch transformer -heads -1", "-heads is -1", "negative"},
+		{"train -rule hebb", `unknown rule "hebb": want one of pc, incremental`, "unknown rule"},
 		{"-loss hinge", `unknown loss "hinge"`, "unknown loss"},
 		{"compare -data cifar", `unknown data "cifar"`, "unknown data"},
 		{"train -data cifar", `unknown data "cifar"`, "unknown data"},

@@ -39,12 +39,13 @@ func (f inferFlags) validate() error {
 // learnFlags describe training.
 type learnFlags struct {
 	inferFlags `embed:""`
-	Batch      int     `default:"64" help:"Samples per batch." json:"batch"`
-	Epochs     int     `default:"1" help:"Passes over the training set." json:"epochs"`
-	Limit      int     `default:"0" help:"Weight updates at most; 0: all of the epochs." json:"limit"`
-	LR         float64 `name:"lr" default:"0.001" help:"Learning rate of Adam on the weights." json:"lr"`
-	Decay      float64 `default:"0" help:"Weight decay of AdamW, beside the gradient; biases, gains and precisions are not decayed." json:"decay"`
-	EvalEvery  int     `default:"100" help:"Evaluate on the test set every so many updates; 0: at the end only." json:"eval_every"`
+	Rule       ruleFlag `default:"pc" help:"What is held against backprop: pc; incremental (iPC: weights move at every step of inference); nudged or centred (the output pulls weakly, from both sides); fixed (fixed predictions: backprop at rest); zil (backprop exactly, chains); montecarlo; feedback or direct (feedback alignment, no inference)." json:"rule"`
+	Batch      int      `default:"64" help:"Samples per batch." json:"batch"`
+	Epochs     int      `default:"1" help:"Passes over the training set." json:"epochs"`
+	Limit      int      `default:"0" help:"Weight updates at most; 0: all of the epochs." json:"limit"`
+	LR         float64  `name:"lr" default:"0.001" help:"Learning rate of Adam on the weights." json:"lr"`
+	Decay      float64  `default:"0" help:"Weight decay of AdamW, beside the gradient; biases, gains and precisions are not decayed." json:"decay"`
+	EvalEvery  int      `default:"100" help:"Evaluate on the test set every so many updates; 0: at the end only." json:"eval_every"`
 
 	OnDivergence divergenceFlag `default:"stop" help:"What becomes of a batch whose numbers go wrong: stop the training, or skip the batch." json:"on_divergence"`
 }

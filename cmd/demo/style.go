@@ -34,7 +34,7 @@ var series = []color.NRGBA{blue, vermillion, green, purple, amber, sky, ink}
 // nth is the colour of line i.
 func nth(i int) color.NRGBA { return series[i%len(series)] }
 
-// ruleColour is the colour of "PC" or "BP".
+// ruleColour is the colour of "BP" or of the rule beside it.
 func ruleColour(name string) color.NRGBA {
 	if name == "BP" {
 		return vermillion

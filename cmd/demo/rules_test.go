@@ -1,0 +1,30 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Every rule that is offered trains, under its own name, and lowers the loss of two moons.
+func TestTrain_ByEveryRule(t *testing.T) {
+	for name, short := range map[string]string{"incremental": "iPC", "nudged": "nPC", "centred": "cPC", "fixed": "FPC", "zil": "ZIL",
+		"montecarlo": "MCPC", "feedback": "FA", "direct": "DFA"} {
+		out := filepath.Join(t.TempDir(), "run")
+		args := "train -data moons -widths 2,16,2 -act tanh -limit 300 -lr .01 -steps 8 -rule " + name
+		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", out)...)
+		if code != exitOK {
+			t.Fatalf("%s: exit code %d, %s", name, code, stderr)
+		}
+		page, err := os.ReadFile(filepath.Join(out, "report.html"))
+		if err != nil || !strings.Contains(string(page), "("+short+", ") || !strings.Contains(stdout, short+" ") {
+			t.Errorf("%s: %s is not named in the report or on stdout: %v", name, short, err)
+		}
+		for _, l := range metrics(t, out) {
+			if l["kind"] == "eval" && l["step"].(float64) >= 300 && l["rule"] == short && l["accuracy"].(float64) < .8 {
+				t.Errorf("%s: accuracy %v after 300 updates", name, l["accuracy"])
+			}
+		}
+	}
+}
