@@ -23,11 +23,16 @@ Examples, with what to expect:
   demo compare -act tanh -precision 1e-3 -steps 500 -rate .1
                                       a weak pull at the output: PC's gradient becomes BP's to about three digits
   demo infer -act tanh                which solver, at what cost: energy and gradient error against evaluations and time
-  demo train -data fashion -limit 300 any network, any data
+  demo train -data fashion -limit 300 any network, any data, any rule (-rule)
+  demo train -data fashion -arch cnn -errors -steps 3 -rate .3 -precision .01
+                                      a convolutional network: PC within a point of BP
+  demo train -data text -arch transformer -loss ce -scaling completep -lr .03 -errors -steps 4 -rate .3 -precision .01
+                                      characters: loss per character within 5 % of BP's, and what both write
   demo classify deep                  a notebook of JPC at its own budget: 30 layers, above 93 % in 900 updates
   demo generate                       digits from labels, labels from digits: above 85 %
   demo complete -missing left         half a digit is given, inference finds the rest
   demo stream                         a turning digit, and what the network expects to see next
+  demo claims                         the papers' sentences that are checked here, with verdicts; demo verify measures again
   demo coordcheck                     sizes of activities and updates over width and depth: flat, or not
   demo data                           which data sets are here, and how to get the others
 
