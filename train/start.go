@@ -11,7 +11,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph/kernel"
 )
 
-// A Start sets the activities that an inference begins with: Feedforward, Gaussian, Amortised or Previous.
+// A Start sets the activities that an inference begins with: Feedforward, Gaussian, Amortised, Guess or Previous.
 type Start[T graph.Float] interface {
 	// Begin sets the activities of m, to which x and y have been clamped.
 	Begin(m *arch.Model[T], x, y []T) error
