@@ -152,7 +152,7 @@ func TestCoordCheck_DivergenceIsGrowth(t *testing.T) {
 		coords, err := c.Run(t.Context())
 		ok(t, err)
 		for _, s := range train.Slopes(coords, c.Steps) {
-			if !math.IsInf(s.Activity.Mean, 1) || s.Change.Verdict(.2) != train.Grows {
+			if !math.IsInf(s.Activity.Mean, 1) || s.Change.Verdict(.2) != train.Diverges {
 				t.Errorf("%+v", s)
 			}
 		}
@@ -222,7 +222,7 @@ func TestSlopes_AreThoseOfPowers(t *testing.T) {
 			t.Errorf("exponent %v, want %v", e.got, e.want)
 		}
 	}
-	for want, mean := range map[train.Verdict]float64{train.Flat: -.1, train.Grows: .11, train.Shrinks: -.11, train.Undefined: math.NaN()} {
+	for want, mean := range map[train.Verdict]float64{train.Flat: -.1, train.Grows: .11, train.Shrinks: -.11, train.Diverges: math.Inf(1), train.Undefined: math.NaN()} {
 		if got := (train.Exponent{Mean: mean}).Verdict(.1); got != want {
 			t.Errorf("%v: %v, want %v", mean, got, want)
 		}

@@ -51,6 +51,7 @@ const (
 	Flat      Verdict = "flat"
 	Grows     Verdict = "grows"
 	Shrinks   Verdict = "shrinks"
+	Diverges  Verdict = "diverges"
 	Undefined Verdict = "-"
 )
 
@@ -59,6 +60,8 @@ func (e Exponent) Verdict(band float64) Verdict {
 	switch {
 	case math.IsNaN(e.Mean):
 		return Undefined
+	case math.IsInf(e.Mean, 1):
+		return Diverges
 	case e.Mean > band:
 		return Grows
 	case e.Mean < -band:

@@ -214,6 +214,9 @@ func (cmd runCmd) Run(c *console) (err error) {
 		err = first(err, out.close(), out.writeManifest(m))
 	}()
 	tables, failed := cmd.run(c, cmd.scale(), claims)
+	if len(tables) != len(claims) { // nothing could be begun
+		return errors.WithMessage(failed, "claims (give another folder with -cache, or -cache= for none)")
+	}
 	m.Interrupted = c.ctx.Err() != nil
 	r := report{Title: "Claims: " + strings.Join(cmd.ID, ", "), Interrupted: m.Interrupted, Version: m.Version,
 		Lead:  fmt.Sprintf("%d claims, measured at %s scale.", len(claims), cmd.scale()),

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,11 +49,21 @@ func (cmd coordCmd) Validate() error {
 		if len(sizes) == 1 && sizes[0] != 0 {
 			return errors.Errorf("-%s %d: one size has no slope: give two or more, or 0 for none", flag, sizes[0])
 		}
-		for _, size := range sizes {
+		for i, size := range sizes {
+			if slices.Contains(sizes[:i], size) {
+				return errors.Errorf("-%s: size %d is given twice: a slope needs different sizes", flag, size)
+			}
 			if size < 0 || size == 0 && len(sizes) > 1 || size > 1<<12 {
 				return errors.Errorf("-%s: size %d: want 1..%d, or 0 alone", flag, size, 1<<12)
 			}
 		}
+	}
+	none := func(sizes []int) bool { return len(sizes) == 1 && sizes[0] == 0 }
+	switch {
+	case none(cmd.Widths) && (none(cmd.Depths) || cmd.Arch == "cnn" && len(cmd.Depths) == 0):
+		return errors.New("-widths 0 and -depths 0 leave nothing to measure: give sizes of one of them")
+	case cmd.Arch == "cnn" && len(cmd.Depths) > 0 && !none(cmd.Depths):
+		return errors.New("-depths: stages of a cnn halve its pictures, so that it has no depths to compare: leave it out")
 	}
 	if cmd.LR != 0 {
 		if err := positive("lr", cmd.LR); err != nil {

@@ -124,19 +124,28 @@ func (j *job) run(c *console) (err error) {
 	v := readVersion()
 	c.printf("%s: %s, seed %d\n", j.report.Title, j.flags.title(), j.seed)
 	c.printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.folder.dir)
+	var pupils []*pupil
 	for _, name := range []string{"BP", j.learn.Rule.short()} {
-		if c.ctx.Err() != nil {
-			break
-		}
-		start := time.Now()
 		p, err := j.newPupil(name)
 		if err != nil {
 			return err
 		}
-		err = j.teach(c, p)
-		j.manifest.Seconds[name] = time.Since(start).Seconds()
+		if v, ok := p.rule.(interface{ Validate() error }); ok { // before the other one trains for long
+			if err := v.Validate(); err != nil {
+				return errors.WithMessagef(err, "-rule %s does not go with the other flags (feedback and pc take any network; only pc, incremental and nudged take -errors)", j.learn.Rule.name)
+			}
+		}
+		pupils = append(pupils, p)
+	}
+	for _, p := range pupils {
+		if c.ctx.Err() != nil {
+			break
+		}
+		start := time.Now()
+		err := j.teach(c, p)
+		j.manifest.Seconds[p.name] = time.Since(start).Seconds()
 		if err != nil {
-			return errors.WithMessage(err, name)
+			return errors.WithMessage(err, p.name)
 		}
 		j.pupils = append([]*pupil{p}, j.pupils...) // PC first
 	}

@@ -27,7 +27,7 @@ type latentFlags struct {
 
 // Validate is called by kong.
 func (f latentFlags) Validate() error {
-	return first(f.validate(), count("latents", f.Latents, 1), positive("std", f.Std))
+	return first(f.validate(), count("test", f.Test, 2), count("latents", f.Latents, 1), positive("std", f.Std))
 }
 
 // latentBudget is that of the notebook unsupervised_generative_pc.

@@ -144,7 +144,7 @@ func longFlags(args []string) []string {
 			return append(long, args[i:]...)
 		case negative(a) && len(long) > 0 && strings.HasPrefix(long[len(long)-1], "--") && !strings.Contains(long[len(long)-1], "="):
 			long[len(long)-1] += "=" + a
-		case len(a) > 2 && a[0] == '-' && a[1] != '-' && !negative(a):
+		case len(a) > 1 && a[0] == '-' && a[1] != '-' && a != "-h" && !negative(a):
 			long = append(long, "-"+a)
 		default:
 			long = append(long, a)

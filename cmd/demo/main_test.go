@@ -57,6 +57,10 @@ func TestOptions_WrongOnesAreNamedAndExitWithTwo(t *testing.T) {
 		{"compare -arch resnet -width -2", "-width -2", "negative"},
 		{"compare -arch transformer -heads -1", "-heads is -1", "negative"},
 		{"train -rule hebb", `unknown rule "hebb": want one of pc, incremental`, "unknown rule"},
+		{"coordcheck -widths 8,8", "-widths: size 8 is given twice", "no slope"},
+		{"coordcheck -widths 0 -depths 0", "nothing to measure", "nothing to do"},
+		{"coordcheck -arch cnn -depths 2,4", "-depths: stages of a cnn", "would fail half-way"},
+		{"latent -test 1", "-test is 1", "one picture is no cloud"},
 		{"-loss hinge", `unknown loss "hinge"`, "unknown loss"},
 		{"compare -data cifar", `unknown data "cifar"`, "unknown data"},
 		{"train -data cifar", `unknown data "cifar"`, "unknown data"},
@@ -98,6 +102,26 @@ func TestOptions_ThatDoNotFitTheDataFailBeforeAFolderIsMade(t *testing.T) {
 		}
 		if exists(out) {
 			t.Errorf("%s: the folder was made", c.args)
+		}
+	}
+}
+
+func TestRun_CacheThatCannotBeMadeIsAnError(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "occupied")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := demo(t, t.Context(), "run", "jpc/orders", "-cache", file, "-out", filepath.Join(t.TempDir(), "out"))
+	if code != exitFailure || !strings.Contains(stderr, "another folder with -cache") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+}
+
+func TestTrain_RulesThatDoNotFitAreRefusedBeforeTraining(t *testing.T) {
+	for _, args := range []string{"train -data bars -rule direct -arch cnn", "train -data moons -rule fixed -errors"} {
+		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", filepath.Join(t.TempDir(), "out"))...)
+		if code != exitFailure || !strings.Contains(stderr, "-rule") || strings.Contains(stdout, "BP  step") {
+			t.Errorf("%s: exit code %d, %q, %q", args, code, stdout, stderr)
 		}
 	}
 }
