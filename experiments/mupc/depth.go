@@ -96,6 +96,19 @@ func iterations(t claim.Table) (every, all int, err error) {
 	return rows[0].Params.EvalEvery, rows[0].Params.Iterations, nil
 }
 
+// besideMuPC are the accuracies in the end by a method and by muPC.
+func besideMuPC(t claim.Table, m Method, scaling Scaling) (other, mu map[int]claim.Estimate, err error) {
+	_, all, err := iterations(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	if other, err = accuracies(t, m, scaling, all); err != nil {
+		return nil, nil, err
+	}
+	mu, err = accuracies(t, PC, MuPC, all)
+	return other, mu, err
+}
+
 // listed are accuracies in words.
 func listed(at map[int]claim.Estimate) string {
 	var words []string
@@ -165,15 +178,7 @@ func depthClaims() []claim.Claim {
 		Paper:     "after 900 iterations 82 / 82 / 67 / 10 / 10 % at H = 8, 16, 32, 64, 128",
 		Grid:      deep[ReLU],
 		Check: func(t claim.Table) (string, error) {
-			_, all, err := iterations(t)
-			if err != nil {
-				return "", err
-			}
-			sp, err := accuracies(t, PC, SP, all)
-			if err != nil {
-				return "", err
-			}
-			mu, err := accuracies(t, PC, MuPC, all)
+			sp, mu, err := besideMuPC(t, PC, SP)
 			if err != nil {
 				return "", err
 			}
@@ -199,15 +204,7 @@ func depthClaims() []claim.Claim {
 		Paper:     "the curves of muPC and of BP with depth-muP at H = 128 lie on each other",
 		Grid:      deep[ReLU],
 		Check: func(t claim.Table) (string, error) {
-			_, all, err := iterations(t)
-			if err != nil {
-				return "", err
-			}
-			bp, err := accuracies(t, BP, MuPC, all)
-			if err != nil {
-				return "", err
-			}
-			mu, err := accuracies(t, PC, MuPC, all)
+			bp, mu, err := besideMuPC(t, BP, MuPC)
 			if err != nil {
 				return "", err
 			}
