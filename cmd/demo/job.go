@@ -50,6 +50,9 @@ type trainCmd struct {
 
 // Validate is called by kong.
 func (cmd trainCmd) Validate() error {
+	if cmd.Errors && !cmd.Rule.infers() {
+		return errors.Errorf("-errors says what inference moves, and -rule %s leaves it no choice: leave one of them out", cmd.Rule.name)
+	}
 	return first(cmd.learnFlags.validate(), cmd.netFlags.validate(), cmd.dataFlags.validate())
 }
 

@@ -60,6 +60,7 @@ func TestOptions_WrongOnesAreNamedAndExitWithTwo(t *testing.T) {
 		{"coordcheck -widths 8,8", "-widths: size 8 is given twice", "no slope"},
 		{"coordcheck -widths 0 -depths 0", "nothing to measure", "nothing to do"},
 		{"coordcheck -arch cnn -depths 2,4", "-depths: stages of a cnn", "would fail half-way"},
+		{"train -rule direct -errors", "-errors says what inference moves", "would be ignored"},
 		{"latent -test 1", "-test is 1", "one picture is no cloud"},
 		{"-loss hinge", `unknown loss "hinge"`, "unknown loss"},
 		{"compare -data cifar", `unknown data "cifar"`, "unknown data"},
