@@ -269,7 +269,7 @@ func (cmd runCmd) Run(c *console) (err error) {
 	c.printf("Report: %s\n", out.path("report.html"))
 	switch {
 	case m.Interrupted:
-		c.printf("Interrupted; the same command goes on where it was.\n")
+		c.printf("The same command goes on where it was.\n")
 		return errInterrupted
 	case failed != nil:
 		return failed

@@ -269,7 +269,6 @@ func (cmd coordCmd) Run(c *console) (err error) {
 	}
 	c.printf("Report: %s (%.1f s in all)\n", out.path("report.html"), time.Since(start).Seconds())
 	if m.Interrupted {
-		c.printf("Interrupted: the report holds what there was.\n")
 		return errInterrupted
 	}
 	return nil

@@ -147,7 +147,6 @@ func (cmd inferCmd) Run(c *console) (err error) {
 	}
 	c.printf("Report: %s\n", out.path("report.html"))
 	if m.Interrupted {
-		c.printf("Interrupted: the report holds what there was.\n")
 		return errInterrupted
 	}
 	return nil

@@ -182,7 +182,6 @@ func (j *job) finish(c *console) error {
 	j.manifest.Seconds["report"] = time.Since(start).Seconds()
 	c.printf("Report: %s (%.1f s in all)\n", j.folder.path("report.html"), time.Since(j.manifest.Started).Seconds())
 	if interrupted {
-		c.printf("Interrupted: the report holds what there was.\n")
 		return errInterrupted
 	}
 	return nil

@@ -127,6 +127,7 @@ func run(c *console, args []string, stderr io.Writer) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errInterrupted):
+		fmt.Fprintf(stderr, "demo: interrupted: what is written holds what there was\n")
 		return exitInterrupted
 	default:
 		fmt.Fprintf(stderr, "demo: %v\n", err)

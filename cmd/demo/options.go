@@ -28,7 +28,7 @@ type outFlags struct {
 
 // inferFlags describe inference: descent on the activities.
 type inferFlags struct {
-	Steps int     `default:"16" help:"Inference steps per batch." json:"steps"`
+	Steps int     `default:"16" help:"Inference steps per batch, of rules that infer." json:"steps"`
 	Rate  float64 `default:"0.05" help:"Rate of an inference step, per sample." json:"rate"`
 }
 
@@ -39,7 +39,7 @@ func (f inferFlags) validate() error {
 // learnFlags describe training.
 type learnFlags struct {
 	inferFlags `embed:""`
-	Rule       ruleFlag `default:"pc" help:"What is held against backprop: pc; incremental (iPC: weights move at every step of inference); nudged or centred (the output pulls weakly, from both sides); fixed (fixed predictions: backprop at rest); zil (backprop exactly, chains); montecarlo; feedback or direct (feedback alignment, no inference)." json:"rule"`
+	Rule       ruleFlag `default:"pc" help:"What is held against backprop: pc; incremental (iPC: weights move at every step of inference); nudged or centred (the output pulls weakly, from both sides); fixed (fixed predictions: backprop at rest); zil (backprop exactly, on blocks one after the other); montecarlo; feedback or direct (feedback alignment, no inference)." json:"rule"`
 	Batch      int      `default:"64" help:"Samples per batch." json:"batch"`
 	Epochs     int      `default:"1" help:"Passes over the training set." json:"epochs"`
 	Limit      int      `default:"0" help:"Weight updates at most; 0: all of the epochs." json:"limit"`

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pkg/errors"
@@ -42,11 +44,22 @@ type solverFlags struct {
 	Time   float64 `placeholder:"T" help:"Time to integrate to, per sample: JPC's max_t1 divided by the batch." json:"time,omitempty"`
 	Steps  int     `placeholder:"N" help:"Inference steps of sgd." json:"steps,omitempty"`
 	Rate   float64 `placeholder:"R" help:"Rate of sgd's steps, and length of euler's, per sample." json:"rate,omitempty"`
-	Tol    float64 `default:"0.001" help:"Relative and absolute tolerance of adaptive steps." json:"tol"`
+	Tol    float64 `placeholder:"E" help:"Relative and absolute tolerance of adaptive steps (default: 0.001)." json:"tol,omitempty"`
 }
 
 // methods are the integrators by name.
 var methods = map[string]*ode.Method{"heun": ode.Heun, "bosh3": ode.Bosh3, "tsit5": ode.Tsit5, "euler": ode.Euler}
+
+// uses tells which of the flags a solver reads.
+func uses(solver string) []string {
+	switch solver {
+	case "sgd":
+		return []string{"steps", "rate"}
+	case "euler":
+		return []string{"time", "rate"}
+	}
+	return []string{"time", "tol"}
+}
 
 func (f solverFlags) validate() error {
 	if f.Solver != "" {
@@ -54,27 +67,43 @@ func (f solverFlags) validate() error {
 			return err
 		}
 	}
+	solver := f.or(solverFlags{Solver: "sgd"}).Solver
 	for _, n := range []struct {
 		flag string
 		v    float64
-	}{{"time", f.Time}, {"rate", f.Rate}} {
-		if n.v != 0 {
-			if err := positive(n.flag, n.v); err != nil {
-				return err
-			}
+	}{{"time", f.Time}, {"steps", float64(f.Steps)}, {"rate", f.Rate}, {"tol", f.Tol}} {
+		if n.v == 0 {
+			continue
+		}
+		if err := positive(n.flag, n.v); err != nil {
+			return err
+		}
+		if !slices.Contains(uses(solver), n.flag) {
+			return errors.Errorf("-%s means nothing to -solver %s, which has -%s", n.flag, solver, strings.Join(uses(solver), " and -"))
 		}
 	}
-	return first(count("steps", f.Steps, 0), positive("tol", f.Tol))
+	return count("steps", f.Steps, 0)
 }
 
-// or takes what is missing from what suits the task.
+// or takes what is missing from what suits the task. A flag that means one kind of solver chooses it.
 func (f solverFlags) or(d solverFlags) solverFlags {
 	if f.Solver == "" {
-		switch f.Solver = d.Solver; { // a flag that means one kind of solver chooses it
-		case f.Time != 0 && d.Solver == "sgd":
-			f.Solver = "heun"
-		case f.Steps != 0 && d.Solver != "sgd":
+		switch {
+		case f.Time != 0 && f.Rate != 0:
+			f.Solver = "euler"
+		case f.Steps != 0 || f.Rate != 0:
 			f.Solver = "sgd"
+		case d.Solver == "sgd" && (f.Time != 0 || f.Tol != 0):
+			f.Solver = "heun"
+		default:
+			f.Solver = d.Solver
+		}
+	}
+	or := func(v *float64, task, otherwise float64) {
+		if *v == 0 {
+			if *v = task; *v == 0 {
+				*v = otherwise
+			}
 		}
 	}
 	if f.Steps == 0 {
@@ -82,16 +111,9 @@ func (f solverFlags) or(d solverFlags) solverFlags {
 			f.Steps = 20
 		}
 	}
-	if f.Rate == 0 {
-		if f.Rate = d.Rate; f.Rate == 0 {
-			f.Rate = .05
-		}
-	}
-	if f.Time == 0 {
-		if f.Time = d.Time; f.Time == 0 {
-			f.Time = float64(f.Steps) * f.Rate
-		}
-	}
+	or(&f.Rate, d.Rate, .05)
+	or(&f.Time, d.Time, float64(f.Steps)*f.Rate)
+	or(&f.Tol, d.Tol, 1e-3)
 	return f
 }
 

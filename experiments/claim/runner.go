@@ -20,7 +20,8 @@ type Runner struct {
 	Cores int
 	// Progress is told how far all is: at the start, at the end and at most ten times a second between. nil is nobody.
 	Progress func(Progress)
-	// Warn is told of kept results that cannot be used, which are measured again. nil is nobody.
+	// Warn is told of kept results that cannot be used, which are measured again, and of results that cannot be kept. It may
+	// be called from several goroutines at once. nil is nobody.
 	Warn func(error)
 }
 
@@ -200,8 +201,8 @@ func (r *Runner) one(ctx context.Context, w *watch, t *task) error {
 		return err
 	}
 	done := &Result{Params: t.params, Result: result, Seconds: round(time.Since(start).Seconds())}
-	if err := k.store(done); err != nil {
-		return err
+	if err := k.store(done); err != nil && r.Warn != nil {
+		r.Warn(errors.WithMessage(err, "a result is in the table, but the next run will measure it again"))
 	}
 	w.finish(t, done)
 	return nil

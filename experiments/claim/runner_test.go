@@ -229,6 +229,27 @@ func TestRun_CorruptResultsAreReportedAndMeasuredAgain(t *testing.T) {
 	ok(t, err)
 }
 
+// TestRun_ResultsThatCannotBeKeptAreInTheTable: a folder stands where the file of a result must be.
+func TestRun_ResultsThatCannotBeKeptAreInTheTable(t *testing.T) {
+	dir := t.TempDir()
+	c := sums(4, nil)
+	want, err := (&Runner{Dir: dir}).Run(t.Context(), Quick, c)
+	ok(t, err)
+	files, err := filepath.Glob(filepath.Join(dir, "test", "squares", "*.json"))
+	ok(t, err)
+	ok(t, os.Remove(files[0]))
+	ok(t, os.MkdirAll(filepath.Join(files[0], "in the way"), 0o755))
+	var warned []string
+	got, err := (&Runner{Dir: dir, Warn: func(err error) { warned = append(warned, err.Error()) }}).Run(t.Context(), Quick, c)
+	ok(t, err)
+	if diff := cmp.Diff(untimed(want[0]), untimed(got[0])); diff != "" {
+		t.Error(diff)
+	}
+	if all := strings.Join(warned, "\n"); !strings.Contains(all, files[0]) || !strings.Contains(all, "the next run will measure it again") {
+		t.Errorf("warnings %q", warned)
+	}
+}
+
 func TestRun_OneFailureLeavesTheOthers(t *testing.T) {
 	c := sums(4, func(_ context.Context, p point, _ *Cell) error {
 		if p.X == 4 {
