@@ -90,7 +90,7 @@ edit it.
     go run ./cmd/demo run ID -full         # one claim as it is recorded here; goes on where it was interrupted
 
 *Holds* means as the paper says it; *holds with care* that it needs more words to be true, which are given; *does not hold here*
-that it was not found so, with what was found. What has not been measured in full yet has the verdict of the tests, at quick scale. "Independent program" stands for values computed in numpy by formulas of this
+that it was not found so, with what was found. What has not been measured in full yet has the verdict of the tests, at quick scale. "Independent program" stands for values computed in numpy or JAX by formulas of this
 project's own, not by its code. Times are the sums over all cells, most of which use one core, on a machine that was busy with other work:
 an idle one takes a fraction. An estimate is the mean over
 seeds ± its standard error (number of seeds).

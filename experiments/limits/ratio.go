@@ -42,9 +42,9 @@ var ratioDecides = claim.Claim{
 		return strings.Join(ours, ", "), off.err()
 	},
 	Plot: func(t claim.Table) ([]claim.Figure, error) {
-		panel := claim.Panel{Title: "Depth over width decides", X: claim.Axis{Label: "L / N", Log: true},
+		panel := claim.Panel{Title: "Gradient: depth over width decides", X: claim.Axis{Label: "L / N", Log: true},
 			Y: claim.Axis{Label: "1 - cosine of PC's gradient to BP's", Log: true}}
-		energy := claim.Panel{Title: "and for the energy", X: claim.Axis{Label: "L / N", Log: true},
+		energy := claim.Panel{Title: "Energy: likewise", X: claim.Axis{Label: "L / N", Log: true},
 			Y: claim.Axis{Label: "loss / energy at equilibrium - 1", Log: true}}
 		for _, p := range []struct {
 			panel *claim.Panel

@@ -40,13 +40,14 @@ type Setup struct {
 }
 
 // Cost is the multiply-adds of the training's matrix products. An inference from the feedforward pass reaches one layer
-// more in each step, in error coordinates all of them.
+// more in each step until the front stands still, in error coordinates all of them.
 func (s Setup) Cost() float64 {
 	h, t := float64(s.Hidden), float64(s.Steps)
 	passes := 3 * h
 	switch s.Method {
 	case PC:
-		passes += 2 * (t*h - min(t, h)*(min(t, h)+1)/2)
+		f := s.front()
+		passes += 2 * (t*f - min(t, f)*(min(t, f)+1)/2)
 	case ErrorPC:
 		passes += 2 * t * h
 	}
@@ -60,6 +61,18 @@ func (s Setup) Cost() float64 {
 	}
 	n := float64(s.Width)
 	return n*n*(float64(s.Iterations*s.Batch)*passes+evals*tested*h) + 1e8
+}
+
+// front is about how many hidden layers inference moves at all: what T steps of rate r bring k layers down is about
+// (T r)^k / k!, and below float32's resolution of an activity nothing moves.
+func (s Setup) front() float64 {
+	x, part := float64(s.Steps)*perSample(s.Rate, s.Batch), 1.
+	for k := 1; k < s.Hidden; k++ {
+		if part *= x / float64(k); part < 1e-6 && float64(k) > x {
+			return float64(k)
+		}
+	}
+	return float64(s.Hidden)
 }
 
 // Data names a data set.
