@@ -274,7 +274,7 @@ func exactClaims() []claim.Claim {
 		Statement: "Even with perfect inference networks of the standard parametrisation learn worse with depth, those of muPC do not.",
 		Paper: "curves of linear residual networks, N = 128, H = 8, 16, 32. An independent JAX program (bench/jax/equilibrium.py), seeds 1 to 3: " +
 			"muPC 79 / 72 / 53 % at rate .1, SP (seed 1) 74 / 52 / 11 % at .001",
-		Grid:      perfect,
+		Grid: perfect,
 		Check: func(t claim.Table) (string, error) {
 			var off offs
 			var words []string
