@@ -64,27 +64,29 @@ var deep = map[Act]claim.Experiment{
 	Linear: trains("depth-linear", depths(Linear)),
 }
 
-// accuracies are the accuracies by depth at an iteration: of SP those of the rate that is better in the end.
-func accuracies(t claim.Table, m Method, scaling Scaling, step int) (map[int]claim.Estimate, error) {
-	rows, err := results(t, func(s Setup) bool { return s.Method == m && s.Scaling == scaling })
+// A manner is the networks of one line of the figures: all depths by one method.
+type manner struct {
+	method  Method
+	scaling Scaling
+	lr      float64 // 0: whatever it is
+}
+
+var (
+	ofMuPC = manner{method: PC, scaling: MuPC}
+	ofBP   = manner{method: BP, scaling: MuPC}
+)
+
+func ofSP(lr float64) manner { return manner{PC, SP, lr} }
+
+// accuracies are those of a manner of training by depth, at an iteration.
+func accuracies(t claim.Table, f manner, step int) (map[int]claim.Estimate, error) {
+	rows, err := results(t, func(s Setup) bool {
+		return s.Method == f.method && s.Scaling == f.scaling && (f.lr == 0 || s.LR == f.lr)
+	})
 	if err != nil {
 		return nil, err
 	}
-	type key struct {
-		hidden int
-		lr     float64
-	}
-	by := func(s Setup) key { return key{s.Hidden, s.LR} }
-	last := claim.By(rows, by, func(r Run) float64 { return r.Accuracy })
-	then := claim.By(rows, by, func(r Run) float64 { return r.At(step) })
-	best := map[int]claim.Estimate{}
-	end := map[int]float64{}
-	for k, e := range last {
-		if old, ok := end[k.hidden]; !ok || e.Mean > old {
-			end[k.hidden], best[k.hidden] = e.Mean, then[k]
-		}
-	}
-	return best, nil
+	return claim.By(rows, func(s Setup) int { return s.Hidden }, func(r Run) float64 { return r.At(step) }), nil
 }
 
 // iterations are those of the table's trainings.
@@ -133,13 +135,17 @@ func depthClaims() []claim.Claim {
 				if err != nil {
 					return "", err
 				}
-				at, err := accuracies(t, PC, MuPC, all)
+				at, err := accuracies(t, ofMuPC, all)
 				if err != nil {
 					return "", err
 				}
-				early, err := accuracies(t, PC, MuPC, every)
-				if err != nil {
-					return "", err
+				var words []string
+				for step := every; step <= all; step += every {
+					then, err := accuracies(t, ofMuPC, step)
+					if err != nil {
+						return "", err
+					}
+					words = append(words, fmt.Sprintf("after %d iterations %s", step, listed(then)))
 				}
 				b := bounds[act][t.Scale]
 				low, high := 1., 0.
@@ -153,7 +159,7 @@ func depthClaims() []claim.Claim {
 				if high-low > b.spread {
 					off.add("depths differ by %s: want at most %s", percent(high-low), percent(b.spread))
 				}
-				return fmt.Sprintf("after %d iterations %s; after %d %s", all, listed(at), every, listed(early)), off.err()
+				return strings.Join(words, "; "), off.err()
 			},
 			Plot: func(t claim.Table) ([]claim.Figure, error) { return depthFigure(t, act) },
 		}
@@ -169,18 +175,17 @@ func depthClaims() []claim.Claim {
 			if err != nil {
 				return "", err
 			}
-			mu, err := accuracies(t, PC, MuPC, all)
+			mu, err := accuracies(t, ofMuPC, all)
 			if err != nil {
 				return "", err
 			}
 			var off offs
 			var words []string
 			for i, lr := range spLRs {
-				rows, err := results(t, func(s Setup) bool { return s.Scaling == SP && s.LR == lr })
+				sp, err := accuracies(t, ofSP(lr), all)
 				if err != nil {
 					return "", err
 				}
-				sp := claim.By(rows, func(s Setup) int { return s.Hidden }, func(r Run) float64 { return r.Accuracy })
 				words = append(words, fmt.Sprintf("at rate %g of the weights %s", lr, listed(sp)))
 				hs := keys(sp)
 				for j, h := range hs {
@@ -212,11 +217,11 @@ func depthClaims() []claim.Claim {
 			if err != nil {
 				return "", err
 			}
-			bp, err := accuracies(t, BP, MuPC, all)
+			bp, err := accuracies(t, ofBP, all)
 			if err != nil {
 				return "", err
 			}
-			mu, err := accuracies(t, PC, MuPC, all)
+			mu, err := accuracies(t, ofMuPC, all)
 			if err != nil {
 				return "", err
 			}
@@ -269,11 +274,10 @@ func depthFigure(t claim.Table, act Act) ([]claim.Figure, error) {
 	}
 	ends := claim.Panel{Title: fmt.Sprintf("after %d iterations", all), X: claim.Axis{Label: "hidden layers H", Log: true}, Y: claim.Axis{Label: "test accuracy", Min: 0, Max: 1}}
 	for i, l := range []struct {
-		name    string
-		method  Method
-		scaling Scaling
-	}{{"muPC", PC, MuPC}, {"BP, depth-muP", BP, MuPC}, {"SP-PC", PC, SP}} {
-		at, err := accuracies(t, l.method, l.scaling, all)
+		name string
+		manner
+	}{{"muPC", ofMuPC}, {"BP, depth-muP", ofBP}, {fmt.Sprintf("SP, rate %g", spLRs[0]), ofSP(spLRs[0])}, {fmt.Sprintf("SP, rate %g", spLRs[1]), ofSP(spLRs[1])}} {
+		at, err := accuracies(t, l.manner, all)
 		if err != nil {
 			return nil, err
 		}
@@ -284,7 +288,7 @@ func depthFigure(t claim.Table, act Act) ([]claim.Figure, error) {
 	curves := claim.Panel{Title: "muPC", X: claim.Axis{Label: "iterations"}, Y: claim.Axis{Label: "test accuracy"}}
 	byDepth := map[int]map[int]claim.Estimate{}
 	for step := every; step <= all; step += every {
-		at, err := accuracies(t, PC, MuPC, step)
+		at, err := accuracies(t, ofMuPC, step)
 		if err != nil {
 			return nil, err
 		}
