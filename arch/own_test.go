@@ -151,3 +151,43 @@ func TestForward_OfAPredictionByWeightsAlone(t *testing.T) {
 	ok(t, err)
 	near(t, "gradient by the mean", dw[:1], []float64{want}, 1e-12)
 }
+
+// TestSetAs_IsTheSamePaddingAndMask: the energy is then that of the other model, and models that are not alike are refused.
+func TestSetAs_IsTheSamePaddingAndMask(t *testing.T) {
+	n := &arch.Network{Input: []int{3, 2}, Blocks: []arch.Block{
+		{Name: "a", Layer: layers.Attention{Width: 2, Heads: 1, Padding: true}}, {Name: "b", Layer: layers.Linear{In: 2, Out: 2, Act: layers.Tanh}},
+	}}
+	w := weightsOf[float64](t, n, 1)
+	p := arch.Plan{Batch: 2, Hold: map[string]arch.Hold{"b": arch.Masked}}
+	x, y := normal[float64](rng(5), 18), normal[float64](rng(6), 18)
+	model := func(p arch.Plan) *arch.Model[float64] {
+		m := must(arch.Compile(n, w, p))(t)
+		ok(t, m.Clamp(x[:6*p.Batch], y[:6*p.Batch]))
+		return m
+	}
+	m, other := model(p), model(p)
+	ok(t, m.SetLayerInput("a/padding", []float64{0, 0, 1, 0, 1, 1}))
+	ok(t, m.Mask("b", []float64{1, 0, 0, 1, 1, 1}))
+	z := normal[float64](rng(4), len(m.State()))
+	energy := func(m *arch.Model[float64]) float64 {
+		copy(m.State(), z)
+		f, err := m.Energy()
+		ok(t, err)
+		return f
+	}
+	if energy(m) == energy(other) {
+		t.Fatal("padding and mask change nothing: the test is blind")
+	}
+	ok(t, other.SetAs(m))
+	if got, want := energy(other), energy(m); got != want {
+		t.Errorf("energy %v, want %v", got, want)
+	}
+	for reason, q := range map[string]arch.Plan{
+		"another batch":  {Batch: 3, Hold: p.Hold},
+		"nothing masked": {Batch: 2},
+	} {
+		if err := model(q).SetAs(m); err == nil || !strings.Contains(err.Error(), "batch size or Hold") {
+			t.Errorf("%s: error %v", reason, err)
+		}
+	}
+}
