@@ -20,9 +20,11 @@ type Unsupervised[T graph.Float] struct {
 	Stop    infer.Stop // nil if the solver ends by itself
 	Start   Start[T]   // of every batch: Gaussian
 	Targets int        // numbers per target of the set
+	Seed    uint64     // of what layers draw at random for every batch, layers.Dropout
 
 	m       *arch.Model[T] // of the last batch's size
-	inputs  []T            // of a batch
+	noise   noise
+	inputs  []T // of a batch
 	problem infer.Problem[T]
 }
 
@@ -67,6 +69,7 @@ func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (Report, error) {
 	if err := r.m.Clamp(in, x); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, r.m, r.Seed)
 	if err := r.Start.Begin(r.m, in, x); err != nil {
 		return Report{}, err
 	}
@@ -75,14 +78,18 @@ func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (Report, error) {
 		return Report{}, err
 	}
 	f, err := r.m.ParamGrad(grad)
-	return Report{Loss: result.FirstEnergy, Energy: f, Inference: result}, err
+	loss := result.FirstEnergy
+	if result.Evals == 0 {
+		loss = f
+	}
+	return Report{Loss: loss, Energy: f, Inference: result}, err
 }
 
 // Terms names the terms of the energy.
 func (r *Unsupervised[T]) Terms() []string { return r.Model.Terms() }
 
-// TermEnergies writes the terms of the energy where the last gradient was taken.
-func (r *Unsupervised[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
+// TermEnergies writes the terms of the energy where the last gradient was taken; zeros before the first.
+func (r *Unsupervised[T]) TermEnergies(dst []float64) { termEnergies(r.m, dst) }
 
 // Weights is the model's slab.
 func (r *Unsupervised[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
@@ -98,8 +105,8 @@ func (r *Unsupervised[T]) Predict([]T) ([]T, error) {
 	return nil, errors.New("unsupervised: the targets of the set were not learned: ask the network with a Query")
 }
 
-// Locate names what went wrong in the last gradient.
-func (r *Unsupervised[T]) Locate() string { return r.m.Locate() }
+// Locate names what went wrong in the last gradient; nothing before the first.
+func (r *Unsupervised[T]) Locate() string { return locate(r.m) }
 
 // Repeat is the same sample n times.
 func Repeat[T graph.Float](sample []T, n int) []T {
