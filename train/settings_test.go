@@ -302,6 +302,7 @@ func TestRules_PanicOnWrongLengths(t *testing.T) {
 	}
 	fa := &train.FeedbackAlignment[float64]{Model: bp}
 	g.gradientOf(t, fa)
+	h := hybrid[float64](t, false, 2, 3, 2)
 	for _, test := range []struct {
 		reason string
 		call   func()
@@ -310,9 +311,11 @@ func TestRules_PanicOnWrongLengths(t *testing.T) {
 		{"no gradient", gradient(fa, 0), "train: Gradient"},
 		{"gradient too short", gradient(fa, size-1), "train: Gradient"},
 		{"gradient too long", gradient(fa, size+1), "train: Gradient"},
-		{"gradient of one network of two", gradient(hybrid[float64](t, false, 2, 3, 2), 3), "train: Gradient"},
+		{"gradient of one network of two", gradient(h, 3), "train: Gradient"},
 		{"terms too short", func() { fa.TermEnergies(nil) }, "train: TermEnergies"},
 		{"more than whole samples", func() { _, _, _ = q.Ask(nil, numbers(5), 2) }, "train: Query.Ask"},
+		{"a gradient of another network", func() { train.Agree(g.x, g.x[1:]) }, "train: Agree"},
+		{"spans of another network", func() { train.AdamSpans(h.Amortiser.Network(), bp.Weights()) }, "train: spans"},
 		{"less than no sample", func() { _, _, _ = q.Ask(nil, nil, -1) }, "train: Query.Ask"},
 	} {
 		func() {
