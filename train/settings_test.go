@@ -190,6 +190,7 @@ func TestRules_RefuseWhatTheyWouldIgnore(t *testing.T) {
 		}
 		return given{net: n, plan: p}.model(t, c)
 	}
+	held := func(p arch.Plan) *arch.Model[float64] { return given{net: plain, plan: p}.model(t, arch.Activities) }
 	pc := func(m *arch.Model[float64]) train.PC[float64] { return plainPC(m, .1, 3) }
 	with := func(s infer.Solver[float64]) train.PC[float64] {
 		return train.PC[float64]{Model: model(plain, arch.Activities), Solver: s, Stop: infer.Steps(3)}
@@ -214,6 +215,12 @@ func TestRules_RefuseWhatTheyWouldIgnore(t *testing.T) {
 		{"a lateral block would not learn", &train.FeedbackAlignment[float64]{Model: model(lateral, arch.Feedforward)}, []string{"FeedbackAlignment", `"l"`, `prediction of "h"`}},
 		{"a lateral block would not learn", &train.DirectFeedback[float64]{Model: model(lateral, arch.Feedforward)}, []string{"DirectFeedback", `"l"`, `prediction of "h"`}},
 		{"tokens have no matrix", &train.DirectFeedback[float64]{Model: model(tokens, arch.Feedforward)}, []string{"DirectFeedback", "[4 2]", "FeedbackAlignment"}},
+		{"a hidden site has no data", &train.Unsupervised[float64]{Model: held(arch.Plan{Batch: 2, FreeInput: true, Hold: map[string]arch.Hold{"h": arch.Clamped}}), Solver: descent[float64](), Stop: infer.Steps(2), Start: &train.Gaussian[float64]{}},
+			[]string{"unsupervised", `"h" is clamped or masked`}},
+		{"samples have nowhere to go", &train.Unsupervised[float64]{Model: held(arch.Plan{Batch: 2, FreeInput: true, FreeOutput: true}), Solver: descent[float64](), Stop: infer.Steps(2), Start: &train.Gaussian[float64]{}},
+			[]string{"unsupervised", `output "y" is free`}},
+		{"an input that Hold clamps is not free", &train.Unsupervised[float64]{Model: held(arch.Plan{Batch: 2, FreeInput: true, Hold: map[string]arch.Hold{"x": arch.Clamped}}), Solver: descent[float64](), Stop: infer.Steps(2), Start: &train.Gaussian[float64]{}},
+			[]string{"unsupervised", `"x"`, "Plan.FreeInput"}},
 		{"guesses are of all units", h, []string{"Hybrid: generator", `"block1" is masked`}},
 	} {
 		says(t, test.reason, test.rule.Validate(), test.want...)

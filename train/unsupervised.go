@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -37,10 +39,11 @@ func (r *Unsupervised[T]) Validate() error {
 		return errors.New("unsupervised: Model, Solver or Start is missing")
 	case r.Model.Plan().Coordinates != arch.Activities:
 		return errors.Errorf("unsupervised: the model is in the coordinates of %v: compile it in those of activities", r.Model.Plan().Coordinates)
-	case r.Model.Plan().FreeInput == (r.Input != nil):
-		return errors.New("unsupervised: either the model's input is free, arch.Plan.FreeInput, or Input is what it is clamped to: give one of them")
 	case r.Targets < 0:
 		return errors.Errorf("unsupervised: Targets is %d: want zero or more", r.Targets)
+	}
+	if err := r.validateSites(); err != nil {
+		return err
 	}
 	if v, ok := r.Start.(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {
@@ -51,6 +54,32 @@ func (r *Unsupervised[T]) Validate() error {
 		return errors.Errorf("unsupervised: Input has %d numbers, the network takes %d", len(r.Input), in)
 	}
 	return errors.WithMessage(validateInference(r.Solver, r.Stop), "unsupervised")
+}
+
+// validateSites reports sites that are not held as the rule has them: outputs are data, inputs are all free or all constant, and
+// the rest is free.
+func (r *Unsupervised[T]) validateSites() error {
+	n := r.Model.Network()
+	inputs, outputs := n.Ends()
+	free := make(map[string]bool)
+	for _, name := range r.Model.Free() {
+		free[name] = r.Model.Plan().Hold[name] != arch.Masked
+	}
+	for _, name := range inputs {
+		if free[name] == (r.Input != nil) || r.Model.Plan().Hold[name] == arch.Masked {
+			return errors.Errorf("unsupervised: either the model's input, %q, is free, arch.Plan.FreeInput, or Input is what it is clamped to: give one of them", name)
+		}
+	}
+	for _, b := range n.Blocks {
+		switch output := slices.Contains(outputs, b.Name); {
+		case b.Predicts != "":
+		case output && free[b.Name]:
+			return errors.Errorf("unsupervised: the output %q is free, and samples are what outputs are clamped to: compile it clamped", b.Name)
+		case !output && !free[b.Name]:
+			return errors.Errorf("unsupervised: %q is clamped or masked and needs more data than a sample: compile it free", b.Name)
+		}
+	}
+	return nil
 }
 
 // Gradient relaxes all activities with x as output and takes dF/dW there. Report.Loss is the energy of the start.
