@@ -85,7 +85,7 @@ func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
 	if err != nil {
 		return nil, errors.WithMessage(err, "FixedPrediction")
 	}
-	r.frozen, r.of, r.fixed, r.now = m, r.Model, nil, nil
+	r.frozen, r.of, r.fixed, r.now, r.m = m, r.Model, nil, nil, nil
 	return m, nil
 }
 
