@@ -66,12 +66,12 @@ func (s *Blocks) Predict(i int, read func(site string) *graph.Node) *graph.Node 
 		parts := s.n.parts(i)
 		x := xs[0]
 		if blk.Merge != nil {
-			b.Within("merge", func() { x = blk.Merge.Merge(b, s.factored(i, parts[len(parts)-1]), xs) })
+			b.Within("merge", func() { x = made(b, blk.Merge, xs[0], blk.Merge.Merge(b, s.factored(i, parts[len(parts)-1]), xs)) })
 		}
 		if b.Err() != nil {
 			return
 		}
-		mu = blk.Layer.Forward(b, s.factored(i, parts[0]), x)
+		mu = made(b, blk.Layer, x, blk.Layer.Forward(b, s.factored(i, parts[0]), x))
 		for j, skip := range blk.Skips {
 			from := skips[j]
 			if from == nil {
@@ -81,7 +81,7 @@ func (s *Blocks) Predict(i int, read func(site string) *graph.Node) *graph.Node 
 				return
 			}
 			var d *graph.Node
-			b.Within("skip"+strconv.Itoa(j+1), func() { d = skip.Layer.Forward(b, s.factored(i, parts[j+1]), from) })
+			b.Within("skip"+strconv.Itoa(j+1), func() { d = made(b, skip.Layer, from, skip.Layer.Forward(b, s.factored(i, parts[j+1]), from)) })
 			if b.Err() == nil && !d.Shape().Eq(mu.Shape()) {
 				b.Fail(errors.Errorf("a skip gives shape %v where the layer gives %v: make them equal", []int(d.Shape()), []int(mu.Shape())))
 			}
@@ -97,6 +97,21 @@ func (s *Blocks) Predict(i int, read func(site string) *graph.Node) *graph.Node 
 		return nil
 	}
 	return mu
+}
+
+// made is y, which a layer or merge made of x. One that is missing, or has not the samples of x in front, is recorded as an error.
+func made(b *graph.Builder, by any, x, y *graph.Node) *graph.Node {
+	switch {
+	case b.Err() != nil:
+		return nil
+	case y == nil:
+		b.Fail(errors.Errorf("a %T gave no node and no error: return what the graph's builder gives, or say why there is none with its Fail", by))
+	case y.Dims() == 0 || y.Shape()[0] != x.Shape()[0]:
+		b.Fail(errors.Errorf("a %T made shape %v of %v: the samples of the batch must stay in front", by, []int(y.Shape()), []int(x.Shape())))
+	default:
+		return y
+	}
+	return nil
 }
 
 // Pass adds the feedforward pass to at, which holds the nodes of the inputs by site: the predictions of all blocks that have a

@@ -191,13 +191,18 @@ func (m *Model[T]) Mask(name string, mask []T) error {
 			}
 		}
 	}
+	m.setMask(c, mask)
+	return nil
+}
+
+// setMask is Mask of what has been checked.
+func (m *Model[T]) setMask(c *clamp[T], mask []T) {
 	for i := 0; i < len(c.mask); i += len(mask) {
 		copy(c.mask[i:], mask)
 	}
 	m.prog.Load(c.place.mask, c.mask)
 	m.prog.LoadNow()
 	c.show(m.prog)
-	return nil
 }
 
 // clamp finds a clamped or masked site; nil if there is none.

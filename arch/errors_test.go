@@ -289,6 +289,7 @@ func TestModel_PanicsOnWrongLengths(t *testing.T) {
 		{"activities too short", func() { _, _ = m.StateGrad(z, z[1:]) }, "arch: StateGrad"},
 		{"weight gradient too short", func() { _, _ = m.ParamGrad(g[1:]) }, "arch: ParamGrad"},
 		{"weight gradient missing", func() { _, _ = m.ParamGrad(nil) }, "arch: ParamGrad"},
+		{"terms too short", func() { m.TermEnergies(make([]float64, 1)) }, "arch: TermEnergies"},
 		{"site too short", func() { _ = hidden.ClampSite("block1", x[:5]) }, "arch: ClampSite"},
 		{"no data for a hidden site", func() { _, _ = hidden.Energy() }, "arch: a model is evaluated before Clamp, or ClampSite"},
 		{"no data", func() { _, _ = unclamped.Energy() }, "arch: a model is evaluated before Clamp"},

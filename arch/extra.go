@@ -128,6 +128,30 @@ func (m *Model[T]) DrawLayerInputs(rng *rand.Rand) {
 	}
 }
 
+// SetAs gives m the inputs of layers and the masks that other has at present: for a second model of the same network, batch and
+// held sites, with another energy.
+func (m *Model[T]) SetAs(other *Model[T]) error {
+	same := m.net == other.net && m.plan.Batch == other.plan.Batch && len(m.clamps) == len(other.clamps)
+	for i, c := range m.clamps {
+		same = same && c.name == other.clamps[i].name && len(c.mask) == len(other.clamps[i].mask)
+	}
+	if !same {
+		return errors.New("arch: the inputs of layers and masks of a model of another network, batch size or Hold: want the same, with another energy")
+	}
+	for i, e := range m.extras {
+		copy(e.values, other.extras[i].values)
+		e.one = other.extras[i].one
+		e.load(m.prog)
+	}
+	for i, c := range m.clamps {
+		if c.mask != nil {
+			c.unitMask = other.clamps[i].unitMask
+			m.setMask(c, other.clamps[i].mask)
+		}
+	}
+	return nil
+}
+
 func (m *Model[T]) extra(name string) *extra[T] {
 	for _, e := range m.extras {
 		if e.name == name {

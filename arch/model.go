@@ -80,6 +80,14 @@ func Compile[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*Model[T], 
 	if len(m.terms) == 0 {
 		return nil, errors.New("arch: the energy has no terms: it would be zero")
 	}
+	for _, t := range m.terms {
+		switch {
+		case t.Node == nil:
+			return nil, errors.Errorf("arch: energy: the term %q has no node and there is no error: return what the graph's builder gives, or say why there is none with its Fail", t.Name)
+		case t.Node.Dims() > 0:
+			return nil, errors.Errorf("arch: energy: the term %q has shape %v: want a scalar, such as the builder's Sum or HalfSquare gives", t.Name, []int(t.Node.Shape()))
+		}
+	}
 	if err := m.differentiate(); err != nil {
 		return nil, errors.WithMessage(err, "arch: compile")
 	}
@@ -88,6 +96,9 @@ func Compile[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*Model[T], 
 
 // checkWeights compares the slab with what the network needs.
 func checkWeights[T graph.Float](n *Network, w *graph.Vector[T]) error {
+	if w == nil {
+		return errors.New("arch: the weights are missing: allocate them with NewWeights for this network")
+	}
 	want, have := n.Weights(), w.Fields()
 	if len(want) != len(have) {
 		return errors.Errorf("arch: the network has %d weights, the slab %d: allocate it with NewWeights for this network", len(want), len(have))
@@ -429,6 +440,9 @@ func (m *Model[T]) Terms() []string {
 
 // TermEnergies writes the terms of the last evaluated energy, in the order of Terms, to dst.
 func (m *Model[T]) TermEnergies(dst []float64) {
+	if len(dst) != len(m.terms) {
+		panic("arch: TermEnergies into a slice whose length is not that of Terms")
+	}
 	for i, t := range m.terms {
 		dst[i] = m.prog.Scalar(t.Node)
 	}

@@ -285,6 +285,9 @@ func (n *Network) validateWeights() error {
 			return errors.Errorf("arch: two weights are named %q: rename the block or the layer's weight", w.Name)
 		}
 		seen[w.Name] = true
+		if len(w.Param.Shape) == 0 {
+			return errors.Errorf("arch: %s has no shape: a weight has one dimension or more, []int{1} for a single number", w.Name)
+		}
 		for _, d := range w.Param.Shape {
 			if d <= 0 {
 				return errors.Errorf("arch: %s has shape %v: every dimension must be positive", w.Name, w.Param.Shape)
@@ -295,6 +298,9 @@ func (n *Network) validateWeights() error {
 			if !(v >= 0) || math.IsInf(v, 1) {
 				return errors.Errorf("arch: the scaling %s gives %s the factors %+v: they must be finite and not negative: look at its fields", n.scaling(), w.Name, f)
 			}
+		}
+		if f.Init.Mean-f.Init.Mean != 0 {
+			return errors.Errorf("arch: the scaling %s gives %s the mean %v to begin with: want a finite number: look at its fields", n.scaling(), w.Name, f.Init.Mean)
 		}
 		if !(f.Forward > 0) || math.IsInf(f.Forward, 1) {
 			return errors.Errorf("arch: the scaling %s gives %s the forward factor %v: it must be a positive number: look at its fields", n.scaling(), w.Name, f.Forward)

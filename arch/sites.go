@@ -153,6 +153,9 @@ func arrows(loop []string) string { return strings.Join(loop, " -> ") }
 
 // Validate checks what can be checked without building the graph: names, references and layers.
 func (n *Network) Validate() error {
+	if n == nil {
+		return errors.New("arch: the network is missing: look at the error of what describes it")
+	}
 	if len(n.Blocks) == 0 {
 		return errors.New("arch: a network without blocks: give it at least one")
 	}

@@ -167,6 +167,12 @@ func (u *unrolled) block(i int) {
 		})
 		return
 	}
+	if blk.Shape != nil && !slices.Equal(blk.Shape, []int(mu.Shape())[1:]) {
+		b.Within(blk.Name, func() {
+			b.Fail(errors.Errorf("Shape says %v, without the batch, and the layer predicts %v: make them equal, or leave Shape out", blk.Shape, []int(mu.Shape())[1:]))
+		})
+		return
+	}
 	u.predicted(i, at, mu)
 }
 

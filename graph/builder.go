@@ -193,9 +193,13 @@ func (b *Builder) Combine(coefs []float64, xs ...*Node) *Node {
 		b.Fail(errors.Errorf("linear combination of %d operands with %d coefficients", len(xs), len(coefs)))
 		return nil
 	}
-	for _, x := range xs {
+	for i, x := range xs {
 		if x == nil {
 			b.Fail(errors.New("linear combination with a missing operand"))
+			return nil
+		}
+		if coefs[i]-coefs[i] != 0 {
+			b.Fail(errors.Errorf("linear combination with the coefficient %v: want a finite number", coefs[i]))
 			return nil
 		}
 	}

@@ -322,6 +322,9 @@ func (p *Program[T]) Chain(links []Link[T]) ([]Link[T], error) {
 	for i := range links {
 		l := &links[i]
 		l.from, l.to, l.stage = p.visible(l.From), p.visible(l.To), nil
+		if !p.values[l.from].batched {
+			return nil, errors.Errorf("graph: %s cannot be computed sample by sample: it depends on none", label(l.From))
+		}
 		for j := range p.targets[l.Target].stages {
 			st := &p.targets[l.Target].stages[j]
 			switch {

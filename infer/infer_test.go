@@ -379,3 +379,42 @@ func BenchmarkRun(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/steps/n, "ns/(step*unit)")
 }
+
+// TestRun_RefusesWrongParts: a solver or a stop rule that reports itself is an error before anything moves, and what is missing a
+// panic that says so.
+func TestRun_RefusesWrongParts(t *testing.T) {
+	for _, test := range []struct {
+		reason string
+		solver infer.Solver[float64]
+		stop   infer.Stop
+		want   string
+	}{
+		{"no optimiser", &infer.Descent[float64]{}, infer.Steps(2), "Optimizer is missing"},
+		{"no rate", sgd(math.NaN()), infer.Steps(2), "Rate NaN"},
+		{"noise from nowhere", &infer.Langevin[float64]{Rate: .1, Temperature: 1}, infer.Steps(2), "Rand is missing"},
+		{"a list that never stops", sgd(.1), infer.Any{}, "never stop"},
+		{"a rule that is missing", sgd(.1), infer.Any{nil, infer.Steps(2)}, "rule 0 is missing"},
+	} {
+		z := []float64{1, 2}
+		_, err := infer.Run(test.solver, bowl(1), z, test.stop, nil)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %q in it", test.reason, err, test.want)
+		}
+		if z[0] != 1 || z[1] != 2 {
+			t.Errorf("%s: activities moved to %v", test.reason, z)
+		}
+	}
+	for want, call := range map[string]func(){
+		"infer: Run without a solver":               func() { _, _ = infer.Run(nil, bowl(1), nil, infer.Steps(1), nil) },
+		"infer: Run of a problem without an Energy": func() { _, _ = infer.Run(sgd(.1), infer.Problem[float64]{}, nil, infer.Steps(1), nil) },
+	} {
+		func() {
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("panic %v, want %q", got, want)
+				}
+			}()
+			call()
+		}()
+	}
+}

@@ -8,7 +8,11 @@ import (
 	"github.com/pkg/errors"
 )
 
-const noStop = "infer: Run without a stop rule"
+const (
+	noSolver = "infer: Run without a solver"
+	noStop   = "infer: Run without a stop rule"
+	noEnergy = "infer: Run of a problem without an Energy"
+)
 
 // Run moves z in place until stop says so, starting with a Reset of s.
 //
@@ -21,14 +25,27 @@ const noStop = "infer: Run without a stop rule"
 //
 // When the energy or the gradient is not finite the run ends as Diverged, with
 // the step and the place in Result; z stays where that was found, one move
-// past the last point with a finite energy. The error is that of p.Energy, with
+// past the last point with a finite energy. The error is what the solver or the
+// stop rule reports of itself, before anything moves, or that of p.Energy, with
 // the step. stop may be nil if s is a [Stop] itself.
 //
 // Run allocates nothing once s has its memory, unless the run diverges.
 func Run[T Float](s Solver[T], p Problem[T], z []T, stop Stop, observe func(Reading)) (Result, error) {
+	if s == nil {
+		panic(noSolver)
+	}
 	own, _ := s.(Stop)
 	if stop == nil && own == nil {
 		panic(noStop)
+	}
+	if p.Energy == nil {
+		panic(noEnergy)
+	}
+	if err := valid(s); err != nil {
+		return Result{}, err
+	}
+	if err := valid(stop); err != nil {
+		return Result{}, err
 	}
 	s.Reset()
 	start := time.Now()
@@ -82,6 +99,14 @@ func Run[T Float](s Solver[T], p Problem[T], z []T, stop Stop, observe func(Read
 		now.Step++
 		now.Energy, now.Residual = unknown, unknown
 	}
+}
+
+// valid is what a solver or a stop rule reports of itself, if it can.
+func valid(part any) error {
+	if v, ok := part.(interface{ Validate() error }); ok {
+		return v.Validate()
+	}
+	return nil
 }
 
 // A leaper makes n steps at once, with the same bits as one by one, after an

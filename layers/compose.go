@@ -32,6 +32,14 @@ func (l Compose) Params() []Param {
 	return ps
 }
 
+// given is what a layer gave; it is recorded as an error if that is nothing.
+func given(b *graph.Builder, by Layer, y *graph.Node) *graph.Node {
+	if y == nil {
+		b.Fail(errors.Errorf("a %T gave no node and no error: return what the graph's builder gives, or say why there is none with its Fail", by))
+	}
+	return y
+}
+
 // Forward applies the parts.
 func (l Compose) Forward(b *graph.Builder, p []*graph.Node, x *graph.Node) *graph.Node {
 	for i, part := range l {
@@ -40,7 +48,10 @@ func (l Compose) Forward(b *graph.Builder, p []*graph.Node, x *graph.Node) *grap
 			return nil
 		}
 		n := len(part.Params())
-		b.Within(strconv.Itoa(i+1), func() { x = part.Forward(b, p[:n], x) })
+		b.Within(strconv.Itoa(i+1), func() { x = given(b, part, part.Forward(b, p[:n], x)) })
+		if x == nil {
+			return nil
+		}
 		p = p[n:]
 	}
 	return x

@@ -40,7 +40,7 @@ func (l Residual) Forward(b *graph.Builder, p []*graph.Node, x *graph.Node) *gra
 		b.Fail(errors.New("a residual layer has no inner layer: set Inner"))
 		return nil
 	}
-	y := l.Inner.Forward(b, p, x)
+	y := given(b, l.Inner, l.Inner.Forward(b, p, x))
 	if b.Err() != nil {
 		return nil
 	}

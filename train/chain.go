@@ -1,6 +1,9 @@
 package train
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -53,8 +56,31 @@ func validateChain[T graph.Float](m *arch.Model[T]) error {
 	if err := noLayerInputs(m); err != nil {
 		return err
 	}
+	if err := noMask(m.Plan()); err != nil {
+		return err
+	}
 	_, err := chainOf(m.Network())
 	return err
+}
+
+// noMask reports a site of which only some units are data.
+func noMask(p arch.Plan) error {
+	for _, name := range slices.Sorted(maps.Keys(p.Hold)) {
+		if p.Hold[name] == arch.Masked {
+			return errors.Errorf("%q is masked: this rule takes data for all its units: compile the model with it clamped", name)
+		}
+	}
+	return nil
+}
+
+// noFurther reports a block that predicts another's site, from which nothing would be learned.
+func noFurther(n *arch.Network) error {
+	for _, b := range n.Blocks {
+		if b.Predicts != "" {
+			return errors.Errorf("block %q is a further prediction of %q: this rule is for plain chains, take it out", b.Name, b.Predicts)
+		}
+	}
+	return nil
 }
 
 // noLayerInputs reports a layer that wants more than the data.

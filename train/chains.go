@@ -53,6 +53,17 @@ func feedforwardNet(n *arch.Network) error {
 	return nil
 }
 
+// dataInputs reports an input that is masked: units of it are free, and backprop has none.
+func dataInputs(n *arch.Network, p arch.Plan) error {
+	inputs, _ := n.Ends()
+	for _, name := range inputs {
+		if p.Hold[name] == arch.Masked {
+			return errors.Errorf("the input %q is masked, and backprop infers none of its units: compile the model with it clamped", name)
+		}
+	}
+	return nil
+}
+
 // output tells whether the site of block i is an output.
 func output(n *arch.Network, i int) bool {
 	if slices.ContainsFunc(n.Blocks, func(b arch.Block) bool { return b.Output }) {

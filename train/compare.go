@@ -20,6 +20,9 @@ type Agreement struct {
 
 // Agree compares two gradients.
 func Agree[T graph.Float](g, bp []T) Agreement {
+	if len(g) != len(bp) {
+		panic("train: Agree of gradients of different lengths")
+	}
 	var gg, bb, gb, dd float64
 	for i := range g {
 		x, y := float64(g[i]), float64(bp[i])

@@ -24,6 +24,9 @@ func Continue[T graph.Float](predict func(x []T) ([]T, error), start []int, wind
 	if !(temperature >= 0) || math.IsInf(temperature, 1) {
 		return nil, errors.Errorf("train: continue: temperature is %v: want 0 or more", temperature)
 	}
+	if window < 1 || classes < 1 || n < 0 {
+		return nil, errors.Errorf("train: continue: %d tokens in windows of %d and %d classes: want no negative number, and one or more of the others", n, window, classes)
+	}
 	for i, id := range start {
 		if id < 0 || id >= classes {
 			return nil, errors.Errorf("train: continue: token %d is %d: want 0 .. %d", i, id, classes-1)
@@ -42,9 +45,15 @@ func Continue[T graph.Float](predict func(x []T) ([]T, error), start []int, wind
 		if err != nil {
 			return nil, err
 		}
+		if len(y) != window*classes {
+			return nil, errors.Errorf("train: continue: predict gave %d numbers for a window of %d tokens of %d classes: want %d", len(y), window, classes, window*classes)
+		}
 		logits := y[(len(seen)-1)*classes:][:classes]
 		if i := kernel.FirstNonFinite(logits); i >= 0 {
 			return nil, errors.Errorf("train: continue: the logit of class %d after token %d is %v: %s", i, len(ids), logits[i], remedy)
+		}
+		if temperature > 0 && rng == nil {
+			return nil, errors.Errorf("train: continue: a temperature of %v and no rng to draw from: give one, or take temperature 0", temperature)
 		}
 		ids = append(ids, draw(logits, weights, temperature, rng))
 	}

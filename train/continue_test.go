@@ -69,11 +69,16 @@ func TestContinue_DrawsFromTheSoftmax(t *testing.T) {
 
 func TestContinue_WrongCallsAreNamed(t *testing.T) {
 	nan := func(x []float64) ([]float64, error) { return []float64{0, math.NaN()}, nil }
+	zeros := func(x []float64) ([]float64, error) { return make([]float64, len(x)), nil }
 	for want, call := range map[string]func() ([]int, error){
 		"no token":     func() ([]int, error) { return Continue(nan, nil, 1, 2, 1, 1, nil) },
 		"temperature":  func() ([]int, error) { return Continue(nan, []int{0}, 1, 2, 1, -1, nil) },
 		"token 1 is 2": func() ([]int, error) { return Continue(nan, []int{0, 2}, 1, 2, 1, 1, nil) },
 		"class 1":      func() ([]int, error) { return Continue(nan, []int{0}, 1, 2, 1, 1, nil) },
+		"want 6":       func() ([]int, error) { return Continue(nan, []int{0}, 3, 2, 1, 1, nil) },
+		"no rng":       func() ([]int, error) { return Continue(zeros, []int{0}, 1, 2, 1, 1, nil) },
+		"-1 tokens":    func() ([]int, error) { return Continue(nan, []int{0}, 1, 2, -1, 0, nil) },
+		"windows of 0": func() ([]int, error) { return Continue(nan, []int{0}, 0, 2, 1, 0, nil) },
 	} {
 		if _, err := call(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q in it", err, want)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/pkg/errors"
 
@@ -109,8 +110,20 @@ func (c *CoordCheck[T]) one(ctx context.Context, size int, seed uint64, before i
 	if err := rule.(interface{ Validate() error }).Validate(); err != nil {
 		return nil, err
 	}
+	if _, outputs := n.Ends(); len(outputs) != 1 || outputs[0] != lastSite(n) {
+		return nil, errors.Errorf("the outputs are %s: want one, the last block's: that is the site whose prediction is looked at", strings.Join(outputs, ", "))
+	}
+	optimizer := c.Optimizer(n, w)
+	if optimizer == nil {
+		return nil, errors.New("Optimizer returned none")
+	}
+	if v, ok := optimizer.(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return nil, err
+		}
+	}
 	look := &look[T]{m: m, x: c.X, y: c.Y, size: size, seed: seed}
-	update := Update[T]{Optimizer: c.Optimizer(n, w)}
+	update := Update[T]{Optimizer: optimizer}
 	grad := make([]T, len(w.Data()))
 	for step := 0; ; step++ {
 		look.step = step
@@ -140,6 +153,16 @@ func (c *CoordCheck[T]) one(ctx context.Context, size int, seed uint64, before i
 			c.OnStep(before+step+1, len(c.Sizes)*len(c.Seeds)*c.Steps)
 		}
 	}
+}
+
+// lastSite is the site of the last block that has one.
+func lastSite(n *arch.Network) (name string) {
+	for _, b := range n.Blocks {
+		if b.Predicts == "" {
+			name = b.Name
+		}
+	}
+	return name
 }
 
 // A look measures one network.

@@ -190,6 +190,21 @@ func TestCoordCheck_RefusesWhatIsMissing(t *testing.T) {
 		{func(c *train.CoordCheck[float32]) { c.Plan.Coordinates = arch.Feedforward }, "Solver"},
 		{func(c *train.CoordCheck[float32]) { c.Stop = nil }, "size 4: PC: Stop is missing"},
 		{func(c *train.CoordCheck[float32]) { c.X = c.X[1:] }, "size 4: 127 inputs and 32 targets: a batch of 8 has 128 and 32"},
+		{func(c *train.CoordCheck[float32]) {
+			c.Network = func(int) (*arch.Network, error) {
+				return &arch.Network{Input: []int{16}, Blocks: []arch.Block{
+					{Name: "a", Layer: layers.Linear{In: 16, Out: 3}, Output: true}, {Name: "b", Layer: layers.Linear{In: 3, Out: 1}, Output: true},
+				}}, nil
+			}
+		}, "size 4: the outputs are a, b: want one"},
+		{func(c *train.CoordCheck[float32]) {
+			c.Optimizer = func(*arch.Network, *graph.Vector[float32]) optim.Optimizer[float32] { return nil }
+		}, "size 4: Optimizer returned none"},
+		{func(c *train.CoordCheck[float32]) {
+			c.Optimizer = func(*arch.Network, *graph.Vector[float32]) optim.Optimizer[float32] {
+				return &optim.SGD[float32]{Rate: -1}
+			}
+		}, "size 4: optim: SGD: Rate -1"},
 	} {
 		c := coordCheck(arch.MuPC{}, false, 8, 0)
 		test.change(c)

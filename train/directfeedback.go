@@ -27,12 +27,19 @@ type DirectFeedback[T graph.Float] struct {
 
 var _ Rule[float32] = (*DirectFeedback[float32])(nil)
 
-// Validate reports a missing model, one in other coordinates, and one that is no chain of linear blocks.
+// Validate reports a missing model, one in other coordinates or with masked units, and one that is no chain of linear blocks of
+// vectors or has blocks beside it.
 func (r *DirectFeedback[T]) Validate() error {
 	if err := validateChain(r.Model); err != nil {
 		return errors.WithMessage(err, "DirectFeedback")
 	}
 	n := r.Model.Network()
+	if err := noFurther(n); err != nil {
+		return errors.WithMessage(err, "DirectFeedback")
+	}
+	if in := inputShape(n); len(in) != 1 {
+		return errors.Errorf("DirectFeedback: an input of shape %v: this rule is for vectors, its matrices map all of an output's error to all of a site: flatten, or take FeedbackAlignment", in)
+	}
 	chain, _ := chainOf(n)
 	for _, i := range chain {
 		b := n.Blocks[i]

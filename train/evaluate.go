@@ -26,6 +26,9 @@ const evalChunk = 1024
 
 // Evaluate scores predict on the whole of a set. A prediction that is not finite is an error that names its sample.
 func Evaluate[T graph.Float](predict func(x []T) ([]T, error), set *data.Set) (Score, error) {
+	if set == nil {
+		return Score{}, errors.New("train: evaluate: the set is missing")
+	}
 	n, in, out := set.Len(), set.In(), set.Out()
 	if n == 0 {
 		return Score{}, errors.Errorf("train: evaluate: %q is empty", set.Name)
@@ -41,6 +44,9 @@ func Evaluate[T graph.Float](predict func(x []T) ([]T, error), set *data.Set) (S
 		p, err := predict(xs)
 		if err != nil {
 			return Score{}, err
+		}
+		if len(p) != len(ys) {
+			return Score{}, errors.Errorf("train: evaluate: predict gave %d numbers for %d samples of %q, which has targets of %d: fit the network's outputs to the data", len(p), len(idx), set.Name, out)
 		}
 		if i := kernel.FirstNonFinite(p); i >= 0 {
 			return Score{}, errors.Errorf("train: evaluate: output %d of sample %d of %q is %v: %s", i%out, idx[i/out], set.Name, p[i], remedy)

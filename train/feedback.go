@@ -26,9 +26,13 @@ type FeedbackAlignment[T graph.Float] struct {
 
 var _ Rule[float32] = (*FeedbackAlignment[float32])(nil)
 
-// Validate reports a missing model, one in other coordinates, and one that is no chain.
+// Validate reports a missing model, one in other coordinates or with masked units, and one that is no chain or has blocks beside
+// it.
 func (r *FeedbackAlignment[T]) Validate() error {
-	return errors.WithMessage(validateChain(r.Model), "FeedbackAlignment")
+	if err := validateChain(r.Model); err != nil {
+		return errors.WithMessage(err, "FeedbackAlignment")
+	}
+	return errors.WithMessage(noFurther(r.Model.Network()), "FeedbackAlignment")
 }
 
 // Feedback are the weights on the way back, under the names of those that they stand for.

@@ -26,6 +26,7 @@ type FixedPrediction[T graph.Float] struct {
 	PC[T] // the Model in the coordinates of activities; Solver and Stop relax the errors
 
 	frozen  *arch.Model[T]
+	of      *arch.Model[T] // what frozen was compiled for
 	fixed   map[int]*frozen[T]
 	now     *frozen[T]
 	current infer.Problem[T]
@@ -33,7 +34,8 @@ type FixedPrediction[T graph.Float] struct {
 
 var _ Rule[float32] = (*FixedPrediction[float32])(nil)
 
-// Validate reports what PC reports, other coordinates, and networks and energies that have no backprop.
+// Validate reports what PC reports, other coordinates, networks and energies that have no backprop, and solvers that search along
+// an energy.
 func (r *FixedPrediction[T]) Validate() error {
 	if err := r.PC.Validate(); err != nil {
 		return errors.WithMessage(err, "FixedPrediction")
@@ -41,13 +43,22 @@ func (r *FixedPrediction[T]) Validate() error {
 	if r.Start != nil {
 		return errors.New("FixedPrediction: Start: errors relax from the feedforward pass: leave it out")
 	}
+	for _, b := range r.Model.Network().Blocks {
+		if b.Start != nil {
+			return errors.Errorf("FixedPrediction: block %q has a Start: predictions are those of the feedforward pass: leave it out", b.Name)
+		}
+	}
+	switch r.Solver.(type) {
+	case *infer.LBFGS[T], *infer.Newton[T]:
+		return errors.Errorf("FixedPrediction: a solver of type %T searches along an energy, and how the errors relax is the gradient of none: use infer.Descent or infer.Flow", r.Solver)
+	}
 	_, err := r.model()
 	return err
 }
 
 // model compiles the network with the energy linearised in the errors.
 func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
-	if r.frozen != nil {
+	if r.frozen != nil && r.of == r.Model {
 		return r.frozen, nil
 	}
 	p := r.Model.Plan()
@@ -58,7 +69,7 @@ func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
 		return nil, errors.New("FixedPrediction: a model with dendrites does not step along the gradient of the energy: compile it without")
 	}
 	pc, err := chainEnergy(p.Energy)
-	if err := first(err, feedforwardNet(r.Model.Network())); err != nil {
+	if err := first(err, feedforwardNet(r.Model.Network()), dataInputs(r.Model.Network(), p)); err != nil {
 		return nil, errors.WithMessage(err, "FixedPrediction")
 	}
 	linear := energy.Sum{linearised{pc}}
@@ -70,8 +81,12 @@ func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
 		}
 	}
 	p.Energy = linear
-	r.frozen, err = arch.Compile(r.Model.Network(), r.Model.Weights(), p)
-	return r.frozen, errors.WithMessage(err, "FixedPrediction")
+	m, err := arch.Compile(r.Model.Network(), r.Model.Weights(), p)
+	if err != nil {
+		return nil, errors.WithMessage(err, "FixedPrediction")
+	}
+	r.frozen, r.of, r.fixed, r.now, r.m = m, r.Model, nil, nil, nil
+	return m, nil
 }
 
 // linearised is sum_l -<e_l, mu_l(z)> + the output's term, whose gradients by z and W at the feedforward z are what the
@@ -94,12 +109,10 @@ func (f linearised) Terms(b *graph.Builder, l energy.Latents) []energy.Term {
 		})
 	}
 	of := f.of
-	if of.Sites != nil { // those of hidden blocks have no site to be of
-		of.Sites = nil
-		for _, s := range outputs.Sites {
-			if lik := f.of.Sites[s.Name]; lik != nil {
-				of.Output = lik
-			}
+	of.Sites = make(map[string]energy.Likelihood) // those of hidden blocks have no site to be of
+	for _, s := range outputs.Sites {
+		if lik := f.of.Sites[s.Name]; lik != nil {
+			of.Sites[s.Name] = lik
 		}
 	}
 	return append(ts, of.Terms(b, outputs)...)
@@ -114,12 +127,13 @@ type frozen[T graph.Float] struct {
 	lo       int      // where the errors begin in the state: behind the activities
 	pairs    [][2]int // fields of an error and its activity
 	terms    []float64
+	settings bool // the rule's model has inputs of layers or masks, which this one takes over
 }
 
 // freeze finds the errors in a model's state.
 func freeze[T graph.Float](m *arch.Model[T]) (*frozen[T], error) {
 	v := m.StateVector()
-	f := &frozen[T]{m: m, at: make([]T, len(v.Data())), grad: make([]T, len(v.Data())), lo: -1, terms: make([]float64, len(m.Terms()))}
+	f := &frozen[T]{m: m, settings: len(m.LayerInputs()) > 0 || noMask(m.Plan()) != nil, at: make([]T, len(v.Data())), grad: make([]T, len(v.Data())), lo: -1, terms: make([]float64, len(m.Terms()))}
 	fields := v.Fields()
 	for i, e := range fields {
 		name, isError := strings.CutSuffix(e.Name, "/"+errorName)
@@ -188,6 +202,15 @@ func (r *FixedPrediction[T]) Gradient(grad, x, y []T, batch int) (Report, error)
 		r.current = infer.Problem[T]{Energy: r.now.field, Where: r.now.where}
 	}
 	f := r.now
+	if f.settings {
+		own, err := r.Model.Resized(batch)
+		if err != nil {
+			return Report{}, err
+		}
+		if err := m.SetAs(own); err != nil {
+			return Report{}, err
+		}
+	}
 	if err := m.Clamp(x, y); err != nil {
 		return Report{}, err
 	}

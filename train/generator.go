@@ -15,7 +15,7 @@ type Generator[T graph.Float] struct {
 	Invert func(x []T) ([]T, error)
 }
 
-var _ Rule[float32] = (*Generator[float32])(nil)
+var _ Learner[float32] = (*Generator[float32])(nil)
 
 // Validate reports a missing rule and what the rule reports.
 func (r *Generator[T]) Validate() error {
@@ -31,6 +31,18 @@ func (r *Generator[T]) Validate() error {
 // Gradient is that of Rule for targets y as inputs and x as outputs.
 func (r *Generator[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	return r.Rule.Gradient(grad, y, x, batch)
+}
+
+// Learn is that of Rule, if it is a Learner; otherwise it is Gradient and one step.
+func (r *Generator[T]) Learn(grad, x, y []T, batch int, step func(Report) error) (Report, error) {
+	if l, ok := r.Rule.(Learner[T]); ok {
+		return l.Learn(grad, y, x, batch, step)
+	}
+	report, err := r.Gradient(grad, x, y, batch)
+	if err == nil {
+		err = step(report)
+	}
+	return report, err
 }
 
 // Sizes are those of the set's samples.

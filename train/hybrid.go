@@ -40,7 +40,7 @@ type Hybrid[T graph.Float] struct {
 
 var _ Rule[float32] = (*Hybrid[float32])(nil)
 
-// Validate reports missing parts, networks that do not fit each other, and weights that are no parts of one slab.
+// Validate reports missing parts, networks that do not fit each other, masked units, and weights that are no parts of one slab.
 func (r *Hybrid[T]) Validate() error {
 	switch {
 	case r.Generator == nil:
@@ -49,6 +49,9 @@ func (r *Hybrid[T]) Validate() error {
 		return errors.New("Hybrid: Amortiser is missing")
 	case r.Solver == nil:
 		return errors.New("Hybrid: Solver is missing")
+	}
+	if err := noMask(r.Generator.Plan()); err != nil {
+		return errors.WithMessage(err, "Hybrid: generator")
 	}
 	r.start.Amortiser = r.Amortiser
 	if err := r.start.fits(r.Generator); err != nil {
@@ -78,6 +81,9 @@ func (r *Hybrid[T]) supervised() bool {
 // Gradient infers from the amortiser's guesses and takes both networks' gradients where that ends. Loss is the generator's
 // energy at the guesses, Energy that of both where the gradients are taken. An inference that diverges is reported, not an error.
 func (r *Hybrid[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	if len(grad) != len(r.Weights().Data()) {
+		panic(wrongGradient)
+	}
 	m, err := r.Generator.Resized(batch)
 	if err != nil {
 		return Report{}, err

@@ -18,25 +18,36 @@ import (
 type Incremental[T graph.Float] struct {
 	PC[T]
 
-	stop      infer.Stop
+	until     until
 	look      func(infer.Reading) // observe, bound once
 	add       func(Report) error  // accumulate, bound once
 	step      func(Report) error
 	grad, sum []T
 	last      Report // of the step before
-	failed    error
 	steps     int
 }
 
 var (
 	_ Learner[float32] = (*Incremental[float32])(nil)
-	_ infer.Stop       = broken{}
+	_ infer.Stop       = (*until)(nil)
 )
 
-// broken ends an inference whose observer failed. (TimeLimit: the result is not used.)
-type broken struct{ err *error }
+// until ends an inference whose observer failed, or by another rule, if there is one.
+type until struct {
+	failed error
+	stop   infer.Stop
+}
 
-func (b broken) Done(infer.Reading) (infer.Status, bool) { return infer.TimeLimit, *b.err != nil }
+// Done reports the failure or asks the other rule. (TimeLimit: the result is not used.)
+func (u *until) Done(r infer.Reading) (infer.Status, bool) {
+	switch {
+	case u.failed != nil:
+		return infer.TimeLimit, true
+	case u.stop == nil:
+		return infer.Running, false
+	}
+	return u.stop.Done(r)
+}
 
 // Validate reports what PC reports, and solvers that remember gradients.
 func (r *Incremental[T]) Validate() error {
@@ -56,16 +67,12 @@ func (r *Incremental[T]) Learn(grad, x, y []T, batch int, step func(Report) erro
 	}
 	if r.look == nil {
 		r.look = r.observe
-		stop := infer.Any{broken{&r.failed}}
-		if r.Stop != nil {
-			stop = append(stop, r.Stop)
-		}
-		r.stop = stop
 	}
-	r.step, r.grad, r.last, r.failed, r.steps = step, grad, Report{}, nil, 0
-	result, err := infer.Run(r.Solver, r.problem, m.State(), r.stop, r.look)
-	if r.failed != nil {
-		err = r.failed
+	r.step, r.grad, r.last, r.steps = step, grad, Report{}, 0
+	r.until = until{stop: r.Stop}
+	result, err := infer.Run(r.Solver, r.problem, m.State(), &r.until, r.look)
+	if r.until.failed != nil {
+		err = r.until.failed
 	}
 	result.Initial = 0
 	r.last.Inference = result
@@ -79,13 +86,13 @@ func (r *Incremental[T]) observe(now infer.Reading) {
 		r.last = Report{Loss: now.FirstEnergy, Energy: f}
 		err = r.step(r.last)
 	}
-	r.failed, r.steps = err, r.steps+1
+	r.until.failed, r.steps = err, r.steps+1
 }
 
 // Gradient is the mean of the gradients along the inference while the weights rest: what Learn comes to, per step, when
 // the weights move little within a batch.
 func (r *Incremental[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
-	if len(r.sum) != len(grad) {
+	if r.add == nil || len(r.sum) != len(grad) {
 		r.sum = make([]T, len(grad))
 		r.add = r.accumulate
 	}

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
 )
 
 // A Cloud is the normal distribution that fits points: mean, and standard deviations along orthogonal directions. A network
@@ -23,6 +24,9 @@ type Cloud struct {
 func FitCloud[T graph.Float](points []T, d int) (*Cloud, error) {
 	if d < 1 || len(points) < 2*d || len(points)%d != 0 {
 		return nil, errors.Errorf("train: cloud: %d numbers are no two or more whole points of %d", len(points), d)
+	}
+	if i := kernel.FirstNonFinite(points); i >= 0 {
+		return nil, errors.Errorf("train: cloud: element %d of point %d is %v: leave out points that are not finite", i%d, i/d, points[i])
 	}
 	x := mat.NewDense(len(points)/d, d, nil)
 	for i, v := range points {

@@ -129,9 +129,14 @@ func (l *local[T]) run(target int) error {
 	return l.prog.Run(target)
 }
 
+const wrongGradient = "train: Gradient into a slice whose length is not that of the weights"
+
 // gradient writes the weights' gradient to dst, as long as the slab, and returns the sum of the terms.
 func (l *local[T]) gradient(dst []T) (float64, error) {
-	if l.into != &dst[0] {
+	if len(dst) != len(l.w.Data()) {
+		panic(wrongGradient)
+	}
+	if len(dst) > 0 && l.into != &dst[0] {
 		l.into = &dst[0]
 		for i, n := range l.grads {
 			if n != nil {
@@ -168,6 +173,9 @@ func (l *local[T]) energies(dst []float64) {
 	if l == nil {
 		clear(dst)
 		return
+	}
+	if len(dst) != len(l.terms) {
+		panic("train: TermEnergies into a slice whose length is not that of Terms")
 	}
 	for i, t := range l.terms {
 		dst[i] = l.prog.Scalar(t.Node)

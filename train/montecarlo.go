@@ -53,7 +53,7 @@ func (r *MonteCarlo[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if len(r.sum) != len(grad) {
+	if r.look == nil || len(r.sum) != len(grad) {
 		r.sum = make([]T, len(grad))
 		r.look = r.observe
 	}

@@ -52,15 +52,26 @@ type Nudged[T graph.Float] struct {
 	rng    *rand.Rand
 	target []T
 	other  []T
-	phases [2]*PC[T] // towards the target and away from it
+	phases [2]*PC[T]     // towards the target and away from it
+	made   [2]nudging[T] // what the phases were made for
+}
+
+// A nudging is what the model of a phase depends on.
+type nudging[T graph.Float] struct {
+	model *arch.Model[T]
+	nudge Nudge
+	beta  float64
 }
 
 var _ Rule[float32] = (*Nudged[float32])(nil)
 
-// Validate reports what PC reports, a beta that is not above 0, and outputs that cannot be moved.
+// Validate reports what PC reports, a start at the inference before, a beta that is not above 0, and outputs that cannot be moved.
 func (r *Nudged[T]) Validate() error {
 	if err := r.PC.Validate(); err != nil {
 		return errors.WithMessage(err, "Nudged")
+	}
+	if _, is := r.Start.(*Previous[T]); is {
+		return errors.New("Nudged: Start: between two batches the model makes the feedforward pass, and a Previous would go on from that: leave it out")
 	}
 	switch {
 	case !(r.Beta > 0) || math.IsInf(r.Beta, 1):
@@ -156,6 +167,19 @@ func (r *Nudged[T]) phase(grad, x, y []T, batch, away int) (Report, error) {
 		kernel.Axpby(target, T(1-beta), mu, T(beta), y)
 		y = target
 	}
+	if pc.Model != r.Model {
+		m, err := pc.Model.Resized(batch)
+		if err != nil {
+			return Report{}, err
+		}
+		whole, err := r.Model.Resized(batch)
+		if err != nil {
+			return Report{}, err
+		}
+		if err := m.SetAs(whole); err != nil {
+			return Report{}, err
+		}
+	}
 	report, err := pc.Gradient(grad, x, y, batch)
 	r.m = pc.m
 	kernel.Scale(grad, grad, T(1/beta))
@@ -183,8 +207,10 @@ func (r *Nudged[T]) beta(away int) float64 { return r.Beta * float64(1-2*away) }
 
 // towards is the inference of a phase; nudging the cost, its model is one whose output's term is multiplied by beta.
 func (r *Nudged[T]) towards(away int) (*PC[T], error) {
-	if r.phases[away] != nil {
-		return r.phases[away], nil
+	want := nudging[T]{r.Model, r.Nudge, r.beta(away)}
+	if pc := r.phases[away]; pc != nil && r.made[away] == want {
+		pc.Solver, pc.Stop, pc.Seed, pc.Start = r.Solver, r.Stop, r.Seed, r.Start
+		return pc, nil
 	}
 	pc := &PC[T]{Model: r.Model, Solver: r.Solver, Stop: r.Stop, Seed: r.Seed, Start: r.Start}
 	if r.Nudge == NudgedCost {
@@ -199,6 +225,6 @@ func (r *Nudged[T]) towards(away int) (*PC[T], error) {
 		}
 		pc.Model = m
 	}
-	r.phases[away] = pc
+	r.phases[away], r.made[away] = pc, want
 	return pc, nil
 }

@@ -45,10 +45,13 @@ func (q *Query[T]) Validate() error {
 
 // Ask infers for n samples with the clamped inputs x and outputs y (nil where they are free) and returns the activities
 // of Site [n, ...] and the energy that inference came to, averaged over the samples. An inference that diverges is an
-// error.
+// error; slices that are not n whole samples panic.
 func (q *Query[T]) Ask(x, y []T, n int) (activities []T, energy float64, err error) {
 	if err := q.Validate(); err != nil {
 		return nil, 0, err
+	}
+	if n < 0 || n > 0 && (len(x)%n != 0 || len(y)%n != 0) || n == 0 && len(x)+len(y) > 0 {
+		panic("train: Query.Ask of slices that are not n whole samples")
 	}
 	for done := 0; done < n; {
 		rows := min(q.Model.Plan().Batch, n-done)
@@ -83,6 +86,9 @@ func (q *Query[T]) Ask(x, y []T, n int) (activities []T, energy float64, err err
 
 // Inputs is Ask for the inputs of outputs y [n, out...]: the inversion of a network, in the form of Rule.Predict.
 func (q *Query[T]) Inputs(y []T) ([]T, error) {
+	if err := q.Validate(); err != nil {
+		return nil, err
+	}
 	_, out := q.Model.Sizes()
 	if len(y)%out != 0 {
 		return nil, errors.Errorf("train: query: %d numbers are no whole samples of %d", len(y), out)

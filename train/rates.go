@@ -37,7 +37,13 @@ func InWhole[T graph.Float](part *graph.Vector[T], spans []optim.Span) []optim.S
 // spans leaves out weights whose factors are one, and makes one span of neighbours that are alike.
 func spans[T graph.Float](n *arch.Network, w *graph.Vector[T], of func(arch.Factors) optim.Span) []optim.Span {
 	var all []optim.Span
-	for i, weight := range n.Weights() {
+	weights := n.Weights()
+	if !slices.EqualFunc(weights, w.Fields(), func(a arch.Weight, f graph.Field) bool {
+		return a.Name == f.Name && slices.Equal(a.Param.Shape, f.Shape)
+	}) {
+		panic("train: spans of a slab that is not the network's")
+	}
+	for i, weight := range weights {
 		s := of(weight.Factors)
 		s.NoDecay = weight.Param.Bias || weight.Param.Role == layers.GainRole
 		if s == (optim.Span{Factor: 1}) {

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -79,6 +81,8 @@ func (s *Stream[T]) memory() []T {
 // observed or learned, and the stream stays where it is.
 func (s *Stream[T]) Expect(n int) ([][]T, error) {
 	copy(s.ahead, s.memory())
+	here := slices.Clone(s.Model.State()) // where a Previous goes on
+	defer func() { copy(s.Model.State(), here) }()
 	seen := make([][]T, n)
 	for i := range seen {
 		y, err := s.Model.Predict(s.ahead)
@@ -128,6 +132,9 @@ func (s *Stream[T]) Observe(y []T) (Report, error) {
 		if err == nil {
 			s.update.Step(w, s.grad)
 		}
+	}
+	if result.Evals == 0 {
+		r.Loss = r.Energy
 	}
 	copy(z, s.carried)
 	return r, err

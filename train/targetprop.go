@@ -33,6 +33,13 @@ type TargetProp[T graph.Float] struct {
 	rng   *rand.Rand
 	noise map[*local[T]][][]T
 	drawn drawn[T]
+	made  inverting // what drawn was made for
+}
+
+// inverting is what a graph of target propagation depends on beside the model.
+type inverting struct {
+	step  float64
+	noisy bool
 }
 
 var _ Rule[float32] = (*TargetProp[float32])(nil)
@@ -127,15 +134,23 @@ func (r *TargetProp[T]) draw(batch int) (*sheet[T], error) {
 	return p.sheet, b.Err()
 }
 
+// renew forgets graphs that were drawn for another Step or Noise.
+func (r *TargetProp[T]) renew() {
+	if now := (inverting{r.Step, r.Noise > 0}); r.made != now {
+		r.drawn, r.noise, r.made = drawn[T]{}, make(map[*local[T]][][]T), now
+	}
+}
+
 // Gradient is the chain's towards its targets, and the blocks' backwards towards inverting it. Loss is the model's, Energy has
 // the errors of the inverses in it.
 func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	r.renew()
 	l, err := r.drawn.at(batch, r.draw)
 	if err != nil {
 		return Report{}, errors.WithMessage(err, "TargetProp")
 	}
 	if r.rng == nil {
-		r.rng, r.noise = rand.New(rand.NewPCG(r.Seed, 0)), make(map[*local[T]][][]T)
+		r.rng = rand.New(rand.NewPCG(r.Seed, 0))
 	}
 	noise := r.noise[l]
 	if noise == nil {
@@ -154,7 +169,10 @@ func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 }
 
 // Terms names the terms of the loss and the blocks backwards.
-func (r *TargetProp[T]) Terms() []string { return r.drawn.names(r.Model.Plan().Batch, r.draw) }
+func (r *TargetProp[T]) Terms() []string {
+	r.renew()
+	return r.drawn.names(r.Model.Plan().Batch, r.draw)
+}
 
 // TermEnergies writes the terms of the last gradient; zeros before the first.
 func (r *TargetProp[T]) TermEnergies(dst []float64) { r.drawn.last.energies(dst) }

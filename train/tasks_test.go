@@ -243,6 +243,19 @@ func TestGenerator_IsItsRuleTheOtherWayRound(t *testing.T) {
 		t.Error("Predict is not Invert")
 	}
 	says(t, "no rule", (&train.Generator[float64]{}).Validate(), "Rule is missing")
+
+	// A rule that moves the weights within a batch does so here, too.
+	var learner train.Rule[float64] = &train.Generator[float64]{Rule: &train.Incremental[float64]{PC: plainPC(toyModel[float64](t, arch.Activities, 3, 6, 4), .1, 5)}}
+	l, is := learner.(train.Learner[float64])
+	if !is {
+		t.Fatal("a Generator of a Learner is none")
+	}
+	moves := 0
+	_, err = l.Learn(make([]float64, len(l.Weights().Data())), x, y, 8, func(train.Report) error { moves++; return nil })
+	ok(t, err)
+	if moves != 5 {
+		t.Errorf("the weights moved %d times in a batch, want 5, once in every step of inference", moves)
+	}
 }
 
 // linearPair is a linear chain in the package and in theory, with clamped data and the activities at the feedforward pass.

@@ -222,11 +222,10 @@ func (t *Trainer[T]) learn(grad, x, y []T, batch int, step func(Report) error) (
 		if err == nil && r.Inference.Status == infer.Diverged {
 			err = t.finite(nil, r, grad)
 		}
-		return r, err
-	}
-	if r, err = t.Rule.Gradient(grad, x, y, batch); err == nil {
+	} else if r, err = t.Rule.Gradient(grad, x, y, batch); err == nil {
 		err = step(r)
-	} else if errors.Is(err, ode.ErrUnderflow) {
+	}
+	if errors.Is(err, ode.ErrUnderflow) {
 		err = &divergence{what: err.Error()}
 	}
 	return r, err

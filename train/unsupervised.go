@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -20,9 +22,11 @@ type Unsupervised[T graph.Float] struct {
 	Stop    infer.Stop // nil if the solver ends by itself
 	Start   Start[T]   // of every batch: Gaussian
 	Targets int        // numbers per target of the set
+	Seed    uint64     // of what layers draw at random for every batch, layers.Dropout
 
 	m       *arch.Model[T] // of the last batch's size
-	inputs  []T            // of a batch
+	noise   noise
+	inputs  []T // of a batch
 	problem infer.Problem[T]
 }
 
@@ -35,10 +39,11 @@ func (r *Unsupervised[T]) Validate() error {
 		return errors.New("unsupervised: Model, Solver or Start is missing")
 	case r.Model.Plan().Coordinates != arch.Activities:
 		return errors.Errorf("unsupervised: the model is in the coordinates of %v: compile it in those of activities", r.Model.Plan().Coordinates)
-	case r.Model.Plan().FreeInput == (r.Input != nil):
-		return errors.New("unsupervised: either the model's input is free, arch.Plan.FreeInput, or Input is what it is clamped to: give one of them")
 	case r.Targets < 0:
 		return errors.Errorf("unsupervised: Targets is %d: want zero or more", r.Targets)
+	}
+	if err := r.validateSites(); err != nil {
+		return err
 	}
 	if v, ok := r.Start.(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {
@@ -49,6 +54,32 @@ func (r *Unsupervised[T]) Validate() error {
 		return errors.Errorf("unsupervised: Input has %d numbers, the network takes %d", len(r.Input), in)
 	}
 	return errors.WithMessage(validateInference(r.Solver, r.Stop), "unsupervised")
+}
+
+// validateSites reports sites that are not held as the rule has them: outputs are data, inputs are all free or all constant, and
+// the rest is free.
+func (r *Unsupervised[T]) validateSites() error {
+	n := r.Model.Network()
+	inputs, outputs := n.Ends()
+	free := make(map[string]bool)
+	for _, name := range r.Model.Free() {
+		free[name] = r.Model.Plan().Hold[name] != arch.Masked
+	}
+	for _, name := range inputs {
+		if free[name] == (r.Input != nil) || r.Model.Plan().Hold[name] == arch.Masked {
+			return errors.Errorf("unsupervised: either the model's input, %q, is free, arch.Plan.FreeInput, or Input is what it is clamped to: give one of them", name)
+		}
+	}
+	for _, b := range n.Blocks {
+		switch output := slices.Contains(outputs, b.Name); {
+		case b.Predicts != "":
+		case output && free[b.Name]:
+			return errors.Errorf("unsupervised: the output %q is free, and samples are what outputs are clamped to: compile it clamped", b.Name)
+		case !output && !free[b.Name]:
+			return errors.Errorf("unsupervised: %q is clamped or masked and needs more data than a sample: compile it free", b.Name)
+		}
+	}
+	return nil
 }
 
 // Gradient relaxes all activities with x as output and takes dF/dW there. Report.Loss is the energy of the start.
@@ -67,6 +98,7 @@ func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (Report, error) {
 	if err := r.m.Clamp(in, x); err != nil {
 		return Report{}, err
 	}
+	drawNoise(&r.noise, r.m, r.Seed)
 	if err := r.Start.Begin(r.m, in, x); err != nil {
 		return Report{}, err
 	}
@@ -75,14 +107,18 @@ func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (Report, error) {
 		return Report{}, err
 	}
 	f, err := r.m.ParamGrad(grad)
-	return Report{Loss: result.FirstEnergy, Energy: f, Inference: result}, err
+	loss := result.FirstEnergy
+	if result.Evals == 0 {
+		loss = f
+	}
+	return Report{Loss: loss, Energy: f, Inference: result}, err
 }
 
 // Terms names the terms of the energy.
 func (r *Unsupervised[T]) Terms() []string { return r.Model.Terms() }
 
-// TermEnergies writes the terms of the energy where the last gradient was taken.
-func (r *Unsupervised[T]) TermEnergies(dst []float64) { r.m.TermEnergies(dst) }
+// TermEnergies writes the terms of the energy where the last gradient was taken; zeros before the first.
+func (r *Unsupervised[T]) TermEnergies(dst []float64) { termEnergies(r.m, dst) }
 
 // Weights is the model's slab.
 func (r *Unsupervised[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
@@ -98,8 +134,8 @@ func (r *Unsupervised[T]) Predict([]T) ([]T, error) {
 	return nil, errors.New("unsupervised: the targets of the set were not learned: ask the network with a Query")
 }
 
-// Locate names what went wrong in the last gradient.
-func (r *Unsupervised[T]) Locate() string { return r.m.Locate() }
+// Locate names what went wrong in the last gradient; nothing before the first.
+func (r *Unsupervised[T]) Locate() string { return locate(r.m) }
 
 // Repeat is the same sample n times.
 func Repeat[T graph.Float](sample []T, n int) []T {

@@ -28,8 +28,8 @@ type ZIL[T graph.Float] struct {
 
 var _ Rule[float32] = (*ZIL[float32])(nil)
 
-// Validate reports a missing model, other coordinates, networks that are no chains, and energies that are not unit Gaussian
-// at hidden sites.
+// Validate reports a missing model, other coordinates, networks that are no chains, masked inputs, and energies that are not unit
+// Gaussian at hidden sites.
 func (r *ZIL[T]) Validate() error {
 	if r.Model == nil {
 		return errors.New("ZIL: Model is missing")
@@ -46,7 +46,7 @@ func (r *ZIL[T]) Validate() error {
 			err = first(err, errors.Errorf("hidden likelihood %+v: want energy.Gaussian of unit precision, and no likelihoods of single blocks but that", lik))
 		}
 	}
-	return errors.WithMessage(first(err, chain(r.Model.Network()), r.Model.TakesBatches()), "ZIL")
+	return errors.WithMessage(first(err, chain(r.Model.Network()), r.Model.TakesBatches(), dataInputs(r.Model.Network(), r.Model.Plan())), "ZIL")
 }
 
 // Gradient is backprop's, found by inference.

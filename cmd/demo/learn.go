@@ -121,9 +121,21 @@ func (l *lesson) loss(e train.Eval) float64 {
 	return e.Loss
 }
 
+// spansOf are what the scalings ask of Adam for the weights of a rule, of both networks if it has two.
+func spansOf(n *arch.Network, rule train.Rule[float32]) []optim.Span {
+	h, two := rule.(*train.Hybrid[float32])
+	if !two {
+		return train.AdamSpans(n, rule.Weights())
+	}
+	var all []optim.Span
+	for _, m := range []*arch.Model[float32]{h.Generator, h.Amortiser} {
+		all = append(all, train.InWhole(m.Weights(), train.AdamSpans(m.Network(), m.Weights()))...)
+	}
+	return all
+}
+
 // teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
 func (l *lesson) teach(c *console, p *pupil) error {
-	w := p.rule.Weights()
 	terms := p.rule.Terms()
 	var show meter
 	var failed error
@@ -134,7 +146,7 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	}
 	t := train.Trainer[float32]{
 		Rule:      p.rule,
-		Optimizer: &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Spans: train.AdamSpans(l.net, w)},
+		Optimizer: &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Spans: spansOf(l.net, p.rule)},
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
 		Divergence: l.learn.OnDivergence.Divergence,
