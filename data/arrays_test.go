@@ -84,6 +84,43 @@ func TestArrays_AreStandardisedByTheTrainingPart(t *testing.T) {
 	}
 }
 
+// Oracle: gonum's mean and deviation of the training part's targets. Targets of pictures of bytes have them too, labels never.
+func TestArrays_TargetsOfARegressionAreStandardised(t *testing.T) {
+	x, y := grid(4, 20, 2), grid(5, 20, 2)
+	train, test, err := Arrays[float64]{Inputs: x, Targets: y, TestInputs: x[:3], TestTargets: y[:3]}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j := range 2 {
+		column := make([]float64, len(y))
+		for i := range y {
+			column[i] = y[i][j]
+		}
+		mean, deviation := stat.PopMeanStdDev(column, nil)
+		if s := train.TargetScales()[j]; math.Abs(s.Mean-mean) > 1e-12*deviation || math.Abs(s.Deviation-deviation) > 1e-12*deviation {
+			t.Errorf("output %d: %v, want %v %v", j, s, mean, deviation)
+		}
+	}
+	z := make([]float64, 2)
+	for i := range test.Len() {
+		Fill(test, nil, z, []int{i})
+		for j := range z { // three roundings
+			if s := test.TargetScales()[j]; z[j] != s.Apply(y[i][j]) || math.Abs(s.Invert(z[j])-y[i][j]) > 1e-15*(math.Abs(y[i][j])+math.Abs(s.Mean)+s.Deviation) {
+				t.Errorf("sample %d: %v, want those of %v", i, z, y[i])
+			}
+		}
+	}
+	s := &samples{n: 2, axes: []int{1, 1, 1}, pixels: []uint8{0, 9}, width: 1, targets: []float64{3, 5}}
+	if train, _, err = (Preparation{HeldOut: .5}).sets("bytes", s, nil); err != nil || train.TargetScales()[0] != (Scale{Mean: train.TargetScales()[0].Mean, Deviation: 1}) {
+		t.Errorf("%v: of a single training sample: %v", err, train.TargetScales())
+	}
+	for _, a := range []Arrays[float64]{{Inputs: x, Targets: y, Prepare: Preparation{Raw: true}}, {Inputs: x, Labels: make([]int, 20)}} {
+		if train, _, err = a.Load(); err != nil || train.TargetScales() != nil {
+			t.Errorf("%v: %v, want none", err, train.TargetScales())
+		}
+	}
+}
+
 // Every sample is in exactly one part, the seed alone says in which, and a part has as many as the fraction says, rounded.
 func TestArrays_HeldOutPart(t *testing.T) {
 	x, y := make([][]float32, 23), make([][]float32, 23)

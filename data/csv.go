@@ -6,7 +6,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"path/filepath"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,8 +68,7 @@ func (s CSV) load() (train, test *Set, err error) {
 		}
 		held = &t.samples
 	}
-	name := strings.TrimSuffix(filepath.Base(s.File), ".gz")
-	if train, test, err = s.Prepare.sets(strings.TrimSuffix(name, filepath.Ext(name)), &training.samples, held); err != nil {
+	if train, test, err = s.Prepare.sets(nameOf(s.File), &training.samples, held); err != nil {
 		return nil, nil, errors.Wrap(err, s.File)
 	}
 	train.Files, test.Files = training.files, training.files
@@ -86,6 +85,9 @@ func (s CSV) read(path, of string) (*table, error) {
 		t, err = readTable(r, size, s.Targets)
 		return err
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Errorf("%s: %s: give the path of a table", path, reason(err))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -158,7 +158,7 @@ func TestCSV_ErrorsSayFileLineColumnAndRemedy(t *testing.T) {
 			t.Errorf("%q: %v, want the path once, %q and %q", c.text, err, c.want, c.remedy)
 		}
 	}
-	for file, want := range map[string]string{"": "File is empty", "nosuch.csv": "nosuch.csv"} {
+	for file, want := range map[string]string{"": "File is empty", "nosuch.csv": "nosuch.csv: no such file or directory: give the path"} {
 		if _, _, err := (CSV{File: file}).Load(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", file, err)
 		}

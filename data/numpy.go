@@ -76,8 +76,7 @@ func (s NumPy) load() (train, test *Set, err error) {
 			return nil, nil, err
 		}
 	}
-	name := strings.TrimSuffix(filepath.Base(s.File), filepath.Ext(s.File))
-	if train, test, err = s.Prepare.sets(name, training, held); err != nil {
+	if train, test, err = s.Prepare.sets(nameOf(store.path), training, held); err != nil {
 		return nil, nil, errors.Wrap(err, store.path)
 	}
 	train.Files, test.Files = training.files, training.files

@@ -2,7 +2,9 @@ package data
 
 import (
 	"math"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/pkg/errors"
 )
@@ -18,23 +20,26 @@ const (
 	Regression          // numbers
 )
 
-// A Preparation makes a training and a test part of a user's own numbers. Its zero value standardises the inputs, and holds a fifth
-// of the samples out where there is no test part.
+// A Preparation makes a training and a test part of a user's own numbers. Its zero value standardises the inputs and, of a
+// regression, the targets, by the training part alone, and holds a fifth of the samples out where there is no test part.
 type Preparation struct {
 	Task    Task    // what targets are
 	Classes int     // at most 65536; 0 means the largest label plus 1, or the names there are
 	Shape   Shape   // that inputs are pictures, [Height, Width, Channels]; zero means what the array's axes say
-	Raw     bool    // leave inputs as they are
+	Raw     bool    // leave inputs and targets as they are
 	HeldOut float64 // fraction of the samples that becomes the test part, if there is none; 0 means 0.2
 	Seed    uint64  // of the choice which
 }
 
-// A Scale is how an input was standardised: by mean and standard deviation (that of the population) over the training part. Inputs
-// that do not vary there have the Deviation 1.
+// A Scale is how an input or a target was standardised: by mean and standard deviation (that of the population) over the training part. What
+// does not vary there has the Deviation 1.
 type Scale struct{ Mean, Deviation float64 }
 
 // Apply returns (x - Mean) / Deviation.
 func (s Scale) Apply(x float64) float64 { return (x - s.Mean) / s.Deviation }
+
+// Invert returns z Deviation + Mean, the inverse of Apply.
+func (s Scale) Invert(z float64) float64 { return z*s.Deviation + s.Mean }
 
 const (
 	maxClasses = 1 << 16 // labels are kept in 16 bits
@@ -104,6 +109,9 @@ func (p Preparation) sets(name string, train, test *samples) (*Set, *Set, error)
 		return nil, nil, err
 	}
 	sets[0].Name, sets[1].Name = name+" train", name+" test"
+	if test == nil {
+		sets[1].Name = name + " held out"
+	}
 	return sets[0], sets[1], nil
 }
 
@@ -317,8 +325,16 @@ func pickRows[E any](a []E, width int, idx []int) []E {
 	return picked
 }
 
-// normalise gives both sets the normalisation that the training part suggests: of pictures by channel, of others by input.
+// normalise gives both sets the normalisation that the training part suggests: of pictures by channel, of others by input, and of
+// the targets of a regression by output.
 func (p Preparation) normalise(train, test *Set) error {
+	if train.targets != nil && !p.Raw {
+		units := scalesOf(train.targets, train.out)
+		if err := standardise(units, "output", train.targets, test.targets); err != nil {
+			return err
+		}
+		train.units, test.units = units, units
+	}
 	groups := train.in
 	if train.shape != (Shape{}) {
 		groups = train.shape.Channels
@@ -334,14 +350,8 @@ func (p Preparation) normalise(train, test *Set) error {
 	var scales []Scale
 	if !p.Raw {
 		scales = scalesOf(train.values, groups)
-		for _, s := range []*Set{train, test} {
-			for k, v := range s.values {
-				s.values[k] = scales[k%groups].Apply(v)
-				if !(math.Abs(s.values[k]) <= math.MaxFloat32) {
-					return errors.Errorf("%v, input %d of a sample, is beyond float32 once it is divided by %v, the standard deviation of that "+
-						"input in the training part: leave the input out, or give Raw", v, k%s.in, scales[k%groups].Deviation)
-				}
-			}
+		if err := standardise(scales, "input", train.values, test.values); err != nil {
+			return err
 		}
 	}
 	train.scales, test.scales = scales, scales
@@ -354,7 +364,7 @@ func (p Preparation) normalise(train, test *Set) error {
 		if scales == nil {
 			return v
 		}
-		return v*scales[c].Deviation + scales[c].Mean
+		return scales[c].Invert(v)
 	}
 	for k, v := range train.values {
 		v = unscaled(k%groups, v)
@@ -371,6 +381,20 @@ func (p Preparation) normalise(train, test *Set) error {
 		train.norms = append(train.norms, Norm{Mean: -black / (white - black), Std: 1 / (white - black)})
 	}
 	test.norms = train.norms
+	return nil
+}
+
+// standardise applies scales to columns of inputs or outputs.
+func standardise(scales []Scale, what string, parts ...[]float64) error {
+	for _, values := range parts {
+		for k, v := range values {
+			s := scales[k%len(scales)]
+			if values[k] = s.Apply(v); !(math.Abs(values[k]) <= math.MaxFloat32) {
+				return errors.Errorf("%v, %s %d of a sample, is beyond float32 once it is divided by %v, the standard deviation of the "+
+					"training part: leave it out, or give Raw", v, what, k%len(scales), s.Deviation)
+			}
+		}
+	}
 	return nil
 }
 
@@ -425,6 +449,15 @@ func scalesOf(values []float64, groups int) []Scale {
 		}
 	}
 	return scales
+}
+
+// nameOf is what a file or folder is called, without what its name ends with.
+func nameOf(path string) string {
+	if full, err := filepath.Abs(path); err == nil { // "." has a name too
+		path = full
+	}
+	name := strings.TrimSuffix(filepath.Base(path), ".gz")
+	return strings.TrimSuffix(name, filepath.Ext(name))
 }
 
 // product is the number of elements of a shape.

@@ -66,6 +66,7 @@ type Set struct {
 	labels  []uint16  // [n], each < out
 	classes []string  // names of the classes; nil where they are numbers
 	targets []float64 // [n, out]
+	units   []Scale   // what targets were standardised by, one per output; nil if they were not
 
 	tokens *tokens // inputs and targets; nil for others
 
@@ -196,6 +197,11 @@ func (s *Set) Norm(channel int) Norm { return s.norms[channel] }
 // what a trained network wants to be fed is Apply of new inputs. It is nil for inputs that are as they were, and for bytes, which
 // have a Norm. It is the set's own memory and must not be changed.
 func (s *Set) Scales() []Scale { return s.scales }
+
+// TargetScales returns what the targets of a regression were standardised by, one Scale for each output: Invert of what a network
+// predicts is in the units of the data. It is nil for targets that are as they were. It is the set's own memory and must not be
+// changed.
+func (s *Set) TargetScales() []Scale { return s.units }
 
 // Slice returns samples from..to-1 as a set over the same memory. It panics unless 0 <= from <= to <= Len.
 func (s *Set) Slice(from, to int) *Set {
