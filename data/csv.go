@@ -126,8 +126,7 @@ func (t *table) matches(train *table) error {
 		return errors.Errorf("%d columns, and the training part has %d: give tables with the same columns", t.columns, train.columns)
 	}
 	if t.header != nil && train.header != nil && !slices.Equal(t.header, train.header) {
-		return errors.Errorf("columns %s, and the training part has %s: give tables with the same columns", strings.Join(t.header, ", "),
-			strings.Join(train.header, ", "))
+		return errors.Errorf("columns %q, and the training part has %q: give tables with the same columns", t.header, train.header)
 	}
 	if !slices.Equal(t.outputs, train.outputs) || !slices.Equal(t.inputs, train.inputs) {
 		return errors.New("the columns to predict are others than in the training part: name them by Targets")
@@ -233,7 +232,7 @@ func (t *table) choose(targets []string) error {
 		case k < 0:
 			there := fmt.Sprintf("there are %d, without names", t.columns)
 			if t.header != nil {
-				there = "there are " + strings.Join(t.header, ", ")
+				there = fmt.Sprintf("there are %.400q", slices.DeleteFunc(slices.Clone(t.header), func(name string) bool { return name == "" }))
 			}
 			return errors.Errorf("no column %q; %s: give other Targets, by name or by number from 1", want, there)
 		}

@@ -138,7 +138,7 @@ func TestCSV_ErrorsSayFileLineColumnAndRemedy(t *testing.T) {
 		{text: "a,b,y\n1,2,0\n3,4,yes\n", prepare: Preparation{Task: Regression}, want: `line 3, column 3 (y): "yes" is no number`, remedy: "correct"},
 		{text: "a,b,y\n1,2,no\n3,4,yes\n", prepare: Preparation{Task: Regression}, want: "targets are names", remedy: "give numbers"},
 		{text: "a,b,y\n1,2,.5\n3,4,1\n", prepare: Preparation{Task: Classification}, want: "line 2, column 3 (y): label 0.5", remedy: "Regression"},
-		{text: "a,b,y\n1,2,0\n", targets: []string{"c"}, want: `no column "c"; there are a, b, y`, remedy: "by name or by number"},
+		{text: "a,b,y\n1,2,0\n", targets: []string{"c"}, want: `no column "c"; there are ["a" "b" "y"]`, remedy: "by name or by number"},
 		{text: "1,2,0\n", targets: []string{"4"}, want: `no column "4"; there are 3, without names`, remedy: "by name or by number"},
 		{text: "a,a,y\n1,2,0\n", targets: []string{"a"}, want: `two columns are called "a"`, remedy: "number of one"},
 		{text: "a,b,y\n1,2,0\n", targets: []string{"y", "3"}, want: "column 3 (y) is given twice", remedy: "once"},
@@ -178,7 +178,7 @@ func TestCSV_TestFile(t *testing.T) {
 	for text, want := range map[string]string{
 		"a,kind\n4,fox\n":          `line 2, column 2 (kind): no training sample is of the class "fox"; there are cat, dog, emu`,
 		"a,b,kind\n4,5,cat\n":      "3 columns, and the training part has 2",
-		"b,kind\n4,cat\n":          "columns b, kind, and the training part has a, kind",
+		"b,kind\n4,cat\n":          "columns [\"b\" \"kind\"], and the training part has [\"a\" \"kind\"]",
 		"a,kind\n4,cat\nnan,cat\n": "line 3, column 1 (a) is NaN",
 		"a,kind\n":                 "no samples",
 		"kind,a\ncat,4\n":          `line 2, column 1 (kind): "cat" is no number`,
