@@ -80,6 +80,9 @@ func (cmd trainCmd) job(c *console, name string) error {
 	j := &job{lesson: lesson{net: net, flags: cmd.netFlags, learn: cmd.learnFlags, seed: cmd.Seed, train: training, test: test, folder: out}, agree: true}
 	j.manifest = newManifest(name, cmd, cmd.Seed, start, training, test)
 	j.manifest.Seconds["data"] = time.Since(start).Seconds()
+	if kindOf(cmd.Data) != namedData {
+		j.read = cmd.read(training, test)
+	}
 	j.report.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
 	return j.run(c)
 }
@@ -95,7 +98,8 @@ func (f learnFlags) updates(set *data.Set) int {
 // A job is a lesson for both pupils, then the comparison of their gradients.
 type job struct {
 	lesson
-	agree    bool // compares gradients after training
+	agree    bool   // compares gradients after training
+	read     string // what was made of a user's own data
 	manifest *manifest
 	report   report
 	pupils   []*pupil
@@ -206,6 +210,9 @@ func (j *job) describe() {
 	}
 	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by %s and by backprop (BP), both with %s.",
 		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.optimizer())
+	if j.read != "" {
+		r.Lead += " " + j.read + "."
+	}
 	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "energy gradients"}}
 	for _, p := range j.pupils {
 		h, last := p.history, p.history.Last()

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +128,9 @@ func TestTrain_OwnTable(t *testing.T) {
 	if code != exitOK || !strings.Contains(stdout, "points train: 800 samples; points held out: 200; inputs [2], standardised; 4 classes: ne, nw, se, sw\n") {
 		t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
 	}
+	if page, err := os.ReadFile(filepath.Join(out, "report.html")); err != nil || !strings.Contains(string(page), "4 classes: ne, nw, se, sw.") {
+		t.Errorf("the report does not say what was read: %v", err)
+	}
 	for name, r := range tested(t, out) {
 		if r.Test.Accuracy < .97 || r.Test.Samples != 200 {
 			t.Errorf("%s: accuracy %v on %d, want .97", name, r.Test.Accuracy, r.Test.Samples)
@@ -232,6 +236,27 @@ func TestOwnData_MistakesAreNamedBeforeAFolderIsMade(t *testing.T) {
 		}
 		if exists(out) {
 			t.Errorf("%s: the folder was made", c.args)
+		}
+	}
+}
+
+// TestREADME_OwnDataCommandsRun gives the commands of the README's section the files that they speak of.
+func TestREADME_OwnDataCommandsRun(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## Your own data\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	commands := regexp.MustCompile(`(?m)^    go run \./cmd/demo (.*?)(?: +#.*)?$`).FindAllStringSubmatch(section, -1)
+	if len(commands) != 3 {
+		t.Fatalf("the README's section has %d commands, want 3", len(commands))
+	}
+	for _, c := range commands {
+		args := strings.NewReplacer("mine.npz", "../../data/testdata/mine.npz", "iris.csv", "../../data/testdata/irises.csv").Replace(c[1])
+		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", filepath.Join(t.TempDir(), "run"))...)
+		if code != exitOK || !strings.Contains(stdout, "test accuracy") {
+			t.Errorf("%s: exit code %d, %s%s", args, code, stdout, stderr)
 		}
 	}
 }

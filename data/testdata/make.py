@@ -13,6 +13,12 @@ pictures = (np.arange(4 * 3 * 2 * 5) * 7 % 256).astype("uint8").reshape(4, 3, 2,
 np.savez_compressed("pictures.npz", images=pictures, labels=np.array([[0], [1], [1], [0]], dtype="uint8"),
                     channels_last=pictures.transpose(0, 2, 3, 1))
 
+# What the README trains on: a bright bar at one of three places of a picture.
+bars = np.zeros((18, 8, 8), "uint8")
+for i in range(18):
+    bars[i, :, 2 * (i % 3):2 * (i % 3) + 3] = 150 + 5 * i
+np.savez_compressed("mine.npz", x_train=bars[:12], y_train=np.arange(12) % 3, x_test=bars[12:], y_test=np.arange(12, 18) % 3)
+
 # Every dtype holds the same numbers where it can: 0 1 2 / 3 100 5, negative ones -1 and -100 for 1 and 100 where it has a sign.
 plain = np.array([[0, 1, 2], [3, 100, 5]])
 signed = np.array([[0, -1, 2], [3, -100, 5]])
