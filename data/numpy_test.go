@@ -161,6 +161,39 @@ func TestNumPy_ReadsWhatNpyioWrites(t *testing.T) {
 	}
 }
 
+// Of several pairs in a folder, the usual order decides, or the file that was given; the test part belongs to x as well as to x_train.
+func TestNumPy_WhichPairOfAFolder(t *testing.T) {
+	dir := t.TempDir()
+	for name, v := range map[string]float64{"x": 1, "y": 2, "x_train": 3, "y_train": 4, "x_test": 5, "y_test": 6, "a": 7} {
+		write(t, filepath.Join(dir, name+".npy"), float64s([]int{2}, v, v))
+	}
+	for _, c := range []struct {
+		file        string
+		keys        Keys
+		x, y, xTest float64
+	}{
+		{file: dir, x: 3, y: 4, xTest: 5},
+		{file: filepath.Join(dir, "x_train.npy"), x: 3, y: 4, xTest: 5},
+		{file: filepath.Join(dir, "x.npy"), x: 1, y: 2, xTest: 5},
+		{file: dir, keys: Keys{Inputs: "a", Targets: "y"}, x: 7, y: 2, xTest: 7},
+		{file: dir, keys: Keys{"a", "y", "x", "y"}, x: 7, y: 2, xTest: 1},
+	} {
+		train, test, err := NumPy{File: c.file, Keys: c.keys, Prepare: Preparation{Raw: true}}.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var x, y, held [1]float64
+		Fill(train, x[:], y[:], []int{0})
+		Fill(test, held[:], nil, []int{0})
+		if x[0] != c.x || y[0] != c.y || held[0] != c.xTest {
+			t.Errorf("%s %v: %v -> %v, test %v", c.file, c.keys, x, y, held)
+		}
+	}
+	if _, _, err := (NumPy{File: filepath.Join(dir, "a.npy")}).Load(); err == nil || !strings.Contains(err.Error(), "give Keys") {
+		t.Errorf("%v", err)
+	}
+}
+
 // npy writes an array as numpy.save does.
 func npy(header string, body []byte) []byte {
 	b := append([]byte(npyMagic), 1, 0)

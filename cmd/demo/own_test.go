@@ -8,10 +8,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pcgraph/pcgraph/data"
 )
 
 // An array is what numpy.savez is given.
@@ -236,6 +239,31 @@ func TestOwnData_MistakesAreNamedBeforeAFolderIsMade(t *testing.T) {
 		}
 		if exists(out) {
 			t.Errorf("%s: the folder was made", c.args)
+		}
+	}
+}
+
+// Every flag reaches the field that it is for.
+func TestOwnFlags_AreTheFieldsOfTheSource(t *testing.T) {
+	f := ownFlags{HeldOut: .3, Shape: []int{2, 3}, Task: taskFlag{data.Regression}, Raw: true}
+	p := data.Preparation{HeldOut: .3, Shape: data.Shape{Height: 2, Width: 3, Channels: 1}, Task: data.Regression, Raw: true, Seed: 9}
+	deep := p
+	deep.Shape.Channels = 4
+	for _, c := range []struct {
+		path  string
+		flags func(f *ownFlags)
+		want  data.Source
+	}{
+		{"a.csv", func(f *ownFlags) { f.TestFile, f.Targets = "b.csv", []string{"c"} }, data.CSV{File: "a.csv", TestFile: "b.csv", Targets: []string{"c"}, Prepare: p}},
+		{"a.tsv.gz", func(f *ownFlags) {}, data.CSV{File: "a.tsv.gz", Prepare: p}},
+		{"a.npz", func(f *ownFlags) { f.Keys = []string{"a", "b"} }, data.NumPy{File: "a.npz", Keys: data.Keys{Inputs: "a", Targets: "b"}, Prepare: p}},
+		{"a.npy", func(f *ownFlags) { f.Keys, f.Shape = []string{"a", "b", "c", "d"}, []int{2, 3, 4} }, data.NumPy{File: "a.npy", Keys: data.Keys{Inputs: "a", Targets: "b", TestInputs: "c", TestTargets: "d"}, Prepare: deep}},
+		{".", func(f *ownFlags) {}, data.NumPy{File: ".", Prepare: p}},
+	} {
+		flags := f
+		c.flags(&flags)
+		if got, err := (dataFlags{Data: c.path, ownFlags: flags}).source(9, nil); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, %v, want %+v", c.path, got, err, c.want)
 		}
 	}
 }
