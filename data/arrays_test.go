@@ -287,6 +287,7 @@ func TestArrays_ErrorsSayPlaceAndRemedy(t *testing.T) {
 		{Arrays[float64]{Inputs: x, Labels: []int{0, 1, 2}, Prepare: Preparation{Classes: 2}}, "Labels[2]: label 2, expected a whole number in 0..1", "correct it"},
 		{Arrays[float64]{Inputs: x, Labels: y, TestInputs: x, TestLabels: []int{0, 1, 1 << 16}}, "TestLabels[2]: label 65536", "Regression"},
 		{Arrays[float64]{Inputs: x, Labels: y, Prepare: Preparation{Classes: -1}}, "Classes is -1", "give 1"},
+		{Arrays[float64]{Inputs: x, Targets: [][]float64{{0, 1}, {1, 0}, {0, 1}}, Prepare: Preparation{Classes: 3}}, "one-hot rows of 2", "leave Classes out"},
 		{Arrays[float64]{Inputs: x, Labels: y, Prepare: Preparation{Task: 7}}, "Task is 7", "give Auto"},
 		{Arrays[float64]{Inputs: x, Labels: y, Prepare: Preparation{Task: Regression, Classes: 2}}, "Classes are given", "leave one"},
 		{Arrays[float64]{Inputs: x, Labels: y, Prepare: Preparation{HeldOut: math.NaN()}}, "HeldOut is NaN", "fraction"},

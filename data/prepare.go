@@ -31,16 +31,6 @@ type Preparation struct {
 	Seed    uint64  // of the choice which
 }
 
-// A Scale is how an input or a target was standardised: by mean and standard deviation (that of the population) over the training part. What
-// does not vary there has the Deviation 1.
-type Scale struct{ Mean, Deviation float64 }
-
-// Apply returns (x - Mean) / Deviation.
-func (s Scale) Apply(x float64) float64 { return (x - s.Mean) / s.Deviation }
-
-// Invert returns z Deviation + Mean, the inverse of Apply.
-func (s Scale) Invert(z float64) float64 { return z*s.Deviation + s.Mean }
-
 const (
 	maxClasses = 1 << 16 // labels are kept in 16 bits
 	heldOut    = 0.2
@@ -204,44 +194,19 @@ func channelsLast[E any](a []E, axes []int) []E {
 
 // labels returns the number of classes and the labels of each part; 0 classes for a regression.
 func (p Preparation) labels(parts []*samples) (classes int, labels [][]uint16, err error) {
-	task, hot := p.Task, parts[0].width > 1
-	whole := true
-	for _, s := range parts {
-		whole = whole && s.whole
-		at, is := s.oneHot()
-		if hot && !is && task == Classification {
-			return 0, nil, errors.Errorf("%s: the row is not one-hot, a single 1 and the rest 0: correct it, give one label for a sample, "+
-				"or the Task Regression", s.target(at, 0))
-		}
-		hot = hot && is
+	task, hot, err := p.task(parts)
+	if err != nil || task == Regression {
+		return 0, nil, err
 	}
-	if task == Auto {
-		task = Regression
-		if hot || whole && parts[0].width == 1 {
-			task = Classification
-		}
-	}
-	if task == Regression {
-		if parts[0].classes != nil {
-			return 0, nil, errors.Errorf("%s: targets are names, and the Task is Regression: give numbers, or leave the Task out", parts[0].target(0, 0))
-		}
-		return 0, nil, nil
-	}
-	most := 0
-	n := 0
+	first, most, n := parts[0], 0, 0
 	for _, s := range parts {
 		of := make([]uint16, s.n)
 		for i := range of {
-			label := 0.
+			label := row(s.targets, s.width, i)[0]
 			if hot {
 				label = float64(slices.Index(row(s.targets, s.width, i), 1))
-			} else {
-				label = s.targets[i]
 			}
-			bound := maxClasses
-			if p.Classes > 0 {
-				bound = p.Classes
-			}
+			bound := or(p.Classes, maxClasses)
 			if label != math.Trunc(label) || label < 0 || label >= float64(bound) {
 				return 0, nil, errors.Errorf("%s: label %v, expected a whole number in 0..%d: correct it, or give the Task Regression if "+
 					"targets are numbers to be predicted", s.target(i, 0), label, bound-1)
@@ -252,22 +217,43 @@ func (p Preparation) labels(parts []*samples) (classes int, labels [][]uint16, e
 		labels = append(labels, of)
 		n += s.n
 	}
-	classes = most + 1
 	switch {
+	case hot && p.Classes > 0 && p.Classes != first.width:
+		return 0, nil, errors.Errorf("Classes is %d, and targets are one-hot rows of %d: leave Classes out", p.Classes, first.width)
 	case p.Classes > 0:
-		classes = p.Classes
-	case parts[0].classes != nil:
-		classes = len(parts[0].classes)
+		return p.Classes, labels, nil
+	case first.classes != nil:
+		return len(first.classes), labels, nil
 	case hot:
-		classes = parts[0].width
-	case classes > n && classes > 2:
+		return first.width, labels, nil
+	case most+1 > n && most > 1:
 		return 0, nil, errors.Errorf("the largest label is %d, of %d samples: give Classes if there are as many, or the Task Regression if "+
 			"targets are numbers to be predicted", most, n)
 	}
-	if hot && p.Classes > 0 && p.Classes != parts[0].width {
-		return 0, nil, errors.Errorf("Classes is %d, and targets are one-hot rows of %d: leave Classes out", p.Classes, parts[0].width)
+	return most + 1, labels, nil
+}
+
+// task returns what targets are, and whether they are one-hot.
+func (p Preparation) task(parts []*samples) (task Task, hot bool, err error) {
+	first := parts[0]
+	hot, whole := first.width > 1, first.width == 1
+	for _, s := range parts {
+		at, is := s.oneHot()
+		if p.Task == Classification && s.width > 1 && !is {
+			return 0, false, errors.Errorf("%s: the row is not one-hot, a single 1 and the rest 0: correct it, give one label for a sample, "+
+				"or the Task Regression", s.target(at, 0))
+		}
+		hot, whole = hot && is, whole && s.whole
 	}
-	return classes, labels, nil
+	switch {
+	case p.Task == Regression && first.classes != nil:
+		return 0, false, errors.Errorf("%s: targets are names, and the Task is Regression: give numbers, or leave the Task out", first.target(0, 0))
+	case p.Task != Auto:
+		return p.Task, hot, nil
+	case hot || whole:
+		return Classification, hot, nil
+	}
+	return Regression, false, nil
 }
 
 // oneHot tells whether every target is a single 1 and zeros; else, the first sample whose target is not.
@@ -323,132 +309,6 @@ func pickRows[E any](a []E, width int, idx []int) []E {
 		picked = append(picked, row(a, width, i)...)
 	}
 	return picked
-}
-
-// normalise gives both sets the normalisation that the training part suggests: of pictures by channel, of others by input, and of
-// the targets of a regression by output.
-func (p Preparation) normalise(train, test *Set) error {
-	if train.targets != nil && !p.Raw {
-		units := scalesOf(train.targets, train.out)
-		if err := standardise(units, "output", train.targets, test.targets); err != nil {
-			return err
-		}
-		train.units, test.units = units, units
-	}
-	groups := train.in
-	if train.shape != (Shape{}) {
-		groups = train.shape.Channels
-	}
-	if train.pixels != nil {
-		for c := range groups {
-			norm, levels := byteNorm(train.pixels, groups, c, p.Raw)
-			train.norms, train.levels = append(train.norms, norm), append(train.levels, levels)
-		}
-		test.norms, test.levels = train.norms, train.levels
-		return nil
-	}
-	var scales []Scale
-	if !p.Raw {
-		scales = scalesOf(train.values, groups)
-		if err := standardise(scales, "input", train.values, test.values); err != nil {
-			return err
-		}
-	}
-	train.scales, test.scales = scales, scales
-	if train.shape == (Shape{}) {
-		return nil
-	}
-	// What is white in one channel is white in the others: one range for all, in the numbers that were read.
-	low, high := math.Inf(1), math.Inf(-1)
-	unscaled := func(c int, v float64) float64 {
-		if scales == nil {
-			return v
-		}
-		return scales[c].Invert(v)
-	}
-	for k, v := range train.values {
-		v = unscaled(k%groups, v)
-		low, high = min(low, v), max(high, v)
-	}
-	if low == high {
-		high = low + 1
-	}
-	for c := range groups {
-		black, white := low, high
-		if scales != nil {
-			black, white = scales[c].Apply(low), scales[c].Apply(high)
-		}
-		train.norms = append(train.norms, Norm{Mean: -black / (white - black), Std: 1 / (white - black)})
-	}
-	test.norms = train.norms
-	return nil
-}
-
-// standardise applies scales to columns of inputs or outputs.
-func standardise(scales []Scale, what string, parts ...[]float64) error {
-	for _, values := range parts {
-		for k, v := range values {
-			s := scales[k%len(scales)]
-			if values[k] = s.Apply(v); !(math.Abs(values[k]) <= math.MaxFloat32) {
-				return errors.Errorf("%v, %s %d of a sample, is beyond float32 once it is divided by %v, the standard deviation of the "+
-					"training part: leave it out, or give Raw", v, what, k%len(scales), s.Deviation)
-			}
-		}
-	}
-	return nil
-}
-
-// byteNorm returns the normalisation of channel c of pictures, and what every byte becomes: itself, where it is raw.
-func byteNorm(pixels []uint8, channels, c int, raw bool) (Norm, [256]float64) {
-	if raw {
-		norm := Norm{Mean: 0, Std: 1. / 255}
-		var levels [256]float64
-		for v := range levels {
-			levels[v] = float64(v)
-		}
-		return norm, levels
-	}
-	var counts [256]float64
-	for k := c; k < len(pixels); k += channels {
-		counts[pixels[k]]++
-	}
-	var n, sum, squares float64
-	for v, count := range counts {
-		n, sum = n+count, sum+count*float64(v)
-	}
-	mean := sum / n
-	for v, count := range counts {
-		squares += count * (float64(v) - mean) * (float64(v) - mean)
-	}
-	norm := Norm{Mean: mean / 255, Std: math.Sqrt(squares/n) / 255}
-	if squares == 0 {
-		norm.Std = 1
-	}
-	return norm, norm.table()
-}
-
-// scalesOf returns the Scale of each column of values [n, groups].
-func scalesOf(values []float64, groups int) []Scale {
-	scales := make([]Scale, groups)
-	n := float64(len(values) / groups)
-	varies := make([]bool, groups)
-	for k, v := range values {
-		scales[k%groups].Mean += v / n
-		varies[k%groups] = varies[k%groups] || v != values[k%groups]
-	}
-	for k, v := range values {
-		d := v - scales[k%groups].Mean
-		scales[k%groups].Deviation += d * d / n
-	}
-	for g := range scales {
-		if scales[g].Deviation = math.Sqrt(scales[g].Deviation); !varies[g] || scales[g].Deviation == 0 {
-			scales[g] = Scale{Mean: values[g], Deviation: 1}
-			if varies[g] {
-				scales[g].Mean = 0 // differences too small to square
-			}
-		}
-	}
-	return scales
 }
 
 // nameOf is what a file or folder is called, without what its name ends with.
