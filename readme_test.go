@@ -37,3 +37,37 @@ func TestREADME_ProgramRuns(t *testing.T) {
 		t.Errorf("accuracy %v on moons, want .95: %s", acc, out)
 	}
 }
+
+// TestREADME_OwnDataRuns gives the Go of the section on a user's own data the files and slices that it speaks of.
+func TestREADME_OwnDataRuns(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## Your own data\n")
+	_, code, found := strings.Cut(section, "```go\n")
+	code, _, closed := strings.Cut(code, "```")
+	if !found || !closed {
+		t.Fatal("the README's section on own data has no Go")
+	}
+	program := `package main
+
+import (
+	"fmt"
+
+	"github.com/pcgraph/pcgraph/data"
+)
+
+func main() {
+	x, labels := [][]float64{{0, 1}, {1, 0}, {1, 1}, {0, 0}, {2, 1}}, []int{0, 1, 1, 0, 1}
+` + strings.ReplaceAll(strings.TrimSpace(code), ".Load()", ".Load()\n\tfmt.Println(set.Len(), test.Len(), set.Classes(), err)") + "\n}\n"
+	program = strings.ReplaceAll(strings.ReplaceAll(program, "mine.npz", "data/testdata/mine.npz"), "iris.csv", "data/testdata/irises.csv")
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(program), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "run", file).CombinedOutput()
+	if want := "12 6 3 <nil>\n4 1 3 <nil>\n4 1 2 <nil>\n"; err != nil || string(out) != want {
+		t.Errorf("%v\n%s, want\n%s", err, out, want)
+	}
+}

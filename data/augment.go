@@ -69,7 +69,7 @@ func (a Augmented) Load() (train, test *Set, err error) {
 // not of pictures; a Pad out of range.
 func (s *Set) Augmented(a Augment) (*Set, error) {
 	if s.pixels == nil {
-		return nil, errors.Errorf("data: augment %q: these samples are not pictures: load it without Augment", s.Name)
+		return nil, errors.Errorf("data: augment %q: these samples are not pictures of bytes: load it without Augment", s.Name)
 	}
 	if most := min(s.shape.Height, s.shape.Width); a.Pad < 0 || a.Pad > most {
 		return nil, errors.Errorf("data: augment %q: Pad is %d: give 0..%d, pictures are %d x %d", s.Name, a.Pad, most,

@@ -208,7 +208,7 @@ func TestAugment_RefusesWhatCannotBe(t *testing.T) {
 func BenchmarkFill_CIFARSized(b *testing.B) {
 	const n = 64
 	norm := Norm{0.5, 0.5}
-	plain := &Set{n: n, in: 3072, out: 10, shape: Shape{3, 32, 32}, pixels: make([]uint8, n*3072), labels: make([]uint8, n),
+	plain := &Set{n: n, in: 3072, out: 10, shape: Shape{3, 32, 32}, pixels: make([]uint8, n*3072), labels: make([]uint16, n),
 		levels: [][256]float64{norm.table(), norm.table(), norm.table()}}
 	x, y, idx := make([]float32, n*3072), make([]float32, n*10), make([]int, n)
 	for name, s := range map[string]*Set{"plain": plain, "augmented": augmented(b, plain, Augment{Pad: 4, Flip: true})} {

@@ -42,7 +42,7 @@ func (b BarsAndStripes) part(name string, n int, from stream) *Set {
 	side := or(b.Side, 4)
 	norm := Norm{Mean: 0, Std: 1}
 	s := &Set{Name: name, n: n, in: side * side, out: 2, shape: Shape{Channels: 1, Height: side, Width: side},
-		norms: []Norm{norm}, levels: [][256]float64{norm.table()}, pixels: make([]uint8, n*side*side), labels: make([]uint8, n)}
+		norms: []Norm{norm}, levels: [][256]float64{norm.table()}, pixels: make([]uint8, n*side*side), labels: make([]uint16, n)}
 	r := from.generator(b.Seed)
 	line := make([]uint8, side)
 	for i := range n {
@@ -53,7 +53,7 @@ func (b BarsAndStripes) part(name string, n int, from stream) *Set {
 				line[k], whites = uint8(bit*white), whites+bit
 			}
 		}
-		s.labels[i] = uint8(i % 2)
+		s.labels[i] = uint16(i % 2)
 		picture := row(s.pixels, s.in, i)
 		for j := range picture {
 			at := j % side // the column

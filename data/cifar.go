@@ -147,7 +147,7 @@ func (a archive) readCIFARs(paths []string, norm Norm, labels cifarLabels) (*Set
 		}
 		s.Files = append(s.Files, file)
 	}
-	s.pixels, s.labels, s.n = all.pixels, all.labels, len(all.labels)
+	s.pixels, s.labels, s.n = all.pixels, widen(all.labels), len(all.labels)
 	for range cifarChannels {
 		s.norms, s.levels = append(s.norms, norm), append(s.levels, norm.table())
 	}

@@ -120,6 +120,15 @@ func (a archive) read(imagesPath, labelsPath string) (*Set, error) {
 		out:    a.classes,
 		pixels: pictures.pixels,
 		shape:  Shape{Channels: 1, Height: pictures.rows, Width: pictures.columns},
-		labels: labels,
+		labels: widen(labels),
 	}, nil
+}
+
+// widen gives labels the size that a Set keeps them in.
+func widen(labels []uint8) []uint16 {
+	wide := make([]uint16, len(labels))
+	for i, label := range labels {
+		wide[i] = uint16(label)
+	}
+	return wide
 }

@@ -1,6 +1,6 @@
 // Package data gives supervised data sets as batches of numbers: pictures from files (MNIST, FashionMNIST, CIFAR10, CIFAR100),
-// text from any file (Corpus), and tasks made from a seed: small ones (XOR, Moons, Spirals, Linear, Sine), pictures
-// (BarsAndStripes) and sequences (Copy, InContext).
+// text from any file (Corpus), a user's own numbers (Arrays in memory, NumPy and CSV files), and tasks made from a seed: small
+// ones (XOR, Moons, Spirals, Linear, Sine), pictures (BarsAndStripes) and sequences (Copy, InContext).
 //
 //	train, test, err := data.MNIST{}.Load()
 //	batches := data.Batches{N: train.Len(), Size: 64, Seed: 1}
@@ -27,6 +27,9 @@ var (
 	_ Source = CIFAR10{}
 	_ Source = CIFAR100{}
 	_ Source = Corpus{}
+	_ Source = Arrays[float32]{}
+	_ Source = NumPy{}
+	_ Source = CSV{}
 	_ Source = Copy{}
 	_ Source = InContext{}
 	_ Source = BarsAndStripes{}
@@ -52,15 +55,18 @@ type Set struct {
 
 	// Inputs are bytes, numbers or tokens.
 	pixels []uint8        // [n, height, width, channels]
-	shape  Shape          // of one row of pixels
+	shape  Shape          // of one row of pixels, or of values that are a picture
 	norms  []Norm         // one per channel
 	levels [][256]float64 // per channel: norms[c].Apply of every byte, each computed once
 	values []float64      // [n, in]
+	scales []Scale        // what values were standardised by: one per input or, of pictures, per channel; nil if they were not
 	steps  int            // rows of an input that is a sequence, [steps, in/steps]; 0 for others
 
 	// Targets are classes, numbers or tokens.
-	labels  []uint8   // [n], each < out
+	labels  []uint16  // [n], each < out
+	classes []string  // names of the classes; nil where they are numbers
 	targets []float64 // [n, out]
+	units   []Scale   // what targets were standardised by, one per output; nil if they were not
 
 	tokens *tokens // inputs and targets; nil for others
 
@@ -85,7 +91,7 @@ func (s *Set) Out() int { return s.out }
 // sequence, [In] of what has no further structure.
 func (s *Set) InShape() []int {
 	switch {
-	case s.pixels != nil:
+	case s.shape != Shape{}:
 		return []int{s.shape.Height, s.shape.Width, s.shape.Channels}
 	case s.steps > 0:
 		return []int{s.steps, s.in / s.steps}
@@ -121,6 +127,10 @@ func (s *Set) Label(i int) int {
 	}
 	return int(s.labels[i])
 }
+
+// ClassNames returns what the classes are called, in order; nil where they have no names but numbers. It is the set's own
+// memory and must not be changed.
+func (s *Set) ClassNames() []string { return s.classes }
 
 // Scored returns which labels of a sample count for accuracy, TokenLabel(i, from..to-1): the only one of a classification,
 // the steps of a sequence that ask for something, none (0, 0) of a regression.
@@ -162,17 +172,36 @@ func (s *Set) Vocabulary() Vocabulary {
 func (s *Set) Shape() Shape { return s.shape }
 
 // Pixels returns the bytes of picture i as in the file, laid out [height, width, channels]; an Augment does not show here. They are
-// the set's own memory and must not be changed. It panics for sets that are not of pictures.
+// the set's own memory and must not be changed. Of pictures that are numbers, not bytes, it makes them: Norm(c).Pixel of each. It
+// panics for sets that are not of pictures.
 func (s *Set) Pixels(i int) []uint8 {
-	if s.pixels == nil {
+	switch {
+	case s.pixels != nil:
+		return row(s.pixels, s.in, i)
+	case s.shape == Shape{}:
 		panic("data: Pixels: not a set of pictures")
 	}
-	return row(s.pixels, s.in, i)
+	drawn := make([]uint8, s.in)
+	for j, v := range row(s.values, s.in, i) {
+		drawn[j] = s.norms[j%len(s.norms)].Pixel(v)
+	}
+	return drawn
 }
 
 // Norm returns how the pixels of a channel are normalised; its Pixel method leads back, for drawing what a network generates.
-// It panics for sets that are not of pictures.
+// Where pictures are numbers, not bytes, byte 0 stands for the smallest number of the training set and 255 for the largest. It
+// panics for sets that are not of pictures.
 func (s *Set) Norm(channel int) Norm { return s.norms[channel] }
+
+// Scales returns what the inputs were standardised by, one Scale for each input or, where they are pictures, for each channel:
+// what a trained network wants to be fed is Apply of new inputs. It is nil for inputs that are as they were, and for bytes, which
+// have a Norm. It is the set's own memory and must not be changed.
+func (s *Set) Scales() []Scale { return s.scales }
+
+// TargetScales returns what the targets of a regression were standardised by, one Scale for each output: Invert of what a network
+// predicts is in the units of the data. It is nil for targets that are as they were. It is the set's own memory and must not be
+// changed.
+func (s *Set) TargetScales() []Scale { return s.units }
 
 // Slice returns samples from..to-1 as a set over the same memory. It panics unless 0 <= from <= to <= Len.
 func (s *Set) Slice(from, to int) *Set {

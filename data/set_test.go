@@ -15,7 +15,7 @@ func pictures(n int) *Set {
 		s.levels = append(s.levels, norm.table())
 	}
 	for i := range n {
-		s.labels = append(s.labels, uint8(i%3))
+		s.labels = append(s.labels, uint16(i%3))
 		for j := range s.in {
 			s.pixels = append(s.pixels, uint8(i*s.in+j))
 		}
@@ -201,7 +201,7 @@ func TestNorm_RefusesWhatIsNotFinite(t *testing.T) {
 
 func BenchmarkFill_MNISTSized(b *testing.B) {
 	const n = 64
-	s := &Set{n: n, in: 784, out: 10, shape: Shape{1, 28, 28}, pixels: make([]uint8, n*784), labels: make([]uint8, n),
+	s := &Set{n: n, in: 784, out: 10, shape: Shape{1, 28, 28}, pixels: make([]uint8, n*784), labels: make([]uint16, n),
 		levels: [][256]float64{Norm{0.1307, 0.3081}.table()}}
 	x, y, idx := make([]float32, n*784), make([]float32, n*10), make([]int, n)
 	b.ReportAllocs()

@@ -26,6 +26,7 @@ const (
 	trainStream stream = 1<<63 + iota
 	testStream
 	truthStream
+	splitStream
 )
 
 func (s stream) generator(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(s))) }
@@ -74,7 +75,7 @@ func (t toy) validate() error {
 func (t toy) part(name string, n int, from stream) *Set {
 	s := &Set{Name: name, n: n, in: t.in, out: t.out, values: make([]float64, n*t.in)}
 	if t.classes > 0 {
-		s.labels = make([]uint8, n)
+		s.labels = make([]uint16, n)
 	} else {
 		s.targets = make([]float64, n*t.out)
 	}
@@ -82,7 +83,7 @@ func (t toy) part(name string, n int, from stream) *Set {
 	for i := range n {
 		x := row(s.values, s.in, i)
 		if t.classes > 0 {
-			s.labels[i] = uint8(t.sample(r, i, x, nil))
+			s.labels[i] = uint16(t.sample(r, i, x, nil))
 			for j := range x {
 				x[j] += t.noise * r.NormFloat64()
 			}

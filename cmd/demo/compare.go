@@ -29,19 +29,15 @@ func (cmd compareCmd) Validate() error {
 // Run compares in the precision asked for.
 func (cmd compareCmd) Run(c *console) error {
 	start := time.Now()
-	source, err := cmd.source(cmd.Seed, cmd.Widths)
+	training, _, err := cmd.load(c, cmd.Seed, cmd.Widths)
 	if err != nil {
 		return err
 	}
-	training, _, err := source.Load()
+	net, err := cmd.network(training, cmd.hidden(training)...)
 	if err != nil {
 		return err
 	}
-	net, err := cmd.network(training, hidden(cmd.Data)...)
-	if err != nil {
-		return err
-	}
-	out, err := newFolder(cmd.Out, "compare-"+cmd.Data, start)
+	out, err := newFolder(cmd.Out, "compare-"+cmd.name(), start)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,8 @@ type coordCmd struct {
 	Rate     float64       `default:"0.3" help:"Rate of an inference step, per sample." json:"rate"`
 	BP       bool          `name:"bp" help:"Learn by backprop instead." json:"bp"`
 	Band     float64       `default:"0.2" help:"Exponents of this size still count as flat." json:"band"`
+	Data     string        `placeholder:"NAME|FILE" help:"Data of the batch, by name or your own, as for train (default: what suits the architecture, made from the seed)." json:"data,omitempty"`
+	ownFlags `embed:"" group:"Your own data, -data FILE:"`
 }
 
 // Validate is called by kong.
@@ -69,6 +71,9 @@ func (cmd coordCmd) Validate() error {
 		if err := positive("lr", cmd.LR); err != nil {
 			return err
 		}
+	}
+	if err := cmd.dataFlags().validate(); err != nil {
+		return err
 	}
 	return first(known("architecture", cmd.Arch, "mlp", "cnn", "resnet", "transformer"), known("optimiser", cmd.Optim, "adam", "sgd"),
 		count("width", cmd.Width, 0), count("depth", cmd.Depth, 0), count("updates", cmd.Updates, 1), count("seeds", cmd.Seeds, 1),
@@ -125,15 +130,29 @@ func (cmd coordCmd) label(over string) string {
 	return "width (units)"
 }
 
-// source is what the networks learn from.
-func (cmd coordCmd) source() data.Source {
-	switch cmd.Arch {
-	case "cnn", "resnet":
-		return data.BarsAndStripes{Side: 8, Flips: .05, Seed: cmd.Seed}
-	case "transformer":
-		return data.Copy{Seed: cmd.Seed}
+// dataFlags choose what the networks learn from.
+func (cmd coordCmd) dataFlags() dataFlags {
+	f := dataFlags{Data: cmd.Data, Window: 32, ownFlags: cmd.ownFlags}
+	if f.Data == "" {
+		f.Data = map[string]string{"cnn": "bars", "resnet": "bars", "transformer": "copy"}[cmd.Arch]
 	}
-	return data.Linear{In: 32, Out: 10, Noise: 1, Seed: cmd.Seed}
+	if f.Data == "" {
+		f.Data = "random"
+	}
+	return f
+}
+
+// load loads what the networks learn from.
+func (cmd coordCmd) load(c *console) (*data.Set, error) {
+	if cmd.Data == "" && cmd.Arch == "transformer" {
+		set, _, err := data.Copy{Seed: cmd.Seed}.Load()
+		return set, err
+	}
+	set, _, err := cmd.dataFlags().load(c, cmd.Seed, []int{32, 10})
+	if err == nil && cmd.Loss.ce && set.Classes() == 0 {
+		err = errors.Errorf("-loss ce is for classes, and %s is a regression: use mse", set.Name)
+	}
+	return set, err
 }
 
 // A sweep is one scaling over widths or depths.
@@ -215,8 +234,11 @@ type coordLine struct {
 func (cmd coordCmd) Run(c *console) (err error) {
 	start := time.Now()
 	cmd.fill()
-	set, _, err := cmd.source().Load()
+	set, err := cmd.load(c)
 	if err != nil {
+		return err
+	}
+	if _, err := cmd.network(set, cmd.Scalings[0], cmd.Width, cmd.Depth); err != nil {
 		return err
 	}
 	out, err := newFolder(cmd.Out, "coordcheck-"+cmd.Arch, start)

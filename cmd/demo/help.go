@@ -28,13 +28,15 @@ Examples, with what to expect:
                                       a convolutional network: PC within a point of BP
   demo train -data text -arch transformer -loss ce -scaling completep -lr .03 -errors -steps 4 -rate .3 -precision .01
                                       characters: loss per character within 5 % of BP's, and what both write
+  demo train -data iris.csv -targets species -epochs 100
+                                      your own table, arrays of NumPy (FILE.npz), or pictures among them (-arch cnn)
   demo classify deep                  a notebook of JPC at its own budget: 30 layers, above 93 % in 900 updates
   demo generate                       digits from labels, labels from digits: above 85 %
   demo complete -missing left         half a digit is given, inference finds the rest
   demo stream                         a turning digit, and what the network expects to see next
   demo claims                         the papers' sentences that are checked here, with verdicts; demo verify measures again
   demo coordcheck                     sizes of activities and updates over width and depth: flat, or not
-  demo data                           which data sets are here, and how to get the others
+  demo data                           which data sets are here, how to get the others, and how to give your own
 
 Flags are written -name or --name, as -name value or -name=value. Ctrl-C finishes the step and writes the report with
 what there is (exit code 130); a second one kills. Exit codes: 0 done, 1 failed, 2 wrong usage.`

@@ -91,19 +91,15 @@ type arena struct {
 // Run sweeps.
 func (cmd inferCmd) Run(c *console) (err error) {
 	start := time.Now()
-	source, err := cmd.source(cmd.Seed, cmd.Widths)
+	training, _, err := cmd.load(c, cmd.Seed, cmd.Widths)
 	if err != nil {
 		return err
 	}
-	training, _, err := source.Load()
+	net, err := cmd.network(training, cmd.hidden(training)...)
 	if err != nil {
 		return err
 	}
-	net, err := cmd.network(training, hidden(cmd.Data)...)
-	if err != nil {
-		return err
-	}
-	out, err := newFolder(cmd.Out, "infer-"+cmd.Data, start)
+	out, err := newFolder(cmd.Out, "infer-"+cmd.name(), start)
 	if err != nil {
 		return err
 	}

@@ -57,31 +57,19 @@ func (cmd trainCmd) Validate() error {
 }
 
 // Run trains.
-func (cmd trainCmd) Run(c *console) error { return cmd.job(c, "train-"+cmd.Data) }
-
-// hidden are the hidden widths of a data set where the flags do not say.
-func hidden(name string) []int {
-	switch name {
-	case "mnist", "fashion":
-		return []int{300, 300}
-	case "spirals":
-		return []int{64, 64}
-	}
-	return []int{32, 32}
-}
+func (cmd trainCmd) Run(c *console) error { return cmd.job(c, "train-"+cmd.name()) }
 
 // job loads the data, then runs.
 func (cmd trainCmd) job(c *console, name string) error {
 	start := time.Now()
-	source, err := cmd.source(cmd.Seed, cmd.Widths)
+	training, test, err := cmd.load(c, cmd.Seed, cmd.Widths)
 	if err != nil {
 		return err
 	}
-	training, test, err := source.Load()
-	if err != nil {
-		return err
+	if n := cmd.updates(training); kindOf(cmd.Data) != namedData && cmd.Limit == 0 && n < fewUpdates {
+		c.printf("%d updates of the weights in all are few for a network: -epochs %d gives %d.\n", n, (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
 	}
-	net, err := cmd.network(training, hidden(cmd.Data)...)
+	net, err := cmd.network(training, cmd.hidden(training)...)
 	if err != nil {
 		return err
 	}
@@ -92,14 +80,26 @@ func (cmd trainCmd) job(c *console, name string) error {
 	j := &job{lesson: lesson{net: net, flags: cmd.netFlags, learn: cmd.learnFlags, seed: cmd.Seed, train: training, test: test, folder: out}, agree: true}
 	j.manifest = newManifest(name, cmd, cmd.Seed, start, training, test)
 	j.manifest.Seconds["data"] = time.Since(start).Seconds()
+	if kindOf(cmd.Data) != namedData {
+		j.read = cmd.read(training, test)
+	}
 	j.report.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
 	return j.run(c)
+}
+
+// fewUpdates is how many updates of the weights are hardly enough.
+const fewUpdates = 200
+
+// updates is how many updates of the weights the epochs are.
+func (f learnFlags) updates(set *data.Set) int {
+	return f.Epochs * data.Batches{N: set.Len(), Size: f.Batch}.Steps()
 }
 
 // A job is a lesson for both pupils, then the comparison of their gradients.
 type job struct {
 	lesson
-	agree    bool // compares gradients after training
+	agree    bool   // compares gradients after training
+	read     string // what was made of a user's own data
 	manifest *manifest
 	report   report
 	pupils   []*pupil
@@ -209,6 +209,9 @@ func (j *job) describe() {
 	}
 	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by %s and by backprop (BP), both with %s.",
 		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.optimizer())
+	if j.read != "" {
+		r.Lead += " " + j.read + "."
+	}
 	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "energy gradients"}}
 	for _, p := range j.pupils {
 		h, last := p.history, p.history.Last()

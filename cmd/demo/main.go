@@ -3,6 +3,7 @@
 //
 //	demo                    the main job: MNIST, PC and BP, a report
 //	demo toy spirals        a small task, with a picture of what was learned
+//	demo train -data x.npz  any network on data of your own, arrays or a table (.csv)
 //	demo compare -act tanh  gradients of any network
 //	demo bench              speed and memory on this machine
 //	demo verify             the papers' claims, measured quickly
@@ -58,7 +59,7 @@ type commands struct {
 	Run           runCmd           `cmd:"" help:"Measure claims: verdicts, tables and figures."`
 	Verify        verifyCmd        `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Bench         benchCmd         `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
-	Data          dataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, and how to get what is missing."`
+	Data          dataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
 
 	Version versionFlag `help:"Print version, revision, Go and kernels, then exit."`
 }

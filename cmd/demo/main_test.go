@@ -132,6 +132,8 @@ func TestHelpAndVersion_ExitWithZero(t *testing.T) {
 		{"-help", "Predictive coding (PC) gives every layer an activity"},
 		{"--help", "Exit codes"},
 		{"compare -h", "-precision"},
+		{"train -help", "Your own data"},
+		{"-help", "demo train -data iris.csv -targets species"},
 		{"-version", "kernels"},
 	} {
 		code, stdout, stderr := demo(t, t.Context(), strings.Fields(c.args)...)
@@ -156,6 +158,9 @@ func TestData_SaysWhatIsMissingAndHowToGetIt(t *testing.T) {
 	code, stdout, _ := demo(t, t.Context(), "data", "-fashion", empty)
 	if code != exitFailure || strings.Count(stdout, "missing") != 4 || !strings.Contains(stdout, "cifar-100-binary.tar.gz") || !strings.Contains(stdout, "go mod download") {
 		t.Errorf("exit code %d, %q", code, stdout)
+	}
+	if !strings.Contains(stdout, "-data FILE.npz") || !strings.Contains(stdout, "-targets species") {
+		t.Errorf("nothing on data of one's own in %q", stdout)
 	}
 	if code, _, _ := demo(t, t.Context(), "data"); code != exitOK {
 		t.Errorf("exit code %d where nobody named a folder that lacks something, want 0", code)

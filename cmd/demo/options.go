@@ -150,7 +150,7 @@ func (f *netFlags) build(set string, in, out []int) (*arch.Network, error) {
 	switch f.kind() {
 	case "cnn", "resnet":
 		if len(in) != 3 || len(out) != 1 {
-			return nil, errors.Errorf("-arch %s is for pictures with one label, and %s has samples %v -> %v: choose mnist, fashion, cifar10 or bars", f.Arch, set, in, out)
+			return nil, errors.Errorf("-arch %s is for pictures with one label, and %s has samples %v -> %v: choose mnist, fashion, cifar10 or bars, or give -shape with your own", f.Arch, set, in, out)
 		}
 		f.Width = or(f.Width, 8)
 		if f.Arch == "resnet" {

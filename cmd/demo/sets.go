@@ -21,11 +21,12 @@ var (
 
 // dataFlags choose a data set.
 type dataFlags struct {
-	Data    string `default:"mnist" help:"Data: mnist, fashion, cifar10, cifar100, text, xor, moons, spirals, linear, sine, bars, copy, icl, or random (regression on noise, of the widths given)." json:"data"`
-	Dir     string `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")." json:"-"`
-	Text    string `placeholder:"FILE" help:"Text in UTF-8 for -data text (default: a small one that is built in)." json:"text,omitempty"`
-	Window  int    `default:"32" help:"Characters of a window of -data text." json:"window"`
-	Augment bool   `help:"Shift by up to 4 pixels and flip the training pictures of cifar10 and cifar100." json:"augment"`
+	Data     string `default:"mnist" help:"Data: mnist, fashion, cifar10, cifar100, text, xor, moons, spirals, linear, sine, bars, copy, icl, random (regression on noise, of the widths given), or your own: FILE.npz, a folder of .npy, FILE.csv." json:"data"`
+	Dir      string `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")." json:"-"`
+	Text     string `placeholder:"FILE" help:"Text in UTF-8 for -data text (default: a small one that is built in)." json:"text,omitempty"`
+	Window   int    `default:"32" help:"Characters of a window of -data text." json:"window"`
+	Augment  bool   `help:"Shift by up to 4 pixels and flip the training pictures of cifar10 and cifar100." json:"augment"`
+	ownFlags `embed:"" group:"Your own data, -data FILE:"`
 }
 
 func (f dataFlags) validate() error {
@@ -36,8 +37,45 @@ func (f dataFlags) validate() error {
 		return errors.Errorf("-text is for -data text, not for %s: give both or none", f.Data)
 	case f.Data == "text" && f.Window < 1: // other data has no window, and commands without these flags leave it zero
 		return errors.Errorf("-window is %d: want one or more", f.Window)
+	case f.Dir != "" && kindOf(f.Data) != namedData:
+		return errors.Errorf("-dir is for data sets with a name: give the whole path as -data")
 	}
-	return known("data", f.Data, dataNames...)
+	if kindOf(f.Data) == namedData {
+		if err := known("data", f.Data, dataNames...); err != nil {
+			return errors.Errorf("%v, or FILE.npz, a folder of .npy, FILE.csv", err)
+		}
+	}
+	return f.ownFlags.validate(f.Data)
+}
+
+// load loads the data set, and says of a user's own what was made of it.
+func (f dataFlags) load(c *console, seed uint64, widths []int) (training, test *data.Set, err error) {
+	source, err := f.source(seed, widths)
+	if err != nil {
+		return nil, nil, err
+	}
+	if training, test, err = source.Load(); kindOf(f.Data) == namedData {
+		return training, test, err
+	}
+	if err != nil {
+		return nil, nil, inFlags(err)
+	}
+	c.printf("%s\n", f.read(training, test))
+	return training, test, nil
+}
+
+// name is the data set's in names of folders.
+func (f dataFlags) name() string { return nameOf(f.Data) }
+
+// hidden are the hidden widths for a data set where the flags do not say.
+func (f dataFlags) hidden(set *data.Set) []int {
+	switch {
+	case f.Data == "mnist" || f.Data == "fashion" || kindOf(f.Data) != namedData && set.In() >= 256:
+		return []int{300, 300}
+	case f.Data == "spirals":
+		return []int{64, 64}
+	}
+	return []int{32, 32}
 }
 
 // source is the data set; widths are those of random data.
@@ -58,6 +96,9 @@ func (f dataFlags) source(seed uint64, widths []int) (data.Source, error) {
 			return nil, errors.New("-data random takes its sizes from -widths: give them")
 		}
 		return data.Linear{In: widths[0], Out: widths[len(widths)-1], Noise: 1, Seed: seed}, nil
+	}
+	if kindOf(f.Data) != namedData {
+		return f.ownFlags.source(f.Data, seed), nil
 	}
 	return madeSource(f.Data, seed), nil
 }
@@ -126,6 +167,10 @@ func (cmd dataCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	c.printf("Your own, for train, compare, infer and coordcheck (\"demo train -help\" has all flags):\n")
+	c.printf("  -data FILE.npz, or a folder of .npy   arrays x_train, y_train, x_test, y_test, or x, y; others by -keys\n")
+	c.printf("  -data FILE.csv                        a line for each sample; the column to predict by -targets\n")
+	c.printf("  Without a test part, a fifth is held out. For example: demo train -data iris.csv -targets species -epochs 100\n")
 	c.printf("text: any file in UTF-8 (-text FILE), or a small one that is built in, of %d different characters.\n", text.Classes())
 	c.printf("Made from the seed, always there:\n")
 	for _, name := range slices.Concat(toys, generated) {

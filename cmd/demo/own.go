@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data"
+)
+
+// ownFlags say how a user's own data is read.
+type ownFlags struct {
+	Keys     []string `placeholder:"NAME" help:"Arrays: names of inputs and targets, then of those of the test part (default: x_train,y_train,x_test,y_test, or x,y, and the like)." json:"keys,omitempty"`
+	Targets  []string `placeholder:"COLUMN" help:"Table: column to be predicted, by name or by number from 1; several are a regression (default: label, class, target or y, else the last)." json:"targets,omitempty"`
+	TestFile string   `placeholder:"FILE" help:"Table: the test part, with the same columns." json:"test_file,omitempty"`
+	HeldOut  float64  `placeholder:"F" help:"Fraction that becomes the test part where there is none, chosen by the seed (default: 0.2)." json:"held_out,omitempty"`
+	Shape    []int    `placeholder:"N" help:"Inputs are pictures, of this height, width and channels (default: what the axes of an array say)." json:"shape,omitempty"`
+	Task     taskFlag `default:"auto" help:"Targets: classification, regression, or auto: classes where they are integers, names or one-hot." json:"task,omitzero"`
+	Raw      bool     `help:"Numbers as they are: without it, inputs, and the targets of a regression, are standardised by the training part." json:"raw,omitempty"`
+}
+
+// A kind is where a data set comes from.
+type kind int
+
+const (
+	namedData kind = iota // or unknown
+	arrayData             // of NumPy
+	tableData             // of text
+)
+
+// kindOf tells files and folders from names.
+func kindOf(path string) kind {
+	name := strings.ToLower(path)
+	switch filepath.Ext(strings.TrimSuffix(name, ".gz")) {
+	case ".npz", ".npy":
+		return arrayData
+	case ".csv", ".tsv":
+		return tableData
+	}
+	if known("", path, dataNames...) == nil {
+		return namedData
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return arrayData
+	}
+	return namedData
+}
+
+// nameOf is a data set's name, or that of its file.
+func nameOf(path string) string {
+	if kindOf(path) == namedData {
+		return path
+	}
+	if strings.EqualFold(filepath.Ext(path), ".npy") { // one of the arrays of a folder
+		path = filepath.Dir(path)
+	}
+	if full, err := filepath.Abs(path); err == nil { // "." has a name too
+		path = full
+	}
+	name := strings.TrimSuffix(filepath.Base(path), ".gz")
+	return strings.TrimSuffix(name, filepath.Ext(name))
+}
+
+func (f ownFlags) validate(path string) error {
+	of := kindOf(path)
+	switch n := len(f.Keys); {
+	case of != arrayData && n > 0:
+		return errors.Errorf("-keys are names of arrays, for -data FILE.npz, not for %s: leave them out", path)
+	case n != 0 && n != 2 && n != 4:
+		return errors.Errorf("-keys: %d names: want those of inputs and targets, or four with those of the test part", n)
+	case of != tableData && len(f.Targets) > 0:
+		return errors.Errorf("-targets are columns of a table, for -data FILE.csv, not for %s: leave them out", path)
+	case of != tableData && f.TestFile != "":
+		return errors.Errorf("-test-file is for -data FILE.csv, not for %s: leave it out", path)
+	case f.TestFile != "" && f.HeldOut != 0:
+		return errors.New("-held-out is for data without a test part: leave it or -test-file out")
+	case !(f.HeldOut >= 0 && f.HeldOut < 1):
+		return errors.Errorf("-held-out is %v: want a fraction between 0 and 1", f.HeldOut)
+	case len(f.Shape) != 0 && len(f.Shape) != 2 && len(f.Shape) != 3:
+		return errors.Errorf("-shape %v: want height, width and, but for one, channels", f.Shape)
+	case of == namedData && (f.HeldOut != 0 || len(f.Shape) > 0 || f.Raw || f.Task.Task != data.Auto):
+		return errors.Errorf("-held-out, -shape, -task and -raw are for your own data, not for %s: leave them out", path)
+	}
+	for _, side := range f.Shape {
+		if side < 1 || side > maxWidth {
+			return errors.Errorf("-shape %v: want 1..%d of each", f.Shape, maxWidth)
+		}
+	}
+	return nil
+}
+
+// source is the data set of a file or folder.
+func (f ownFlags) source(path string, seed uint64) data.Source {
+	p := data.Preparation{Task: f.Task.Task, Raw: f.Raw, HeldOut: f.HeldOut, Seed: seed}
+	if len(f.Shape) > 0 {
+		p.Shape = data.Shape{Height: f.Shape[0], Width: f.Shape[1], Channels: 1}
+	}
+	if len(f.Shape) == 3 {
+		p.Shape.Channels = f.Shape[2]
+	}
+	if kindOf(path) == tableData {
+		return data.CSV{File: path, TestFile: f.TestFile, Targets: f.Targets, Prepare: p}
+	}
+	var keys data.Keys
+	if len(f.Keys) > 0 {
+		keys.Inputs, keys.Targets = f.Keys[0], f.Keys[1]
+	}
+	if len(f.Keys) == 4 {
+		keys.TestInputs, keys.TestTargets = f.Keys[2], f.Keys[3]
+	}
+	return data.NumPy{File: path, Keys: keys, Prepare: p}
+}
+
+// read says what was made of a file.
+func (f ownFlags) read(training, test *data.Set) string {
+	inputs := "standardised"
+	if f.Raw {
+		inputs = "as they are"
+	}
+	targets := "a number to be predicted"
+	if n := training.Out(); n > 1 {
+		targets = fmt.Sprintf("%d numbers to be predicted", n)
+	}
+	targets += ", " + inputs
+	if n := training.Classes(); n > 0 {
+		targets = fmt.Sprintf("%d classes", n)
+		if names := training.ClassNames(); names != nil {
+			const most = 10
+			targets += ": " + strings.Join(names[:min(most, n)], ", ")
+			if n > most {
+				targets += ", ..."
+			}
+		}
+	}
+	what := "inputs"
+	if training.Shape() != (data.Shape{}) {
+		what = "pictures"
+	}
+	return fmt.Sprintf("%s: %d samples; %s: %d; %s %s, %s; %s", training.Name, training.Len(), test.Name, test.Len(), what, dims(training.InShape()), inputs, targets)
+}
+
+// inFlags adds to an error of the library the flags that its fields are here.
+func inFlags(err error) error {
+	if err == nil {
+		return nil
+	}
+	var flags []string
+	for _, f := range [][2]string{{"Keys", "-keys"}, {"other Targets", "-targets"}, {"by Targets", "-targets"}, {"as Targets", "-targets"}, {"Shape", "-shape"},
+		{"Task Regression", "-task regression"}, {"the Task is", "-task"}, {"HeldOut", "-held-out"}, {"Raw", "-raw"}} {
+		if strings.Contains(err.Error(), f[0]) {
+			flags = append(flags, f[1])
+		}
+	}
+	if len(flags) > 0 {
+		return errors.Errorf("%v (here: %s)", err, strings.Join(flags, ", "))
+	}
+	return err
+}
+
+// A taskFlag says by name what targets are.
+type taskFlag struct{ data.Task }
+
+var taskNames = []string{"auto", "classification", "regression"} // in the order of data.Task
+
+// UnmarshalText is called by kong.
+func (f *taskFlag) UnmarshalText(name []byte) error {
+	for k, n := range taskNames {
+		if n == string(name) {
+			f.Task = data.Task(k)
+		}
+	}
+	return known("task", string(name), taskNames...)
+}
+
+// MarshalText writes the name.
+func (f taskFlag) MarshalText() ([]byte, error) { return []byte(taskNames[f.Task]), nil }

@@ -1,0 +1,273 @@
+package data
+
+import (
+	"archive/zip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+)
+
+// NumPy is a data set of arrays that NumPy saved: an archive .npz of numpy.savez or numpy.savez_compressed, or arrays of numpy.save
+// that lie in one folder, x_train.npy beside y_train.npy.
+//
+//	train, test, err := data.NumPy{File: "digits.npz"}.Load()
+//
+// Inputs are [n, In], [n], or pictures: [n, height, width], [n, height, width, channels] or, where the first of the three is at
+// most 4 and the last is more, [n, channels, height, width]. Targets are [n], [n, 1] or [n, Out]. Elements are bool, int8 to int64,
+// uint8 to uint64, float16 to float64, in any byte order and in the order of C or Fortran. Pictures of uint8 stay bytes in memory.
+type NumPy struct {
+	File    string // an archive, a folder, or the file of the training inputs beside its like
+	Keys    Keys   // names of the arrays; zero means the usual ones
+	Prepare Preparation
+}
+
+// Keys are names of arrays: in an archive what numpy.savez was given, in a folder the files without ".npy". The zero value means
+// the first of these, in upper or lower case, whose inputs and targets are there, with its test part, if that is there too:
+//
+//	x_train, y_train, x_test, y_test
+//	train_images, train_labels, test_images, test_labels
+//	x, y, x_test, y_test
+//	inputs, targets, test_inputs, test_targets
+//	images, labels, test_images, test_labels
+//	data, target
+type Keys struct {
+	Inputs, Targets         string
+	TestInputs, TestTargets string // empty: a part of the samples is held out
+}
+
+var usualKeys = []Keys{
+	{"x_train", "y_train", "x_test", "y_test"},
+	{"train_images", "train_labels", "test_images", "test_labels"},
+	{"x", "y", "x_test", "y_test"},
+	{"inputs", "targets", "test_inputs", "test_targets"},
+	{"images", "labels", "test_images", "test_labels"},
+	{"data", "target", "", ""},
+}
+
+// Load reads both parts. Errors: a file that cannot be read, is damaged, or has a dtype that is no number; arrays that are missing,
+// with the names of those there are; those of Preparation. They say the file, the array and the row.
+func (s NumPy) Load() (train, test *Set, err error) {
+	train, test, err = s.load()
+	return train, test, errors.Wrap(err, "data")
+}
+
+func (s NumPy) load() (train, test *Set, err error) {
+	store, err := openNPYs(s.File)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer store.close()
+	keys, err := s.Keys.in(store.names, store.first)
+	if err != nil {
+		return nil, nil, errors.Wrap(err, store.path)
+	}
+	training, err := store.part(keys.Inputs, keys.Targets)
+	if err != nil {
+		return nil, nil, err
+	}
+	var held *samples
+	if keys.TestInputs != "" {
+		if held, err = store.part(keys.TestInputs, keys.TestTargets); err != nil {
+			return nil, nil, err
+		}
+	}
+	if train, test, err = s.Prepare.sets(nameOf(store.path), training, held); err != nil {
+		return nil, nil, errors.Wrap(err, store.path)
+	}
+	train.Files, test.Files = training.files, training.files
+	if held != nil {
+		test.Files = held.files
+	}
+	return train, test, nil
+}
+
+// in returns the keys to read from arrays of these names; first, if not empty, is the name of the inputs.
+func (k Keys) in(names []string, first string) (Keys, error) {
+	there := "there are " + strings.Join(names, ", ")
+	if len(names) == 0 {
+		there = "there are no arrays"
+	}
+	if k != (Keys{}) {
+		if k.Inputs == "" || k.Targets == "" || (k.TestInputs == "") != (k.TestTargets == "") {
+			return k, errors.Errorf("Keys are %q, %q, %q, %q: give Inputs and Targets, and both of the test part or none", k.Inputs, k.Targets,
+				k.TestInputs, k.TestTargets)
+		}
+		for _, key := range []string{k.Inputs, k.Targets, k.TestInputs, k.TestTargets} {
+			if key != "" && !slices.Contains(names, key) {
+				return k, errors.Errorf("no array %q; %s: give other Keys", key, there)
+			}
+		}
+		return k, nil
+	}
+	find := func(usual string) string {
+		for _, spelling := range []string{usual, strings.ToUpper(usual[:min(1, len(usual))]) + usual[min(1, len(usual)):], strings.ToUpper(usual)} {
+			if spelling != "" && slices.Contains(names, spelling) {
+				return spelling
+			}
+		}
+		return ""
+	}
+	for _, u := range usualKeys {
+		found := Keys{find(u.Inputs), find(u.Targets), find(u.TestInputs), find(u.TestTargets)}
+		if found.Inputs == "" || found.Targets == "" || first != "" && found.Inputs != first {
+			continue
+		}
+		if (found.TestInputs == "") != (found.TestTargets == "") {
+			return k, errors.Errorf("of %s and %s one is missing; %s: add it, or give Keys of inputs and targets alone", u.TestInputs,
+				u.TestTargets, there)
+		}
+		return found, nil
+	}
+	return k, errors.Errorf("no usual pair of arrays, such as x_train and y_train or x and y; %s: give Keys, the names of inputs and targets", there)
+}
+
+// npys are named arrays that can be read.
+type npys struct {
+	path  string // of the archive or folder
+	names []string
+	first string // the name of the file that was given, if it was one array
+	open  func(name string) (npyArray, []File, error)
+	close func()
+}
+
+// openNPYs finds the arrays of an archive, a folder or the folder of a file.
+func openNPYs(path string) (npys, error) {
+	if path == "" {
+		return npys{}, errors.New("NumPy: File is empty: give an archive .npz, or a folder of .npy")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return npys{}, errors.Errorf("%s: %s: give the path of an archive .npz, or of a folder of .npy", path, reason(err))
+	case info.IsDir():
+		return folderOfNPYs(path, "")
+	case strings.EqualFold(filepath.Ext(path), ".npy"):
+		return folderOfNPYs(filepath.Dir(path), strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
+	}
+	return openNPZ(path)
+}
+
+// folderOfNPYs finds the arrays of a folder.
+func folderOfNPYs(dir, first string) (npys, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return npys{}, err
+	}
+	s := npys{path: dir, first: first, close: func() {}}
+	for _, e := range entries {
+		if name := e.Name(); !e.IsDir() && filepath.Ext(name) == ".npy" {
+			s.names = append(s.names, strings.TrimSuffix(name, ".npy"))
+		}
+	}
+	s.open = func(name string) (a npyArray, files []File, err error) {
+		file, err := readFile(filepath.Join(dir, name+".npy"), func(r io.Reader, size int64) (err error) {
+			a, err = readNPY(r, size)
+			return err
+		})
+		return a, []File{file}, err
+	}
+	return s, nil
+}
+
+// openNPZ finds the arrays of an archive and takes its checksum.
+func openNPZ(path string) (npys, error) {
+	file, err := readFile(path, func(r io.Reader, _ int64) error {
+		_, err := io.Copy(io.Discard, r)
+		return err
+	})
+	if err != nil {
+		return npys{}, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return npys{}, err
+	}
+	s, err := npysIn(f, file.Size)
+	if err != nil {
+		f.Close()
+		return npys{}, errors.Wrap(err, path)
+	}
+	s.path = path
+	read := s.open
+	s.open = func(name string) (npyArray, []File, error) {
+		a, _, err := read(name)
+		return a, []File{file}, errors.Wrap(err, path+": "+name)
+	}
+	s.close = func() { f.Close() }
+	return s, nil
+}
+
+// npysIn finds the arrays of an archive of size bytes.
+func npysIn(r io.ReaderAt, size int64) (npys, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return npys{}, errors.Wrap(err, "no archive of NumPy: save it again with numpy.savez")
+	}
+	s := npys{close: func() {}}
+	members := make(map[string]*zip.File, len(z.File))
+	for _, member := range z.File {
+		if name, is := strings.CutSuffix(member.Name, ".npy"); is {
+			if members[name] != nil {
+				return npys{}, errors.Errorf("two arrays are called %q: save it again with numpy.savez", name)
+			}
+			members[name] = member
+			s.names = append(s.names, name)
+		}
+	}
+	slices.Sort(s.names)
+	s.open = func(name string) (npyArray, []File, error) {
+		member := members[name]
+		body, err := member.Open()
+		if err != nil {
+			return npyArray{}, nil, errors.Wrap(err, "save it again with numpy.savez or numpy.savez_compressed")
+		}
+		defer body.Close()
+		limit := min(member.UncompressedSize64, uint64(min(size, maxBody))*maxDeflate) // the first is what the archive says
+		a, err := readNPY(body, int64(limit))
+		return a, nil, err
+	}
+	return s, nil
+}
+
+// part reads the samples of one pair of arrays.
+func (s npys) part(inputs, targets string) (*samples, error) {
+	x, files, err := s.open(inputs)
+	if err != nil {
+		return nil, err
+	}
+	y, more, err := s.open(targets)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(x.dims) == 0:
+		return nil, errors.Errorf("%s: %s is a single number: save an array whose first axis is the samples", s.path, inputs)
+	case len(y.dims) == 0 || len(y.dims) > 2:
+		return nil, errors.Errorf("%s: %s has shape %v, expected [%d] or [%d, outputs]: reshape it", s.path, targets, y.dims, x.dims[0], x.dims[0])
+	case x.dims[0] != y.dims[0]:
+		return nil, errors.Errorf("%s: %s has shape %v and %s %v: save as many targets as inputs, along the first axis", s.path, inputs, x.dims, targets, y.dims)
+	}
+	p := &samples{n: x.dims[0], axes: x.dims[1:], pixels: x.bytes, values: x.values, width: 1, targets: y.numbers(), whole: y.whole, files: files}
+	if len(p.axes) == 0 {
+		p.axes = []int{1}
+	}
+	if len(y.dims) == 2 {
+		p.width = y.dims[1]
+	}
+	if more[0] != files[0] {
+		p.files = append(p.files, more...)
+	}
+	p.input = func(i, j int) string { return fmt.Sprintf("%s: row %d, column %d", inputs, i, j) }
+	p.target = func(i, j int) string {
+		if p.width == 1 {
+			return fmt.Sprintf("%s: row %d", targets, i)
+		}
+		return fmt.Sprintf("%s: row %d, column %d", targets, i, j)
+	}
+	return p, nil
+}
