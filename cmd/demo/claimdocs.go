@@ -101,6 +101,7 @@ seeds ± its standard error (number of seeds).
 func claimsPage(claims []recorded, figures map[string][]claim.Figure) string {
 	var b strings.Builder
 	b.WriteString(claimsIntro)
+	b.WriteString(countClaims(claims))
 	b.WriteString("| claim | verdict | measured | time |\n|---|---|---|---|\n")
 	for _, r := range claims {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", r.ID, anchor(r.ID), r.verdict(), r.measured(), r.took())
@@ -123,12 +124,33 @@ func claimsPage(claims []recorded, figures map[string][]claim.Figure) string {
 		if r.table != nil {
 			fmt.Fprintf(&b, "| here | %s |\n", cell(r.outcome.Ours))
 		}
+		if r.table != nil {
+			fmt.Fprintf(&b, "| cells | %s |\n", r.cells())
+		}
 		fmt.Fprintf(&b, "| command | `demo run %s -full` |\n| time | %s |\n", r.ID, r.took())
 		for _, f := range figures[r.ID] {
 			fmt.Fprintf(&b, "\n![%s](figures/%s.png)\n\n%s\n", cell(f.Panels[0].Title), f.Name, f.Caption)
 		}
 	}
 	return b.String()
+}
+
+// countClaims says how the claims came out.
+func countClaims(claims []recorded) string {
+	verdicts := map[claim.Verdict]int{}
+	full := 0
+	for _, r := range claims {
+		v := r.Verdict
+		if r.table != nil {
+			v = r.outcome.Verdict
+		}
+		verdicts[v]++
+		if r.table != nil && r.table.Complete() {
+			full++
+		}
+	}
+	return fmt.Sprintf("Of %d claims %d hold, %d hold with care, %d do not hold here; %d are measured in full.\n\n",
+		len(claims), verdicts[claim.Holds], verdicts[claim.WithCare], verdicts[claim.Fails], full)
 }
 
 // cell is text that a Markdown table can hold.

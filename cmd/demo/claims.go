@@ -99,6 +99,21 @@ func (r recorded) measured() string {
 	return r.table.Scale.String()
 }
 
+// cells says how many cells were measured, with how many seeds.
+func (r recorded) cells() string {
+	words := fmt.Sprint(len(r.table.Results))
+	switch least, most := r.table.Seeds(); {
+	case most == 0:
+	case least < most:
+		words += fmt.Sprintf(", of each %d to %d seeds", least, most)
+	case most == 1:
+		words += ", of each one seed"
+	default:
+		words += fmt.Sprintf(", of each %d seeds", most)
+	}
+	return words
+}
+
 // took is the time of the measurements, on one core as a rule.
 func (r recorded) took() string {
 	if r.table == nil {

@@ -167,3 +167,25 @@ func TestRun_RefusesWhatCannotBeKept(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestTable_SeedsAreThoseOfEachPoint: a point is parameters but for the seed.
+func TestTable_SeedsAreThoseOfEachPoint(t *testing.T) {
+	for _, c := range []struct {
+		params      []string
+		least, most int
+		reason      string
+	}{
+		{nil, 0, 0, "nothing was measured"},
+		{[]string{`{"x":1}`, `{"x":2}`}, 0, 0, "no seeds"},
+		{[]string{`{"x":1,"seed":1}`, `{"x":2,"seed":1}`}, 1, 1, "one of each"},
+		{[]string{`{"x":1,"seed":1}`, `{"x":1,"seed":2}`, `{"seed":3,"x":1}`, `{"x":2,"seed":1}`}, 1, 3, "three of one, one of the other"},
+	} {
+		var table Table
+		for _, p := range c.params {
+			table.Results = append(table.Results, Result{Params: []byte(p)})
+		}
+		if least, most := table.Seeds(); least != c.least || most != c.most {
+			t.Errorf("%s: %d to %d seeds, want %d to %d", c.reason, least, most, c.least, c.most)
+		}
+	}
+}

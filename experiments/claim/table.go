@@ -36,6 +36,28 @@ func (t Table) Seconds() float64 {
 	return sum
 }
 
+// Seeds is how many seeds every point of the grid was measured with, at least and at most: results are of one point if their
+// parameters differ in "seed" alone. Both are 0 if cells have no seed.
+func (t Table) Seeds() (least, most int) {
+	count := map[string]int{}
+	for _, r := range t.Results {
+		var p map[string]json.RawMessage
+		if json.Unmarshal(r.Params, &p) != nil || p["seed"] == nil {
+			return 0, 0
+		}
+		delete(p, "seed")
+		point, _ := json.Marshal(p) // its keys in order
+		count[string(point)]++
+	}
+	for _, n := range count {
+		if least == 0 || n < least {
+			least = n
+		}
+		most = max(most, n)
+	}
+	return least, most
+}
+
 // Write writes the table as JSON, a line per cell, so that versions of it can be compared.
 func (t Table) Write(w io.Writer) error {
 	head := t
