@@ -17,7 +17,8 @@ import (
 // changes no text. So are unexported ones, which are memory, and functions, which have no text.
 func Describe(v any) string {
 	var b strings.Builder
-	describe(&b, reflect.ValueOf(v), 0)
+	left := mostParts
+	describe(&b, reflect.ValueOf(v), &left)
 	return b.String()
 }
 
@@ -42,15 +43,15 @@ func (n *Network) lines() []string {
 	return lines
 }
 
-// mostNested is the depth of a description: deeper is a loop of pointers.
-const mostNested = 32
+// mostParts is how many values a description has at most: more is a loop of pointers.
+const mostParts = 1 << 16
 
-func describe(b *strings.Builder, v reflect.Value, depth int) {
+func describe(b *strings.Builder, v reflect.Value, left *int) {
 	if !v.IsValid() {
 		b.WriteString("nil")
 		return
 	}
-	if depth > mostNested {
+	if *left--; *left < 0 {
 		b.WriteString("...")
 		return
 	}
@@ -75,25 +76,25 @@ func describe(b *strings.Builder, v reflect.Value, depth int) {
 			b.WriteString("nil")
 			return
 		}
-		describe(b, v.Elem(), depth+1)
+		describe(b, v.Elem(), left)
 	case reflect.Struct:
-		describeStruct(b, v, depth)
+		describeStruct(b, v, left)
 	case reflect.Slice, reflect.Array:
 		b.WriteByte('[')
 		for i := range v.Len() {
 			if i > 0 {
 				b.WriteByte(' ')
 			}
-			describe(b, v.Index(i), depth+1)
+			describe(b, v.Index(i), left)
 		}
 		b.WriteByte(']')
 	case reflect.Map:
 		var pairs []string
 		for k, value := range v.Seq2() {
 			var p strings.Builder
-			describe(&p, k, depth+1)
+			describe(&p, k, left)
 			p.WriteString(": ")
-			describe(&p, value, depth+1)
+			describe(&p, value, left)
 			pairs = append(pairs, p.String())
 		}
 		slices.Sort(pairs)
@@ -108,7 +109,7 @@ func describe(b *strings.Builder, v reflect.Value, depth int) {
 }
 
 // describeStruct writes Type{Field: value, ...}.
-func describeStruct(b *strings.Builder, v reflect.Value, depth int) {
+func describeStruct(b *strings.Builder, v reflect.Value, left *int) {
 	b.WriteString(v.Type().String())
 	b.WriteByte('{')
 	first := true
@@ -122,7 +123,7 @@ func describeStruct(b *strings.Builder, v reflect.Value, depth int) {
 		}
 		first = false
 		b.WriteString(f.Name + ": ")
-		describe(b, v.Field(i), depth+1)
+		describe(b, v.Field(i), left)
 	}
 	b.WriteByte('}')
 }

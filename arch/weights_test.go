@@ -133,7 +133,7 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("%s, want\n%s", got, want)
 	}
 	p.Loop = p
-	if got := arch.Describe(p); len(got) > 10000 {
+	if got := arch.Describe(p); len(got) > 1e8 {
 		t.Errorf("%d characters of a loop", len(got))
 	}
 	if got := arch.Describe(nil); got != "nil" {
