@@ -140,3 +140,22 @@ func TestDescribe(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestSaveWeights_OfAPart: a network that is trained together with another has its own file, under its own names.
+func TestSaveWeights_OfAPart(t *testing.T) {
+	a, b := must(arch.MLP(nil, layers.Tanh, 2, 3, 1))(t), must(arch.MLP(nil, layers.Tanh, 1, 4, 2))(t)
+	whole, parts, err := arch.NewWeightsTogether[float32](rng(3), arch.Member{Name: "a", Network: a}, arch.Member{Name: "b", Network: b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "b.safetensors")
+	if err := arch.SaveWeights(path, b, parts[1]); err != nil {
+		t.Fatal(err)
+	}
+	if got := must(arch.LoadWeights[float32](path, b))(t); !slices.Equal(got.Data(), parts[1].Data()) || slices.Equal(got.Data(), whole.Data()) {
+		t.Error("other weights")
+	}
+	if err := arch.SaveWeights(path, b, whole); err == nil {
+		t.Error("both networks' weights for one's")
+	}
+}
