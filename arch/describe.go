@@ -55,8 +55,16 @@ func describe(b *strings.Builder, v reflect.Value, left *int) {
 		b.WriteString("...")
 		return
 	}
-	if v.Kind() == reflect.Interface && !v.IsNil() { // what is in it may say more of itself than the interface
+	if v.Kind() == reflect.Interface && !v.IsNil() {
 		v = v.Elem()
+		if k := v.Kind(); v.Type().PkgPath() != "" && k != reflect.Struct { // which of the types that fit: infer.Any or another list
+			b.WriteString(v.Type().String())
+			if k == reflect.Func {
+				return
+			}
+			b.WriteByte('(')
+			defer b.WriteByte(')')
+		}
 	}
 	if v.CanInterface() && !(v.Kind() == reflect.Pointer && v.IsNil()) {
 		switch d := v.Interface().(type) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/safetensors"
@@ -127,8 +128,8 @@ func TestDescribe(t *testing.T) {
 		Do     func()
 		memory int
 	}
-	p := &part{N: 2, F: .1, Act: layers.Tanh, Hold: map[string]arch.Hold{"b": 2, "a": 1}, Any: []any{nil, layers.Linear{In: 1, Bias: true}, "x"}, Do: func() {}, memory: 3}
-	const want = `arch_test.part{N: 2, F: 0.1, Act: tanh, Hold: {"a": 1, "b": 2}, Any: [nil layers.Linear{In: 1, Bias: true} "x"]}`
+	p := &part{N: 2, F: .1, Act: layers.Tanh, Hold: map[string]arch.Hold{"b": 2, "a": 1}, Any: []any{nil, layers.Linear{In: 1, Bias: true}, "x", energy.Sum{energy.PC{}}, layers.ReLU, 3}, Do: func() {}, memory: 3}
+	const want = `arch_test.part{N: 2, F: 0.1, Act: tanh, Hold: {"a": 1, "b": 2}, Any: [nil layers.Linear{In: 1, Bias: true} "x" energy.Sum([energy.PC{}]) kernel.Activation(relu) 3]}`
 	if got := arch.Describe(p); got != want {
 		t.Errorf("%s, want\n%s", got, want)
 	}

@@ -247,7 +247,7 @@ func TestCheckpoint_Refuses(t *testing.T) {
 	for _, c := range []change{
 		{"rule", func(r *train.Trainer[float32]) { r.Rule = everyRule[float32](t)["errors"] }, "whose rule is"},
 		{"rate of inference", func(r *train.Trainer[float32]) { pc(r).Solver = plainDescent[float32](.1) }, "Rate: 0.2"},
-		{"steps of inference", func(r *train.Trainer[float32]) { pc(r).Stop = infer.Steps(13) }, "Stop: 13"},
+		{"steps of inference", func(r *train.Trainer[float32]) { pc(r).Stop = infer.Steps(13) }, "Stop: infer.Steps(13)"},
 		{"network", func(r *train.Trainer[float32]) { r.Rule = rules[float32](t, 5, 6, 5, 3)["pc"] }, "Out: 5"},
 		{"optimiser", func(r *train.Trainer[float32]) { r.Optimizer = everyOptimizer[float32]()["adamw"] }, "whose optimizer is"},
 		{"rate", func(r *train.Trainer[float32]) { r.Optimizer.(*optim.Adam[float32]).Rate = .02 }, "Rate: 0.02"},
