@@ -82,6 +82,8 @@ func TestWriteFile_ReadsBack(t *testing.T) {
 	ok(t, err)
 	if n := binary.LittleEndian.Uint64(text); n%8 != 0 {
 		t.Errorf("the data begin at %d, want a multiple of 8", 8+n)
+	} else if first := binary.LittleEndian.Uint64(text[8+n:]); first != math.Float64bits(math.Inf(1)) {
+		t.Errorf("the data begin with %x, want the float64 first, so that all are aligned", first)
 	}
 	left, err := os.ReadDir(filepath.Dir(path))
 	ok(t, err)
