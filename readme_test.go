@@ -71,3 +71,38 @@ func main() {
 		t.Errorf("%v\n%s, want\n%s", err, out, want)
 	}
 }
+
+// TestREADME_SavingRuns puts the Go of the section on saved networks behind the complete program's.
+func TestREADME_SavingRuns(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, program, _ := strings.Cut(string(text), "```go\n")
+	program, _, _ = strings.Cut(program, "```")
+	_, section, _ := strings.Cut(string(text), "## Saved networks, and trainings that go on\n")
+	_, code, found := strings.Cut(section, "```go\n")
+	code, _, closed := strings.Cut(code, "```")
+	if !found || !closed {
+		t.Fatal("the README's section on saved networks has no Go")
+	}
+	before, _, _ := strings.Cut(program, "\thistory, err :=")
+	folder := t.TempDir()
+	code = strings.TrimSpace(code)
+	for _, name := range []string{"moons", "kept"} {
+		code = strings.ReplaceAll(code, strconv.Quote(name+".safetensors"), strconv.Quote(filepath.Join(folder, name+".safetensors")))
+	}
+	file := filepath.Join(folder, "main.go")
+	if err := os.WriteFile(file, []byte(before+code+"\n\tfmt.Println(history.Steps, len(weights.Data()), err)\n}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "run", file).CombinedOutput()
+	if want := "640 1218 <nil>\n"; err != nil || string(out) != want { // 32 batches, 20 epochs; 2*32+32 + 32*32+32 + 32*2+2 weights
+		t.Errorf("%v\n%s, want\n%s", err, out, want)
+	}
+	for _, name := range []string{"moons", "kept"} {
+		if _, err := os.Stat(filepath.Join(folder, name+".safetensors")); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -129,6 +129,46 @@ func TestLangevin_Noise(t *testing.T) {
 	}
 }
 
+// TestLangevin_SourceIsKept: noise of a Source is that of a Rand over it, and goes on where its state was taken, in a new solver.
+func TestLangevin_SourceIsKept(t *testing.T) {
+	p := infer.Problem[float64]{Energy: func(grad, z []float64) (float64, error) { copy(grad, z); return 0, nil }}
+	run := func(s *infer.Langevin[float64]) []float64 {
+		z := make([]float64, 5)
+		if _, err := infer.Run(s, p, z, infer.Steps(3), nil); err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	fresh := func() *infer.Langevin[float64] {
+		return &infer.Langevin[float64]{Rate: .1, Temperature: 1, Source: rand.NewPCG(1, 2)}
+	}
+	any := &infer.Langevin[float64]{Rate: .1, Temperature: 1, Rand: rand.New(rand.NewPCG(1, 2))}
+	a, b := fresh(), fresh()
+	if far(run(a), run(any)) != 0 {
+		t.Error("other noise than of a Rand over the source")
+	}
+	state, err := a.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.UnmarshalBinary(state); err != nil || far(run(a), run(b)) != 0 {
+		t.Error("other noise from the state that was kept:", err)
+	}
+	if _, err := any.MarshalBinary(); err == nil || !strings.Contains(err.Error(), "give Source") {
+		t.Error("the state of a Rand:", err)
+	}
+	if err := any.UnmarshalBinary(state); err == nil {
+		t.Error("the state of a Rand is restored")
+	}
+	if err := b.UnmarshalBinary(state[1:]); err == nil {
+		t.Error("a state that is none is restored")
+	}
+	still := &infer.Langevin[float64]{Rate: .1}
+	if state, err := still.MarshalBinary(); err != nil || len(state) > 0 || still.UnmarshalBinary(state) != nil {
+		t.Error("without noise:", state, err)
+	}
+}
+
 func TestNewSolvers_Validate(t *testing.T) {
 	for _, test := range []struct {
 		of   interface{ Validate() error }
@@ -143,6 +183,7 @@ func TestNewSolvers_Validate(t *testing.T) {
 		{&infer.Langevin[float32]{Rate: .1, Temperature: -1}, "Temperature -1"},
 		{&infer.Langevin[float32]{Rate: .1, Temperature: math.Inf(1)}, "Temperature +Inf"},
 		{&infer.Langevin[float32]{Rate: .1, Temperature: 1}, "Rand is missing"},
+		{&infer.Langevin[float32]{Rate: .1, Temperature: 1, Rand: rand.New(rand.NewPCG(1, 1)), Source: rand.NewPCG(1, 1)}, "both given"},
 	} {
 		err := test.of.Validate()
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {

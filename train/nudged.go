@@ -2,7 +2,6 @@ package train
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/pkg/errors"
 
@@ -49,7 +48,7 @@ type Nudged[T graph.Float] struct {
 	Beta  float64 // above 0; 1 and NudgedTarget is PC
 	Sign  Sign
 
-	rng    *rand.Rand
+	signs  source
 	target []T
 	other  []T
 	phases [2]*PC[T]     // towards the target and away from it
@@ -121,10 +120,7 @@ func (r *Nudged[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	case Centred:
 		both = true
 	case RandomSign:
-		if r.rng == nil {
-			r.rng = rand.New(rand.NewPCG(r.Seed, signStream))
-		}
-		first = r.rng.IntN(2)
+		first = r.signs.from(r.Seed, signStream).IntN(2)
 	}
 	report, err := r.phase(grad, x, y, batch, first)
 	report.Loss = loss

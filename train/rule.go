@@ -21,6 +21,10 @@ import (
 )
 
 // A Rule turns a batch into a gradient on the weights. It is used by one goroutine at a time.
+//
+// A training by it can be kept in a Checkpoint if the rule has MarshalBinary and UnmarshalBinary too (package encoding), for
+// what it remembers from batch to batch beside the weights; nothing, if it remembers nothing. The rules here have them. One
+// that embeds a rule and remembers more must have its own.
 type Rule[T graph.Float] interface {
 	// Gradient writes the gradient for the batch x [batch, in...], y [batch, out...] to grad, as long as the weights.
 	Gradient(grad, x, y []T, batch int) (Report, error)

@@ -2,7 +2,6 @@ package train
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/pkg/errors"
 
@@ -32,19 +31,16 @@ type Gaussian[T graph.Float] struct {
 	Std  float64 // 0 starts at zero
 	Seed uint64
 
-	rng *rand.Rand
+	drawn source
 }
 
 var _ Start[float32] = (*Gaussian[float32])(nil)
 
 // Begin draws.
 func (g *Gaussian[T]) Begin(m *arch.Model[T], _, _ []T) error {
-	if g.rng == nil {
-		g.rng = rand.New(rand.NewPCG(g.Seed, 0))
-	}
-	z := m.State()
+	rng, z := g.drawn.from(g.Seed, 0), m.State()
 	for i := range z {
-		z[i] = T(g.Std * g.rng.NormFloat64())
+		z[i] = T(g.Std * rng.NormFloat64())
 	}
 	m.Show()
 	return nil
@@ -57,6 +53,12 @@ func (g *Gaussian[T]) Validate() error {
 	}
 	return nil
 }
+
+// MarshalBinary is where the draws are, for a Checkpoint.
+func (g *Gaussian[T]) MarshalBinary() ([]byte, error) { return g.drawn.MarshalBinary() }
+
+// UnmarshalBinary makes the draws go on where MarshalBinary was called.
+func (g *Gaussian[T]) UnmarshalBinary(state []byte) error { return g.drawn.UnmarshalBinary(state) }
 
 // Previous starts where the inference before ended, for streams: sample i of a batch goes on from sample i of the batch
 // before. In a batch of more samples than that had, those that are new start at the feedforward pass; in one of fewer, the

@@ -2,7 +2,6 @@ package train
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/pkg/errors"
 
@@ -30,7 +29,7 @@ type TargetProp[T graph.Float] struct {
 	Noise float64        // 0 or more
 	Seed  uint64         // of the noise
 
-	rng   *rand.Rand
+	draws source
 	noise map[*local[T]][][]T
 	drawn drawn[T]
 	made  inverting // what drawn was made for
@@ -149,9 +148,7 @@ func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if err != nil {
 		return Report{}, errors.WithMessage(err, "TargetProp")
 	}
-	if r.rng == nil {
-		r.rng = rand.New(rand.NewPCG(r.Seed, 0))
-	}
+	rng := r.draws.from(r.Seed, 0)
 	noise := r.noise[l]
 	if noise == nil {
 		for _, n := range l.data[2:] {
@@ -161,7 +158,7 @@ func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	}
 	for i, part := range noise {
 		for j := range part {
-			part[j] = T(r.Noise * r.rng.NormFloat64())
+			part[j] = T(r.Noise * rng.NormFloat64())
 		}
 		l.load(2+i, part)
 	}

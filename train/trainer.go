@@ -30,6 +30,7 @@ type Trainer[T graph.Float] struct {
 	EvalEvery int // evaluates on Test every that many steps, and at the end; 0: at the end only
 
 	Divergence Divergence // what becomes of a batch whose numbers go wrong
+	Checkpoint Checkpoint // where the training is kept, and gone on with if it is there; the zero value: nowhere
 
 	OnStep func(Step[T])             // called after every step; may be nil
 	OnEval func(Eval)                // called after every evaluation; may be nil
@@ -108,6 +109,9 @@ func (t *Trainer[T]) Validate() error {
 	case t.Divergence != StopTraining && t.Divergence != SkipBatch:
 		return errors.Errorf("train: unknown Divergence %d: want StopTraining or SkipBatch", int(t.Divergence))
 	}
+	if err := t.Checkpoint.validate(); err != nil {
+		return err
+	}
 	for _, part := range []any{t.Rule, t.Optimizer} {
 		if v, ok := part.(interface{ Validate() error }); ok {
 			if err := v.Validate(); err != nil {
@@ -131,6 +135,8 @@ func (t *Trainer[T]) Validate() error {
 // what it has with Interrupted set and no error. Numbers that go wrong are an error that names step and place, unless
 // Divergence says to skip the batch; the weights are then those before the step, unless it was the last step itself that
 // spoilt them. (A Learner has made steps within the batch: then those before the one that went wrong.)
+//
+// With a Checkpoint it goes on where the file says, and History and weights are those of the whole training.
 func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
@@ -139,16 +145,37 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 	if err := batches.Validate(); err != nil {
 		return nil, err
 	}
+	if err := t.predicts(); err != nil {
+		return nil, err
+	}
 	total := t.Epochs * batches.Steps()
 	if t.Steps > 0 {
 		total = min(total, t.Steps)
 	}
+	keep, h, err := t.open(&History{Rest: Rest{Statuses: make(map[infer.Status]int)}})
+	if err != nil {
+		return nil, err
+	}
+	if h.Steps > total {
+		return nil, errors.Errorf("train: checkpoint %s: the training has made %d steps, and %d are asked for: remove the file to begin anew, or give more Epochs or Steps", t.Checkpoint.File, h.Steps, total)
+	}
+	steps, evals := h.Steps, len(h.Evals)
+	if err := t.run(ctx, h, batches, total, keep); err != nil {
+		return h, err
+	}
+	if h.Steps == steps && len(h.Evals) == evals { // the file has it
+		return h, nil
+	}
+	return h, keep.save(h)
+}
+
+// run makes the steps that are left.
+func (t *Trainer[T]) run(ctx context.Context, h *History, batches data.Batches, total int, keep *keeper[T]) error {
 	w := t.Rule.Weights()
 	grad := make([]T, len(w.Data()))
 	update := &Update[T]{Optimizer: t.Optimizer}
 	x, y := make([]T, batches.Size*t.Train.In()), make([]T, batches.Size*t.Train.Out())
 	terms := make([]float64, len(t.Rule.Terms()))
-	h := &History{Rest: Rest{Statuses: make(map[infer.Status]int)}}
 	step := func(r Report) error {
 		if err := t.finite(update, r, grad); err != nil {
 			return err
@@ -156,12 +183,16 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 		update.Step(w, grad)
 		return nil
 	}
-	for epoch := 0; h.Steps < total; epoch++ {
+	if err := t.evaluate(ctx, h, total); err != nil || h.Interrupted { // if it was interrupted just before
+		return err
+	}
+	for h.Steps < total {
+		epoch := h.Steps / batches.Steps()
 		set := t.Train.AtEpoch(epoch)
-		for _, idx := range batches.Epoch(epoch, 0) {
+		for _, idx := range batches.Epoch(epoch, h.Steps%batches.Steps()) {
 			if ctx.Err() != nil {
 				h.Interrupted = true
-				return h, nil
+				return nil
 			}
 			if h.Steps == total {
 				break
@@ -172,7 +203,7 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 			r, err := t.learn(grad, xs, ys, len(idx), step)
 			wrong, skip := err.(*divergence)
 			if skip = skip && t.Divergence == SkipBatch && !wrong.weights; err != nil && !skip {
-				return h, errors.WithMessagef(err, "train: step %d (epoch %d)", h.Steps+1, epoch)
+				return errors.WithMessagef(err, "train: step %d (epoch %d)", h.Steps+1, epoch)
 			}
 			h.Elapsed += time.Since(start)
 			h.Steps++
@@ -181,7 +212,7 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 			case skip:
 				h.Skipped++
 				if h.Skipped == total {
-					return h, errors.WithMessagef(err, "train: all %d batches were left out, the last one for", total)
+					return errors.WithMessagef(err, "train: all %d batches were left out, the last one for", total)
 				}
 				if t.OnSkip != nil {
 					t.OnSkip(h.Steps, err)
@@ -192,25 +223,55 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 					Elapsed: h.Elapsed, grad: grad, weights: w.Data()})
 			}
 			if i := kernel.FirstNonFinite(w.Data()); h.Steps == total && i >= 0 { // the next step would have found it
-				return h, errors.Errorf("train: after step %d (epoch %d): weight %s is %v: %s", h.Steps, epoch, w.Where(i), w.Data()[i], remedy)
+				return errors.Errorf("train: after step %d (epoch %d): weight %s is %v: %s", h.Steps, epoch, w.Where(i), w.Data()[i], remedy)
 			}
-			if t.Test != nil && (h.Steps == total || t.EvalEvery > 0 && h.Steps%t.EvalEvery == 0) {
-				if ctx.Err() != nil {
-					h.Interrupted = true
-					return h, nil
-				}
-				score, err := Evaluate(t.Rule.Predict, t.Test)
-				if err != nil {
-					return h, err
-				}
-				h.Evals = append(h.Evals, Eval{Step: h.Steps, Score: score, Elapsed: h.Elapsed})
-				if t.OnEval != nil {
-					t.OnEval(h.Last())
+			if err := t.evaluate(ctx, h, total); err != nil || h.Interrupted {
+				return err
+			}
+			if every := t.Checkpoint.Every; every > 0 && h.Steps%every == 0 && h.Steps < total {
+				if err := keep.save(h); err != nil {
+					return err
 				}
 			}
 		}
 	}
-	return h, nil
+	return nil
+}
+
+// evaluate evaluates if it is time, and that has not been done.
+func (t *Trainer[T]) evaluate(ctx context.Context, h *History, total int) error {
+	due := h.Steps == total || t.EvalEvery > 0 && h.Steps > 0 && h.Steps%t.EvalEvery == 0
+	if t.Test == nil || !due || len(h.Evals) > 0 && h.Last().Step == h.Steps {
+		return nil
+	}
+	if ctx.Err() != nil {
+		h.Interrupted = true
+		return nil
+	}
+	score, err := Evaluate(t.Rule.Predict, t.Test)
+	if err != nil {
+		return err
+	}
+	h.Evals = append(h.Evals, Eval{Step: h.Steps, Score: score, Elapsed: h.Elapsed})
+	if t.OnEval != nil {
+		t.OnEval(h.Last())
+	}
+	return nil
+}
+
+// predicts reports a rule that cannot predict what Test is to be evaluated on: better now than after the training. It tries
+// with one sample, but for a Generator, whose inversion may cost and draw.
+func (t *Trainer[T]) predicts() error {
+	if t.Test == nil {
+		return nil
+	}
+	if g, is := t.Rule.(*Generator[T]); is && g.Invert != nil {
+		return nil
+	}
+	x := make([]T, t.Test.In())
+	data.Fill(t.Test, x, make([]T, t.Test.Out()), []int{0})
+	_, err := t.Rule.Predict(x)
+	return errors.WithMessage(err, "train: the rule cannot predict, and Test is to be evaluated: leave Test nil, or train by one that can")
 }
 
 const remedy = "look at the data, or lower the rates"

@@ -30,6 +30,9 @@ Examples, with what to expect:
                                       characters: loss per character within 5 % of BP's, and what both write
   demo train -data iris.csv -targets species -epochs 100
                                       your own table, arrays of NumPy (FILE.npz), or pictures among them (-arch cnn)
+  demo train -data fashion -epochs 20 -checkpoint kept
+                                      Ctrl-C, then the same line again: goes on where it was, to the same table
+  demo eval runs/mnist-TIME           the weights that a run saved, pc.safetensors and bp.safetensors, on the test set
   demo classify deep                  a notebook of JPC at its own budget: 30 layers, above 93 % in 900 updates
   demo generate                       digits from labels, labels from digits: above 85 %
   demo complete -missing left         half a digit is given, inference finds the rest

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 )
 
@@ -15,16 +16,19 @@ import (
 type mnistCmd struct {
 	outFlags
 	learnFlags
+	keepFlags
 	Loss lossFlag `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
 	Dir  string   `placeholder:"DIR" help:"Folder of MNIST's IDX files (default: searched, see \"demo data\")." json:"-"`
 }
 
 // Validate is called by kong.
-func (cmd mnistCmd) Validate() error { return cmd.learnFlags.validate() }
+func (cmd mnistCmd) Validate() error {
+	return first(cmd.learnFlags.validate(), cmd.keepFlags.validate())
+}
 
 // Run trains, or falls back on a toy task where MNIST is not to be found.
 func (cmd mnistCmd) Run(c *console) error {
-	all := trainCmd{outFlags: cmd.outFlags, learnFlags: cmd.learnFlags, dataFlags: dataFlags{Data: "mnist", Dir: cmd.Dir}}
+	all := trainCmd{outFlags: cmd.outFlags, learnFlags: cmd.learnFlags, keepFlags: cmd.keepFlags, dataFlags: dataFlags{Data: "mnist", Dir: cmd.Dir}}
 	if err := all.Act.UnmarshalText([]byte("relu")); err != nil {
 		return err
 	}
@@ -44,6 +48,7 @@ func (cmd mnistCmd) Run(c *console) error {
 type trainCmd struct {
 	outFlags
 	learnFlags
+	keepFlags
 	netFlags
 	dataFlags
 }
@@ -53,7 +58,7 @@ func (cmd trainCmd) Validate() error {
 	if cmd.Errors && !cmd.Rule.infers() {
 		return errors.Errorf("-errors says what inference moves, and -rule %s leaves it no choice: leave one of them out", cmd.Rule.name)
 	}
-	return first(cmd.learnFlags.validate(), cmd.netFlags.validate(), cmd.dataFlags.validate())
+	return first(cmd.learnFlags.validate(), cmd.keepFlags.validate(), cmd.netFlags.validate(), cmd.dataFlags.validate())
 }
 
 // Run trains.
@@ -77,7 +82,7 @@ func (cmd trainCmd) job(c *console, name string) error {
 	if err != nil {
 		return err
 	}
-	j := &job{lesson: lesson{net: net, flags: cmd.netFlags, learn: cmd.learnFlags, seed: cmd.Seed, train: training, test: test, folder: out}, agree: true}
+	j := &job{lesson: lesson{net: net, flags: cmd.netFlags, learn: cmd.learnFlags, seed: cmd.Seed, train: training, test: test, folder: out, keep: cmd.keepFlags}, agree: true}
 	j.manifest = newManifest(name, cmd, cmd.Seed, start, training, test)
 	j.manifest.Seconds["data"] = time.Since(start).Seconds()
 	if kindOf(cmd.Data) != namedData {
@@ -151,6 +156,11 @@ func (j *job) run(c *console) (err error) {
 			return errors.WithMessage(err, p.name)
 		}
 		j.pupils = append([]*pupil{p}, j.pupils...) // PC first
+	}
+	for _, p := range j.pupils {
+		if err := arch.SaveWeights(j.folder.path(p.file()+weightsSuffix), j.net, p.rule.Weights()); err != nil {
+			return err
+		}
 	}
 	if len(j.pupils) > 0 {
 		j.describe()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -31,6 +32,9 @@ type pupil struct {
 	trace   []point
 }
 
+// file is what the pupil's files begin with.
+func (p *pupil) file() string { return strings.ToLower(p.name) }
+
 // A point is one training step of a curve.
 type point struct {
 	step         int
@@ -46,6 +50,7 @@ type lesson struct {
 	train  *data.Set
 	test   *data.Set
 	folder *folder
+	keep   keepFlags
 
 	ungraded bool                 // nothing is evaluated: the targets are not learned
 	watch    func(step int) error // called after every update; may be nil
@@ -139,8 +144,12 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	terms := p.rule.Terms()
 	var show meter
 	var failed error
+	checkpoint, rec, err := l.keep.checkpoint(p, l.folder)
+	if err != nil {
+		return err
+	}
 	keep := func(line any) {
-		if err := l.folder.line(line); failed == nil {
+		if err := rec.add(line); failed == nil {
 			failed = err
 		}
 	}
@@ -149,11 +158,14 @@ func (l *lesson) teach(c *console, p *pupil) error {
 		Optimizer: &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Spans: spansOf(l.net, p.rule)},
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
-		Divergence: l.learn.OnDivergence.Divergence,
-		OnSkip:     func(step int, why error) { c.printf("%-3s batch %d is left out: %v\n", p.name, step, why) },
+		Divergence: l.learn.OnDivergence.Divergence, Checkpoint: checkpoint,
+		OnSkip: func(step int, why error) { c.printf("%-3s batch %d is left out: %v\n", p.name, step, why) },
 		OnStep: func(s train.Step[float32]) {
 			if show == nil {
-				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0 && !l.ungraded)
+				if s.Step > 1 {
+					c.printf("%-3s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
+				}
+				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0 && !l.ungraded, s.Elapsed)
 			}
 			show.step(s.Step, s.Total, s.Loss, s.Energy)
 			p.trace = append(p.trace, point{step: s.Step, loss: s.Loss, energy: s.Energy})
@@ -173,17 +185,20 @@ func (l *lesson) teach(c *console, p *pupil) error {
 			}
 		},
 		OnEval: func(e train.Eval) {
-			show.accuracy(e.Accuracy)
+			if show != nil { // else nothing was left to do but this
+				show.accuracy(e.Accuracy)
+			}
 			keep(l.evalLine(p.name, e))
 		},
 	}
 	if l.ungraded {
 		t.Test = nil
 	}
-	var err error
 	p.history, err = t.Run(c.ctx)
 	if show != nil {
 		show.end()
+	} else if err == nil && !p.history.Interrupted {
+		c.printf("%-3s was at its end, after step %d, in %s\n", p.name, p.history.Steps, checkpoint.File)
 	}
 	return first(err, failed)
 }

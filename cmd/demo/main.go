@@ -4,6 +4,7 @@
 //	demo                    the main job: MNIST, PC and BP, a report
 //	demo toy spirals        a small task, with a picture of what was learned
 //	demo train -data x.npz  any network on data of your own, arrays or a table (.csv)
+//	demo eval runs/NAME-TIME  what was saved, on the test set
 //	demo compare -act tanh  gradients of any network
 //	demo bench              speed and memory on this machine
 //	demo verify             the papers' claims, measured quickly
@@ -42,6 +43,7 @@ type commands struct {
 	MNIST         mnistCmd         `cmd:"" name:"mnist" default:"withargs" help:"The main job and the default: one epoch of MNIST by PC and by BP, then how their gradients agree."`
 	Toy           toyCmd           `cmd:"" help:"A toy task (xor, moons, spirals, linear, sine), with a picture of what was learned."`
 	Train         trainCmd         `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
+	Eval          evalCmd          `cmd:"" help:"Evaluate saved networks, the weights in a run's folder, on the test set."`
 	Compare       compareCmd       `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
 	Coord         coordCmd         `cmd:"" name:"coordcheck" help:"Whether the sizes of activities and of their changes in training depend on width or depth, scaling by scaling."`
 	Infer         inferCmd         `cmd:"" help:"Which solver for inference: energy and gradient error against evaluations and time, for every solver on one network."`

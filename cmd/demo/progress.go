@@ -17,12 +17,13 @@ type meter interface {
 	end() // complete or not
 }
 
-// newMeter is a progress bar on a terminal and a line now and then elsewhere.
-func newMeter(c *console, name string, total int, classes bool) meter {
+// newMeter is a progress bar on a terminal and a line now and then elsewhere, of a training that has taken so long already.
+func newMeter(c *console, name string, total int, classes bool, elapsed time.Duration) meter {
+	start := time.Now().Add(-elapsed)
 	if c.terminal {
-		return newBar(c.out, name, total, classes)
+		return newBar(c.out, name, total, classes, start)
 	}
-	return &lines{console: c, name: name, classes: classes, start: time.Now()}
+	return &lines{console: c, name: name, classes: classes, start: start}
 }
 
 // lines prints a line per tenth of the way.
@@ -65,7 +66,7 @@ type bar struct {
 	loss, energy, score float64
 }
 
-func newBar(out io.Writer, name string, total int, classes bool) *bar {
+func newBar(out io.Writer, name string, total int, classes bool, start time.Time) *bar {
 	b := &bar{progress: mpb.New(mpb.WithOutput(out), mpb.WithWidth(30), mpb.WithRefreshRate(120*time.Millisecond))}
 	numbers := func(decor.Statistics) string {
 		b.mu.Lock()
@@ -80,6 +81,7 @@ func newBar(out io.Writer, name string, total int, classes bool) *bar {
 		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-3s", name)), decor.CountersNoUnit(" %4d/%d ")),
 		mpb.AppendDecorators(decor.Any(numbers), decor.AverageSpeed(0, "  %.0f steps/s"),
 			decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 6}), ""), decor.Name(" ")))
+	b.bar.DecoratorAverageAdjust(start)
 	return b
 }
 

@@ -79,7 +79,7 @@ func ruleOf[T graph.Float](f ruleFlag, m *arch.Model[T], in inferFlags, seed uin
 	case "zil":
 		return &train.ZIL[T]{Model: m, Seed: seed}
 	case "montecarlo":
-		pc.Solver = &infer.Langevin[T]{Rate: in.Rate, Temperature: 1e-3, Rand: rand.New(rand.NewPCG(seed, sampleStream))}
+		pc.Solver = &infer.Langevin[T]{Rate: in.Rate, Temperature: 1e-3, Source: rand.NewPCG(seed, sampleStream)}
 		return &train.MonteCarlo[T]{PC: pc, BurnIn: in.Steps / 2}
 	case "feedback":
 		return &train.FeedbackAlignment[T]{Model: m, Seed: seed}

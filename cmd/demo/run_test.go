@@ -76,6 +76,9 @@ func TestFolder_HoldsReportPicturesMetricsAndManifest(t *testing.T) {
 				t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
 			}
 			want := append(slices.Clone(base), c.pictures...)
+			if trains := strings.HasPrefix(c.args, "t"); trains {
+				want = append(want, "bp.safetensors", "pc.safetensors")
+			}
 			slices.Sort(want)
 			if got := files(t, out); !slices.Equal(got, want) {
 				t.Errorf("files %v, want %v", got, want)

@@ -103,7 +103,7 @@ func (cmd streamCmd) learn(t *study, net *arch.Network, w *graph.Vector[float32]
 	s.Optimizer = &optim.Adam[float32]{Rate: t.opts.LR}
 	digits := &turning{set: t.train, turn: cmd.Turn / 180 * math.Pi, rng: rand.New(rand.NewPCG(t.seed, 3))}
 	frame := make([]float32, t.opts.Batch*t.train.In())
-	show := newMeter(t.console, "PC", t.opts.Limit, false)
+	show := newMeter(t.console, "PC", t.opts.Limit, false, 0)
 	defer show.end()
 	p := &pupil{name: "PC"}
 	for done := 0; done < t.opts.Limit && !t.interrupted(); done++ {

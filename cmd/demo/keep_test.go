@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pcgraph/pcgraph/safetensors"
+)
+
+// weightsIn are the tensors of a file.
+func weightsIn(t *testing.T, path string) []safetensors.Tensor {
+	t.Helper()
+	f, err := safetensors.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.Tensors
+}
+
+// resultsOf are the results and options of a run's manifest, without times.
+func resultsOf(t *testing.T, dir string) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	results := m["results"].(map[string]any)
+	for _, r := range results {
+		if test, is := r.(map[string]any)["test"].(map[string]any); is {
+			delete(test, "seconds")
+		}
+	}
+	return results
+}
+
+// TestTrain_GoesOnFromItsCheckpoint: interrupted while the first pupil learns, then while the second one does, then a third
+// time to the end, and once more: metrics, results and weights are those of a run without interruption, to the last bit.
+func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	train := func(ctx context.Context, out string, more ...string) (code int, stdout string) {
+		t.Helper()
+		args := append(strings.Fields("train -data moons -widths 2,8,8,2 -rule montecarlo -act tanh -epochs 40 -eval-every 50 -out"), filepath.Join(dir, out))
+		code, stdout, stderr := demo(t, ctx, append(args, more...)...)
+		if code != exitOK && code != exitInterrupted {
+			t.Fatalf("exit code %d, %s", code, stderr)
+		}
+		return code, stdout
+	}
+	train(t.Context(), "whole")
+	kept := []string{"-checkpoint", filepath.Join(dir, "kept"), "-checkpoint-every", "7"}
+	for i, pupil := range []string{"bp", "mcpc"} {
+		ctx, stop := context.WithCancel(t.Context())
+		file := filepath.Join(dir, "kept", pupil+".checkpoint.safetensors")
+		done := make(chan bool)
+		go func() { // as soon as there is a first step to go on from
+			defer close(done)
+			for ctx.Err() == nil {
+				if f, err := safetensors.ReadFile(file); err == nil && len(f.Tensor("own").Data.([]byte)) > 0 {
+					stop()
+				}
+				time.Sleep(200 * time.Microsecond)
+			}
+		}()
+		code, _ := train(ctx, fmt.Sprint("interrupted", i), kept...)
+		if stop(); code != exitInterrupted {
+			t.Logf("%s was too fast to be interrupted", pupil)
+		}
+		<-done
+	}
+	if _, stdout := train(t.Context(), "resumed", kept...); !strings.Contains(stdout, "BP  was at its end, after step 640") {
+		t.Error(stdout)
+	}
+	if _, stdout := train(t.Context(), "again", kept...); !strings.Contains(stdout, "MCPC was at its end, after step 640") {
+		t.Error(stdout)
+	}
+	for _, run := range []string{"resumed", "again"} {
+		if diff := cmp.Diff(metrics(t, filepath.Join(dir, "whole")), metrics(t, filepath.Join(dir, run))); diff != "" {
+			t.Errorf("%s: %.2000s", run, diff)
+		}
+		if diff := cmp.Diff(resultsOf(t, filepath.Join(dir, "whole")), resultsOf(t, filepath.Join(dir, run))); diff != "" {
+			t.Errorf("%s: %s", run, diff)
+		}
+		for _, pupil := range []string{"bp.safetensors", "mcpc.safetensors"} {
+			if diff := cmp.Diff(weightsIn(t, filepath.Join(dir, "whole", pupil)), weightsIn(t, filepath.Join(dir, run, pupil))); diff != "" {
+				t.Errorf("%s, %s: other weights", run, pupil)
+			}
+		}
+	}
+	code, _, stderr := demo(t, t.Context(), append(strings.Fields("train -data moons -widths 2,8,8,2 -rule montecarlo -act tanh -lr .002 -out "+filepath.Join(dir, "other")), kept...)...)
+	if code != exitFailure || !strings.Contains(stderr, "Rate: 0.002") || !strings.Contains(stderr, "another training") {
+		t.Errorf("another rate: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestEval_GivesWhatTheTrainingDid, for every architecture, by folder and by file.
+func TestEval_GivesWhatTheTrainingDid(t *testing.T) {
+	for _, args := range []string{
+		"train -data moons -widths 2,8,8,2 -limit 20 -loss ce -scaling ntp -skips -gamma 2 -act gelu",
+		"train -data bars -arch cnn -width 3 -limit 5 -steps 4 -no-bias",
+		"train -data ../../data/testdata/irises.csv -targets species -limit 9 -rule incremental",
+		"train -data text -window 6 -arch transformer -width 8 -depth 1 -heads 2 -norm -loss ce -limit 3 -steps 2 -errors -scaling completep",
+	} {
+		out := filepath.Join(t.TempDir(), "a[b]*")
+		if code, _, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", out)...); code != exitOK {
+			t.Fatalf("%s: exit code %d, %s", args, code, stderr)
+		}
+		code, stdout, stderr := demo(t, t.Context(), "eval", out)
+		if code != exitOK || strings.Count(stdout, ".safetensors") != 2 {
+			t.Fatalf("eval after %s: exit code %d, %s%s", args, code, stdout, stderr)
+		}
+		for pupil, r := range resultsOf(t, out) {
+			test, is := r.(map[string]any)["test"].(map[string]any)
+			if !is {
+				continue
+			}
+			file := strings.ToLower(pupil) + ".safetensors"
+			code, one, _ := demo(t, t.Context(), "eval", filepath.Join(out, file))
+			for _, text := range []string{stdout, one} {
+				row := regexp.MustCompile(regexp.QuoteMeta(file) + ` .*`).FindString(text)
+				if want := fmt.Sprintf("%.2f %%", 100*test["accuracy"].(float64)); code != exitOK || !strings.Contains(row, want) || !strings.Contains(row, fmt.Sprintf("%.4f", test["loss"])) {
+					t.Errorf("eval after %s: %q, the training had %v", args, row, test)
+				}
+			}
+		}
+	}
+}
+
+// TestEval_SaysWhatIsMissing where weights cannot be evaluated.
+func TestEval_SaysWhatIsMissing(t *testing.T) {
+	dir := t.TempDir()
+	run := func(args string) {
+		demo(t, t.Context(), append(strings.Fields(args), "-out", filepath.Join(dir, strings.Fields(args)[0]))...)
+	}
+	run("toy xor -limit 2")
+	run("train -data moons -limit 2 -widths 2,3,2")
+	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "train", "pc.safetensors")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ from, more, want string }{
+		{"absent", "", "runs/NAME-TIME"},
+		{"empty", "", "has no weights"},
+		{"toy", "", `run of "toy"`},
+		{"train", "-data sine", "end with"},
+		{"train/pc.safetensors", "", "SHA-256"},
+	} {
+		bad := slices.Clone(text)
+		bad[len(bad)-3] ^= 4
+		if err := os.WriteFile(file, bad, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		code, _, stderr := demo(t, t.Context(), append([]string{"eval", filepath.Join(dir, c.from)}, strings.Fields(c.more)...)...)
+		if code != exitFailure || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d, %s, want %q", c.from, code, stderr, c.want)
+		}
+	}
+}
+
+// TestREADME_SavingCommandsRun runs the commands of the README's section.
+func TestREADME_SavingCommandsRun(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	_, section, _ := strings.Cut(string(text), "## Saved networks, and trainings that go on\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	commands := regexp.MustCompile(`(?m)^    go run \./cmd/demo (.*?)(?: +#.*)?$`).FindAllStringSubmatch(section, -1)
+	if len(commands) != 2 {
+		t.Fatalf("the README's section has %d commands, want 2", len(commands))
+	}
+	for _, c := range slices.Concat(commands, commands[:1]) {
+		if code, stdout, stderr := demo(t, t.Context(), strings.Fields(c[1])...); code != exitOK || !strings.Contains(stdout, "accuracy") {
+			t.Errorf("%s: exit code %d, %s%s", c[1], code, stdout, stderr)
+		}
+	}
+	if !strings.Contains(section, `load_file("moons/pc.safetensors")`) || len(weightsIn(t, "moons/pc.safetensors")) == 0 {
+		t.Error("no moons/pc.safetensors to read by Python")
+	}
+}
