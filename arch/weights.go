@@ -9,7 +9,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/graph/kernel"
-	"github.com/pcgraph/pcgraph/safetensors"
+	"github.com/pcgraph/pcgraph/graph/safetensors"
 )
 
 // What the metadata of a file of weights say.

@@ -10,8 +10,8 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/safetensors"
 	"github.com/pcgraph/pcgraph/layers"
-	"github.com/pcgraph/pcgraph/safetensors"
 )
 
 // TestLoadWeights_GivesTheSavedBits for every kind of network, and in the wider type.

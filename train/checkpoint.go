@@ -20,9 +20,9 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/graph/safetensors"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
-	"github.com/pcgraph/pcgraph/safetensors"
 )
 
 // A Checkpoint keeps a training on disk, so that one that was interrupted, or killed, goes on where it was: with the same

@@ -18,9 +18,9 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/safetensors"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
-	"github.com/pcgraph/pcgraph/safetensors"
 	"github.com/pcgraph/pcgraph/train"
 )
 

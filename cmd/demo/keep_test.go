@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pcgraph/pcgraph/safetensors"
+	"github.com/pcgraph/pcgraph/graph/safetensors"
 )
 
 // weightsIn are the tensors of a file.
