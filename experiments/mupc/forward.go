@@ -235,6 +235,9 @@ func gained(t claim.Table, f family, act Act, value func(gains) float64) (depth,
 func (g gains) start() float64 { return float64(g.Start) }
 func (g gains) end() float64   { return float64(g.End) }
 
+// leastFloat32 is the logarithm to base 10 of the least number above zero in float32.
+const leastFloat32 = -44.9
+
 func forwardClaims() []claim.Claim {
 	return []claim.Claim{{
 		ID:        "mupc/forward-stays",
@@ -293,18 +296,33 @@ func forwardClaims() []claim.Claim {
 				if len(d) == 0 {
 					continue // not measured yet
 				}
-				hs := keys(d)
-				h := hs[len(hs)-1]
 				// a layer multiplies the mean square by 1/3, a skip adds 1
-				want, tolerance := -float64(h)/2*math.Log10(3), .15
-				if skips {
-					want = -math.Log10(3)/2 + float64(h-1)/2*math.Log10(4./3)
+				closed := func(h int) float64 {
+					if skips {
+						return -math.Log10(3)/2 + float64(h-1)/2*math.Log10(4./3)
+					}
+					return -float64(h) / 2 * math.Log10(3)
 				}
-				got := math.Log10(d[h].Mean)
-				if math.IsNaN(got) || math.Abs(got/want-1) > tolerance {
+				hs := keys(d)
+				zeros := len(hs) // from here on float32 holds no such number
+				for zeros > 0 && closed(hs[zeros-1]) < leastFloat32 {
+					zeros--
+					if h := hs[zeros]; d[h].Mean != 0 {
+						off.add("%s: H=%d: gain %g: want 10^%.1f, which is 0 in float32", family{SP, skips}, h, d[h].Mean, closed(h))
+					}
+				}
+				if zeros == 0 {
+					continue
+				}
+				h := hs[zeros-1]
+				got, want := math.Log10(d[h].Mean), closed(h)
+				if !(math.Abs(got/want-1) <= .15) {
 					off.add("%s: H=%d: gain 10^%.1f: want 10^%.1f", family{SP, skips}, h, got, want)
 				}
 				words = append(words, fmt.Sprintf("%s: gain 10^%.1f at H = %d, closed form 10^%.1f", family{SP, skips}, got, h, want))
+				if zeros < len(hs) {
+					words = append(words, fmt.Sprintf("0 in float32 from H = %d on", hs[zeros]))
+				}
 			}
 			return "linear, " + strings.Join(words, "; "), off.err()
 		},
