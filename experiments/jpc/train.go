@@ -37,9 +37,6 @@ func (t trained) Cost() float64 {
 	return float64(t.Iterations) * (5 + evals) * float64(t.Hidden*t.Width*t.Width)
 }
 
-// short tells whether a fixed step makes fewer steps than the network has layers: then errors do not come to the first.
-func (t trained) short() bool { return t.Step > 0 && t.Horizon/t.Step < float64(t.Hidden+1) }
-
 // A training is what it came to.
 type training struct {
 	Accuracy     float64     `json:"accuracy"`     // on the test set at the end; that of chance if it diverged
@@ -215,7 +212,7 @@ func trainClaims() []claim.Claim {
 	}, {
 		ID:        "jpc/solver-does-not-matter",
 		Source:    paper + ", best accuracies of Euler and Heun; settings from the released code",
-		Statement: "After the same time of inference Euler and Heun train to the same accuracy.",
+		Statement: "At the time of inference that suits each best, Euler and Heun train to the same accuracy.",
 		Paper:     "best curves of both lie on each other",
 		Grid:      trainings,
 		Check: func(t claim.Table) (string, error) {
@@ -224,37 +221,32 @@ func trainClaims() []claim.Claim {
 				return "", err
 			}
 			var off offs
-			worst := 0.
-			most := map[solver]float64{}
+			var words []string
+			apart := 0. // at the same time
 			for _, k := range order {
+				heun := by[lane{solver{Heun, 0}, k.hidden}]
+				best, bestHeun := 0., 0.
 				for _, r := range by[k] {
-					if r.Params.Horizon == by[k][len(by[k])-1].Params.Horizon {
-						most[k.solver] = max(most[k.solver], float64(r.Result.Evals))
-					}
-					for _, heun := range by[lane{solver{Heun, 0}, k.hidden}] {
-						if heun.Params.Horizon != r.Params.Horizon || r.Params.short() {
-							continue
-						}
-						d := math.Abs(heun.Result.Accuracy - r.Result.Accuracy)
-						worst = max(worst, d)
-						if d > map[claim.Scale]float64{claim.Quick: .05, claim.Full: .03}[t.Scale] {
-							off.add("H=%d, T=%g: %s %.1f %%, Heun %.1f %%", k.hidden, r.Params.Horizon, k.solver, 100*r.Result.Accuracy, 100*heun.Result.Accuracy)
+					best = max(best, r.Result.Accuracy)
+					for _, h := range heun {
+						if h.Params.Horizon == r.Params.Horizon {
+							apart = max(apart, math.Abs(h.Result.Accuracy-r.Result.Accuracy))
 						}
 					}
 				}
-			}
-			words := fmt.Sprintf("accuracies at most %.1f points apart; evaluations of the longest inference", 100*worst)
-			for _, v := range order {
-				if n, ok := most[v.solver]; ok {
-					words += fmt.Sprintf(", %s %.0f", v.solver, n)
-					delete(most, v.solver)
+				for _, h := range heun {
+					bestHeun = max(bestHeun, h.Result.Accuracy)
+				}
+				words = append(words, fmt.Sprintf("H = %d, %s %.1f %%", k.hidden, k.solver, 100*best))
+				if len(heun) > 0 && math.Abs(best-bestHeun) > map[claim.Scale]float64{claim.Quick: .05, claim.Full: .015}[t.Scale] {
+					off.add("H=%d: %s %.1f %%, Heun %.1f %%", k.hidden, k.solver, 100*best, 100*bestHeun)
 				}
 			}
-			return words, off.err()
+			return fmt.Sprintf("at best %s; at the same time up to %.1f points apart", strings.Join(words, ", "), 100*apart), off.err()
 		},
 		Verdict: claim.WithCare,
-		Care: "Where Euler makes at least as many steps as there are layers. With fewer the error does not come to the first layers, which then do not learn; " +
-			"the stages of Heun carry it further.",
+		Care: "At its best time, not at the same time: Euler with steps of 20 loses many points where it makes fewer steps than there are layers, for the error does not come to " +
+			"the first ones, and where it is not stable (H = 5, T = 500: the gradient grows). Short steps and Heun differ by 3.6 points at H = 5, T = 10, and by 1.2 or less elsewhere.",
 		Plot: func(t claim.Table) ([]claim.Figure, error) {
 			p := claim.Panel{Title: "accuracy against work", X: claim.Axis{Label: "evaluations of an inference"}}
 			return trainFigure(t, "jpc-train-work", p, func(r claim.Row[trained, training]) float64 { return float64(r.Result.Evals) })
