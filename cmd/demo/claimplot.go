@@ -210,7 +210,11 @@ func addMap(p *plot.Plot, m *claim.Map) error {
 	}
 	p.Add(h)
 	if len(m.Levels) > 0 {
-		contour := plotter.NewContour(field{m.Values}, m.Levels, nil)
+		measured := m.Values // contours end where nothing is
+		for len(measured) > 1 && !slices.ContainsFunc(measured[len(measured)-1], func(v float64) bool { return !math.IsNaN(v) }) {
+			measured = measured[:len(measured)-1]
+		}
+		contour := plotter.NewContour(field{measured}, m.Levels, nil)
 		contour.LineStyles = []draw.LineStyle{{Color: vermillion, Width: vg.Points(1.4)}}
 		p.Add(contour)
 	}
