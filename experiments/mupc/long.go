@@ -29,7 +29,7 @@ func longClaims() []claim.Claim {
 		return claim.Claim{
 			ID:        "mupc/" + id,
 			Source:    paper + "; settings from the released code, accuracies second-hand: notes on the paper",
-			Statement: fmt.Sprintf("A network of 128 hidden layers, %d wide, reaches %.0f %% on %s in %d epochs.", width, 100*floor, d, n),
+			Statement: fmt.Sprintf("A network of 128 hidden layers, %d wide, reaches %.3g %% on %s in %d epochs.", width, 100*floor, d, n),
 			Paper:     said,
 			Grid:      trains(id, epochs(d, n, width, lr)),
 			Check: func(t claim.Table) (string, error) {
@@ -78,6 +78,8 @@ func longClaims() []claim.Claim {
 		long("mnist-5-epochs", MNIST, 5, 512, .1, .975, "about 98 %", claim.Holds, ""),
 		long("fashion-15-epochs", Fashion, 15, 512, .05, .88, "about 89 % before the 15th epoch", claim.Holds, ""),
 		long("mnist-5-epochs-narrow", MNIST, 5, 128, .1, .95, "none at this width", claim.Holds, ""),
-		long("fashion-15-epochs-narrow", Fashion, 15, 128, .05, .86, "none at this width", claim.Holds, ""),
+		long("fashion-15-epochs-narrow", Fashion, 15, 128, .05, .85, "none at this width", claim.WithCare,
+			"At its best, after eleven epochs: then it loses accuracy again, four points by the end. Before it was measured 86 % was expected; "+
+				"backprop is three points above at its best."),
 	}
 }
