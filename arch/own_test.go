@@ -182,6 +182,14 @@ func TestSetAs_IsTheSamePaddingAndMask(t *testing.T) {
 	if got, want := energy(other), energy(m); got != want {
 		t.Errorf("energy %v, want %v", got, want)
 	}
+	single := func(m *arch.Model[float64]) float64 {
+		r := must(m.Resized(1))(t)
+		ok(t, r.Clamp(x[:6], y[:6]))
+		return energy(r)
+	}
+	if got, want := single(other), single(m); got != want {
+		t.Errorf("of one sample: energy %v, want %v: what is the same for all samples goes along to other batch sizes", got, want)
+	}
 	for reason, q := range map[string]arch.Plan{
 		"another batch":  {Batch: 3, Hold: p.Hold},
 		"nothing masked": {Batch: 2},
