@@ -28,7 +28,7 @@ func (a agreement) diverged() error {
 	if a.result.Status != infer.Diverged {
 		return nil
 	}
-	return errors.Errorf("inference diverged at its step %d: %s: lower -rate", a.result.Step, a.result.Detail)
+	return divergedError{errors.Errorf("inference diverged at its step %d: %s: lower -rate", a.result.Step, a.result.Detail)}
 }
 
 // last is the comparison where inference ended; ok is false if there is none.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -168,11 +167,7 @@ func (b *benchRun) progress(format string, args ...any) {
 }
 
 // write writes the report as JSON.
-func (r *benchReport) write(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
-}
+func (r *benchReport) write(w io.Writer) error { return encode(r)(w) }
 
 // cpuName is the processor's name where the system tells it.
 func cpuName() string {

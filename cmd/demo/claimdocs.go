@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/pkg/errors"
 
@@ -26,7 +25,7 @@ func recordTable(c *console, dir string, e claim.Experiment, t claim.Table) erro
 			return nil
 		}
 	}
-	f, err := newFolder(filepath.Dir(path), "", time.Time{})
+	f, err := plainFolder(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
@@ -35,11 +34,11 @@ func recordTable(c *console, dir string, e claim.Experiment, t claim.Table) erro
 
 // writeClaims writes CLAIMS.md and its pictures.
 func writeClaims(c *console, dir string, claims []recorded) error {
-	docs, err := newFolder(dir, "", time.Time{})
+	docs, err := plainFolder(dir)
 	if err != nil {
 		return err
 	}
-	pictures, err := newFolder(filepath.Join(dir, "figures"), "", time.Time{})
+	pictures, err := plainFolder(filepath.Join(dir, "figures"))
 	if err != nil {
 		return err
 	}

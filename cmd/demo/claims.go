@@ -191,10 +191,10 @@ type measureFlags struct {
 
 // runCmd measures claims.
 type runCmd struct {
-	ID     []string `arg:"" name:"ID" help:"Claims, or folders such as limits for all in it." json:"claims"`
-	Full   bool     `help:"At full scale: minutes to hours. An interrupted run goes on where it was." json:"full"`
-	Out    string   `placeholder:"DIR" help:"Folder for the run's files (default: runs/NAME-TIME)." json:"-"`
-	Record string   `placeholder:"DIR" help:"Also write the tables there, as experiments/record has them." json:"-"`
+	ID   []string `arg:"" name:"ID" help:"Claims, or folders such as limits for all in it." json:"claims"`
+	Full bool     `help:"At full scale: minutes to hours. An interrupted run goes on where it was." json:"full"`
+	folderFlags
+	Record string `placeholder:"DIR" help:"Also write the tables there, as experiments/record has them." json:"-"`
 	measureFlags
 }
 
@@ -212,32 +212,25 @@ func (cmd runCmd) scale() claim.Scale {
 }
 
 // Run measures, judges, draws, and writes a folder.
-func (cmd runCmd) Run(c *console) (err error) {
-	start := time.Now()
+func (cmd runCmd) Run(c *console) error {
 	claims, err := chosen(cmd.ID)
 	if err != nil {
 		return err
 	}
-	out, err := newFolder(cmd.Out, "claims", start)
-	if err != nil {
-		return err
-	}
-	m := newManifest("run", cmd, 0, start)
-	defer func() {
-		if err != nil && !errors.Is(err, errInterrupted) {
-			m.Error = err.Error()
-		}
-		m.Seconds["all"] = time.Since(start).Seconds()
-		err = first(err, out.close(), out.writeManifest(m))
-	}()
+	return c.live(cmd.folderFlags, 0, "claims", cmd, "", func(r *runDir) error { return cmd.judge(c, claims, r) })
+}
+
+// judge measures, judges and draws claims.
+func (cmd runCmd) judge(c *console, claims []claim.Claim, out *runDir) error {
+	m := out.manifest
 	tables, failed := cmd.run(c, cmd.scale(), claims)
 	if len(tables) != len(claims) { // nothing could be begun
 		return errors.WithMessage(failed, "claims (give another folder with -cache, or -cache= for none)")
 	}
-	m.Interrupted = c.ctx.Err() != nil
-	r := report{Title: "Claims: " + strings.Join(cmd.ID, ", "), Interrupted: m.Interrupted, Version: m.Version,
+	interrupted := c.ctx.Err() != nil
+	r := report{Title: "Claims: " + strings.Join(cmd.ID, ", "), Interrupted: interrupted, Version: m.Version,
 		Lead:  fmt.Sprintf("%d claims, measured at %s scale.", len(claims), cmd.scale()),
-		Again: strings.Join(append([]string{"demo"}, c.args...), " ")}
+		Again: c.again(0)}
 	verdicts := table{Title: "Verdicts", Wide: true, Head: []string{"claim", "verdict", "here", "paper"}}
 	shown := map[string]bool{}
 	for i, cl := range claims {
@@ -247,7 +240,7 @@ func (cmd runCmd) Run(c *console) (err error) {
 		}
 		if !shown[t.Experiment] {
 			shown[t.Experiment] = true
-			if err := cmd.keep(c, out, t, cl, &r); err != nil {
+			if err := cmd.keep(c, out.folder, t, cl, &r); err != nil {
 				return err
 			}
 			m.Seconds[t.Experiment] = t.Seconds()
@@ -278,12 +271,12 @@ func (cmd runCmd) Run(c *console) (err error) {
 		}
 	}
 	r.Tables = append([]table{verdicts}, r.Tables...)
-	if err := r.finish(c, out); err != nil {
+	if err := r.finish(c, out.folder); err != nil {
 		return err
 	}
 	c.printf("Report: %s\n", out.path("report.html"))
 	switch {
-	case m.Interrupted:
+	case interrupted:
 		c.printf("The same command goes on where it was.\n")
 		return errInterrupted
 	case failed != nil:

@@ -2,9 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
-
-	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
@@ -28,34 +25,28 @@ func (cmd compareCmd) Validate() error {
 
 // Run compares in the precision asked for.
 func (cmd compareCmd) Run(c *console) error {
-	start := time.Now()
-	training, _, err := cmd.load(c, cmd.Seed, cmd.Widths)
-	if err != nil {
-		return err
-	}
-	net, err := cmd.network(training, cmd.hidden(training)...)
-	if err != nil {
-		return err
-	}
-	out, err := newFolder(cmd.Out, "compare-"+cmd.name(), start)
-	if err != nil {
-		return err
-	}
-	m := newManifest("compare", cmd, cmd.Seed, start, training)
-	if cmd.Float32 {
-		err = compareIn[float32](c, cmd, net, training, out, m)
-	} else {
-		err = compareIn[float64](c, cmd, net, training, out, m)
-	}
-	if err != nil && !errors.Is(err, errInterrupted) {
-		m.Error = err.Error()
-	}
-	m.Seconds["all"] = time.Since(start).Seconds()
-	return first(err, out.close(), out.writeManifest(m))
+	return c.live(cmd.folderFlags, cmd.Seed, "compare-"+cmd.name(), cmd, "", func(r *runDir) error {
+		training, _, err := cmd.load(c, cmd.Seed, cmd.Widths)
+		if err != nil {
+			return err
+		}
+		net, err := cmd.network(training, cmd.hidden(training)...)
+		if err != nil {
+			return err
+		}
+		r.manifest.Options = cmd // with what the data decide
+		if err := r.used(training); err != nil {
+			return err
+		}
+		if cmd.Float32 {
+			return compareIn[float32](c, cmd, net, training, r)
+		}
+		return compareIn[float64](c, cmd, net, training, r)
+	})
 }
 
 // compareIn compares in the precision T.
-func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set *data.Set, out *folder, m *manifest) error {
+func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set *data.Set, out *runDir) error {
 	w, err := newWeights[T](net, cmd.Seed)
 	if err != nil {
 		return err
@@ -74,10 +65,10 @@ func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set
 	if err := a.diverged(); err != nil {
 		return err
 	}
-	m.Interrupted = c.ctx.Err() != nil // later there is nothing left to interrupt
+	interrupted := c.ctx.Err() != nil // later there is nothing left to interrupt
 	var t T
 	c.printf("%s, scaling %s, %s, precision %g, %T, seed %d\n", cmd.title(), cmd.Scaling.name, set.Name, cmd.Precision, t, cmd.Seed)
-	r := report{Title: "PC against BP, without training", Interrupted: m.Interrupted, Version: m.Version,
+	r := report{Title: "PC against BP, without training", Interrupted: interrupted, Version: out.manifest.Version,
 		Lead: fmt.Sprintf("Weight gradients of a %s (scaling %s, seed %d) on a batch of %d from %s, in %T; %d inference steps of rate %g, output precision %g.",
 			cmd.title(), cmd.Scaling.name, cmd.Seed, b.batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision),
 		Again: c.again(cmd.Seed)}
@@ -88,13 +79,13 @@ func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set
 			{Value: fmt.Sprintf("%.2g", last.Residual), Label: "rms of the energy gradient left"}}
 		r.Tables = []table{alongTable(a, "the first samples of "+set.Name)}
 		r.Figures = agreementFigures(a, nil)
-		m.Results["whole"] = last.Whole
+		out.manifest.Results["whole"] = last.Whole
 	}
-	if err := r.finish(c, out); err != nil {
+	if err := r.finish(c, out.folder); err != nil {
 		return err
 	}
 	c.printf("Report: %s\n", out.path("report.html"))
-	if m.Interrupted {
+	if interrupted {
 		return errInterrupted
 	}
 	return nil

@@ -231,7 +231,12 @@ type coordLine struct {
 }
 
 // Run sweeps, then reports.
-func (cmd coordCmd) Run(c *console) (err error) {
+func (cmd coordCmd) Run(c *console) error {
+	return c.live(cmd.folderFlags, cmd.Seed, "coordcheck-"+cmd.Arch, cmd, "", func(r *runDir) error { return cmd.measure(c, r) })
+}
+
+// measure does the work of Run in a folder.
+func (cmd coordCmd) measure(c *console, out *runDir) error {
 	start := time.Now()
 	cmd.fill()
 	set, err := cmd.load(c)
@@ -241,18 +246,11 @@ func (cmd coordCmd) Run(c *console) (err error) {
 	if _, err := cmd.network(set, cmd.Scalings[0], cmd.Width, cmd.Depth); err != nil {
 		return err
 	}
-	out, err := newFolder(cmd.Out, "coordcheck-"+cmd.Arch, start)
-	if err != nil {
+	m := out.manifest
+	m.Options = cmd // with what the data decide
+	if err := out.used(set); err != nil {
 		return err
 	}
-	m := newManifest("coordcheck", cmd, cmd.Seed, start, set)
-	defer func() {
-		if err != nil && !errors.Is(err, errInterrupted) {
-			m.Error = err.Error()
-		}
-		m.Seconds["all"] = time.Since(start).Seconds()
-		err = first(err, out.close(), out.writeManifest(m))
-	}()
 	var sweeps []*sweep
 	for _, over := range []string{"width", "depth"} {
 		sizes := cmd.Widths
@@ -286,7 +284,7 @@ func (cmd coordCmd) Run(c *console) (err error) {
 	for _, w := range sweeps {
 		m.Results[w.scaling+" over "+w.over] = w.verdict(cmd.Band)
 	}
-	if err := r.finish(c, out); err != nil {
+	if err := r.finish(c, out.folder); err != nil {
 		return err
 	}
 	c.printf("Report: %s (%.1f s in all)\n", out.path("report.html"), time.Since(start).Seconds())

@@ -1,141 +1,250 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/internal/atomicfile"
+	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/internal/lockfile"
 )
 
-// A folder is where a run's files go. Every file is written under a temporary name and renamed when it is whole.
-type folder struct {
-	dir     string
-	metrics *os.File // of metrics.jsonl, under its temporary name; nil before the first line
-	buffer  *bufio.Writer
+// folderFlags say where a run's files go.
+type folderFlags struct {
+	Out       string `placeholder:"DIR" help:"Folder for the run's files (default: runs/NAME-TIME). One that holds the files of another run is refused." json:"-"`
+	Overwrite bool   `help:"Replace the run that is in the folder of -out; files of others stay." json:"-"`
 }
 
-// newFolder makes the folder, runs/name-time if dir is empty, and makes sure that files can be written there: better now
-// than after the training.
-func newFolder(dir, name string, now time.Time) (*folder, error) {
-	const remedy = "give another one with -out"
-	above := dir
-	if dir == "" {
-		above = "runs"
-	}
-	if err := os.MkdirAll(above, 0o755); err != nil {
-		return nil, errors.Errorf("output folder: %v: %s", err, remedy)
-	}
-	if dir == "" {
-		base := filepath.Join(above, name+"-"+now.Format("20060102-150405"))
-		dir = base
-		err := os.Mkdir(dir, 0o755)
-		for i := 2; errors.Is(err, fs.ErrExist); i++ { // another run of this second has it
-			dir = base + "-" + strconv.Itoa(i)
-			err = os.Mkdir(dir, 0o755)
-		}
-		if err != nil {
-			return nil, errors.Errorf("output folder: %v: %s", err, remedy)
-		}
-	}
-	probe, err := os.CreateTemp(dir, ".probe-*")
+// Names of files in a run folder.
+const (
+	manifestName = "manifest.json"
+	metricsName  = "metrics.jsonl"
+	lockName     = "run.lock"
+)
+
+// A folder is where the files of one run go. It belongs to one process at a time. Every file but metrics.jsonl, which grows
+// line by line, is whole or not there.
+type folder struct {
+	dir   string
+	made  bool // this run made it
+	lock  *lockfile.Lock
+	files []string // what this run has written, manifest.json aside
+	older *manifest
+	was   []byte // the older manifest.json
+
+	metrics *os.File
+	lines   bytes.Buffer // of metrics.jsonl, whole lines that are not yet in the file
+	flushed time.Time
+}
+
+// outRemedy ends errors about the folder.
+const outRemedy = "give another one with -out"
+
+// openFolder makes the folder, runs/name-time if none is given, locks it and makes sure that files can be written there: better
+// now than after the training. A folder with the files of an older run is an error, unless they are to be overwritten or this run
+// goes on with the same training, kept in the folder checkpoint.
+func openFolder(flags folderFlags, name, checkpoint string, now time.Time) (*folder, error) {
+	dir, made, err := makeFolder(flags.Out, name, now)
 	if err != nil {
-		return nil, errors.Errorf("output folder: not writable: %v: %s", err, remedy)
+		return nil, errors.Errorf("output folder: %v: %s", err, outRemedy)
 	}
-	probe.Close()
-	if err := os.Remove(probe.Name()); err != nil {
-		return nil, errors.Errorf("output folder: %v: %s", err, remedy)
+	f := &folder{dir: dir, made: made}
+	if f.lock, err = lockfile.Acquire(f.path(lockName)); err != nil {
+		return nil, errors.Errorf("output folder %s: %s: %v", dir, outRemedy, err)
 	}
-	return &folder{dir: dir}, nil
+	if err := f.inspect(flags.Overwrite, checkpoint); err != nil {
+		f.lock.Release()
+		return nil, err
+	}
+	return f, nil
+}
+
+// plainFolder makes a folder for files that are of no run.
+func plainFolder(dir string) (*folder, error) {
+	return &folder{dir: dir}, errors.Wrap(os.MkdirAll(dir, 0o755), "output folder")
+}
+
+// makeFolder makes a folder; made is false if it was there.
+func makeFolder(dir, name string, now time.Time) (path string, made bool, err error) {
+	if dir != "" {
+		_, err := os.Stat(dir)
+		made := errors.Is(err, fs.ErrNotExist)
+		return dir, made, os.MkdirAll(dir, 0o755)
+	}
+	const above = "runs"
+	if err := os.MkdirAll(above, 0o755); err != nil {
+		return "", false, err
+	}
+	base := filepath.Join(above, name+"-"+now.Format("20060102-150405"))
+	dir = base
+	err = os.Mkdir(dir, 0o755)
+	for i := 2; errors.Is(err, fs.ErrExist); i++ { // another run of this second has it
+		dir = base + "-" + strconv.Itoa(i)
+		err = os.Mkdir(dir, 0o755)
+	}
+	return dir, true, err
+}
+
+// inspect looks at what is in the folder already.
+func (f *folder) inspect(overwrite bool, checkpoint string) error {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return errors.Errorf("output folder: %v: %s", err, outRemedy)
+	}
+	var there []string
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == lockName:
+		case strings.HasSuffix(name, atomicfile.Suffix) && !e.IsDir(): // half of a file that a killed process wrote
+			os.Remove(f.path(name))
+		default:
+			there = append(there, name)
+		}
+	}
+	if f.was, err = os.ReadFile(f.path(manifestName)); err == nil {
+		m := new(manifest)
+		if jsonfloat.Unmarshal(f.was, m) == nil && m.Command != "" {
+			f.older = m
+		}
+	}
+	switch {
+	case len(there) == 0 || len(there) == 1 && f.older != nil && len(f.older.Files) == 0: // a run that left nothing
+		return nil
+	case f.older != nil && checkpoint != "" && f.older.Checkpoint == checkpoint: // the same training goes on
+		return nil
+	case overwrite:
+		return nil
+	case f.older != nil:
+		state := f.older.State
+		if state == running { // and yet its lock is free
+			state = "killed"
+		}
+		return errors.Errorf("output folder %s holds a run of %q, %s, of %s: %s, or replace that run with -overwrite",
+			f.dir, f.older.Command, state, f.older.Started.Format("2006-01-02 15:04"), outRemedy)
+	}
+	return errors.Errorf("output folder %s is not empty (%s): %s, or write into it with -overwrite", f.dir, strings.Join(there[:min(3, len(there))], ", "), outRemedy)
+}
+
+// clear removes the files of the older run, those that its manifest lists, before this run writes its first one.
+func (f *folder) clear() error {
+	if f.older == nil {
+		return nil
+	}
+	defer func() { f.older = nil }()
+	for _, name := range append(f.older.Files, metricsName) { // which a killed run did not list
+		if !plain(name) {
+			continue
+		}
+		if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return errors.Errorf("output folder: %v: %s", err, outRemedy)
+		}
+	}
+	return nil
+}
+
+// plain reports whether the name is that of a file in the folder itself: manifests are read from files, and may say anything.
+func plain(name string) bool {
+	return name != "" && name != "." && name != ".." && name == filepath.Base(name) && !strings.ContainsAny(name, `/\`) && filepath.IsLocal(name)
 }
 
 // path is where a file of the folder is.
 func (f *folder) path(name string) string { return filepath.Join(f.dir, name) }
 
-// write makes a file, whole or not at all.
+// add lists a file as one of the run.
+func (f *folder) add(name string) {
+	if !slices.Contains(f.files, name) {
+		f.files = append(f.files, name)
+		slices.Sort(f.files)
+	}
+}
+
+// write makes a file of the run, whole or not at all.
 func (f *folder) write(name string, content func(io.Writer) error) error {
-	tmp, err := os.CreateTemp(f.dir, "."+name+"-*")
-	if err != nil {
-		return errors.Wrap(err, "output folder")
+	if err := first(f.clear(), atomicfile.Write(f.path(name), content)); err != nil {
+		return err
 	}
-	buffer := bufio.NewWriter(tmp)
-	err = content(buffer)
-	if err == nil {
-		err = buffer.Flush()
-	}
-	return f.commit(tmp, name, err)
+	f.add(name)
+	return nil
 }
 
-// commit closes and renames a temporary file, or removes it after an error.
-func (f *folder) commit(tmp *os.File, name string, err error) error {
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), f.path(name))
-	}
-	if err != nil {
-		os.Remove(tmp.Name())
-	}
-	return errors.Wrapf(err, "write %s", name)
-}
+// Lines of metrics.jsonl wait in memory for this long, or until there are so many bytes.
+const (
+	flushAfter = 500 * time.Millisecond
+	flushBytes = 1 << 16
+)
 
-// line adds an object to metrics.jsonl.
+// line adds an object to metrics.jsonl. The file always holds whole lines.
 func (f *folder) line(object any) error {
-	if f.metrics == nil {
-		tmp, err := os.CreateTemp(f.dir, ".metrics.jsonl-*")
-		if err != nil {
-			return errors.Wrap(err, "output folder")
-		}
-		f.metrics, f.buffer = tmp, bufio.NewWriter(tmp)
-	}
-	text, err := json.Marshal(object)
+	text, err := jsonfloat.Marshal(object)
 	if err != nil {
 		return errors.Wrap(err, "write metrics.jsonl")
 	}
-	_, err = f.buffer.Write(append(text, '\n'))
+	f.lines.Write(text)
+	f.lines.WriteByte('\n')
+	if f.metrics != nil && f.lines.Len() < flushBytes && time.Since(f.flushed) < flushAfter {
+		return nil
+	}
+	return f.flush()
+}
+
+// flush writes the lines that wait.
+func (f *folder) flush() (err error) {
+	if f.metrics == nil {
+		if err := f.clear(); err != nil {
+			return err
+		}
+		if f.metrics, err = os.Create(f.path(metricsName)); err != nil {
+			return errors.Wrap(err, "output folder")
+		}
+		f.add(metricsName)
+	}
+	f.flushed = time.Now()
+	_, err = f.metrics.Write(f.lines.Bytes())
+	f.lines.Reset()
 	return errors.Wrap(err, "write metrics.jsonl")
 }
 
-// close gives metrics.jsonl its name. It may be called again.
-func (f *folder) close() error {
-	if f.metrics == nil {
-		return nil
+// closeMetrics writes what waits and closes metrics.jsonl.
+func (f *folder) closeMetrics() (err error) {
+	if f.metrics != nil {
+		err = f.flush()
+		err = first(err, errors.Wrap(f.metrics.Close(), "write metrics.jsonl"))
+		f.metrics = nil
 	}
-	tmp := f.metrics
-	f.metrics = nil
-	return f.commit(tmp, "metrics.jsonl", f.buffer.Flush())
+	return err
 }
 
-// A manifest says how a run can be had again and what it took.
-type manifest struct {
-	Command     string             `json:"command"`
-	Options     any                `json:"options"`
-	Seed        uint64             `json:"seed"`
-	Started     time.Time          `json:"started"`
-	Interrupted bool               `json:"interrupted"`
-	Error       string             `json:"error,omitempty"`
-	Version     version            `json:"version"`
-	Data        []data.File        `json:"data"` // empty for what is made from the seed
-	Results     map[string]any     `json:"results"`
-	Seconds     map[string]float64 `json:"seconds"`
+// sumOf is the SHA-256 of a file, in hex.
+func sumOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
-// writeManifest writes manifest.json.
-func (f *folder) writeManifest(m *manifest) error {
-	return f.write("manifest.json", func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(m)
-	})
+// encode writes v as indented JSON.
+func encode(v any) func(io.Writer) error {
+	return func(w io.Writer) error {
+		text, err := jsonfloat.MarshalIndent(v)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(text, '\n'))
+		return err
+	}
 }

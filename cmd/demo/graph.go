@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
-	"time"
 
 	"github.com/goccy/go-graphviz"
 	"github.com/pkg/errors"
@@ -17,7 +16,7 @@ import (
 // graphCmd draws the expression graph of a network.
 type graphCmd struct {
 	netFlags
-	Out   string `placeholder:"DIR" help:"Folder for the picture (default: runs/graph-TIME)." json:"-"`
+	folderFlags
 	Batch int    `default:"32" help:"Samples in the batch." json:"batch"`
 	What  string `default:"energy" enum:"energy,state,param" help:"What to draw: the energy, with its gradients by the activities (state) or by the weights (param)." json:"what"`
 }
@@ -41,11 +40,12 @@ func (cmd graphCmd) Run(c *console) error {
 	if len(cmd.Widths) == 0 && cmd.kind() == "mlp" {
 		cmd.Widths = []int{4, 5, 3}
 	}
+	return c.live(cmd.folderFlags, 0, "graph", cmd, "", func(r *runDir) error { return cmd.draw(c, r.folder) })
+}
+
+// draw draws into a folder.
+func (cmd graphCmd) draw(c *console, out *folder) error {
 	dot, err := cmd.dot()
-	if err != nil {
-		return err
-	}
-	out, err := newFolder(cmd.Out, "graph", time.Now())
 	if err != nil {
 		return err
 	}

@@ -89,8 +89,12 @@ type arena struct {
 }
 
 // Run sweeps.
-func (cmd inferCmd) Run(c *console) (err error) {
-	start := time.Now()
+func (cmd inferCmd) Run(c *console) error {
+	return c.live(cmd.folderFlags, cmd.Seed, "infer-"+cmd.name(), cmd, "", func(r *runDir) error { return cmd.measure(c, r) })
+}
+
+// measure does the work of Run in a folder.
+func (cmd inferCmd) measure(c *console, out *runDir) error {
 	training, _, err := cmd.load(c, cmd.Seed, cmd.Widths)
 	if err != nil {
 		return err
@@ -99,18 +103,11 @@ func (cmd inferCmd) Run(c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	out, err := newFolder(cmd.Out, "infer-"+cmd.name(), start)
-	if err != nil {
+	m := out.manifest
+	m.Options = cmd // with what the data decide
+	if err := out.used(training); err != nil {
 		return err
 	}
-	m := newManifest("infer", cmd, cmd.Seed, start, training)
-	defer func() {
-		if err != nil && !errors.Is(err, errInterrupted) {
-			m.Error = err.Error()
-		}
-		m.Seconds["all"] = time.Since(start).Seconds()
-		err = first(err, out.close(), out.writeManifest(m))
-	}()
 	a, err := cmd.arena(c.ctx, net, training)
 	if err != nil {
 		return err
@@ -135,7 +132,7 @@ func (cmd inferCmd) Run(c *console) (err error) {
 	r := cmd.report(a, ways, training)
 	r.Version, r.Interrupted, r.Again = m.Version, m.Interrupted, c.again(cmd.Seed)
 	m.Results["fastest"] = fastest(ways)
-	if err := r.finish(c, out); err != nil {
+	if err := r.finish(c, out.folder); err != nil {
 		return err
 	}
 	for _, t := range r.Tiles {

@@ -17,6 +17,7 @@ type mnistCmd struct {
 	outFlags
 	learnFlags
 	keepFlags
+	compareFlags
 	Loss lossFlag `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
 	Dir  string   `placeholder:"DIR" help:"Folder of MNIST's IDX files (default: searched, see \"demo data\")." json:"-"`
 }
@@ -28,7 +29,7 @@ func (cmd mnistCmd) Validate() error {
 
 // Run trains, or falls back on a toy task where MNIST is not to be found.
 func (cmd mnistCmd) Run(c *console) error {
-	all := trainCmd{outFlags: cmd.outFlags, learnFlags: cmd.learnFlags, keepFlags: cmd.keepFlags, dataFlags: dataFlags{Data: "mnist", Dir: cmd.Dir}}
+	all := trainCmd{outFlags: cmd.outFlags, learnFlags: cmd.learnFlags, keepFlags: cmd.keepFlags, compareFlags: cmd.compareFlags, dataFlags: dataFlags{Data: "mnist", Dir: cmd.Dir}}
 	if err := all.Act.UnmarshalText([]byte("relu")); err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (cmd mnistCmd) Run(c *console) error {
 	err := all.job(c, "mnist")
 	if errors.Is(err, data.ErrNotFound) && cmd.Dir == "" {
 		c.printf("%v\n\nUntil then: two moons, made from the seed, by the settings of \"demo toy moons\"; of the flags -seed and -out apply.\n\n", err)
-		return toyCmd{outFlags: cmd.outFlags, Task: "moons", Batch: 32, inferFlags: inferFlags{Steps: 16, Rate: .05}, LR: .005}.Run(c)
+		return toyCmd{outFlags: cmd.outFlags, Task: "moons", Batch: 32, inferFlags: inferFlags{Steps: 16, Rate: .2}, LR: .005}.Run(c)
 	}
 	return err
 }
@@ -49,47 +50,49 @@ type trainCmd struct {
 	outFlags
 	learnFlags
 	keepFlags
+	compareFlags
 	netFlags
 	dataFlags
 }
 
 // Validate is called by kong.
 func (cmd trainCmd) Validate() error {
-	if cmd.Errors && !cmd.Rule.infers() {
-		return errors.Errorf("-errors says what inference moves, and -rule %s leaves it no choice: leave one of them out", cmd.Rule.name)
-	}
 	return first(cmd.learnFlags.validate(), cmd.keepFlags.validate(), cmd.netFlags.validate(), cmd.dataFlags.validate())
 }
 
 // Run trains.
 func (cmd trainCmd) Run(c *console) error { return cmd.job(c, "train-"+cmd.name()) }
 
-// job loads the data, then runs.
+// compareFlags say whether gradients are compared after training.
+type compareFlags struct {
+	NoCompare bool `help:"Leave out the comparison of gradients after training." json:"no_compare,omitempty"`
+}
+
+// job loads the data and runs.
 func (cmd trainCmd) job(c *console, name string) error {
-	start := time.Now()
-	training, test, err := cmd.load(c, cmd.Seed, cmd.Widths)
-	if err != nil {
-		return err
-	}
-	if n := cmd.updates(training); kindOf(cmd.Data) != namedData && cmd.Limit == 0 && n < fewUpdates {
-		c.printf("%d updates of the weights in all are few for a network: -epochs %d gives %d.\n", n, (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
-	}
-	net, err := cmd.network(training, cmd.hidden(training)...)
-	if err != nil {
-		return err
-	}
-	out, err := newFolder(cmd.Out, name, start)
-	if err != nil {
-		return err
-	}
-	j := &job{lesson: lesson{net: net, flags: cmd.netFlags, learn: cmd.learnFlags, seed: cmd.Seed, train: training, test: test, folder: out, keep: cmd.keepFlags}, agree: true}
-	j.manifest = newManifest(name, cmd, cmd.Seed, start, training, test)
-	j.manifest.Seconds["data"] = time.Since(start).Seconds()
-	if kindOf(cmd.Data) != namedData {
-		j.read = cmd.read(training, test)
-	}
-	j.report.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
-	return j.run(c)
+	return c.live(cmd.folderFlags, cmd.Seed, name, cmd, cmd.Checkpoint, func(r *runDir) error {
+		training, test, err := cmd.load(c, cmd.Seed, cmd.Widths)
+		if err != nil {
+			return err
+		}
+		if n := cmd.updates(training); kindOf(cmd.Data) != namedData && cmd.Limit == 0 && n < fewUpdates {
+			c.printf("%d updates of the weights in all are few for a network: -epochs %d gives %d.\n", n, (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
+		}
+		net, err := cmd.network(training, cmd.hidden(training)...)
+		if err != nil {
+			return err
+		}
+		r.manifest.Options = cmd // with what the data decide
+		if err := r.used(training, test); err != nil {
+			return err
+		}
+		j := &job{lesson: lesson{net: net, flags: cmd.netFlags, learn: cmd.learnFlags, seed: cmd.Seed, train: training, test: test, runDir: r, keep: cmd.keepFlags}, agree: !cmd.NoCompare}
+		if kindOf(cmd.Data) != namedData {
+			j.read = cmd.read(training, test)
+		}
+		j.report.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
+		return j.do(c)
+	})
 }
 
 // fewUpdates is how many updates of the weights are hardly enough.
@@ -105,33 +108,16 @@ type job struct {
 	lesson
 	agree    bool   // compares gradients after training
 	read     string // what was made of a user's own data
-	manifest *manifest
 	report   report
 	pupils   []*pupil
 	pictures func(j *job) []figure // of the task itself; nil for the predicted digits
 }
 
-func newManifest(command string, options any, seed uint64, start time.Time, sets ...*data.Set) *manifest {
-	m := &manifest{Command: command, Options: options, Seed: seed, Started: start, Version: readVersion(),
-		Data: []data.File{}, Results: make(map[string]any), Seconds: make(map[string]float64)}
-	for _, s := range sets {
-		m.Data = append(m.Data, s.Files...)
-	}
-	return m
-}
-
-// run does everything and leaves the folder whole, also after an error or an interruption.
-func (j *job) run(c *console) (err error) {
-	defer func() {
-		if err != nil && !errors.Is(err, errInterrupted) {
-			j.manifest.Error = err.Error()
-		}
-		j.manifest.Seconds["all"] = time.Since(j.manifest.Started).Seconds()
-		err = first(err, j.folder.close(), j.folder.writeManifest(j.manifest))
-	}()
+// do trains, compares and reports.
+func (j *job) do(c *console) error {
 	v := readVersion()
 	c.printf("%s: %s, seed %d\n", j.report.Title, j.flags.title(), j.seed)
-	c.printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.folder.dir)
+	c.printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.dir)
 	var pupils []*pupil
 	for _, name := range []string{"BP", j.learn.Rule.short()} {
 		p, err := j.newPupil(name)
@@ -140,7 +126,7 @@ func (j *job) run(c *console) (err error) {
 		}
 		if v, ok := p.rule.(interface{ Validate() error }); ok { // before the other one trains for long
 			if err := v.Validate(); err != nil {
-				return errors.WithMessagef(err, "-rule %s does not go with the other flags (feedback and pc take any network; only pc, incremental and nudged take -errors)", j.learn.Rule.name)
+				return errors.WithMessagef(err, "-rule %s does not go with the other flags (feedback and pc take any network)", j.learn.Rule)
 			}
 		}
 		pupils = append(pupils, p)
@@ -158,7 +144,7 @@ func (j *job) run(c *console) (err error) {
 		j.pupils = append([]*pupil{p}, j.pupils...) // PC first
 	}
 	for _, p := range j.pupils {
-		if err := arch.SaveWeights(j.folder.path(p.file()+weightsSuffix), j.net, p.rule.Weights()); err != nil {
+		if err := j.keepWeights(p.file()+weightsSuffix, p.name, func(path string) error { return arch.SaveWeights(path, j.net, p.rule.Weights()) }); err != nil {
 			return err
 		}
 	}
@@ -183,14 +169,14 @@ func (j *job) run(c *console) (err error) {
 func (j *job) finish(c *console) error {
 	start := time.Now()
 	interrupted := c.ctx.Err() != nil // later there is nothing left to interrupt
-	j.report.Interrupted, j.manifest.Interrupted = interrupted, interrupted
+	j.report.Interrupted = interrupted
 	j.report.Version = readVersion()
 	j.report.Again = c.again(j.seed)
 	if err := j.report.finish(c, j.folder); err != nil {
 		return err
 	}
 	j.manifest.Seconds["report"] = time.Since(start).Seconds()
-	c.printf("Report: %s (%.1f s in all)\n", j.folder.path("report.html"), time.Since(j.manifest.Started).Seconds())
+	c.printf("Report: %s (%.1f s in all)\n", j.path("report.html"), time.Since(j.manifest.Started).Seconds())
 	if interrupted {
 		return errInterrupted
 	}
@@ -222,7 +208,8 @@ func (j *job) describe() {
 	if j.read != "" {
 		r.Lead += " " + j.read + "."
 	}
-	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "energy gradients"}}
+	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "evaluations"},
+		Legend: "Updates: of the weights. Seconds: of training, without the evaluations on the test set. Evaluations: of the energy and its gradient dF/dz during inference, in all; BP needs none."}
 	for _, p := range j.pupils {
 		h, last := p.history, p.history.Last()
 		updates := strconv.Itoa(h.Steps)
@@ -231,7 +218,7 @@ func (j *job) describe() {
 		}
 		accuracy, lossText := "-", "-"
 		if len(h.Evals) > 0 {
-			lossText = fmt.Sprintf("%.4f", j.loss(last))
+			lossText = number(j.loss(last))
 			tile := tile{Value: lossText, Label: p.name + ", test loss", Class: strings.ToLower(p.name)}
 			if classes {
 				accuracy = fmt.Sprintf("%.2f %%", 100*last.Accuracy)
@@ -246,8 +233,10 @@ func (j *job) describe() {
 	for _, p := range j.pupils {
 		r.Tiles = append(r.Tiles, tile{Value: p.seconds().String(), Label: p.name + ", training", Class: strings.ToLower(p.name)})
 	}
-	if j.flags.Loss.ce {
-		t.Note = "Test loss is the cross-entropy per label in nats."
+	if !j.flags.Loss.ce {
+		t.Legend = "Test loss: 1/2 |y - output|^2 per sample. " + t.Legend
+	} else {
+		t.Legend = "Test loss: cross-entropy per label in nats. " + t.Legend
 	}
 	r.Tables = append(r.Tables, t)
 	if len(j.pupils[len(j.pupils)-1].trace) == 0 {

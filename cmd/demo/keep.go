@@ -8,6 +8,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -49,7 +50,7 @@ func (r *ledger) add(line any) error {
 	if !r.keeps {
 		return r.folder.line(line)
 	}
-	text, err := json.Marshal(line)
+	text, err := jsonfloat.Marshal(line)
 	if err != nil {
 		return errors.Wrap(err, "write metrics.jsonl")
 	}
@@ -66,7 +67,7 @@ func (r *ledger) UnmarshalBinary(text []byte) error {
 	r.lines.Write(text)
 	for line := range bytes.Lines(text) {
 		var l stepLine
-		if err := json.Unmarshal(line, &l); err != nil {
+		if err := jsonfloat.Unmarshal(line, &l); err != nil {
 			return errors.Wrap(err, "metrics")
 		}
 		if l.Kind == "step" {

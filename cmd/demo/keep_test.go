@@ -81,7 +81,7 @@ func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 		}
 		<-done
 	}
-	if _, stdout := train(t.Context(), "resumed", kept...); !strings.Contains(stdout, "BP  was at its end, after step 640") {
+	if _, stdout := train(t.Context(), "resumed", kept...); !strings.Contains(stdout, "BP   was at its end, after step 640") {
 		t.Error(stdout)
 	}
 	if _, stdout := train(t.Context(), "again", kept...); !strings.Contains(stdout, "MCPC was at its end, after step 640") {
@@ -131,7 +131,7 @@ func TestEval_GivesWhatTheTrainingDid(t *testing.T) {
 			code, one, _ := demo(t, t.Context(), "eval", filepath.Join(out, file))
 			for _, text := range []string{stdout, one} {
 				row := regexp.MustCompile(regexp.QuoteMeta(file) + ` .*`).FindString(text)
-				if want := fmt.Sprintf("%.2f %%", 100*test["accuracy"].(float64)); code != exitOK || !strings.Contains(row, want) || !strings.Contains(row, fmt.Sprintf("%.4f", test["loss"])) {
+				if want := fmt.Sprintf("%.2f %%", 100*test["accuracy"].(float64)); code != exitOK || !strings.Contains(row, want) || !strings.Contains(row, number(test["loss"].(float64))) {
 					t.Errorf("eval after %s: %q, the training had %v", args, row, test)
 				}
 			}
@@ -157,7 +157,8 @@ func TestEval_SaysWhatIsMissing(t *testing.T) {
 	}
 	for _, c := range []struct{ from, more, want string }{
 		{"absent", "", "runs/NAME-TIME"},
-		{"empty", "", "has no weights"},
+		{"empty", "", "the manifest says which network"},
+		{"train/report.html", "", "is not among the weights of this run, which are pc.safetensors, bp.safetensors"},
 		{"toy", "", `run of "toy"`},
 		{"train", "-data sine", "end with"},
 		{"train/pc.safetensors", "", "SHA-256"},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"time"
 
 	"github.com/pkg/errors"
 	"gonum.org/v1/gonum/mat"
@@ -23,7 +22,7 @@ import (
 
 // landscapeCmd draws energies that are small enough to be seen whole.
 type landscapeCmd struct {
-	outFlags
+	folderFlags
 	X    float64 `name:"x" default:"1" help:"Input." json:"x"`
 	Y    float64 `name:"y" default:"-1" help:"Target." json:"y"`
 	W1   float64 `name:"w1" default:"0.1" help:"First weight at the start of training." json:"w1"`
@@ -81,22 +80,12 @@ type path struct {
 
 // Run draws.
 func (cmd landscapeCmd) Run(c *console) error {
-	start := time.Now()
-	out, err := newFolder(cmd.Out, "landscape", start)
-	if err != nil {
-		return err
-	}
-	m := newManifest("landscape", &cmd, cmd.Seed, start)
-	err = cmd.draw(c, out, m)
-	if err != nil && !errors.Is(err, errInterrupted) {
-		m.Error = err.Error()
-	}
-	m.Seconds["all"] = time.Since(start).Seconds()
-	return first(err, out.close(), out.writeManifest(m))
+	return c.live(cmd.folderFlags, 0, "landscape", cmd, "", func(r *runDir) error { return cmd.draw(c, r) })
 }
 
-func (cmd landscapeCmd) draw(c *console, out *folder, m *manifest) error {
-	r := report{Title: "The smallest networks, and what inference does to their energy", Version: m.Version, Again: c.again(cmd.Seed),
+func (cmd landscapeCmd) draw(c *console, out *runDir) error {
+	m := out.manifest
+	r := report{Title: "The smallest networks, and what inference does to their energy", Version: m.Version, Again: c.again(0),
 		Lead: fmt.Sprintf("A chain of one hidden unit, x = %g, y = %g, energy F = 1/2 (z - w1 x)^2 + 1/2 (y - w2 z)^2. Before inference z = w1 x and F is the loss; after it F* = 1/2 (y - w2 w1 x)^2 / (1 + w2^2).", cmd.X, cmd.Y)}
 	var paths []path
 	for _, name := range []string{"BP", "PC"} {
@@ -135,7 +124,7 @@ func (cmd landscapeCmd) draw(c *console, out *folder, m *manifest) error {
 		{Value: fmt.Sprintf("%.3g", paths[0].loss[n]), Label: "loss of BP after training", Class: "bp"}}
 	m.Results["loss"] = map[string]float64{"PC": paths[1].loss[n], "BP": paths[0].loss[n]}
 	m.Interrupted, r.Interrupted = c.ctx.Err() != nil, c.ctx.Err() != nil
-	if err := r.finish(c, out); err != nil {
+	if err := r.finish(c, out.folder); err != nil {
 		return err
 	}
 	c.printf("Report: %s\n", out.path("report.html"))

@@ -30,6 +30,8 @@ type pupil struct {
 	rule    train.Rule[float32]
 	history *train.History
 	trace   []point
+
+	precision float64 // of the output, which the energy is multiplied by where the error is: losses are shown without it
 }
 
 // file is what the pupil's files begin with.
@@ -43,14 +45,14 @@ type point struct {
 
 // A lesson is what both pupils are taught, in the same order from the same start.
 type lesson struct {
-	net    *arch.Network
-	flags  netFlags
-	learn  learnFlags
-	seed   uint64
-	train  *data.Set
-	test   *data.Set
-	folder *folder
-	keep   keepFlags
+	net   *arch.Network
+	flags netFlags
+	learn learnFlags
+	seed  uint64
+	train *data.Set
+	test  *data.Set
+	*runDir
+	keep keepFlags
 
 	ungraded bool                 // nothing is evaluated: the targets are not learned
 	watch    func(step int) error // called after every update; may be nil
@@ -62,13 +64,14 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := arch.Plan{Batch: min(l.learn.Batch, l.train.Len()), Energy: l.flags.energy(l.flags.Precision), Coordinates: l.flags.coordinates()}
-	p := &pupil{name: name}
-	if name == "BP" {
-		plan.Coordinates = arch.Feedforward
+	p := &pupil{name: name, precision: l.flags.Precision}
+	plan := arch.Plan{Batch: min(l.learn.Batch, l.train.Len())}
+	if name == "BP" { // whose gradient a precision would only multiply, against an epsilon of Adam that stays
+		p.precision, plan.Coordinates = 1, arch.Feedforward
 	} else {
-		plan.Coordinates = l.learn.Rule.coordinates(plan.Coordinates)
+		plan.Coordinates = l.learn.Rule.coordinates(l.flags.coordinates())
 	}
+	plan.Energy = l.flags.energy(p.precision)
 	m, err := arch.Compile(l.net, w, plan)
 	if err != nil {
 		return nil, err
@@ -79,6 +82,15 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 		p.rule = ruleOf(l.learn.Rule, m, l.learn.inferFlags, l.seed)
 	}
 	return p, nil
+}
+
+// adamEpsilon is the epsilon of Adam for a gradient that has not been multiplied by anything.
+const adamEpsilon = 1e-8
+
+// optimizer is that of a pupil's weights. A precision of the output multiplies gradients; with epsilon multiplied likewise Adam's step
+// is that of the unscaled gradient.
+func (l *lesson) optimizer(p *pupil) *optim.AdamW[float32] {
+	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: spansOf(l.net, p.rule)}
 }
 
 // descent is inference at a rate.
@@ -92,7 +104,7 @@ type stepLine struct {
 	Rule       string             `json:"rule"`
 	Step       int                `json:"step"`
 	Epoch      int                `json:"epoch"`
-	Loss       float64            `json:"loss"`
+	Loss       float64            `json:"loss"` // of the batch before the update, without the output's precision
 	Energy     float64            `json:"energy"`
 	Terms      map[string]float64 `json:"terms"`
 	Status     string             `json:"status,omitempty"`
@@ -155,21 +167,22 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	}
 	t := train.Trainer[float32]{
 		Rule:      p.rule,
-		Optimizer: &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Spans: spansOf(l.net, p.rule)},
+		Optimizer: l.optimizer(p),
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
 		Divergence: l.learn.OnDivergence.Divergence, Checkpoint: checkpoint,
-		OnSkip: func(step int, why error) { c.printf("%-3s batch %d is left out: %v\n", p.name, step, why) },
+		OnSkip: func(step int, why error) { c.printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
 		OnStep: func(s train.Step[float32]) {
 			if show == nil {
 				if s.Step > 1 {
-					c.printf("%-3s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
+					c.printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
 				}
 				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0 && !l.ungraded, s.Elapsed)
 			}
-			show.step(s.Step, s.Total, s.Loss, s.Energy)
-			p.trace = append(p.trace, point{step: s.Step, loss: s.Loss, energy: s.Energy})
-			line := stepLine{Kind: "step", Rule: p.name, Step: s.Step, Epoch: s.Epoch, Loss: s.Loss, Energy: s.Energy,
+			loss := s.Loss / p.precision
+			show.step(s.Step, s.Total, loss, s.Energy)
+			p.trace = append(p.trace, point{step: s.Step, loss: loss, energy: s.Energy})
+			line := stepLine{Kind: "step", Rule: p.name, Step: s.Step, Epoch: s.Epoch, Loss: loss, Energy: s.Energy,
 				Terms: make(map[string]float64, len(terms)), GradNorm: s.GradNorm(), WeightNorm: s.WeightNorm(), Seconds: s.Elapsed.Seconds()}
 			for i, name := range terms {
 				line.Terms[name] = s.Terms[i]
@@ -194,11 +207,13 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	if l.ungraded {
 		t.Test = nil
 	}
+	c.doing(p.name + " learns")
 	p.history, err = t.Run(c.ctx)
+	c.doing("")
 	if show != nil {
 		show.end()
 	} else if err == nil && !p.history.Interrupted {
-		c.printf("%-3s was at its end, after step %d, in %s\n", p.name, p.history.Steps, checkpoint.File)
+		c.printf("%-4s was at its end, after step %d, in %s\n", p.name, p.history.Steps, checkpoint.File)
 	}
 	return first(err, failed)
 }

@@ -4,7 +4,7 @@
 //	demo                    the main job: MNIST, PC and BP, a report
 //	demo toy spirals        a small task, with a picture of what was learned
 //	demo train -data x.npz  any network on data of your own, arrays or a table (.csv)
-//	demo eval runs/NAME-TIME  what was saved, on the test set
+//	demo eval runs/NAME-TIME  what was saved, on the test set or on new data; demo predict: sample by sample
 //	demo compare -act tanh  gradients of any network
 //	demo bench              speed and memory on this machine
 //	demo verify             the papers' claims, measured quickly
@@ -19,7 +19,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -32,6 +31,7 @@ const (
 	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2
+	exitDiverged    = 3
 	exitInterrupted = 130
 )
 
@@ -44,6 +44,7 @@ type commands struct {
 	Toy           toyCmd           `cmd:"" help:"A toy task (xor, moons, spirals, linear, sine), with a picture of what was learned."`
 	Train         trainCmd         `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
 	Eval          evalCmd          `cmd:"" help:"Evaluate saved networks, the weights in a run's folder, on the test set."`
+	Predict       predictCmd       `cmd:"" help:"What a saved network says of new samples, as a table."`
 	Compare       compareCmd       `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
 	Coord         coordCmd         `cmd:"" name:"coordcheck" help:"Whether the sizes of activities and of their changes in training depend on width or depth, scaling by scaling."`
 	Infer         inferCmd         `cmd:"" help:"Which solver for inference: energy and gradient error against evaluations and time, for every solver on one network."`
@@ -66,32 +67,17 @@ type commands struct {
 	Version versionFlag `help:"Print version, revision, Go and kernels, then exit."`
 }
 
-// A console is what a command talks to.
-type console struct {
-	ctx      context.Context
-	out      io.Writer
-	errs     io.Writer
-	args     []string // the command line
-	terminal bool     // out is a terminal: progress may redraw
-}
-
-func (c *console) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
-
-// again is the command line that gives a run again.
-func (c *console) again(seed uint64) string {
-	line := strings.Join(append([]string{"demo"}, c.args...), " ")
-	if !strings.Contains(line, "-seed") {
-		line += " -seed " + strconv.FormatUint(seed, 10)
-	}
-	return line
-}
-
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it: the run is to outlive its terminal
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	go func() { // the first signal ends the run in order, a second one at once
 		<-ctx.Done()
 		stop()
 	}()
+	ignoreBrokenPipe()
 	info, err := os.Stdout.Stat()
 	c := &console{ctx: ctx, out: os.Stdout, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
 	os.Exit(run(c, os.Args[1:], os.Stderr))
@@ -99,7 +85,12 @@ func main() {
 
 // run is the command without the process around it; it returns the exit code.
 func run(c *console, args []string, stderr io.Writer) int {
-	c.args, c.errs = args, stderr
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	c.ctx, c.args, c.errs = ctx, args, stderr
+	c.pulse = newPulse(c.out, cancel) // a reader that went away, as head does, ends the run as Ctrl-C does
+	defer c.pulse.end()
+	c.out = c.pulse
 	exited := -1 // set by -help and -version
 	var cmds commands
 	parser, err := kong.New(&cmds,
@@ -126,9 +117,17 @@ func run(c *console, args []string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "demo: %v\nRun \"demo -help\" for what can be given.\n", err)
 		return exitUsage
 	}
+	c.note(parsed)
+	if err := checkUses(c, parsed); err != nil {
+		fmt.Fprintf(stderr, "demo: %v\nRun \"demo %s -help\" for what can be given.\n", err, parsed.Command())
+		return exitUsage
+	}
 	switch err := parsed.Run(); {
 	case err == nil:
 		return exitOK
+	case isDivergence(err):
+		fmt.Fprintf(stderr, "demo: %v\n", err)
+		return exitDiverged
 	case errors.Is(err, errInterrupted):
 		fmt.Fprintf(stderr, "demo: interrupted: what is written holds what there was\n")
 		return exitInterrupted

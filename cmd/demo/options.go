@@ -22,14 +22,14 @@ const (
 
 // outFlags are the flags of every command that writes a run folder.
 type outFlags struct {
-	Out  string `placeholder:"DIR" help:"Folder for the run's files (default: runs/NAME-TIME)." json:"-"`
+	folderFlags
 	Seed uint64 `default:"1" help:"Seed of weights, order and toy data: the same seed gives the same numbers." json:"seed"`
 }
 
 // inferFlags describe inference: descent on the activities.
 type inferFlags struct {
 	Steps int     `default:"16" help:"Inference steps per batch, of rules that infer." json:"steps"`
-	Rate  float64 `default:"0.05" help:"Rate of an inference step, per sample." json:"rate"`
+	Rate  float64 `default:"0.2" help:"Rate of an inference step, per sample." json:"rate"`
 }
 
 func (f inferFlags) validate() error {
@@ -78,7 +78,7 @@ type netFlags struct {
 	NoBias    bool        `help:"Layers of mlp and cnn without biases." json:"no_bias"`
 	Loss      lossFlag    `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
 	Errors    bool        `help:"Let inference move prediction errors instead of activities: the same energy, and in deep networks a shorter way." json:"errors"`
-	Precision float64     `default:"1" help:"Precision of the output: small lets PC approach BP." json:"precision"`
+	Precision float64     `default:"1" help:"Precision of the output: small lets PC approach BP. BP trains at 1 whatever it is, and the epsilon of PC's Adam is multiplied by it, so that neither learns less for it." json:"precision"`
 }
 
 func (f netFlags) validate() error {
@@ -97,9 +97,6 @@ func (f netFlags) validate() error {
 	if len(f.Widths) == 1 {
 		return errors.New("-widths: one width: want the input's and the output's at least")
 	}
-	if f.Arch != "mlp" && f.Arch != "" && (len(f.Widths) > 0 || f.Skips) {
-		return errors.Errorf("-widths and -skips are for -arch mlp: size %s by -width and -depth", f.Arch)
-	}
 	if f.Width < 0 || f.Width > 1<<12 || f.Depth < 0 || f.Depth > 1<<9 {
 		return errors.Errorf("-width %d, -depth %d: want 0..%d and 0..%d", f.Width, f.Depth, 1<<12, 1<<9)
 	}
@@ -107,7 +104,7 @@ func (f netFlags) validate() error {
 	if f.kind() == "transformer" { // else the field may be zero: commands whose network is fixed have no such flag
 		heads = count("heads", f.Heads, 1)
 	}
-	return first(known("architecture", f.kind(), "mlp", "cnn", "resnet", "transformer"), heads, positive("gamma", f.Gamma), positive("precision", f.Precision))
+	return first(known("architecture", f.kind(), "mlp", "cnn", "resnet", "transformer"), heads, within("gamma", f.Gamma, 1e-12, 1e12), within("precision", f.Precision, 1e-12, 1e12))
 }
 
 // network is the network for a data set, hidden being the hidden widths where the flags do not say.
@@ -284,6 +281,14 @@ func notNegative(flag string, v float64) error {
 		return nil
 	}
 	return errors.Errorf("-%s is %v: want a number, at least 0", flag, v)
+}
+
+// within checks a number whose square or inverse must not leave the range of float32.
+func within(flag string, v, least, most float64) error {
+	if v >= least && v <= most {
+		return nil
+	}
+	return errors.Errorf("-%s is %v: want a number from %g to %g", flag, v, least, most)
 }
 
 // count checks a whole number.

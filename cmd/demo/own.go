@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pkg/errors"
 
@@ -13,13 +15,15 @@ import (
 
 // ownFlags say how a user's own data is read.
 type ownFlags struct {
-	Keys     []string `placeholder:"NAME" help:"Arrays: names of inputs and targets, then of those of the test part (default: x_train,y_train,x_test,y_test, or x,y, and the like)." json:"keys,omitempty"`
-	Targets  []string `placeholder:"COLUMN" help:"Table: column to be predicted, by name or by number from 1; several are a regression (default: label, class, target or y, else the last)." json:"targets,omitempty"`
-	TestFile string   `placeholder:"FILE" help:"Table: the test part, with the same columns." json:"test_file,omitempty"`
-	HeldOut  float64  `placeholder:"F" help:"Fraction that becomes the test part where there is none, chosen by the seed (default: 0.2)." json:"held_out,omitempty"`
-	Shape    []int    `placeholder:"N" help:"Inputs are pictures, of this height, width and channels (default: what the axes of an array say)." json:"shape,omitempty"`
-	Task     taskFlag `default:"auto" help:"Targets: classification, regression, or auto: classes where they are integers, names or one-hot." json:"task,omitzero"`
-	Raw      bool     `help:"Numbers as they are: without it, inputs, and the targets of a regression, are standardised by the training part." json:"raw,omitempty"`
+	Keys     []string   `placeholder:"NAME" help:"Arrays: names of inputs and targets, then of those of the test part (default: x_train,y_train,x_test,y_test, or x,y, and the like)." json:"keys,omitempty"`
+	Targets  []string   `placeholder:"COLUMN" help:"Table: column to be predicted, by name or by number from 1; several are a regression (default: label, class, target or y, else the last)." json:"targets,omitempty"`
+	TestFile string     `placeholder:"FILE" help:"Table: the test part, with the same columns." json:"test_file,omitempty"`
+	Header   headerFlag `default:"auto" help:"Table: whether line 1 holds the names of the columns: yes, no, or auto: where it cannot be a sample." json:"header,omitzero"`
+	Sep      sepFlag    `name:"separator" placeholder:"CHAR" help:"Table: what stands between the fields of a line: comma, semicolon, tab, space or any one character (default: what splits all lines alike)." json:"separator,omitzero"`
+	HeldOut  float64    `placeholder:"F" help:"Fraction that becomes the test part where there is none, chosen by the seed (default: 0.2)." json:"held_out,omitempty"`
+	Shape    []int      `placeholder:"N" help:"Inputs are pictures, of this height, width and channels (default: what the axes of an array say)." json:"shape,omitempty"`
+	Task     taskFlag   `default:"auto" help:"Targets: classification, regression, or auto: classes where they are integers, names or one-hot." json:"task,omitzero"`
+	Raw      bool       `help:"Numbers as they are: without it, inputs, and the targets of a regression, are standardised by the training part." json:"raw,omitempty"`
 }
 
 // A kind is where a data set comes from.
@@ -64,25 +68,14 @@ func nameOf(path string) string {
 	return strings.TrimSuffix(name, filepath.Ext(name))
 }
 
-func (f ownFlags) validate(path string) error {
-	of := kindOf(path)
+func (f ownFlags) validate() error {
 	switch n := len(f.Keys); {
-	case of != arrayData && n > 0:
-		return errors.Errorf("-keys are names of arrays, for -data FILE.npz, not for %s: leave them out", path)
 	case n != 0 && n != 2 && n != 4:
 		return errors.Errorf("-keys: %d names: want those of inputs and targets, or four with those of the test part", n)
-	case of != tableData && len(f.Targets) > 0:
-		return errors.Errorf("-targets are columns of a table, for -data FILE.csv, not for %s: leave them out", path)
-	case of != tableData && f.TestFile != "":
-		return errors.Errorf("-test-file is for -data FILE.csv, not for %s: leave it out", path)
-	case f.TestFile != "" && f.HeldOut != 0:
-		return errors.New("-held-out is for data without a test part: leave it or -test-file out")
 	case !(f.HeldOut >= 0 && f.HeldOut < 1):
 		return errors.Errorf("-held-out is %v: want a fraction between 0 and 1", f.HeldOut)
 	case len(f.Shape) != 0 && len(f.Shape) != 2 && len(f.Shape) != 3:
 		return errors.Errorf("-shape %v: want height, width and, but for one, channels", f.Shape)
-	case of == namedData && (f.HeldOut != 0 || len(f.Shape) > 0 || f.Raw || f.Task.Task != data.Auto):
-		return errors.Errorf("-held-out, -shape, -task and -raw are for your own data, not for %s: leave them out", path)
 	}
 	for _, side := range f.Shape {
 		if side < 1 || side > maxWidth {
@@ -102,7 +95,7 @@ func (f ownFlags) source(path string, seed uint64) data.Source {
 		p.Shape.Channels = f.Shape[2]
 	}
 	if kindOf(path) == tableData {
-		return data.CSV{File: path, TestFile: f.TestFile, Targets: f.Targets, Prepare: p}
+		return data.CSV{File: path, TestFile: f.TestFile, Targets: f.Targets, Header: f.Header.Header, Separator: f.Sep.rune, Prepare: p}
 	}
 	var keys data.Keys
 	if len(f.Keys) > 0 {
@@ -177,3 +170,67 @@ func (f *taskFlag) UnmarshalText(name []byte) error {
 
 // MarshalText writes the name.
 func (f taskFlag) MarshalText() ([]byte, error) { return []byte(taskNames[f.Task]), nil }
+
+// A headerFlag says by name whether a table has a header.
+type headerFlag struct{ data.Header }
+
+var headerNames = []string{"auto", "yes", "no"} // in the order of data.Header
+
+// UnmarshalText is called by kong.
+func (f *headerFlag) UnmarshalText(name []byte) error {
+	for k, n := range headerNames {
+		if n == string(name) {
+			f.Header = data.Header(k)
+		}
+	}
+	return known("way to take line 1", string(name), headerNames...)
+}
+
+// MarshalText writes the name.
+func (f headerFlag) MarshalText() ([]byte, error) { return []byte(headerNames[f.Header]), nil }
+
+// A sepFlag is a separator by name, or by itself.
+type sepFlag struct{ rune }
+
+var separators = map[string]rune{"comma": ',', "semicolon": ';', "tab": '\t', "space": ' '}
+
+// UnmarshalText is called by kong.
+func (f *sepFlag) UnmarshalText(name []byte) error {
+	if r, is := separators[string(name)]; is {
+		f.rune = r
+		return nil
+	}
+	r, size := utf8.DecodeRune(name)
+	if size != len(name) || r == utf8.RuneError || unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("\"'.-+\r\n\x00", r) {
+		return errors.Errorf("separator %q: want comma, semicolon, tab, space or one character that is in no number or name", name)
+	}
+	f.rune = r
+	return nil
+}
+
+// MarshalText writes it.
+func (f sepFlag) MarshalText() ([]byte, error) {
+	if f.rune == 0 {
+		return nil, nil
+	}
+	return []byte(string(f.rune)), nil
+}
+
+// flagOf names the flags by the fields of data's sources that they set.
+var flagOf = map[string]string{"Keys": "-keys", "Targets": "-targets", "TestFile": "-test-file", "Header": "-header", "Separator": "-separator",
+	"HeldOut": "-held-out", "Shape": "-shape", "Task": "-task", "Raw": "-raw", "Seed": "-seed"}
+
+// sayGuesses prints what the reader of a file decided where the file leaves a choice, a line each.
+func sayGuesses(c *console, set *data.Set) {
+	for _, g := range set.Guesses() {
+		word := "Guessed"
+		if g.Likely {
+			word = "Warning"
+		}
+		line := fmt.Sprintf("%s, %s: %s", word, g.About, g.Taken)
+		if flag := flagOf[g.Field]; flag != "" {
+			line += " (otherwise: " + flag + ")"
+		}
+		c.printf("%s\n", line)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/pkg/errors"
 )
@@ -33,11 +34,12 @@ type tile struct{ Value, Label, Class string } // Class: "pc", "bp" or empty
 
 // A table has a head and rows of cells.
 type table struct {
-	Title string
-	Note  string
-	Head  []string
-	Rows  [][]string
-	Wide  bool // too wide for a terminal: for the page only
+	Title  string
+	Note   string // what it is of
+	Legend string // what its columns mean
+	Head   []string
+	Rows   [][]string
+	Wide   bool // too wide for a terminal: for the page only
 }
 
 // A passage is text that a network wrote.
@@ -106,5 +108,28 @@ func (t table) print(out io.Writer) {
 		io.WriteString(w, "  "+strings.Join(row, "\t")+"\t\n")
 	}
 	w.Flush()
+	if t.Legend != "" {
+		io.WriteString(out, wrapped(t.Legend, 110))
+	}
 	io.WriteString(out, "\n")
+}
+
+// wrapped breaks text into indented lines of at most so many letters, at spaces.
+func wrapped(text string, most int) string {
+	var b strings.Builder
+	length := 0
+	for _, word := range strings.Fields(text) {
+		switch n := utf8.RuneCountInString(word); {
+		case length == 0:
+			b.WriteString("  " + word)
+			length = 2 + n
+		case length+1+n > most:
+			b.WriteString("\n  " + word)
+			length = 2 + n
+		default:
+			b.WriteString(" " + word)
+			length += 1 + n
+		}
+	}
+	return b.String() + "\n"
 }

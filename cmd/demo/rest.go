@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/infer"
@@ -29,7 +30,10 @@ func (f divergenceFlag) MarshalText() ([]byte, error) {
 
 // rest adds to the report how near to equilibrium the weights learned, and warns if that was far.
 func (j *job) rest(c *console) error {
-	t := table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "left out", "residual", "of the start's", "evaluations", "F/F* - 1"}}
+	t := table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "skipped", "residual", "residual left", "evaluations"},
+		Legend: "How inference ended, in per cent of the batches: converged to its tolerance, or stopped by the limit on steps or on time, or its numbers went wrong; skipped: batches that changed no weight because numbers went wrong. " +
+			"Residual: root mean square of dF/dz where inference ended, mean over the batches, 0 at equilibrium; residual left: the same in per cent of what it was where inference began. Evaluations: of the energy and dF/dz, in all."}
+	linear := false
 	for _, p := range j.pupils {
 		r := p.history.Rest
 		if r.Evaluations == 0 {
@@ -39,8 +43,8 @@ func (j *job) rest(c *console) error {
 		if x, ok, err := j.excess(p); err != nil {
 			return err
 		} else if ok {
-			excess = fmt.Sprintf("%.2g", x)
-			t.Note = fmt.Sprintf("F/F* - 1 is the energy over that of the exact equilibrium of linear networks, after the training's inference on %d test samples. ", min(compareBatch, j.test.Len()))
+			excess, linear = fmt.Sprintf("%.2g", x), true
+			t.Note = fmt.Sprintf("F/F* - 1 is on %d test samples. ", min(compareBatch, j.test.Len()))
 		}
 		row := []string{p.name}
 		shares := make(map[string]float64)
@@ -50,10 +54,18 @@ func (j *job) rest(c *console) error {
 		}
 		t.Rows = append(t.Rows, append(row, fmt.Sprint(p.history.Skipped), fmt.Sprintf("%.2g", r.Residual), fmt.Sprintf("%.3g %%", 100*r.Left), fmt.Sprint(r.Evaluations), excess))
 		j.manifest.Results[p.name+" inference"] = map[string]any{"ended": shares, "left_out": p.history.Skipped, "residual": r.Residual, "of_start": r.Left, "far": r.Far, "evaluations": r.Evaluations}
-		if w := r.Warning(); w != "" {
-			w = fmt.Sprintf("%s: %s (-steps, -rate).", p.name, w)
+		if w := restNote(c, r); w != "" {
+			w = p.name + ": " + w
 			t.Note += w
 			c.printf("Note: %s\n", w)
+		}
+	}
+	if linear { // else there is no closed form to hold it against
+		t.Head = append(t.Head, "F/F* - 1")
+		t.Legend += " F/F* - 1: by how much the energy F where the training's inference ends exceeds that of the exact equilibrium, F*, which linear networks have in closed form."
+	} else {
+		for i, row := range t.Rows {
+			t.Rows[i] = row[:len(row)-1]
 		}
 	}
 	if len(t.Rows) > 0 {
@@ -83,4 +95,24 @@ func (j *job) excess(p *pupil) (excess float64, ok bool, err error) {
 	}
 	r, err := pc.Gradient(make([]float32, len(pc.Weights().Data())), x, y, n)
 	return r.Energy/eq.Energy - 1, err == nil && eq.Energy > 0, err
+}
+
+// restNote says that weights learned far from equilibrium, how far, and by which flags of the command that changes; empty if less than
+// a tenth of the batches did.
+func restNote(c *console, r train.Rest) string {
+	if r.Warning() == "" {
+		return ""
+	}
+	var flags []string
+	for _, f := range []struct{ name, words string }{{"steps", "more -steps"}, {"rate", "a higher -rate"}, {"time", "a longer -time"}, {"errors", "-errors, where a net is deep"}} {
+		if c.has(f.name) {
+			flags = append(flags, f.words)
+		}
+	}
+	advice := "this is usual for a short inference, and weights learn all the same; equilibrium takes " + strings.Join(flags, ", ")
+	if r.Left > 1 {
+		advice = "inference goes uphill: lower -rate"
+	}
+	return fmt.Sprintf("in %d of %d batches inference was stopped far from equilibrium, with %.3g %% of the starting residual left (mean of all batches): %s.",
+		r.Far, r.Measured, 100*r.Left, advice)
 }

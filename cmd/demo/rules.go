@@ -18,13 +18,16 @@ func (f *ruleFlag) UnmarshalText(name []byte) error {
 	return known("rule", f.name, "pc", "incremental", "nudged", "centred", "fixed", "zil", "montecarlo", "feedback", "direct")
 }
 
-// MarshalText writes the name.
-func (f ruleFlag) MarshalText() ([]byte, error) {
+// String is the name.
+func (f ruleFlag) String() string {
 	if f.name == "" {
-		return []byte("pc"), nil
+		return "pc"
 	}
-	return []byte(f.name), nil
+	return f.name
 }
+
+// MarshalText writes the name.
+func (f ruleFlag) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
 // short names the rule in tables and curves.
 func (f ruleFlag) short() string {

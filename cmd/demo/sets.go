@@ -30,22 +30,15 @@ type dataFlags struct {
 }
 
 func (f dataFlags) validate() error {
-	switch {
-	case f.Augment && f.Data != "cifar10" && f.Data != "cifar100":
-		return errors.Errorf("-augment is for cifar10 and cifar100, not for %s: leave it out", f.Data)
-	case f.Text != "" && f.Data != "text":
-		return errors.Errorf("-text is for -data text, not for %s: give both or none", f.Data)
-	case f.Data == "text" && f.Window < 1: // other data has no window, and commands without these flags leave it zero
+	if f.Data == "text" && f.Window < 1 { // other data has no window, and commands without these flags leave it zero
 		return errors.Errorf("-window is %d: want one or more", f.Window)
-	case f.Dir != "" && kindOf(f.Data) != namedData:
-		return errors.Errorf("-dir is for data sets with a name: give the whole path as -data")
 	}
 	if kindOf(f.Data) == namedData {
 		if err := known("data", f.Data, dataNames...); err != nil {
 			return errors.Errorf("%v, or FILE.npz, a folder of .npy, FILE.csv", err)
 		}
 	}
-	return f.ownFlags.validate(f.Data)
+	return f.ownFlags.validate()
 }
 
 // load loads the data set, and says of a user's own what was made of it.
@@ -54,6 +47,8 @@ func (f dataFlags) load(c *console, seed uint64, widths []int) (training, test *
 	if err != nil {
 		return nil, nil, err
 	}
+	c.doing("reading the data")
+	defer c.doing("")
 	if training, test, err = source.Load(); kindOf(f.Data) == namedData {
 		return training, test, err
 	}
@@ -61,6 +56,7 @@ func (f dataFlags) load(c *console, seed uint64, widths []int) (training, test *
 		return nil, nil, inFlags(err)
 	}
 	c.printf("%s\n", f.read(training, test))
+	sayGuesses(c, training)
 	return training, test, nil
 }
 

@@ -189,11 +189,12 @@ type study struct {
 	console  *console
 	opts     taskFlags
 	notebook notebook
+	name     string
+	options  any // of the command
 }
 
-// newStudy loads the data and makes the folder.
+// newStudy loads the data.
 func newStudy(c *console, name string, opts taskFlags, b notebook, options any) (*study, error) {
-	start := time.Now()
 	opts = opts.or(b)
 	source, err := dataFlags{Data: opts.Data, Dir: opts.Dir}.source(opts.Seed, nil)
 	if err != nil {
@@ -204,32 +205,25 @@ func newStudy(c *console, name string, opts taskFlags, b notebook, options any) 
 		return nil, err
 	}
 	test = test.Slice(0, min(opts.Test, test.Len()))
-	out, err := newFolder(opts.Out, name, start)
-	if err != nil {
-		return nil, err
-	}
-	t := &study{console: c, opts: opts, notebook: b}
-	t.lesson = lesson{flags: netFlags{Arch: "of a notebook"}, seed: opts.Seed, train: training, test: test, folder: out, learn: learnFlags{
+	t := &study{console: c, opts: opts, notebook: b, name: name, options: options}
+	t.lesson = lesson{flags: netFlags{Arch: "of a notebook"}, seed: opts.Seed, train: training, test: test, learn: learnFlags{
 		Batch: opts.Batch, Epochs: 1 + opts.Limit*opts.Batch/training.Len(), Limit: opts.Limit, LR: opts.LR, EvalEvery: opts.EvalEvery}}
-	t.manifest = newManifest(name, options, opts.Seed, start, training, test)
-	t.manifest.Seconds["data"] = time.Since(start).Seconds()
 	return t, nil
 }
 
-// run does the work and leaves the folder whole, also after an error or an interruption.
-func (t *study) run(work func() error) (err error) {
-	defer func() {
-		if err != nil && !errors.Is(err, errInterrupted) {
-			t.manifest.Error = err.Error()
+// run does the work in a folder and reports.
+func (t *study) run(work func() error) error {
+	return t.console.live(t.opts.folderFlags, t.seed, t.name, t.options, "", func(r *runDir) error {
+		t.runDir = r
+		if err := r.used(t.train, t.test); err != nil {
+			return err
 		}
-		t.manifest.Seconds["all"] = time.Since(t.manifest.Started).Seconds()
-		err = first(err, t.folder.close(), t.folder.writeManifest(t.manifest))
-	}()
-	t.console.printf("%s; inference: %v; seed %d; files go to %s\n\n", t.report.Title, t.opts.solverFlags, t.seed, t.folder.dir)
-	if err := work(); err != nil {
-		return err
-	}
-	return t.finish(t.console)
+		t.console.printf("%s; inference: %v; seed %d; files go to %s\n\n", t.report.Title, t.opts.solverFlags, t.seed, t.dir)
+		if err := work(); err != nil {
+			return err
+		}
+		return t.finish(t.console)
+	})
 }
 
 // learnBy trains a network by a rule and adds the curves and, if it is graded, the table of accuracies to the report.

@@ -73,24 +73,11 @@ func TestTasks_WriteReportAndPictures(t *testing.T) {
 			if page, err := os.ReadFile(filepath.Join(out, "report.html")); err != nil || strings.Count(string(page), "data:image/png") != len(c.pictures) {
 				t.Errorf("the report does not show its pictures: %v", err)
 			}
-			if m := readManifest(t, out); m.Error != "" || m.Seed != 1 || m.Interrupted {
+			if m := manifestOf(t, out); m.Error != "" || m.Seed != 1 || m.Interrupted {
 				t.Errorf("manifest %+v", m)
 			}
 		})
 	}
-}
-
-func readManifest(t *testing.T, dir string) manifest {
-	t.Helper()
-	var m manifest
-	text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
-	if err == nil {
-		err = json.Unmarshal(text, &m)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }
 
 func TestTasks_WrongFlagsAreNamedAndExitWithTwo(t *testing.T) {
@@ -144,7 +131,7 @@ func TestTasks_InterruptedTheyReport(t *testing.T) {
 		if code, _, stderr := demo(t, ctx, append(small(args), "-out", out)...); code != exitInterrupted {
 			t.Errorf("%s: exit code %d (%s), want 130", args, code, stderr)
 		}
-		if m := readManifest(t, out); !m.Interrupted || m.Error != "" {
+		if m := manifestOf(t, out); !m.Interrupted || m.Error != "" {
 			t.Errorf("%s: manifest %+v", args, m)
 		}
 	}
@@ -157,7 +144,7 @@ func TestLinear_MeasuresTheClosedForm(t *testing.T) {
 	if code, _, stderr := demo(t, t.Context(), append(small("linear -limit 2 -time 40"), "-out", out)...); code != exitOK {
 		t.Fatalf("exit code %d, %s", code, stderr)
 	}
-	if d, _ := readManifest(t, out).Results["F/F*-1, largest"].(float64); !(math.Abs(d) < 1e-3) || d == 0 {
+	if d, _ := manifestOf(t, out).Results["F/F*-1, largest"].(float64); !(math.Abs(d) < 1e-3) || d == 0 {
 		t.Errorf("F/F*-1 is %v", d)
 	}
 }

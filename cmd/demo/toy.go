@@ -1,7 +1,5 @@
 package main
 
-import "time"
-
 // toyCmd trains a small network on a task made from the seed.
 type toyCmd struct {
 	outFlags
@@ -41,33 +39,29 @@ func toyFor(task string) toy {
 
 // Run trains both pupils and draws what they learned.
 func (cmd toyCmd) Run(c *console) error {
-	start := time.Now()
-	training, test, err := toySource(cmd.Task, cmd.Seed).Load()
-	if err != nil {
-		return err
-	}
 	suits := toyFor(cmd.Task)
 	if cmd.Epochs == 0 {
 		cmd.Epochs = suits.epochs
 	}
-	flags := netFlags{Gamma: 1, Precision: 1}
-	if err := flags.Act.UnmarshalText([]byte(suits.act)); err != nil {
-		return err
-	}
-	net, err := flags.network(training, suits.hidden...)
-	if err != nil {
-		return err
-	}
-	out, err := newFolder(cmd.Out, "toy-"+cmd.Task, start)
-	if err != nil {
-		return err
-	}
-	learn := learnFlags{inferFlags: cmd.inferFlags, Batch: cmd.Batch, Epochs: cmd.Epochs, Limit: cmd.Limit, LR: cmd.LR, EvalEvery: 50}
-	j := &job{lesson: lesson{net: net, flags: flags, learn: learn, seed: cmd.Seed, train: training, test: test, folder: out},
-		manifest: newManifest("toy", cmd, cmd.Seed, start)}
-	j.report.Title = "A small network learns " + cmd.Task
-	j.pictures = func(j *job) []figure { return []figure{taskFigure(j, cmd.Task)} }
-	return j.run(c)
+	return c.live(cmd.folderFlags, cmd.Seed, "toy", cmd, "", func(r *runDir) error {
+		training, test, err := toySource(cmd.Task, cmd.Seed).Load()
+		if err != nil {
+			return err
+		}
+		flags := netFlags{Gamma: 1, Precision: 1}
+		if err := flags.Act.UnmarshalText([]byte(suits.act)); err != nil {
+			return err
+		}
+		net, err := flags.network(training, suits.hidden...)
+		if err != nil {
+			return err
+		}
+		learn := learnFlags{inferFlags: cmd.inferFlags, Batch: cmd.Batch, Epochs: cmd.Epochs, Limit: cmd.Limit, LR: cmd.LR, EvalEvery: 50}
+		j := &job{lesson: lesson{net: net, flags: flags, learn: learn, seed: cmd.Seed, train: training, test: test, runDir: r}}
+		j.report.Title = "A small network learns " + cmd.Task
+		j.pictures = func(j *job) []figure { return []figure{taskFigure(j, cmd.Task)} }
+		return j.do(c)
+	})
 }
 
 // taskFigure is the picture of what was learned.

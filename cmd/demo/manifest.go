@@ -1,0 +1,227 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/internal/atomicfile"
+	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// A state is how far a run has come.
+type state string
+
+const (
+	running     state = "running" // or killed: a running one holds the folder's lock
+	done        state = "done"
+	interrupted state = "interrupted"
+	failed      state = "failed"
+	diverged    state = "diverged" // numbers went wrong: the error or the results say which
+)
+
+// A manifest says how a run can be had again, what it read, what it wrote and what it came to. It is in the folder from the start
+// of the run on. Numbers that are not finite are the strings "NaN", "Infinity" and "-Infinity".
+type manifest struct {
+	Command     string             `json:"command"`
+	State       state              `json:"state"`
+	Again       string             `json:"again"` // the command line that gives the run again
+	Options     any                `json:"options"`
+	Seed        uint64             `json:"seed"`
+	Started     time.Time          `json:"started"`
+	Interrupted bool               `json:"interrupted"`
+	Error       string             `json:"error,omitempty"`
+	Version     version            `json:"version"`
+	Data        []data.File        `json:"data"` // empty for what is made from the seed
+	Guesses     []data.Guess       `json:"guesses,omitempty"`
+	Encoding    *data.Encoding     `json:"encoding,omitempty"` // what new data need to be fed to the networks; nil for data sets by name
+	Checkpoint  string             `json:"checkpoint,omitempty"`
+	Files       []string           `json:"files"`   // of the run, this one aside
+	Weights     []weightsFile      `json:"weights"` // those that can be evaluated
+	Results     map[string]any     `json:"results"`
+	Seconds     map[string]float64 `json:"seconds"`
+}
+
+// A weightsFile is a network that a run has saved.
+type weightsFile struct {
+	File   string `json:"file"`
+	Rule   string `json:"rule"`
+	SHA256 string `json:"sha256"`
+}
+
+// A runDir is a run and its folder.
+type runDir struct {
+	*folder
+	manifest *manifest
+}
+
+// live leads a run from its folder to its manifest: the folder is made and locked, the manifest is there from the start and says in
+// the end how the run ended. A run that fails before it has written anything leaves no folder.
+func (c *console) live(flags folderFlags, seed uint64, name string, options any, checkpoint string, work func(r *runDir) error) (err error) {
+	start := time.Now()
+	if checkpoint != "" {
+		if full, err := filepath.Abs(checkpoint); err == nil {
+			checkpoint = full
+		}
+	}
+	f, err := openFolder(flags, name, checkpoint, start)
+	if err != nil {
+		return err
+	}
+	m := &manifest{Command: name, State: running, Again: c.again(seed), Options: options, Seed: seed, Started: start, Version: readVersion(),
+		Checkpoint: checkpoint, Data: []data.File{}, Files: []string{}, Weights: []weightsFile{}, Results: make(map[string]any), Seconds: make(map[string]float64)}
+	r := &runDir{folder: f, manifest: m}
+	defer func() {
+		m.end(err, time.Since(start))
+		if m.State == failed && len(f.files) == 0 {
+			err = first(err, r.undo())
+			return
+		}
+		err = first(err, f.closeMetrics(), r.save(), f.lock.Release())
+		if bad := m.notFinite(); err == nil && len(bad) > 0 {
+			err = notFiniteError(bad)
+		}
+	}()
+	if err := r.save(); err != nil {
+		return errors.Errorf("output folder: not writable: %v: %s", err, outRemedy)
+	}
+	return work(r)
+}
+
+// A divergedError is how a run ends whose numbers went wrong elsewhere than in training, which has train.DivergenceError.
+type divergedError struct{ error }
+
+// notFiniteError says which results are not finite.
+func notFiniteError(results []string) error {
+	const most = 4
+	list := strings.Join(results[:min(most, len(results))], ", ")
+	if n := len(results) - most; n > 0 {
+		list += fmt.Sprintf(" and %d more", n)
+	}
+	return divergedError{errors.Errorf("numbers went wrong: lower -lr or -rate; everything is written, but some results are not finite: %s", list)}
+}
+
+// isDivergence reports whether a run ended because numbers went wrong.
+func isDivergence(err error) bool {
+	var training *train.DivergenceError
+	var other divergedError
+	return errors.As(err, &training) || errors.As(err, &other)
+}
+
+// end notes how the run ended.
+func (m *manifest) end(err error, took time.Duration) {
+	m.Seconds["all"] = took.Seconds()
+	switch {
+	case errors.Is(err, errInterrupted):
+		m.State, m.Interrupted = interrupted, true
+	case isDivergence(err):
+		m.State, m.Error = diverged, err.Error()
+	case err != nil:
+		m.State, m.Error = failed, err.Error()
+	case len(m.notFinite()) > 0:
+		m.State = diverged
+	default:
+		m.State = done
+	}
+}
+
+// notFinite lists the results that are not finite.
+func (m *manifest) notFinite() []string {
+	text, err := jsonfloat.Marshal(m.Results)
+	if err != nil {
+		return []string{"results: " + err.Error()}
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return []string{"results: " + err.Error()}
+	}
+	var bad []string
+	var visit func(path string, v any)
+	visit = func(path string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, e := range v {
+				visit(path+"."+k, e)
+			}
+		case []any:
+			for i, e := range v {
+				visit(fmt.Sprintf("%s[%d]", path, i), e)
+			}
+		case string:
+			var f float64
+			if jsonfloat.Unmarshal([]byte(`"`+v+`"`), &f) == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
+				bad = append(bad, strings.TrimPrefix(path, ".")+" is "+v)
+			}
+		}
+	}
+	visit("", tree)
+	slices.Sort(bad)
+	return bad
+}
+
+// save writes manifest.json as things are.
+func (r *runDir) save() error {
+	r.manifest.Files = slices.Clone(r.files)
+	if r.manifest.Files == nil {
+		r.manifest.Files = []string{}
+	}
+	return atomicfile.Write(r.path(manifestName), encode(r.manifest))
+}
+
+// used notes the data of the run.
+func (r *runDir) used(sets ...*data.Set) error {
+	m := r.manifest
+	m.Seconds["data"] = time.Since(m.Started).Seconds()
+	for _, s := range sets {
+		for _, f := range s.Files {
+			if !slices.Contains(m.Data, f) {
+				m.Data = append(m.Data, f)
+			}
+		}
+	}
+	if len(sets) > 0 {
+		m.Guesses, m.Encoding = sets[0].Guesses(), sets[0].Encoding()
+	}
+	return r.save()
+}
+
+// keepWeights notes a file of weights that a rule has learned; save writes it to the path.
+func (r *runDir) keepWeights(name, rule string, save func(path string) error) error {
+	if err := r.clear(); err != nil {
+		return err
+	}
+	if err := save(r.path(name)); err != nil {
+		return err
+	}
+	sum, err := sumOf(r.path(name))
+	if err != nil {
+		return errors.Wrap(err, "output folder")
+	}
+	r.add(name)
+	r.manifest.Weights = append(r.manifest.Weights, weightsFile{File: name, Rule: rule, SHA256: sum})
+	return r.save()
+}
+
+// undo leaves the folder as it was: there was nothing to keep.
+func (r *runDir) undo() error {
+	var err error
+	if r.was != nil {
+		err = os.WriteFile(r.path(manifestName), r.was, 0o644)
+	} else {
+		err = os.Remove(r.path(manifestName))
+	}
+	err = first(r.lock.Release(), err)
+	if r.made {
+		os.Remove(r.dir) // if nothing else has come into it
+	}
+	return errors.Wrap(err, "output folder")
+}

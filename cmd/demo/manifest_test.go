@@ -1,0 +1,287 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// quiet is a console that nobody reads.
+func quiet(ctx context.Context) *console {
+	return &console{ctx: ctx, out: io.Discard, errs: io.Discard}
+}
+
+// manifestOf reads the manifest of a folder.
+func manifestOf(t *testing.T, dir string) *manifest {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, manifestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := new(manifest)
+	if err := jsonfloat.Unmarshal(text, m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// fill sets every float in v, and makes maps, slices and pointers so that there are some.
+func fill(v reflect.Value, f float64) {
+	switch v.Kind() {
+	case reflect.Float64, reflect.Float32:
+		v.SetFloat(f)
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i), f)
+			}
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), f)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0), f)
+		fill(v.Index(1), f)
+	case reflect.Map:
+		if v.Type().Key().Kind() == reflect.String {
+			e := reflect.New(v.Type().Elem()).Elem()
+			fill(e, f)
+			v.Set(reflect.MakeMap(v.Type()))
+			v.SetMapIndex(reflect.ValueOf("key").Convert(v.Type().Key()), e)
+		}
+	case reflect.Interface:
+		if v.NumMethod() == 0 {
+			v.Set(reflect.ValueOf(f))
+		}
+	}
+}
+
+// TestFiles_TakeEveryNumber: manifest, metrics and figures of benchmarks are written, and read again, whatever the measured numbers
+// in them are.
+func TestFiles_TakeEveryNumber(t *testing.T) {
+	for _, f := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		for _, what := range []any{new(manifest), new(stepLine), new(evalLine), new(agreeLine), new(coordLine), new(wayLine), new(benchReport)} {
+			name := reflect.TypeOf(what).String()
+			fill(reflect.ValueOf(what).Elem(), f)
+			if m, is := what.(*manifest); is {
+				m.Encoding, m.Options = nil, &trainCmd{}
+				m.Results = map[string]any{"PC": map[string]any{"test": evalLine{Loss: f}, "precision": map[string]float64{"1": f}}, "list": []float64{1, f}}
+			}
+			dir, err := plainFolder(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := first(dir.line(what), dir.write("whole.json", encode(what)), dir.closeMetrics()); err != nil {
+				t.Errorf("%s with %v: %v", name, f, err)
+				continue
+			}
+			for _, file := range []string{"whole.json", metricsName} {
+				text, err := os.ReadFile(dir.path(file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				again := reflect.New(reflect.TypeOf(what).Elem())
+				if m, is := again.Interface().(*manifest); is {
+					m.Options = &trainCmd{}
+				}
+				if !json.Valid(text) || jsonfloat.Unmarshal(text, again.Interface()) != nil {
+					t.Errorf("%s with %v in %s: cannot be read: %s", name, f, file, text)
+				}
+				if second, err := jsonfloat.Marshal(again.Interface()); err != nil || file == metricsName && !bytes.Equal(append(second, '\n'), text) {
+					t.Errorf("%s with %v comes back as %s, want %s", name, f, second, text)
+				}
+			}
+		}
+	}
+}
+
+// TestLive_SaysHowARunEnded: the manifest is there while the work goes on, and has the right end, the exit code with it.
+func TestLive_SaysHowARunEnded(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		work func(r *runDir) error
+		end  state
+		want string // in the error
+	}{
+		{"done", func(r *runDir) error { r.manifest.Results["x"] = 1.5; return nil }, done, ""},
+		{"not a number among the results", func(r *runDir) error { r.manifest.Results["x"] = []float64{1, math.NaN()}; return nil }, diverged, "x[1] is NaN"},
+		{"an infinity deep in the results", func(r *runDir) error {
+			r.manifest.Results["a"] = map[string]any{"b": evalLine{Loss: math.Inf(-1)}}
+			return nil
+		}, diverged, "a.b.loss is -Infinity"},
+		{"training diverged", func(*runDir) error { return errors.WithMessage(&train.DivergenceError{Step: 3}, "PC") }, diverged, "PC"},
+		{"failed", func(*runDir) error { return errors.New("no more paper") }, failed, "no more paper"},
+		{"interrupted", func(*runDir) error { return errInterrupted }, interrupted, "interrupted"},
+	} {
+		dir := filepath.Join(t.TempDir(), "run")
+		err := quiet(t.Context()).live(folderFlags{Out: dir}, 7, "test", nil, "", func(r *runDir) error {
+			if m := manifestOf(t, dir); m.State != running || m.Seed != 7 || m.Command != "test" {
+				t.Errorf("%s: while it goes on the manifest says %+v", c.name, m)
+			}
+			if err := r.write("a.txt", func(w io.Writer) error { _, err := io.WriteString(w, "a"); return err }); err != nil {
+				t.Fatal(err)
+			}
+			return c.work(r)
+		})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+		if is := isDivergence(err); is != (c.end == diverged) {
+			t.Errorf("%s: divergence %v", c.name, is)
+		}
+		if m := manifestOf(t, dir); m.State != c.end || !slices.Equal(m.Files, []string{"a.txt"}) {
+			t.Errorf("%s: at the end the manifest says %+v", c.name, m)
+		}
+		if got := files(t, dir); !slices.Equal(got, []string{"a.txt", manifestName}) {
+			t.Errorf("%s: files %v", c.name, got)
+		}
+	}
+}
+
+// TestLive_FailingBeforeAnythingIsWrittenLeavesNothing, neither a folder nor a change of the one that was there.
+func TestLive_FailingBeforeAnythingIsWrittenLeavesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	fail := func(*runDir) error { return errors.New("no such thing") }
+	if err := quiet(t.Context()).live(folderFlags{Out: dir}, 1, "test", nil, "", fail); err == nil || exists(dir) {
+		t.Errorf("%v, the folder is left: %v", err, exists(dir))
+	}
+	write(t, dir, "first", "", nil)
+	was := manifestOf(t, dir)
+	if err := quiet(t.Context()).live(folderFlags{Out: dir, Overwrite: true}, 1, "second", nil, "", fail); err == nil {
+		t.Error("no error")
+	}
+	if now := manifestOf(t, dir); now.Command != was.Command || now.State != was.State || !slices.Equal(files(t, dir), []string{manifestName, "first.txt"}) {
+		t.Errorf("the older run is changed: %+v, %v", now, files(t, dir))
+	}
+}
+
+// write is a run that writes one file named after it; the one called "overwriting" does that.
+func write(t *testing.T, dir, name, checkpoint string, also func(r *runDir)) error {
+	t.Helper()
+	return quiet(t.Context()).live(folderFlags{Out: dir, Overwrite: name == "overwriting"}, 1, name, nil, checkpoint, func(r *runDir) error {
+		if also != nil {
+			also(r)
+		}
+		return r.write(name+".txt", func(w io.Writer) error { _, err := io.WriteString(w, name); return err })
+	})
+}
+
+// TestFolder_OfAnotherRunIsRefused unless it is to be replaced, of which the files of others know nothing.
+func TestFolder_OfAnotherRunIsRefused(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := write(t, dir, "first", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	mine := filepath.Join(dir, "mine.txt")
+	if err := os.WriteFile(mine, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(t, dir, "second", "", nil); err == nil || !strings.Contains(err.Error(), "-overwrite") || !strings.Contains(err.Error(), `"first", done`) {
+		t.Errorf("a second run: %v", err)
+	}
+	if err := write(t, dir, "overwriting", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, dir); !slices.Equal(got, []string{manifestName, "mine.txt", "overwriting.txt"}) {
+		t.Errorf("files %v: the first run's is to be gone, mine to be there", got)
+	}
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "report.html"), []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(t, other, "first", "", nil); err == nil || !strings.Contains(err.Error(), "not empty (report.html)") {
+		t.Errorf("a folder of someone: %v", err)
+	}
+}
+
+// TestFolder_ManifestsAreNotTrusted: one that lists files elsewhere removes none of them.
+func TestFolder_ManifestsAreNotTrusted(t *testing.T) {
+	above := t.TempDir()
+	dir := filepath.Join(above, "run")
+	victim := filepath.Join(above, "victim.txt")
+	if err := first(os.Mkdir(dir, 0o755), os.WriteFile(victim, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(`{"command":"x","state":"done","files":["../victim.txt",%q,"","..","."]}`, victim)
+	if err := os.WriteFile(filepath.Join(dir, manifestName), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(t, dir, "overwriting", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if !exists(victim) {
+		t.Error("a file outside of the folder is gone")
+	}
+}
+
+// TestFolder_OneRunAtATime: a folder that a run is going on in is refused, whatever the flags, and what a killed run left is not
+// taken for a run.
+func TestFolder_OneRunAtATime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := write(t, dir, "first", "kept", func(r *runDir) {
+		err := write(t, dir, "overwriting", "kept", nil)
+		if err == nil || !strings.Contains(err.Error(), "in use by process") {
+			t.Errorf("a second run at the same time: %v", err)
+		}
+		if err := os.WriteFile(r.path("half.png.new"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(t, dir, "again", "elsewhere", nil); err == nil {
+		t.Error("another training goes on in the folder")
+	}
+	if err := write(t, dir, "again", "kept", nil); err != nil {
+		t.Errorf("the same training does not go on: %v", err)
+	}
+	if got := files(t, dir); !slices.Equal(got, []string{"again.txt", manifestName}) {
+		t.Errorf("files %v", got)
+	}
+}
+
+// TestManifest_KeepsWhatTheDataWere: guesses and files of the data are in it.
+func TestManifest_KeepsWhatTheDataWere(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	code, stdout, stderr := demo(t, t.Context(), "train", "-data", "../../data/testdata/irises.csv", "-targets", "species", "-limit", "3", "-no-compare", "-out", out)
+	if code != exitOK {
+		t.Fatal(stderr)
+	}
+	m := manifestOf(t, out)
+	if len(m.Data) != 1 || m.Data[0].SHA256 == "" || m.Encoding == nil || len(m.Guesses) == 0 || len(m.Weights) != 2 || m.State != done {
+		t.Errorf("%+v", m)
+	}
+	about := map[string]bool{}
+	for _, g := range m.Guesses {
+		about[g.About] = true
+		if !strings.Contains(stdout, g.Taken) {
+			t.Errorf("the guess on %s is not said: %s", g.About, stdout)
+		}
+	}
+	for _, want := range []string{"header", "separator", "held out"} {
+		if !about[want] {
+			t.Errorf("no guess on the %s in %v", want, m.Guesses)
+		}
+	}
+	var _ data.Guess = m.Guesses[0]
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// built is the command as a file, made once for all tests that need a process; TestMain removes it.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "demo-test-*")
+	if err != nil {
+		return "", err
+	}
+	builtDir = dir
+	binary := filepath.Join(dir, "demo.exe")
+	text, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
+	if err != nil {
+		os.Stderr.Write(text)
+	}
+	return binary, err
+})
+
+// builtDir is where it is; empty if no test needed it.
+var builtDir string
+
+// process is the command with its arguments, in a folder of its own.
+func process(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds the command")
+	}
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = t.TempDir()
+	return cmd
+}
+
+// startUntil starts it and waits until it has written metrics.jsonl.
+func startUntil(t *testing.T, cmd *exec.Cmd, out string) *bytes.Buffer {
+	t.Helper()
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for {
+		if info, err := os.Stat(filepath.Join(out, metricsName)); err == nil && info.Size() > 0 {
+			return &said
+		}
+		if time.Now().After(deadline) {
+			cmd.Process.Kill()
+			cmd.Wait()
+			t.Fatalf("no metrics after a minute: %s", said.String())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestProcess_ExitCodes(t *testing.T) {
+	for args, want := range map[string]int{"-version": exitOK, "toy xor -limit 3": exitOK, "-rate -1": exitUsage, "train -window 3": exitUsage,
+		"compare -data sine -loss ce": exitFailure, "compare -data moons -rate 5 -steps 100": exitDiverged} {
+		cmd := process(t, strings.Fields(args)...)
+		text, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != want {
+			t.Errorf("demo %s: exit code %d, want %d: %s", args, got, want, text)
+		}
+	}
+}
+
+// TestProcess_SignalsEndARunInOrder: interrupted, terminated or cut off from its terminal, it writes what there is; where SIGHUP is
+// ignored, as under nohup, it goes on.
+func TestProcess_SignalsEndARunInOrder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("has no signals to send")
+	}
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		out := filepath.Join(t.TempDir(), "run")
+		cmd := process(t, "toy", "moons", "-epochs", "100000", "-out", out)
+		said := startUntil(t, cmd, out)
+		cmd.Process.Signal(s)
+		cmd.Wait()
+		if got := cmd.ProcessState.ExitCode(); got != exitInterrupted {
+			t.Errorf("after %v: exit code %d, want 130: %s", s, got, said.String())
+		}
+		if names := files(t, out); !slices.Contains(names, "report.html") || slices.Contains(names, lockName) || manifestOf(t, out).State != interrupted {
+			t.Errorf("after %v: files %v, state %s", s, names, manifestOf(t, out).State)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "run")
+	demo := process(t, "toy", "moons", "-epochs", "40", "-out", out)
+	cmd := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`}, demo.Args...)...)
+	cmd.Dir = demo.Dir
+	said := startUntil(t, cmd, out)
+	cmd.Process.Signal(syscall.SIGHUP)
+	if err := cmd.Wait(); err != nil || manifestOf(t, out).State != done {
+		t.Errorf("SIGHUP ignored: %v, state %s: %s", err, manifestOf(t, out).State, said.String())
+	}
+}
+
+// TestProcess_AReaderThatGoesAwayEndsARunInOrder, as head does.
+func TestProcess_AReaderThatGoesAwayEndsARunInOrder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("pipes end otherwise")
+	}
+	out := filepath.Join(t.TempDir(), "run")
+	cmd := process(t, "toy", "moons", "-epochs", "100000", "-out", out)
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	io.ReadFull(pipe, make([]byte, 20))
+	pipe.Close()
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != exitInterrupted || !slices.Contains(files(t, out), "report.html") {
+		t.Errorf("exit code %d, files %v", got, files(t, out))
+	}
+}
+
+// TestProcess_Killed: what was measured stands under its name in whole lines, the manifest says what was going on, eval says what
+// happened, the folder is not taken for an empty one, and replacing the run leaves nothing of it.
+func TestProcess_Killed(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	cmd := process(t, "train", "-data", "moons", "-epochs", "100000", "-out", out)
+	startUntil(t, cmd, out)
+	cmd.Process.Kill()
+	cmd.Wait()
+	text, err := os.ReadFile(filepath.Join(out, metricsName))
+	if err != nil || len(text) == 0 {
+		t.Fatalf("metrics: %v", err)
+	}
+	for line := range bytes.Lines(text) {
+		if !json.Valid(line) || line[len(line)-1] != '\n' {
+			t.Errorf("half a line: %q", line)
+		}
+	}
+	if m := manifestOf(t, out); m.State != running || m.Command != "train-moons" {
+		t.Errorf("the manifest says %+v", m)
+	}
+	if code, _, stderr := demo(t, t.Context(), "eval", out); code != exitFailure || !strings.Contains(stderr, "was killed") {
+		t.Errorf("eval: exit code %d, %s", code, stderr)
+	}
+	again := []string{"train", "-data", "moons", "-limit", "2", "-no-compare", "-out", out}
+	if code, _, stderr := demo(t, t.Context(), again...); code != exitFailure || !strings.Contains(stderr, "killed") || !strings.Contains(stderr, "-overwrite") {
+		t.Errorf("again: exit code %d, %s", code, stderr)
+	}
+	if code, _, stderr := demo(t, t.Context(), append(again, "-overwrite")...); code != exitOK {
+		t.Errorf("-overwrite: exit code %d, %s", code, stderr)
+	}
+	if got, want := files(t, out), []string{"bp.safetensors", "curves.png", "manifest.json", "metrics.jsonl", "pc.safetensors", "report.html"}; !slices.Equal(got, want) {
+		t.Errorf("files %v, want %v", got, want)
+	}
+}
+
+// TestProcess_TwoInOneFolder: the second one is refused, says who is there, and changes nothing.
+func TestProcess_TwoInOneFolder(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	cmd := process(t, "toy", "moons", "-epochs", "40", "-out", out)
+	said := startUntil(t, cmd, out)
+	for _, more := range [][]string{nil, {"-overwrite"}} {
+		code, _, stderr := demo(t, t.Context(), append([]string{"toy", "moons", "-seed", "2", "-limit", "2", "-out", out}, more...)...)
+		if code != exitFailure || !strings.Contains(stderr, "in use by process") {
+			t.Errorf("exit code %d, %s", code, stderr)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, said.String())
+	}
+	if m := manifestOf(t, out); m.Seed != 1 || m.State != done {
+		t.Errorf("the manifest says %+v", m)
+	}
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/internal/lockfile"
+)
+
+// A savedRun is a run in its folder, as its manifest describes it.
+type savedRun struct {
+	dir      string
+	options  trainCmd
+	encoding *data.Encoding
+	data     []data.File
+	weights  []weightsFile
+}
+
+// savedRemedy ends errors about saved runs.
+const savedRemedy = "give the folder of a run of mnist or train, runs/NAME-TIME, or a file of weights in it; in Go, arch.LoadWeights reads weights alone"
+
+// openSaved reads the manifest of a run, given by its folder or by a file of weights in it, which is then the only one.
+func openSaved(from string) (*savedRun, error) {
+	info, err := os.Stat(from)
+	if err != nil {
+		return nil, errors.Errorf("%s: %v", savedRemedy, err)
+	}
+	s, only := &savedRun{dir: from}, ""
+	if !info.IsDir() {
+		s.dir, only = filepath.Split(from)
+	}
+	path := filepath.Join(s.dir, manifestName)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, errors.Errorf("%s: the manifest says which network the weights are of: %v", savedRemedy, err)
+	}
+	m := manifest{Options: &s.options}
+	if err := jsonfloat.Unmarshal(text, &m); err != nil {
+		var head struct{ Command string }
+		if json.Unmarshal(text, &head) != nil || trained(head.Command) {
+			return nil, errors.Errorf("%s: %s is damaged: %v", savedRemedy, path, err)
+		}
+		m.Command = head.Command // whose options are others
+	}
+	if !trained(m.Command) {
+		return nil, errors.Errorf("%s: %s is of a run of %q", savedRemedy, path, m.Command)
+	}
+	s.encoding, s.data, s.weights = m.Encoding, m.Data, m.Weights
+	if s.encoding != nil {
+		if err := s.encoding.Validate(); err != nil {
+			return nil, errors.Errorf("%s: the encoding of its data in %s is damaged: %v", savedRemedy, path, err)
+		}
+	}
+	if len(s.weights) == 0 {
+		return nil, errors.Errorf("%s has no weights yet: %s", s.dir, s.why(m.State))
+	}
+	if only != "" {
+		k := slices.IndexFunc(s.weights, func(w weightsFile) bool { return w.File == only })
+		if k < 0 {
+			return nil, errors.Errorf("%s is not among the weights of this run, which are %s: %s", only, strings.Join(s.names(), ", "), savedRemedy)
+		}
+		s.weights = s.weights[k : k+1]
+	}
+	return s, nil
+}
+
+// trained reports whether a command of that name saves weights.
+func trained(command string) bool { return command == "mnist" || strings.HasPrefix(command, "train-") }
+
+// why says why there are no weights.
+func (s *savedRun) why(state state) string {
+	if state != running {
+		return "the run " + map[rune]string{'f': "failed", 'd': "diverged", 'i': "was interrupted"}[rune((string(state) + " ")[0])] + " before it saved any"
+	}
+	l, err := lockfile.Acquire(filepath.Join(s.dir, lockName))
+	l.Release()
+	var used *lockfile.InUseError
+	if errors.As(err, &used) {
+		return "the run is going on (" + used.Owner + "): wait for its end"
+	}
+	return "the run was killed before it saved any: run it again, with -checkpoint to go on after such an end"
+}
+
+// names are the files of weights.
+func (s *savedRun) names() []string {
+	var names []string
+	for _, w := range s.weights {
+		names = append(names, w.File)
+	}
+	return names
+}
+
+// load reads weights, which must be those that the run wrote.
+func (s *savedRun) load(w weightsFile, net *arch.Network) (*graph.Vector[float32], error) {
+	if !plain(w.File) {
+		return nil, errors.Errorf("%s names %q, which is no file of the folder: the manifest is damaged", filepath.Join(s.dir, manifestName), w.File)
+	}
+	path := filepath.Join(s.dir, w.File)
+	sum, err := sumOf(path)
+	if err != nil {
+		return nil, errors.Errorf("weights of the run: %v", err)
+	}
+	if sum != w.SHA256 {
+		return nil, errors.Errorf("%s is not the file that the run wrote: its SHA-256 is %.16s... and the manifest has %.16s...: train again, or load it in Go, arch.LoadWeights", path, sum, w.SHA256)
+	}
+	return arch.LoadWeights[float32](path, net)
+}
+
+// savedFlags name a run and data for its networks.
+type savedFlags struct {
+	From string `arg:"" name:"run" help:"Folder of a run of mnist or train, for all weights that its manifest lists, or one of its files of weights. The network and the data are those of its manifest.json."`
+	Data string `placeholder:"DATA" help:"Where the run's data are now, or new data: a file of your own is encoded as the training data were (same scaling, classes and columns), and all of its samples are used."`
+	Dir  string `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")."`
+}
+
+// samples are the test part of the data that the run was made from, or all of a new file.
+func (f savedFlags) samples(c *console, s *savedRun, targets bool) (set *data.Set, err error) {
+	of := &s.options
+	if f.Data != "" {
+		of.Data = f.Data
+	}
+	of.Dir = f.Dir
+	if err := of.Validate(); err != nil {
+		return nil, errors.WithMessage(err, filepath.Join(s.dir, manifestName))
+	}
+	c.doing("reading the data")
+	defer c.doing("")
+	if of.Dir != "" && !datasets("mnist", "fashion", "cifar10", "cifar100")(of.choice()) {
+		return nil, errors.Errorf("-dir has no use with -data %s: it is for mnist, fashion, cifar10 and cifar100: leave it out", of.Data)
+	}
+	if s.encoding == nil {
+		if kindOf(of.Data) != namedData {
+			return nil, errors.Errorf("the run has no encoding of data in files, as it was trained on %s: -data can be the name of a data set of the same sizes", s.options.Data)
+		}
+		_, test, err := of.load(c, of.Seed, of.Widths)
+		return test, err
+	}
+	if kindOf(of.Data) == namedData {
+		return nil, errors.Errorf("the run was trained on a file of your own: -data %s has no columns or arrays of that kind: give a file", of.Data)
+	}
+	same, err := s.sameFile(of.Data)
+	if err != nil {
+		return nil, err
+	}
+	source := of.ownFlags.source(of.Data, of.Seed)
+	if same && targets {
+		_, test, err := source.Load()
+		if err != nil {
+			return nil, inFlags(err)
+		}
+		c.printf("%s is the file of the training: its test part is used\n", of.Data)
+		return test, nil
+	}
+	encoded, is := source.(interface {
+		LoadEncoded(e *data.Encoding, targets bool) (*data.Set, error)
+	})
+	if !is {
+		return nil, errors.Errorf("-data %s: no file of your own", of.Data)
+	}
+	set, err = encoded.LoadEncoded(s.encoding, targets)
+	if err != nil {
+		return nil, inFlags(err)
+	}
+	c.printf("%s is new data: all of its samples are used, encoded as the training data were\n", of.Data)
+	sayGuesses(c, set)
+	return set, nil
+}
+
+// sameFile reports whether a path holds the very bytes of the training data.
+func (s *savedRun) sameFile(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, err // says operation and path
+	}
+	if info.IsDir() { // of arrays: their files say
+		for _, f := range s.data {
+			sum, err := sumOf(filepath.Join(path, filepath.Base(f.Path)))
+			if err != nil || sum != f.SHA256 {
+				return false, nil
+			}
+		}
+		return len(s.data) > 0, nil
+	}
+	sum, err := sumOf(path)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(s.data, func(f data.File) bool { return f.SHA256 == sum }), nil
+}
