@@ -32,29 +32,44 @@ func (a Arrays[T]) Load() (train, test *Set, err error) {
 }
 
 func (a Arrays[T]) load() (train, test *Set, err error) {
-	training, err := arraySamples("", a.Inputs, a.Labels, a.Targets)
+	training, held, err := a.parts(true)
 	if err != nil {
 		return nil, nil, err
 	}
-	var held *samples
+	return a.Prepare.sets(a.name(), training, held)
+}
+
+// name is what the data set is called.
+func (a Arrays[T]) name() string {
+	if a.Name == "" {
+		return "arrays"
+	}
+	return a.Name
+}
+
+// parts copies the samples of both parts; held is nil if there is one.
+func (a Arrays[T]) parts(targets bool) (training, held *samples, err error) {
+	if !targets {
+		a.Labels, a.Targets, a.TestLabels, a.TestTargets = nil, nil, nil, nil
+	}
+	if training, err = arraySamples("", a.Inputs, a.Labels, a.Targets, targets); err != nil {
+		return nil, nil, err
+	}
 	if a.TestInputs != nil || a.TestLabels != nil || a.TestTargets != nil {
-		if held, err = arraySamples("Test", a.TestInputs, a.TestLabels, a.TestTargets); err != nil {
+		if held, err = arraySamples("Test", a.TestInputs, a.TestLabels, a.TestTargets, targets); err != nil {
 			return nil, nil, err
 		}
 		if (a.Labels == nil) != (a.TestLabels == nil) {
 			return nil, nil, errors.New("one part has Labels, the other Targets: give the same of both")
 		}
 	}
-	name := a.Name
-	if name == "" {
-		name = "arrays"
-	}
-	return a.Prepare.sets(name, training, held)
+	return training, held, nil
 }
 
 // arraySamples copies the samples of one part; prefix is that of the fields' names.
-func arraySamples[T Float](prefix string, inputs [][]T, labels []int, targets [][]T) (*samples, error) {
-	s := &samples{n: len(inputs), width: 1}
+func arraySamples[T Float](prefix string, inputs [][]T, labels []int, targets [][]T, wanted bool) (*samples, error) {
+	s := &samples{n: len(inputs), width: 1, eps: epsOf[T]()}
+	s.targetEps = s.eps
 	var err error
 	var in int
 	if s.values, in, err = flat(prefix+"Inputs", inputs); err != nil {
@@ -66,6 +81,7 @@ func arraySamples[T Float](prefix string, inputs [][]T, labels []int, targets []
 		given, n = prefix+"Targets", len(targets)
 	}
 	switch {
+	case !wanted:
 	case labels != nil && targets != nil:
 		return nil, errors.Errorf("both %sLabels and %sTargets are given: give one", prefix, prefix)
 	case n != len(inputs):
@@ -88,7 +104,23 @@ func arraySamples[T Float](prefix string, inputs [][]T, labels []int, targets []
 		}
 		return fmt.Sprintf("%s[%d][%d]", given, i, j)
 	}
+	s.inputName = func(j int) string { return fmt.Sprintf("%sInputs[...][%d]", prefix, j) }
+	s.targetName = func(j int) string {
+		if labels != nil {
+			return given
+		}
+		return fmt.Sprintf("%s[...][%d]", given, j)
+	}
+	s.otherTargets = func() string { return "give other Labels or Targets" }
 	return s, nil
+}
+
+// epsOf is the distance from 1 to the next number.
+func epsOf[T Float]() float64 {
+	if one := T(1); one+T(epsOf64) == one {
+		return epsOf32
+	}
+	return epsOf64
 }
 
 // flat copies rows into one slice and returns their width.

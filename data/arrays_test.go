@@ -10,6 +10,9 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
+// nameless is what a column is called whose name does not matter.
+func nameless(int) string { return "a column" }
+
 // grid is n rows of a width, drawn at random.
 func grid(seed uint64, n, width int) [][]float64 {
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -110,11 +113,11 @@ func TestArrays_TargetsOfARegressionAreStandardised(t *testing.T) {
 			}
 		}
 	}
-	s := &samples{n: 2, axes: []int{1, 1, 1}, pixels: []uint8{0, 9}, width: 1, targets: []float64{3, 5}}
+	s := &samples{n: 2, axes: []int{1, 1, 1}, pixels: []uint8{0, 9}, width: 1, targets: []float64{3, 5}, inputName: nameless, targetName: nameless}
 	if train, _, err = (Preparation{HeldOut: .5}).sets("bytes", s, nil); err != nil || train.TargetScales()[0] != (Scale{Mean: train.TargetScales()[0].Mean, Deviation: 1}) {
 		t.Errorf("%v: of a single training sample: %v", err, train.TargetScales())
 	}
-	for _, a := range []Arrays[float64]{{Inputs: x, Targets: y, Prepare: Preparation{Raw: true}}, {Inputs: x, Labels: make([]int, 20)}} {
+	for _, a := range []Arrays[float64]{{Inputs: x, Targets: y, Prepare: Preparation{Raw: true}}, {Inputs: x, Labels: append(make([]int, 19), 1)}} {
 		if train, _, err = a.Load(); err != nil || train.TargetScales() != nil {
 			t.Errorf("%v: %v, want none", err, train.TargetScales())
 		}
@@ -211,7 +214,7 @@ func TestArrays_PicturesOfNumbers(t *testing.T) {
 
 // Oracle: the definition over all bytes, by gonum.
 func TestPreparation_PicturesOfBytesAreNormalisedByTheirOwn(t *testing.T) {
-	s := &samples{n: 2, axes: []int{2, 2, 1}, pixels: []uint8{0, 10, 20, 30, 255, 40, 50, 60}, width: 1, targets: []float64{0, 1}, whole: true}
+	s := &samples{n: 2, axes: []int{2, 2, 1}, pixels: []uint8{0, 10, 20, 30, 255, 40, 50, 60}, width: 1, targets: []float64{0, 1}, whole: true, inputName: nameless, targetName: nameless}
 	values := make([]float64, len(s.pixels))
 	for k, v := range s.pixels {
 		values[k] = float64(v) / 255

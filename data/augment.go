@@ -68,7 +68,7 @@ func (a Augmented) Load() (train, test *Set, err error) {
 // Augmented returns the same samples, which Fill changes as a says for epoch 0; AtEpoch chooses another. Errors: a set that is
 // not of pictures; a Pad out of range.
 func (s *Set) Augmented(a Augment) (*Set, error) {
-	if s.pixels == nil {
+	if s.pixels == nil || s.shape == (Shape{}) {
 		return nil, errors.Errorf("data: augment %q: these samples are not pictures of bytes: load it without Augment", s.Name)
 	}
 	if most := min(s.shape.Height, s.shape.Width); a.Pad < 0 || a.Pad > most {

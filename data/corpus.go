@@ -3,6 +3,8 @@ package data
 import (
 	_ "embed" // for the built-in text
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -87,7 +89,16 @@ func (c Corpus) read() (text string, files []File, err error) {
 	case c.File != "" && c.Text != "":
 		return "", nil, errors.New("both File and Text are given: give one")
 	case c.File != "":
-		file, err := readFile(c.File, func(r io.Reader, size int64) error {
+		f, err := os.Open(c.File) // a pipe too: what is read is bounded
+		if err != nil {
+			return "", nil, &fs.PathError{Op: "open", Path: shown(c.File), Err: cause(err)}
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return "", nil, err
+		}
+		file, err := readOpen(f, info.Size(), c.File, func(r io.Reader, size int64) error {
 			var b strings.Builder
 			n, err := io.Copy(&b, io.LimitReader(r, maxText+1))
 			if err == nil && n > maxText {

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/pkg/errors"
@@ -158,18 +160,68 @@ type File struct {
 
 // readFile lets read consume the file and returns what file it was; read must go on to the end.
 func readFile(path string, read func(r io.Reader, size int64) error) (File, error) {
-	f, err := os.Open(path)
+	f, info, err := openRegular(path)
 	if err != nil {
 		return File{}, err // says operation and path
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return File{}, err
-	}
-	sum := sha256.New()
-	if err := read(io.TeeReader(f, sum), info.Size()); err != nil {
-		return File{}, errors.Wrap(err, path)
-	}
-	return File{Path: path, Size: info.Size(), SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+	return readOpen(f, info.Size(), path, read)
 }
+
+// readOpen is readFile of what is open.
+func readOpen(r io.Reader, size int64, path string, read func(r io.Reader, size int64) error) (File, error) {
+	sum := newSum(r)
+	if err := read(sum, size); err != nil {
+		return File{}, errors.Wrap(err, shown(path))
+	}
+	return File{Path: path, Size: size, SHA256: sum.hex()}, nil
+}
+
+// openRegular opens a regular file. Others are refused before they are opened: a pipe would wait for somebody to write, a device may
+// never end.
+func openRegular(path string) (*os.File, fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		kind := "a device or pipe"
+		if info.IsDir() {
+			kind = "a folder"
+		}
+		return nil, nil, errors.Errorf("%s: no regular file but %s: give a file", shown(path), kind)
+	}
+	if err != nil {
+		return nil, nil, &fs.PathError{Op: "open", Path: shown(path), Err: cause(err)}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, &fs.PathError{Op: "open", Path: shown(path), Err: cause(err)}
+	}
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = errors.New("no regular file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, errors.Wrap(err, shown(path))
+	}
+	return f, info, nil
+}
+
+// cause is the error within a *fs.PathError.
+func cause(err error) error {
+	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+// A summed reader takes the SHA-256 of what is read.
+type summed struct {
+	io.Reader
+	sum hash.Hash
+}
+
+func newSum(r io.Reader) summed {
+	sum := sha256.New()
+	return summed{io.TeeReader(r, sum), sum}
+}
+
+func (s summed) hex() string { return hex.EncodeToString(s.sum.Sum(nil)) }

@@ -11,7 +11,10 @@ import (
 //	x = (v/255 - Mean) / Std
 //
 // The zero value means the usual constants of the data set; Norm{Mean: 0, Std: 1} gives [0, 1].
-type Norm struct{ Mean, Std float64 }
+type Norm struct {
+	Mean float64 `json:"mean"`
+	Std  float64 `json:"std"`
+}
 
 // Apply returns the number for the byte v.
 func (n Norm) Apply(v uint8) float64 { return (float64(v)/255 - n.Mean) / n.Std }

@@ -31,6 +31,7 @@ type npyArray struct {
 	bytes  []uint8   // of dtype uint8; or
 	values []float64 // of any other
 	whole  bool      // the dtype is of whole numbers or bool
+	eps    float64   // of the dtype, from 1 to the next number; 0 of whole numbers
 }
 
 // numbers returns the elements, whatever they are kept as.
@@ -83,6 +84,9 @@ func readNPY(r io.Reader, limit int64) (npyArray, error) {
 			h.dims, h.dtype, count*int64(size), max(room, 0), npyAdvice)
 	}
 	a := npyArray{dims: h.dims, whole: strings.ContainsAny(h.dtype[1:2], "biu")}
+	if !a.whole {
+		a.eps = map[int]float64{2: epsOf16, 4: epsOf32, 8: epsOf64}[size]
+	}
 	read := 0
 	if h.dtype[1:] == "u1" {
 		a.bytes = make([]uint8, count)

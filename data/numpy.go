@@ -62,22 +62,17 @@ func (s NumPy) load() (train, test *Set, err error) {
 		return nil, nil, err
 	}
 	defer store.close()
-	keys, err := s.Keys.in(store.names, store.first)
-	if err != nil {
-		return nil, nil, errors.Wrap(err, store.path)
-	}
-	training, err := store.part(keys.Inputs, keys.Targets)
+	return s.sets(store)
+}
+
+// sets makes both parts of arrays.
+func (s NumPy) sets(store npys) (train, test *Set, err error) {
+	training, held, err := s.parts(store, true)
 	if err != nil {
 		return nil, nil, err
 	}
-	var held *samples
-	if keys.TestInputs != "" {
-		if held, err = store.part(keys.TestInputs, keys.TestTargets); err != nil {
-			return nil, nil, err
-		}
-	}
 	if train, test, err = s.Prepare.sets(nameOf(store.path), training, held); err != nil {
-		return nil, nil, errors.Wrap(err, store.path)
+		return nil, nil, errors.Wrap(err, shown(store.path))
 	}
 	train.Files, test.Files = training.files, training.files
 	if held != nil {
@@ -86,13 +81,66 @@ func (s NumPy) load() (train, test *Set, err error) {
 	return train, test, nil
 }
 
-// in returns the keys to read from arrays of these names; first, if not empty, is the name of the inputs.
-func (k Keys) in(names []string, first string) (Keys, error) {
-	there := "there are " + strings.Join(names, ", ")
-	if len(names) == 0 {
-		there = "there are no arrays"
+// parts reads the samples of both parts; held is nil if there is one.
+func (s NumPy) parts(store npys, targets bool) (training, held *samples, err error) {
+	keys, err := s.Keys.in(store.names, store.first, targets)
+	if err != nil {
+		return nil, nil, errors.Wrap(err, shown(store.path))
 	}
+	if training, err = store.part(keys.Inputs, keys.Targets); err != nil {
+		return nil, nil, err
+	}
+	if s.Keys == (Keys{}) {
+		taken := []string{keys.Inputs, keys.Targets, keys.TestInputs, keys.TestTargets}
+		taken = slices.DeleteFunc(taken, func(name string) bool { return name == "" })
+		var others []string
+		for _, name := range store.names {
+			if !slices.Contains(taken, name) {
+				others = append(others, printable(name))
+			}
+		}
+		what := strings.Join(taken, ", ") + " were taken for inputs and targets"
+		if len(taken) == 4 {
+			what += " and those of the test part"
+		}
+		if len(others) > 0 {
+			what += "; not used: " + listed(others, 5)
+		}
+		training.say("arrays", what, "Keys", false)
+	}
+	training.otherTargets = func() string { return "give other Keys; " + there(store.names) }
+	if keys.TestInputs != "" {
+		if held, err = store.part(keys.TestInputs, keys.TestTargets); err != nil {
+			return nil, nil, err
+		}
+		held.otherTargets = training.otherTargets
+	}
+	return training, held, nil
+}
+
+// there says which arrays there are.
+func there(names []string) string {
+	if len(names) == 0 {
+		return "there are no arrays"
+	}
+	var printed []string
+	for _, name := range names[:min(len(names), 11)] {
+		printed = append(printed, printable(clip(name)))
+	}
+	if len(names) > 11 {
+		return fmt.Sprintf("there are %s and %d more", strings.Join(printed[:10], ", "), len(names)-10)
+	}
+	return "there are " + strings.Join(printed, ", ")
+}
+
+// in returns the keys to read from arrays of these names; first, if not empty, is the name of the inputs. Without targets, those of the
+// result are empty.
+func (k Keys) in(names []string, first string, targets bool) (Keys, error) {
+	there := there(names)
 	if k != (Keys{}) {
+		if !targets {
+			k.Targets, k.TestTargets = k.Inputs, k.TestInputs
+		}
 		if k.Inputs == "" || k.Targets == "" || (k.TestInputs == "") != (k.TestTargets == "") {
 			return k, errors.Errorf("Keys are %q, %q, %q, %q: give Inputs and Targets, and both of the test part or none", k.Inputs, k.Targets,
 				k.TestInputs, k.TestTargets)
@@ -101,6 +149,9 @@ func (k Keys) in(names []string, first string) (Keys, error) {
 			if key != "" && !slices.Contains(names, key) {
 				return k, errors.Errorf("no array %q; %s: give other Keys", key, there)
 			}
+		}
+		if !targets {
+			k.Targets, k.TestTargets = "", ""
 		}
 		return k, nil
 	}
@@ -114,6 +165,9 @@ func (k Keys) in(names []string, first string) (Keys, error) {
 	}
 	for _, u := range usualKeys {
 		found := Keys{find(u.Inputs), find(u.Targets), find(u.TestInputs), find(u.TestTargets)}
+		if !targets && found.Inputs != "" && (first == "" || found.Inputs == first) {
+			return Keys{Inputs: found.Inputs, TestInputs: found.TestInputs}, nil
+		}
 		if found.Inputs == "" || found.Targets == "" || first != "" && found.Inputs != first {
 			continue
 		}
@@ -122,6 +176,12 @@ func (k Keys) in(names []string, first string) (Keys, error) {
 				u.TestTargets, there)
 		}
 		return found, nil
+	}
+	if !targets {
+		if first != "" {
+			return Keys{Inputs: first}, nil
+		}
+		return k, errors.Errorf("no usual array of inputs, such as x_train or x; %s: give Keys, the name of the inputs", there)
 	}
 	return k, errors.Errorf("no usual pair of arrays, such as x_train and y_train or x and y; %s: give Keys, the names of inputs and targets", there)
 }
@@ -143,7 +203,7 @@ func openNPYs(path string) (npys, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return npys{}, errors.Errorf("%s: %s: give the path of an archive .npz, or of a folder of .npy", path, reason(err))
+		return npys{}, errors.Errorf("%s: %s: give the path of an archive .npz, or of a folder of .npy", shown(path), reason(err))
 	case info.IsDir():
 		return folderOfNPYs(path, "")
 	case strings.EqualFold(filepath.Ext(path), ".npy"):
@@ -176,27 +236,26 @@ func folderOfNPYs(dir, first string) (npys, error) {
 
 // openNPZ finds the arrays of an archive and takes its checksum.
 func openNPZ(path string) (npys, error) {
-	file, err := readFile(path, func(r io.Reader, _ int64) error {
-		_, err := io.Copy(io.Discard, r)
-		return err
-	})
+	f, info, err := openRegular(path)
 	if err != nil {
 		return npys{}, err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return npys{}, err
+	sum := newSum(io.NewSectionReader(f, 0, info.Size()))
+	if _, err := io.Copy(io.Discard, sum); err != nil {
+		f.Close()
+		return npys{}, errors.Wrap(err, shown(path))
 	}
+	file := File{Path: path, Size: info.Size(), SHA256: sum.hex()}
 	s, err := npysIn(f, file.Size)
 	if err != nil {
 		f.Close()
-		return npys{}, errors.Wrap(err, path)
+		return npys{}, errors.Wrap(err, shown(path))
 	}
 	s.path = path
 	read := s.open
 	s.open = func(name string) (npyArray, []File, error) {
 		a, _, err := read(name)
-		return a, []File{file}, errors.Wrap(err, path+": "+name)
+		return a, []File{file}, errors.Wrap(err, shown(path)+": "+printable(clip(name)))
 	}
 	s.close = func() { f.Close() }
 	return s, nil
@@ -234,40 +293,52 @@ func npysIn(r io.ReaderAt, size int64) (npys, error) {
 	return s, nil
 }
 
-// part reads the samples of one pair of arrays.
+// part reads the samples of one pair of arrays; an empty name of targets means none.
 func (s npys) part(inputs, targets string) (*samples, error) {
 	x, files, err := s.open(inputs)
 	if err != nil {
 		return nil, err
+	}
+	if len(x.dims) == 0 {
+		return nil, errors.Errorf("%s: %s is a single number: save an array whose first axis is the samples", shown(s.path), inputs)
+	}
+	p := &samples{n: x.dims[0], axes: x.dims[1:], pixels: x.bytes, values: x.values, eps: x.eps, width: 1, files: files}
+	if len(p.axes) == 0 {
+		p.axes = []int{1}
+	}
+	p.input = func(i, j int) string { return fmt.Sprintf("%s: row %d, column %d", inputs, i, j) }
+	p.inputName = func(j int) string { return fmt.Sprintf("column %d of %s", j, inputs) }
+	if targets == "" {
+		return p, nil
 	}
 	y, more, err := s.open(targets)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case len(x.dims) == 0:
-		return nil, errors.Errorf("%s: %s is a single number: save an array whose first axis is the samples", s.path, inputs)
 	case len(y.dims) == 0 || len(y.dims) > 2:
-		return nil, errors.Errorf("%s: %s has shape %v, expected [%d] or [%d, outputs]: reshape it", s.path, targets, y.dims, x.dims[0], x.dims[0])
+		return nil, errors.Errorf("%s: %s has shape %v, expected [%d] or [%d, outputs]: reshape it", shown(s.path), targets, y.dims, x.dims[0], x.dims[0])
 	case x.dims[0] != y.dims[0]:
-		return nil, errors.Errorf("%s: %s has shape %v and %s %v: save as many targets as inputs, along the first axis", s.path, inputs, x.dims, targets, y.dims)
+		return nil, errors.Errorf("%s: %s has shape %v and %s %v: save as many targets as inputs, along the first axis", shown(s.path), inputs, x.dims, targets, y.dims)
 	}
-	p := &samples{n: x.dims[0], axes: x.dims[1:], pixels: x.bytes, values: x.values, width: 1, targets: y.numbers(), whole: y.whole, files: files}
-	if len(p.axes) == 0 {
-		p.axes = []int{1}
-	}
+	p.targets, p.whole, p.targetEps = y.numbers(), y.whole, y.eps
 	if len(y.dims) == 2 {
 		p.width = y.dims[1]
 	}
-	if more[0] != files[0] {
+	if len(more) > 0 && !slices.Contains(files, more[0]) {
 		p.files = append(p.files, more...)
 	}
-	p.input = func(i, j int) string { return fmt.Sprintf("%s: row %d, column %d", inputs, i, j) }
 	p.target = func(i, j int) string {
 		if p.width == 1 {
 			return fmt.Sprintf("%s: row %d", targets, i)
 		}
 		return fmt.Sprintf("%s: row %d, column %d", targets, i, j)
+	}
+	p.targetName = func(j int) string {
+		if p.width == 1 {
+			return targets
+		}
+		return fmt.Sprintf("column %d of %s", j, targets)
 	}
 	return p, nil
 }

@@ -1,9 +1,11 @@
 package data
 
 import (
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -40,16 +42,42 @@ const (
 type samples struct {
 	n      int
 	axes   []int     // of one input
-	pixels []uint8   // [n, axes]; or
+	pixels []uint8   // [n, axes], of an array of bytes; or
+	bytes  []uint8   // [n, axes], of numbers that all are whole ones in 0..255; or
 	values []float64 // [n, axes]
+	eps    float64   // distance from 1 to the next number in the precision that values were kept in; 0 of whole numbers by type
 
 	width   int       // of a target
 	targets []float64 // [n, width]
 	whole   bool      // targets are whole numbers by type
 	classes []string  // their names, if targets are indices of them
 
+	targetEps     float64
 	files         []File
 	input, target func(i, j int) string // where element j of sample i is, for errors
+
+	inputName, targetName func(j int) string // what a column of them is called
+	otherTargets          func() string      // what else may be the targets, as advice
+
+	constantInputs, constantTargets []int // columns, or channels, that are constant up to rounding
+	guesses                         []Guess
+}
+
+// at is element j of the input of sample i.
+func (s *samples) at(i, j int) float64 {
+	k := i*product(s.axes) + j
+	switch {
+	case s.pixels != nil:
+		return float64(s.pixels[k])
+	case s.bytes != nil:
+		return float64(s.bytes[k])
+	}
+	return s.values[k]
+}
+
+// say adds a guess.
+func (s *samples) say(about, taken, field string, likely bool) {
+	s.guesses = append(s.guesses, Guess{About: about, Taken: taken, Field: field, Likely: likely})
 }
 
 // sets makes both parts of a data set; a nil test is held out of train, in which case the memory of train may be reused.
@@ -70,39 +98,69 @@ func (p Preparation) sets(name string, train, test *samples) (*Set, *Set, error)
 				train.axes, train.width, s.axes, s.width)
 		}
 	}
-	if err := p.layOut(parts); err != nil {
+	e := &Encoding{Raw: p.Raw}
+	if err := p.layOut(parts, e); err != nil {
 		return nil, nil, err
 	}
-	classes, labels, err := p.labels(parts)
+	labels, err := p.labels(parts, e)
 	if err != nil {
 		return nil, nil, err
 	}
 	sets := make([]*Set, len(parts))
 	for k, s := range parts {
-		set := &Set{n: s.n, in: product(train.axes), out: s.width, pixels: s.pixels, values: s.values, classes: train.classes}
-		if set.pixels != nil || len(train.axes) == 3 {
-			set.shape = Shape{Height: train.axes[0], Width: train.axes[1], Channels: train.axes[2]}
-		}
-		if classes > 0 {
-			set.out, set.labels = classes, labels[k]
+		sets[k] = s.set(e)
+		if labels != nil {
+			sets[k].labels = labels[k]
 		} else {
-			set.targets = s.targets
+			sets[k].targets = s.targets
 		}
-		sets[k] = set
 	}
 	if test == nil {
 		if sets, err = p.split(sets[0]); err != nil {
 			return nil, nil, err
 		}
+		train.say("held out", fmt.Sprintf("%d of %s, drawn by the Seed %d, are the test part", sets[1].n, counted(train.n, "sample"), p.Seed), "HeldOut", false)
 	}
-	if err := p.normalise(sets[0], sets[1]); err != nil {
-		return nil, nil, err
+	e.measure(sets[0], train)
+	train.tellScaling(e, sets[0])
+	train.tellClasses(e, sets[0], sets[1], test == nil)
+	train.say("missing values", "none: an input or a target that is missing or not finite is an error", "", false)
+	for _, set := range sets {
+		if err := e.apply(set, train); err != nil {
+			return nil, nil, err
+		}
+		set.encoding = e
 	}
 	sets[0].Name, sets[1].Name = name+" train", name+" test"
 	if test == nil {
 		sets[1].Name = name + " held out"
 	}
+	guesses := train.guesses
+	if test != nil {
+		for _, g := range test.guesses {
+			if !slices.Contains(guesses, g) {
+				g.Taken = "test part: " + g.Taken
+				guesses = append(guesses, g)
+			}
+		}
+	}
+	sets[0].guesses, sets[1].guesses = guesses, guesses
 	return sets[0], sets[1], nil
+}
+
+// set is the samples as a set, still without targets and scaling.
+func (s *samples) set(e *Encoding) *Set {
+	set := &Set{n: s.n, in: product(s.axes), out: s.width, pixels: s.pixels, values: s.values}
+	if s.bytes != nil {
+		set.pixels = s.bytes
+	}
+	if len(s.axes) == 3 {
+		set.shape = Shape{Height: s.axes[0], Width: s.axes[1], Channels: s.axes[2]}
+	}
+	if e.Task == Classification {
+		set.out, set.classes = e.Classes, e.ClassNames
+	}
+	return set
 }
 
 func (p Preparation) validate() error {
@@ -143,38 +201,77 @@ func (s *samples) check() error {
 	return find(s.targets, s.width, s.target)
 }
 
-// layOut gives all parts the axes [height, width, channels] of pictures, or one axis. Bytes that are no pictures become numbers.
-func (p Preparation) layOut(parts []*samples) error {
-	axes, in := parts[0].axes, product(parts[0].axes)
-	planes := false // of channels, one after the other
+// layOut gives all parts the axes [height, width, channels] of pictures, or one axis.
+func (p Preparation) layOut(parts []*samples, e *Encoding) error {
+	first := parts[0]
+	axes, in := first.axes, product(first.axes)
+	e.Axes = slices.Clone(axes)
+	guessed := func(axes []int, likely bool) {
+		first.say("shape", fmt.Sprintf("inputs %v were taken for pictures of %d x %d pixels, %s", e.Axes, axes[0], axes[1], counted(axes[2], "channel")), "Shape", likely)
+	}
 	switch want := []int{p.Shape.Height, p.Shape.Width, p.Shape.Channels}; {
 	case p.Shape != Shape{}:
 		if product(want) != in {
 			return errors.Errorf("Shape is %d x %d pixels of %d channels, which is %d numbers, and inputs have %d %v: give a Shape of as many",
 				want[0], want[1], want[2], product(want), in, axes)
 		}
-		planes = slices.Equal(axes, []int{want[2], want[0], want[1]}) && !slices.Equal(axes, want)
+		e.Planes = slices.Equal(axes, []int{want[2], want[0], want[1]}) && !slices.Equal(axes, want)
 		axes = want
 	case len(axes) == 1:
 	case len(axes) == 2:
 		axes = []int{axes[0], axes[1], 1}
+		guessed(axes, false)
 	case len(axes) == 3:
-		if planes = axes[0] <= 4 && axes[2] > 4; planes {
+		both := axes[0] <= 4 && axes[2] <= 4 && axes[0] != 2 // channels may be first or last
+		if e.Planes = axes[0] <= 4 && axes[2] > 4; e.Planes {
 			axes = []int{axes[1], axes[2], axes[0]}
+			first.say("shape", fmt.Sprintf("inputs %v were taken for pictures of %d x %d pixels, %s, the channels first", e.Axes, axes[0], axes[1], counted(axes[2], "channel")), "Shape", false)
+		} else {
+			guessed(axes, both || axes[2] > 4)
 		}
 	default:
 		return errors.Errorf("inputs have axes %v: reshape them to [n, inputs], or to [n, height, width, channels] for pictures", axes)
 	}
+	e.Shape = axes
 	for _, s := range parts {
-		if s.axes = axes; planes {
-			s.pixels, s.values = channelsLast(s.pixels, axes), channelsLast(s.values, axes)
+		s.arrange(e)
+	}
+	e.Bytes = first.pixels != nil
+	for _, s := range parts[1:] { // bytes here, numbers there: numbers everywhere
+		if (s.pixels == nil) != (first.pixels == nil) {
+			e.Bytes = false
 		}
-		if len(axes) == 1 && s.pixels != nil {
-			s.values, s.pixels = npyArray{bytes: s.pixels}.numbers(), nil
+	}
+	if !e.Bytes {
+		for _, s := range parts {
+			if s.pixels != nil {
+				s.values, s.pixels = npyArray{bytes: s.pixels}.numbers(), nil
+			}
 		}
 	}
 	return nil
 }
+
+// arrange gives samples the axes of an encoding. Bytes that are no pictures become numbers, as do numbers that are.
+func (s *samples) arrange(e *Encoding) {
+	axes := e.Shape
+	if s.axes = axes; e.Planes {
+		s.pixels, s.values = channelsLast(s.pixels, axes), channelsLast(s.values, axes)
+	}
+	switch {
+	case len(axes) == 1 && s.pixels != nil:
+		s.bytes, s.pixels = s.pixels, nil
+	case len(axes) == 3 && s.bytes != nil:
+		s.values, s.bytes = npyArray{bytes: s.bytes}.numbers(), nil
+	}
+	if in := product(axes); s.bytes != nil && len(s.bytes)/in < minBytes {
+		s.values, s.bytes = npyArray{bytes: s.bytes}.numbers(), nil
+	}
+}
+
+// minBytes is the number of samples from which on inputs that are bytes stay bytes: the numbers that they stand for take the memory
+// of 256 samples.
+const minBytes = 1 << 10
 
 // channelsLast returns pictures [channels, height, width] as [height, width, channels], which axes are; nil stays nil.
 func channelsLast[E any](a []E, axes []int) []E {
@@ -190,70 +287,6 @@ func channelsLast[E any](a []E, axes []int) []E {
 		}
 	}
 	return moved
-}
-
-// labels returns the number of classes and the labels of each part; 0 classes for a regression.
-func (p Preparation) labels(parts []*samples) (classes int, labels [][]uint16, err error) {
-	task, hot, err := p.task(parts)
-	if err != nil || task == Regression {
-		return 0, nil, err
-	}
-	first, most, n := parts[0], 0, 0
-	for _, s := range parts {
-		of := make([]uint16, s.n)
-		for i := range of {
-			label := row(s.targets, s.width, i)[0]
-			if hot {
-				label = float64(slices.Index(row(s.targets, s.width, i), 1))
-			}
-			bound := or(p.Classes, maxClasses)
-			if label != math.Trunc(label) || label < 0 || label >= float64(bound) {
-				return 0, nil, errors.Errorf("%s: label %v, expected a whole number in 0..%d: correct it, or give the Task Regression if "+
-					"targets are numbers to be predicted", s.target(i, 0), label, bound-1)
-			}
-			of[i] = uint16(label)
-			most = max(most, int(label))
-		}
-		labels = append(labels, of)
-		n += s.n
-	}
-	switch {
-	case hot && p.Classes > 0 && p.Classes != first.width:
-		return 0, nil, errors.Errorf("Classes is %d, and targets are one-hot rows of %d: leave Classes out", p.Classes, first.width)
-	case p.Classes > 0:
-		return p.Classes, labels, nil
-	case first.classes != nil:
-		return len(first.classes), labels, nil
-	case hot:
-		return first.width, labels, nil
-	case most+1 > n && most > 1:
-		return 0, nil, errors.Errorf("the largest label is %d, of %d samples: give Classes if there are as many, or the Task Regression if "+
-			"targets are numbers to be predicted", most, n)
-	}
-	return most + 1, labels, nil
-}
-
-// task returns what targets are, and whether they are one-hot.
-func (p Preparation) task(parts []*samples) (task Task, hot bool, err error) {
-	first := parts[0]
-	hot, whole := first.width > 1, first.width == 1
-	for _, s := range parts {
-		at, is := s.oneHot()
-		if p.Task == Classification && s.width > 1 && !is {
-			return 0, false, errors.Errorf("%s: the row is not one-hot, a single 1 and the rest 0: correct it, give one label for a sample, "+
-				"or the Task Regression", s.target(at, 0))
-		}
-		hot, whole = hot && is, whole && s.whole
-	}
-	switch {
-	case p.Task == Regression && first.classes != nil:
-		return 0, false, errors.Errorf("%s: targets are names, and the Task is Regression: give numbers, or leave the Task out", first.target(0, 0))
-	case p.Task != Auto:
-		return p.Task, hot, nil
-	case hot || whole:
-		return Classification, hot, nil
-	}
-	return Regression, false, nil
 }
 
 // oneHot tells whether every target is a single 1 and zeros; else, the first sample whose target is not.
@@ -287,28 +320,51 @@ func (p Preparation) split(s *Set) ([]*Set, error) {
 		return nil, errors.Errorf("%d samples, of which %d held out for the test leave none to learn from: give more samples, a test "+
 			"part, or another HeldOut", s.n, held)
 	}
-	order := splitStream.generator(p.Seed).Perm(s.n)
-	return []*Set{s.pick(order[held:]), s.pick(order[:held])}, nil
+	order := make([]uint32, s.n)
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	splitStream.generator(p.Seed).Shuffle(s.n, func(i, j int) { order[i], order[j] = order[j], order[i] })
+	// The test part, which is drawn first, is put last, and rows change places in the memory that they are in: a copy of a large table
+	// would not fit.
+	order = append(order[held:], order[:held]...)
+	permute(s.pixels, s.in, order)
+	permute(s.values, s.in, order)
+	permute(s.labels, 1, order)
+	permute(s.targets, s.out, order)
+	return []*Set{s.Slice(0, s.n-held), s.part(s.n-held, s.n)}, nil
 }
 
-// pick returns the samples of these indices, in new memory.
-func (s *Set) pick(idx []int) *Set {
-	part := *s
-	part.n = len(idx)
-	part.pixels, part.values = pickRows(s.pixels, s.in, idx), pickRows(s.values, s.in, idx)
-	part.labels, part.targets = pickRows(s.labels, 1, idx), pickRows(s.targets, s.out, idx)
-	return &part
+// part is Slice of a set that is one of its own: its first sample is sample 0.
+func (s *Set) part(from, to int) *Set {
+	part := s.Slice(from, to)
+	part.first = 0
+	return part
 }
 
-func pickRows[E any](a []E, width int, idx []int) []E {
+// permute puts row order[i] of a [n, width] into place i.
+func permute[E any](a []E, width int, order []uint32) {
 	if a == nil {
-		return nil
+		return
 	}
-	picked := make([]E, 0, width*len(idx))
-	for _, i := range idx {
-		picked = append(picked, row(a, width, i)...)
+	done, kept := make([]bool, len(order)), make([]E, width)
+	for start := range order {
+		if done[start] {
+			continue
+		}
+		copy(kept, row(a, width, start))
+		i := start
+		for {
+			done[i] = true
+			from := int(order[i])
+			if from == start {
+				copy(row(a, width, i), kept)
+				break
+			}
+			copy(row(a, width, i), row(a, width, from))
+			i = from
+		}
 	}
-	return picked
 }
 
 // nameOf is what a file or folder is called, without what its name ends with.
@@ -317,7 +373,12 @@ func nameOf(path string) string {
 		path = full
 	}
 	name := strings.TrimSuffix(filepath.Base(path), ".gz")
-	return strings.TrimSuffix(name, filepath.Ext(name))
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '_' // a name is shown, and is that of a folder
+		}
+		return r
+	}, strings.TrimSuffix(name, filepath.Ext(name)))
 }
 
 // product is the number of elements of a shape.

@@ -54,10 +54,10 @@ type Set struct {
 	first      int // index of sample 0 in the set that this is a Slice of
 
 	// Inputs are bytes, numbers or tokens.
-	pixels []uint8        // [n, height, width, channels]
+	pixels []uint8        // [n, height, width, channels], or [n, in] of numbers that all are whole ones in 0..255
 	shape  Shape          // of one row of pixels, or of values that are a picture
 	norms  []Norm         // one per channel
-	levels [][256]float64 // per channel: norms[c].Apply of every byte, each computed once
+	levels [][256]float64 // per channel, or per input: the number that every byte stands for, each computed once
 	values []float64      // [n, in]
 	scales []Scale        // what values were standardised by: one per input or, of pictures, per channel; nil if they were not
 	steps  int            // rows of an input that is a sequence, [steps, in/steps]; 0 for others
@@ -69,6 +69,9 @@ type Set struct {
 	units   []Scale   // what targets were standardised by, one per output; nil if they were not
 
 	tokens *tokens // inputs and targets; nil for others
+
+	guesses  []Guess
+	encoding *Encoding // nil for data sets by name and from a seed
 
 	augment Augment // of pictures, in Fill
 	epoch   int     // that augment draws for
@@ -176,10 +179,10 @@ func (s *Set) Shape() Shape { return s.shape }
 // panics for sets that are not of pictures.
 func (s *Set) Pixels(i int) []uint8 {
 	switch {
-	case s.pixels != nil:
-		return row(s.pixels, s.in, i)
 	case s.shape == Shape{}:
 		panic("data: Pixels: not a set of pictures")
+	case s.pixels != nil:
+		return row(s.pixels, s.in, i)
 	}
 	drawn := make([]uint8, s.in)
 	for j, v := range row(s.values, s.in, i) {
