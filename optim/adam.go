@@ -15,11 +15,20 @@ import (
 //
 // with t = 1 for the first step. Eps is outside the square root; a [Span] has
 // factors of it and of Rate.
+//
+// A gradient of c g with an Eps of c Eps makes the same step as g with Eps, for
+// any c above 0 and up to rounding, because m scales with c and v with c^2. So a
+// loss that is multiplied by a constant, such as the precision of a Gaussian
+// output, trains alike if Eps is multiplied by the same constant: the default of
+// 1e-8 is in the units of the gradient of the unscaled loss, and next to smaller
+// gradients it turns the method into a slow descent. The scale has an end where
+// (1-Beta2) (c g)^2 leaves the range of T: in float32 c may be 1e-10 for
+// gradients of 1e-6 and more.
 type Adam[T Float] struct {
-	Rate  float64 // step size
+	Rate  float64 // step size, above 0
 	Beta1 float64 // in [0, 1); 0 means 0.9
 	Beta2 float64 // in [0, 1); 0 means 0.999
-	Eps   float64 // 0 means 1e-8
+	Eps   float64 // in units of the gradient; 0 means 1e-8
 	Spans []Span  // factors of rate and Eps; nil means 1 everywhere
 
 	mem moments[T]
@@ -42,6 +51,9 @@ func (o *Adam[T]) Begin(w, grad []T) {
 	o.mem.begin(w, grad, hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, 0})
 }
 
+// fits is [Fits].
+func (o *Adam[T]) fits(n int) error { return first(o.mem.m.fits(n), spansFit("Adam", o.Spans, n)) }
+
 // Piece moves w[lo:hi].
 func (o *Adam[T]) Piece(w, grad []T, lo, hi int) { o.mem.piece(w, grad, lo, hi, o.Spans) }
 
@@ -54,9 +66,12 @@ func (o *Adam[T]) LearningRate() *float64 { return &o.Rate }
 // State returns the first and the second moment and the step counter.
 func (o *Adam[T]) State(n int) State[T] { return o.mem.state(n) }
 
-// Validate reports a negative or not finite rate or Eps, a beta outside [0, 1),
+// Validate reports a rate that is not finite and above 0, a negative or not finite Eps, a beta outside [0, 1),
 // and bad spans.
 func (o *Adam[T]) Validate() error {
+	if o == nil {
+		return nilPointer("Adam")
+	}
 	return first(
 		hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, 0}.validate("Adam"),
 		validSpans("Adam", o.Spans),
@@ -65,12 +80,13 @@ func (o *Adam[T]) Validate() error {
 
 // AdamW is [Adam] with decoupled weight decay (Loshchilov and Hutter 2019):
 // Rate Factor Decay w is subtracted as well, untouched by the moments, where Decay
-// has the factor of its [Span] too.
+// has the factor of its [Span] too. It does not change when the gradient and Eps
+// are scaled alike.
 type AdamW[T Float] struct {
-	Rate  float64 // step size
+	Rate  float64 // step size, above 0
 	Beta1 float64 // in [0, 1); 0 means 0.9
 	Beta2 float64 // in [0, 1); 0 means 0.999
-	Eps   float64 // 0 means 1e-8
+	Eps   float64 // in units of the gradient; 0 means 1e-8
 	Decay float64 // weight decay; 0 means none
 	Spans []Span  // factors of rate, Eps and Decay; nil means 1 everywhere
 
@@ -94,6 +110,9 @@ func (o *AdamW[T]) Begin(w, grad []T) {
 	o.mem.begin(w, grad, hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, o.Decay})
 }
 
+// fits is [Fits].
+func (o *AdamW[T]) fits(n int) error { return first(o.mem.m.fits(n), spansFit("AdamW", o.Spans, n)) }
+
 // Piece moves w[lo:hi].
 func (o *AdamW[T]) Piece(w, grad []T, lo, hi int) { o.mem.piece(w, grad, lo, hi, o.Spans) }
 
@@ -106,9 +125,12 @@ func (o *AdamW[T]) LearningRate() *float64 { return &o.Rate }
 // State returns the first and the second moment and the step counter.
 func (o *AdamW[T]) State(n int) State[T] { return o.mem.state(n) }
 
-// Validate reports a negative or not finite rate, Eps or decay, a beta outside
+// Validate reports a rate that is not finite and above 0, a negative or not finite Eps or decay, a beta outside
 // [0, 1), and bad spans.
 func (o *AdamW[T]) Validate() error {
+	if o == nil {
+		return nilPointer("AdamW")
+	}
 	return first(
 		hyper{o.Rate, o.Beta1, o.Beta2, o.Eps, o.Decay}.validate("AdamW"),
 		validSpans("AdamW", o.Spans),
@@ -123,7 +145,7 @@ type hyper struct{ rate, beta1, beta2, eps, decay float64 }
 
 func (h hyper) validate(of string) error {
 	return first(
-		nonNegative(of, "Rate", h.rate),
+		positive(of, "Rate", h.rate),
 		fraction(of, "Beta1", h.beta1),
 		fraction(of, "Beta2", h.beta2),
 		nonNegative(of, "Eps", h.eps),
@@ -139,9 +161,7 @@ type moments[T Float] struct {
 }
 
 func (a *moments[T]) begin(w, grad []T, h hyper) {
-	if len(w) != len(grad) {
-		panic(differentLengths)
-	}
+	sameLength(len(w), len(grad))
 	a.m.size(len(w))
 	a.v.size(len(w))
 	a.steps++
@@ -157,6 +177,7 @@ func (a *moments[T]) begin(w, grad []T, h hyper) {
 }
 
 func (a *moments[T]) piece(w, grad []T, lo, hi int, spans []Span) {
+	inWeights(lo, hi, len(w))
 	k, eps := a.coef, orElse(a.hyper.eps, defaultEps)
 	for s := over(spans, lo, hi, len(w)); s.next(); {
 		k.Rate, k.Eps, k.Decay = T(a.hyper.rate*s.Factor), T(eps*orElse(s.Eps, 1)), T(a.hyper.decay*s.decay())

@@ -17,6 +17,8 @@ import (
 type Clip[T Float] struct {
 	Max float64 // largest norm, above 0
 	Opt Optimizer[T]
+
+	factor float64 // of the last gradient
 }
 
 var (
@@ -27,6 +29,7 @@ var (
 
 // Step scales grad in place and moves w in place.
 func (c *Clip[T]) Step(w, grad []T) {
+	sameLength(len(w), len(grad))
 	c.clip(grad)
 	c.Opt.Step(w, grad)
 }
@@ -34,6 +37,7 @@ func (c *Clip[T]) Step(w, grad []T) {
 // Begin scales grad in place. If Opt is not [Piecewise] it makes the whole step,
 // and nothing is left for Piece.
 func (c *Clip[T]) Begin(w, grad []T) {
+	sameLength(len(w), len(grad))
 	c.clip(grad)
 	if o, ok := c.Opt.(Piecewise[T]); ok {
 		o.Begin(w, grad)
@@ -50,13 +54,22 @@ func (c *Clip[T]) Piece(w, grad []T, lo, hi int) {
 }
 
 func (c *Clip[T]) clip(grad []T) {
+	c.factor = 1
 	if norm := Norm(grad); norm > c.Max && !math.IsInf(norm, 1) {
-		kernel.Scale(grad, grad, T(c.Max/norm))
+		c.factor = c.Max / norm
+		kernel.Scale(grad, grad, T(c.factor))
 	}
 }
 
+// Factor returns what the last gradient was multiplied by, min(1, Max/|g|): 1 where it was passed on as it is, 0 before
+// the first step. |g| before clipping is Max/Factor where Factor is below 1; train.Step.GradNorm always is that norm.
+func (c *Clip[T]) Factor() float64 { return c.factor }
+
+// fits is [Fits] of Opt.
+func (c *Clip[T]) fits(n int) error { return Fits(c.Opt, n) }
+
 // Reset resets Opt.
-func (c *Clip[T]) Reset() { c.Opt.Reset() }
+func (c *Clip[T]) Reset() { c.factor = 0; c.Opt.Reset() }
 
 // LearningRate lends the rate of Opt; nil if Opt is no [Rater].
 func (c *Clip[T]) LearningRate() *float64 {
@@ -76,6 +89,9 @@ func (c *Clip[T]) State(n int) State[T] {
 
 // Validate reports a Max that is not above 0, a missing Opt, and what Opt reports.
 func (c *Clip[T]) Validate() error {
+	if c == nil {
+		return nilPointer("Clip")
+	}
 	if !(c.Max > 0) {
 		return errors.Errorf("optim: Clip: Max %g: want a number above 0", c.Max)
 	}

@@ -364,32 +364,134 @@ func TestStep_AllocatesNothingAfterTheFirst(t *testing.T) {
 	}
 }
 
+// A wrong call panics with both lengths, for every optimiser: SGD, which has no memory of weights, as well.
 func TestStep_PanicsOnWrongCalls(t *testing.T) {
+	zeros := func(n int) []float64 { return make([]float64, n) }
 	tests := []struct {
-		want string
-		call func(Optimizer[float64])
+		reason string
+		want   []string
+		call   func(Optimizer[float64])
 	}{
-		{differentLengths, func(o Optimizer[float64]) { o.Step(make([]float64, 3), make([]float64, 2)) }},
-		{changedLength, func(o Optimizer[float64]) {
-			o.Step(make([]float64, 3), make([]float64, 3))
-			o.Step(make([]float64, 4), make([]float64, 4))
+		{"a gradient too short", []string{"3 weights", "2 numbers"}, func(o Optimizer[float64]) { o.Step(zeros(3), zeros(2)) }},
+		{"a gradient too long", []string{"3 weights", "4 numbers"}, func(o Optimizer[float64]) { o.Step(zeros(3), zeros(4)) }},
+		{"no gradient", []string{"3 weights", "0 numbers"}, func(o Optimizer[float64]) { o.Step(zeros(3), nil) }},
+		{"other weights", []string{"stepped 3", "now 4", "Reset"}, func(o Optimizer[float64]) {
+			o.Step(zeros(3), zeros(3))
+			o.Step(zeros(4), zeros(4))
+		}},
+		{"a piece beyond the end", []string{"piece [1:4]", "3 weights"}, func(o Optimizer[float64]) {
+			p := o.(Piecewise[float64])
+			p.Begin(zeros(3), zeros(3))
+			p.Piece(zeros(3), zeros(3), 1, 4)
+		}},
+		{"a piece the wrong way round", []string{"piece [2:1]"}, func(o Optimizer[float64]) {
+			p := o.(Piecewise[float64])
+			p.Begin(zeros(3), zeros(3))
+			p.Piece(zeros(3), zeros(3), 2, 1)
+		}},
+		{"the state of other weights", []string{"stepped 3", "now 5"}, func(o Optimizer[float64]) {
+			o.Step(zeros(3), zeros(3))
+			if _, sgd := o.(*SGD[float64]); sgd {
+				panic("stepped 3, now 5") // it has no state of weights
+			}
+			o.(Stateful[float64]).State(5)
 		}},
 	}
 	for name, opt := range all[float64](0.1, nil) {
 		for _, test := range tests {
-			if name == "SGD" && test.want == changedLength {
-				continue // it remembers nothing
-			}
 			opt.Reset()
-			if got := recovered(func() { test.call(opt) }); got != test.want {
-				t.Errorf("%s: panic %v, want %q", name, got, test.want)
+			got, _ := recovered(func() { test.call(opt) }).(string)
+			for _, want := range test.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("%s, %s: panic %q, want %q in it", name, test.reason, got, want)
+				}
 			}
 		}
 	}
 	for _, spans := range [][]Span{spansOf(0, 9), spansOf(2, 3, 0, 1), spansOf(0, 2, 1, 3), spansOf(2, 1), spansOf(-1, 1)} {
 		o := &SGD[float64]{Spans: spans}
-		if got := recovered(func() { o.Step(make([]float64, 4), make([]float64, 4)) }); got != badSpans {
-			t.Errorf("spans %v: panic %v, want %q", spans, got, badSpans)
+		if got, _ := recovered(func() { o.Step(make([]float64, 4), make([]float64, 4)) }).(string); !strings.Contains(got, "of 4 weights: spans must be") {
+			t.Errorf("spans %v: panic %q", spans, got)
+		}
+	}
+}
+
+// Fits reports before the first step what a step would panic at.
+func TestFits_ReportsWhatAStepWouldPanicAt(t *testing.T) {
+	for name, opt := range all[float64](0.1, nil) {
+		if err := Fits(opt, 4); err != nil {
+			t.Errorf("%s, unused: %v", name, err)
+		}
+		opt.Step(make([]float64, 3), make([]float64, 3))
+		if err := Fits(opt, 3); err != nil {
+			t.Errorf("%s, of the weights it stepped: %v", name, err)
+		}
+		if err := Fits(opt, 4); err == nil || !strings.Contains(err.Error(), "stepped 3 numbers so far, and now 4") {
+			t.Errorf("%s, of other weights: %v", name, err)
+		}
+		opt.Reset()
+		if err := Fits(opt, 4); err != nil {
+			t.Errorf("%s, after Reset: %v", name, err)
+		}
+	}
+	for name, opt := range all[float64](0.1, spansOf(0, 2, 3, 9)) {
+		if err := Fits(opt, 9); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := Fits(opt, 8); err == nil || !strings.Contains(err.Error(), "ends at 9, and there are 8 weights") {
+			t.Errorf("%s, spans of other weights: %v", name, err)
+		}
+	}
+}
+
+// A gradient and an Eps that are scaled by the same factor make the same steps: to the bit for powers of two, as nothing is
+// rounded otherwise, and to a few roundings for others, down to 1e-10 in float32. An Eps that is not scaled does not.
+func TestAdam_IsInvariantWhenGradientAndEpsAreScaledAlike(t *testing.T) {
+	scaleInvariance[float64](t, 1e-14)
+	scaleInvariance[float32](t, 3e-6)
+}
+
+func scaleInvariance[T Float](t *testing.T, tol float64) {
+	const n, steps = 64, 50
+	train := func(c, eps float64, of func(eps float64) Optimizer[T]) []T {
+		w, g := make([]T, n), make([]T, n)
+		opt := of(eps)
+		for i := range w {
+			w[i] = 1
+		}
+		for step := range steps {
+			for i, v := range normals(uint64(step), n) {
+				g[i] = T(c * float64(T(v*math.Pow(10, -6*float64(i)/n)))) // of 1e-6 to 1
+			}
+			opt.Step(w, g)
+		}
+		return w
+	}
+	for name, of := range map[string]func(eps float64) Optimizer[T]{
+		"Adam":  func(eps float64) Optimizer[T] { return &Adam[T]{Rate: .01, Eps: eps} },
+		"AdamW": func(eps float64) Optimizer[T] { return &AdamW[T]{Rate: .01, Eps: eps, Decay: .1} },
+		"spans": func(eps float64) Optimizer[T] {
+			return &AdamW[T]{Rate: .01, Eps: eps, Spans: []Span{{Hi: 40, Factor: 2, Eps: .5}}}
+		},
+	} {
+		want := train(1, 1e-8, of)
+		for _, c := range []float64{math.Ldexp(1, -33), math.Ldexp(1, 20), 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e3} {
+			exact := c == math.Ldexp(1, math.Ilogb(c))
+			got := train(c, c*1e-8, of)
+			off := 0.
+			for i := range got {
+				off = max(off, math.Abs(float64(got[i]-want[i])))
+			}
+			if exact && off > 0 || off > tol {
+				t.Errorf("%s in %T scaled by %g: weights off by %g", name, T(0), c, off)
+			}
+		}
+		off := 0.
+		for i, v := range train(1e-10, 1e-8, of) {
+			off = max(off, math.Abs(float64(v-want[i])))
+		}
+		if off < .01 {
+			t.Errorf("%s in %T: off by %g only with an Eps that is not scaled: the test says nothing", name, T(0), off)
 		}
 	}
 }
@@ -416,35 +518,51 @@ func TestValidate(t *testing.T) {
 		opt  validator
 		want string // part of the error; empty means valid
 	}{
-		{&SGD[float32]{}, ""},
+		{&SGD[float32]{}, "SGD: Rate 0"},
+		{&Momentum[float32]{Mu: .9}, "Momentum: Rate 0"},
+		{&Adam[float32]{}, "Adam: Rate 0"},
+		{&AdamW[float32]{}, "AdamW: Rate 0"},
+		{&Clip[float32]{Max: 1, Opt: &Adam[float32]{}}, "Adam: Rate 0"},
+		{&Momentum[float32]{Rate: -1}, "Momentum: Rate -1"},
+		{&Momentum[float32]{Rate: nan}, "Momentum: Rate NaN"},
+		{&Adam[float32]{Rate: -1}, "Adam: Rate -1"},
+		{&Adam[float32]{Rate: nan}, "Adam: Rate NaN"},
+		{&AdamW[float32]{Rate: -1}, "AdamW: Rate -1"},
+		{&AdamW[float32]{Rate: inf}, "AdamW: Rate +Inf"},
+		{(*SGD[float32])(nil), "SGD: give &optim.SGD"},
+		{(*Momentum[float32])(nil), "nil pointer"},
+		{(*Adam[float32])(nil), "nil pointer"},
+		{(*AdamW[float32])(nil), "nil pointer"},
+		{(*Clip[float32])(nil), "nil pointer"},
+		{&Clip[float32]{Max: 1, Opt: (*Adam[float32])(nil)}, "nil pointer"},
 		{&SGD[float32]{Rate: -1}, "SGD: Rate -1"},
 		{&SGD[float32]{Rate: nan}, "SGD: Rate NaN"},
 		{&SGD[float32]{Rate: inf}, "SGD: Rate +Inf"},
-		{&SGD[float32]{Decay: -1}, "SGD: Decay -1"},
-		{&SGD[float32]{Spans: spansOf(0, 3, 3, 3, 5, 6)}, ""},
-		{&SGD[float32]{Spans: spansOf(0, 3, 2, 4)}, "span 1 starts at 2"},
-		{&SGD[float32]{Spans: spansOf(-1, 3)}, "span 0 is [-1:3]"},
-		{&SGD[float32]{Spans: spansOf(3, 2)}, "span 0 is [3:2]"},
-		{&SGD[float32]{Spans: []Span{{Hi: 2, Factor: -1}}}, "factor of a span -1"},
-		{&SGD[float32]{Spans: []Span{{Hi: 2, Factor: nan}}}, "factor of a span NaN"},
-		{&SGD[float32]{Spans: []Span{{Hi: 2, Decay: -1}}}, "SGD: Decay of a span -1"},
-		{&AdamW[float32]{Spans: []Span{{Hi: 2, Eps: inf}}}, "AdamW: Eps of a span +Inf"},
-		{&AdamW[float64]{Eps: 1e-40, Spans: []Span{{Hi: 2, Eps: 1e-20}}}, ""},
-		{&AdamW[float32]{Eps: 1e-40, Spans: []Span{{Hi: 2, Eps: 1e-20}}}, "of span 0 is zero as a float32"},
-		{&Adam[float32]{Eps: 1e-60}, "Eps 1e-60 is zero as a float32"},
+		{&SGD[float32]{Rate: 1, Decay: -1}, "SGD: Decay -1"},
+		{&SGD[float32]{Rate: 1, Spans: spansOf(0, 3, 3, 3, 5, 6)}, ""},
+		{&SGD[float32]{Rate: 1, Spans: spansOf(0, 3, 2, 4)}, "span 1 starts at 2"},
+		{&SGD[float32]{Rate: 1, Spans: spansOf(-1, 3)}, "span 0 is [-1:3]"},
+		{&SGD[float32]{Rate: 1, Spans: spansOf(3, 2)}, "span 0 is [3:2]"},
+		{&SGD[float32]{Rate: 1, Spans: []Span{{Hi: 2, Factor: -1}}}, "factor of a span -1"},
+		{&SGD[float32]{Rate: 1, Spans: []Span{{Hi: 2, Factor: nan}}}, "factor of a span NaN"},
+		{&SGD[float32]{Rate: 1, Spans: []Span{{Hi: 2, Decay: -1}}}, "SGD: Decay of a span -1"},
+		{&AdamW[float32]{Rate: 1, Spans: []Span{{Hi: 2, Eps: inf}}}, "AdamW: Eps of a span +Inf"},
+		{&AdamW[float64]{Rate: 1, Eps: 1e-40, Spans: []Span{{Hi: 2, Eps: 1e-20}}}, ""},
+		{&AdamW[float32]{Rate: 1, Eps: 1e-40, Spans: []Span{{Hi: 2, Eps: 1e-20}}}, "of span 0 is zero as a float32"},
+		{&Adam[float32]{Rate: 1, Eps: 1e-60}, "Eps 1e-60 is zero as a float32"},
 		{&Momentum[float32]{Rate: 0.1, Mu: 0.9}, ""},
-		{&Momentum[float32]{Mu: 1}, "Mu 1"},
+		{&Momentum[float32]{Rate: 1, Mu: 1}, "Mu 1"},
 		{&Momentum[float32]{Rate: inf}, "Momentum: Rate"},
 		{&Adam[float32]{Rate: 1e-3}, ""},
-		{&Adam[float32]{Beta1: 1}, "Adam: Beta1 1"},
-		{&Adam[float32]{Beta2: -0.1}, "Adam: Beta2 -0.1"},
-		{&Adam[float32]{Eps: nan}, "Adam: Eps NaN"},
-		{&Adam[float32]{Spans: spansOf(0, 3, 2, 4)}, "Adam: span 1"},
+		{&Adam[float32]{Rate: 1, Beta1: 1}, "Adam: Beta1 1"},
+		{&Adam[float32]{Rate: 1, Beta2: -0.1}, "Adam: Beta2 -0.1"},
+		{&Adam[float32]{Rate: 1, Eps: nan}, "Adam: Eps NaN"},
+		{&Adam[float32]{Rate: 1, Spans: spansOf(0, 3, 2, 4)}, "Adam: span 1"},
 		{&AdamW[float32]{Rate: 1e-3, Decay: 0.1}, ""},
-		{&AdamW[float32]{Decay: -0.1}, "AdamW: Decay -0.1"},
-		{&Clip[float32]{Max: 1, Opt: &SGD[float32]{}}, ""},
-		{&Clip[float32]{Opt: &SGD[float32]{}}, "Max 0"},
-		{&Clip[float32]{Max: nan, Opt: &SGD[float32]{}}, "Max NaN"},
+		{&AdamW[float32]{Rate: 1, Decay: -0.1}, "AdamW: Decay -0.1"},
+		{&Clip[float32]{Max: 1, Opt: &SGD[float32]{Rate: 1}}, ""},
+		{&Clip[float32]{Opt: &SGD[float32]{Rate: 1}}, "Max 0"},
+		{&Clip[float32]{Max: nan, Opt: &SGD[float32]{Rate: 1}}, "Max NaN"},
 		{&Clip[float32]{Max: 1}, "Opt is missing"},
 		{&Clip[float32]{Max: 1, Opt: &SGD[float32]{Rate: -2}}, "SGD: Rate -2"},
 	}
@@ -557,5 +675,32 @@ func BenchmarkNorm(b *testing.B) {
 	b.SetBytes(4 << 16)
 	for b.Loop() {
 		Norm(g)
+	}
+}
+
+// Factor is min(1, Max/|g|), and the norm before clipping can be had from it.
+func TestClip_FactorIsWhatTheGradientWasMultipliedBy(t *testing.T) {
+	c := &Clip[float64]{Max: 1, Opt: &SGD[float64]{Rate: .1}}
+	if c.Factor() != 0 {
+		t.Errorf("factor %g before the first step", c.Factor())
+	}
+	for _, test := range []struct {
+		grad []float64
+		want float64
+	}{
+		{[]float64{3, 4}, .2},
+		{[]float64{.3, .4}, 1},
+		{[]float64{0, 0}, 1},
+		{[]float64{0, math.Inf(1)}, 1},
+		{[]float64{0, math.NaN()}, 1},
+		{[]float64{-30, 40}, .02},
+	} {
+		c.Step(make([]float64, 2), test.grad)
+		if got := c.Factor(); math.Abs(got-test.want) > 1e-15 {
+			t.Errorf("%v: factor %g, want %g", test.grad, got, test.want)
+		}
+	}
+	if c.Reset(); c.Factor() != 0 {
+		t.Errorf("factor %g after Reset", c.Factor())
 	}
 }

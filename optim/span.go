@@ -1,5 +1,7 @@
 package optim
 
+import "fmt"
+
 // A Span gives the weights w[Lo:Hi] numbers of their own: factors of those of the
 // optimiser. Weights in no span have the factors 1.
 //
@@ -45,7 +47,7 @@ func (w *walk) next() bool {
 	for len(w.rest) > 0 {
 		s := w.rest[0]
 		if s.Lo < w.end || s.Hi < s.Lo || s.Hi > w.n {
-			panic(badSpans)
+			panic(fmt.Sprintf("optim: span [%d:%d] after [:%d] of %d weights: spans must be in ascending order, disjoint, and end within the weights", s.Lo, s.Hi, w.end, w.n))
 		}
 		if s.Lo > lo {
 			w.Span = Span{Lo: lo, Hi: min(s.Lo, w.hi), Factor: 1}

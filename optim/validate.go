@@ -6,6 +6,14 @@ import (
 	"github.com/pkg/errors"
 )
 
+// positive checks that a rate is finite and above zero: at rate 0 a training would end as it began, without a word.
+func positive(of, name string, v float64) error {
+	if v > 0 && !math.IsInf(v, 1) {
+		return nil
+	}
+	return errors.Errorf("optim: %s: %s %g: want a finite number above 0", of, name, v)
+}
+
 // nonNegative checks that a number is finite and not below zero.
 func nonNegative(of, name string, v float64) error {
 	if v >= 0 && !math.IsInf(v, 1) {
@@ -41,6 +49,19 @@ func validSpans(of string, spans []Span) error {
 		end = s.Hi
 	}
 	return nil
+}
+
+// spansFit reports spans that end after n weights.
+func spansFit(of string, spans []Span, n int) error {
+	if k := len(spans); k > 0 && spans[k-1].Hi > n {
+		return errors.Errorf("optim: %s: make the spans of the weights that are trained, as train.AdamSpans does: the last span ends at %d, and there are %d weights", of, spans[k-1].Hi, n)
+	}
+	return nil
+}
+
+// nilPointer is the error of an optimiser that is a nil pointer in an interface.
+func nilPointer(of string) error {
+	return errors.Errorf("optim: %s: give &optim.%s{Rate: ...}: it is a nil pointer", of, of)
 }
 
 // validEps checks that no Eps is rounded to zero, which would make 0/0 of a

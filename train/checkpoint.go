@@ -1,13 +1,11 @@
 package train
 
 import (
-	"crypto/sha256"
 	"encoding"
-	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io/fs"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -22,6 +20,9 @@ import (
 	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/graph/safetensors"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/atomicfile"
+	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/internal/lockfile"
 	"github.com/pcgraph/pcgraph/optim"
 )
 
@@ -31,8 +32,12 @@ import (
 // If the file is there, Trainer.Run goes on from it; a finished training returns its History at once, and one that is given
 // more Epochs or Steps than it had goes on. If it is not there, training begins. A file that is damaged, or of a training
 // with another rule, network, optimiser, data, batch or seed, is an error that says so, never a fresh start: remove the file,
-// or name another one. The file is written before the first step, which finds out at once whether it can be, and then as
-// Every says; it is replaced in one step, so there is always a whole one.
+// or name another one. The data are known by data.Set.Sum, so a single number that has changed is another training. The file
+// is written before the first step, which finds out at once whether it can be, and then as Every says; it is replaced in one
+// step, so there is always a whole one.
+//
+// While Run goes, File.lock is locked: a second Run with the same file, of this process or of another one, is an error that
+// says who has it. The lock of a process that has ended, however it ended, is taken over, and so is what it left half written.
 //
 // It is a safetensors file: weights/NAME, optimizer/SLOT/NAME (see optim.State), state (JSON) and own. A training is kept if
 // its optimiser is optim.Stateful and its rule says what it remembers (see Rule). The rate of an optimiser that is an
@@ -67,7 +72,9 @@ const (
 	settingsKey = "settings"
 
 	checkpointKind    = "pcgraph checkpoint"
-	checkpointVersion = "1"
+	checkpointVersion = "2" // 1 knew 256 samples of its data
+
+	lockSuffix = ".lock"
 )
 
 // Names of its tensors.
@@ -78,68 +85,28 @@ const (
 	ownName       = "own"
 )
 
-// A number is a float64 in JSON, which has no infinity and no NaN of its own.
-type number float64
-
-// MarshalJSON writes those as text.
-func (n number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); f-f != 0 {
-		return json.Marshal(strconv.FormatFloat(f, 'g', -1, 64))
-	}
-	return json.Marshal(float64(n))
-}
-
-// UnmarshalJSON reads them.
-func (n *number) UnmarshalJSON(text []byte) error {
-	f, err := strconv.ParseFloat(strings.Trim(string(text), `"`), 64)
-	*n = number(f)
-	return err
-}
-
-// A position is the JSON of a checkpoint: where the training is, and what there is beside the slabs.
+// A position is the JSON of a checkpoint: where the training is, and what there is beside the slabs. Its numbers may be NaN
+// or infinite, see jsonfloat.
 type position struct {
 	Step, Skipped int
 	Elapsed       time.Duration
-	Evals         []evalPosition
-	Rest          restPosition
-	Rate          *number // of an optim.Rater
-	Updates       int     // of the optimiser
-	Rule          []byte  // what it remembers
-}
-
-type evalPosition struct {
-	Step, Samples                int
-	Loss, Accuracy, CrossEntropy number
-	Elapsed                      time.Duration
-}
-
-type restPosition struct {
-	Statuses                   map[infer.Status]int
-	Evaluations, Measured, Far int
-	Residual, Left             number
+	Evals         []Eval
+	Rest          Rest
+	Rate          *float64 // of an optim.Rater
+	Updates       int      // of the optimiser
+	Rule          []byte   // what it remembers
 }
 
 // positionOf is a history as it is kept.
 func positionOf(h *History) position {
-	p := position{Step: h.Steps, Skipped: h.Skipped, Elapsed: h.Elapsed, Rest: restPosition{Statuses: h.Statuses, Evaluations: h.Evaluations,
-		Measured: h.Measured, Far: h.Far, Residual: number(h.Residual), Left: number(h.Left)}}
-	for _, e := range h.Evals {
-		p.Evals = append(p.Evals, evalPosition{Step: e.Step, Samples: e.Samples, Loss: number(e.Loss), Accuracy: number(e.Accuracy),
-			CrossEntropy: number(e.CrossEntropy), Elapsed: e.Elapsed})
-	}
-	return p
+	return position{Step: h.Steps, Skipped: h.Skipped, Elapsed: h.Elapsed, Evals: h.Evals, Rest: h.Rest}
 }
 
 // history is a history as it was.
 func (p position) history() *History {
-	h := &History{Steps: p.Step, Skipped: p.Skipped, Elapsed: p.Elapsed, Rest: Rest{Statuses: p.Rest.Statuses, Evaluations: p.Rest.Evaluations,
-		Measured: p.Rest.Measured, Far: p.Rest.Far, Residual: float64(p.Rest.Residual), Left: float64(p.Rest.Left)}}
+	h := &History{Steps: p.Step, Skipped: p.Skipped, Elapsed: p.Elapsed, Evals: p.Evals, Rest: p.Rest}
 	if h.Statuses == nil {
 		h.Statuses = make(map[infer.Status]int)
-	}
-	for _, e := range p.Evals {
-		h.Evals = append(h.Evals, Eval{Step: e.Step, Elapsed: e.Elapsed, Score: Score{Samples: e.Samples, Loss: float64(e.Loss),
-			Accuracy: float64(e.Accuracy), CrossEntropy: float64(e.CrossEntropy)}})
 	}
 	return h
 }
@@ -152,6 +119,24 @@ type keeper[T graph.Float] struct {
 	optim    optim.State[T]
 	rate     *float64 // nil: not known to change
 	settings string
+}
+
+// lock takes the checkpoint for this Run and clears away what a killed one left half written. Without a Checkpoint it is nil.
+func (t *Trainer[T]) lock() (*lockfile.Lock, error) {
+	file := t.Checkpoint.File
+	if file == "" {
+		return nil, nil
+	}
+	l, err := lockfile.Acquire(file + lockSuffix)
+	var used *lockfile.InUseError
+	if errors.As(err, &used) {
+		return nil, errors.WithMessagef(err, "train: checkpoint %s: wait until the other training has ended, or name another file: it is", file)
+	}
+	if err != nil {
+		return nil, errors.WithMessagef(err, "train: checkpoint %s", file)
+	}
+	os.Remove(file + atomicfile.Suffix)
+	return l, nil
 }
 
 // open prepares the checkpoint and restores the training from its file, if that is there.
@@ -191,18 +176,18 @@ func stateOf[T graph.Float](o optim.Optimizer[T], n int) (optim.State[T], error)
 }
 
 // settings describe what the result of a training depends on, a line for each part. Sets are described by their sizes and
-// some of their samples.
+// the sum of all their samples.
 func (t *Trainer[T]) settings() string {
 	var zero T
 	lines := []string{
-		fmt.Sprintf("numbers: %T", zero),
+		fmt.Sprintf("dtype: %T", zero),
 		"rule: " + typed(t.Rule),
 		"optimizer: " + typed(t.Optimizer),
 		fmt.Sprintf("batch: %d", t.Batch),
 		fmt.Sprintf("seed: %d", t.Seed),
 		fmt.Sprintf("divergence: %d", t.Divergence),
-		"training set: " + describeSet[T](t.Train),
-		"test set: " + describeSet[T](t.Test),
+		"training set: " + describeSet(t.Train),
+		"test set: " + describeSet(t.Test),
 	}
 	return strings.Join(lines, "\n")
 }
@@ -212,25 +197,13 @@ func typed(v any) string {
 	return reflect.TypeOf(v).String() + " " + arch.Describe(v)
 }
 
-// fingerprinted is how many samples of a set its description looks at.
-const fingerprinted = 256
-
-// describeSet says how large a set is and what some samples are, evenly spread.
-func describeSet[T graph.Float](s *data.Set) string {
+// describeSet says how large a set is, and what is in it.
+func describeSet(s *data.Set) string {
 	if s == nil {
 		return "none"
 	}
-	n := min(s.Len(), fingerprinted)
-	idx := make([]int, n)
-	for i := range idx {
-		idx[i] = i * s.Len() / n
-	}
-	x, y := make([]T, n*s.In()), make([]T, n*s.Out())
-	data.Fill(s.AtEpoch(0), x, y, idx)
-	sum := sha256.New()
-	binary.Write(sum, binary.LittleEndian, x)
-	binary.Write(sum, binary.LittleEndian, y)
-	return fmt.Sprintf("%q, %d samples of %d and %d numbers, %s", s.Name, s.Len(), s.In(), s.Out(), hex.EncodeToString(sum.Sum(nil)[:8]))
+	sum := s.Sum()
+	return fmt.Sprintf("%q, %d samples of %d and %d numbers, SHA-256 %s", s.Name, s.Len(), s.In(), s.Out(), hex.EncodeToString(sum[:16]))
 }
 
 // save writes the file.
@@ -240,13 +213,12 @@ func (k *keeper[T]) save(h *History) error {
 	}
 	wrap := func(err error) error { return errors.WithMessagef(err, "train: checkpoint at step %d", h.Steps) }
 	if i := kernel.FirstNonFinite(k.weights.Data()); i >= 0 {
-		return wrap(errors.Errorf("weight %s is %v: %s", k.weights.Where(i), k.weights.Data()[i], remedy))
+		return wrap(&DivergenceError{Where: weightIs(k.weights, i), Weights: true})
 	}
 	p := positionOf(h)
 	p.Updates = *k.optim.Steps
 	if k.rate != nil {
-		rate := number(*k.rate)
-		p.Rate = &rate
+		p.Rate = k.rate
 	}
 	var own []byte
 	var err error
@@ -256,7 +228,7 @@ func (k *keeper[T]) save(h *History) error {
 	if err != nil {
 		return wrap(err)
 	}
-	text, err := json.Marshal(p)
+	text, err := jsonfloat.Marshal(p)
 	if err != nil {
 		return wrap(err)
 	}
@@ -295,10 +267,15 @@ func (k *keeper[T]) read() (*position, error) {
 		return nil, err
 	}
 	if f.Meta[kindKey] != checkpointKind {
-		return nil, errors.Errorf("the file is no checkpoint, but %q: name another one", f.Meta[kindKey])
+		return nil, errors.Errorf("name another file: this one is no checkpoint, but %q", f.Meta[kindKey])
 	}
-	if v := f.Meta[versionKey]; v != checkpointVersion {
-		return nil, errors.Errorf("version %q of the format (by %s), and this program reads %s: take the program that wrote it or a newer one", v, f.Meta[programKey], checkpointVersion)
+	switch v := f.Meta[versionKey]; v {
+	case checkpointVersion:
+	case "1":
+		return nil, errors.Errorf("end the training by the program that began it (%s), or remove the file to begin anew: "+
+			"a checkpoint of version 1 knows 256 samples of its data, and whether the others are the same cannot be told", f.Meta[programKey])
+	default:
+		return nil, errors.Errorf("take the program that wrote it (%s) or a newer one: version %q of the format, and this program reads %s", f.Meta[programKey], v, checkpointVersion)
 	}
 	if _, is := f.Meta[safetensors.SumKey]; !is {
 		return nil, errors.New("the SHA-256 is missing: the file has been written by another program")
@@ -314,7 +291,7 @@ func (k *keeper[T]) read() (*position, error) {
 		return nil
 	}
 	var p position
-	if err := json.Unmarshal(bytesOf(stateName), &p); err != nil {
+	if err := jsonfloat.Unmarshal(bytesOf(stateName), &p); err != nil {
 		return nil, errors.Wrap(err, "state")
 	}
 	want := 2
@@ -349,7 +326,7 @@ func (k *keeper[T]) read() (*position, error) {
 	})
 	*k.optim.Steps = p.Updates
 	if k.rate != nil && p.Rate != nil {
-		*k.rate = float64(*p.Rate)
+		*k.rate = *p.Rate
 	}
 	k.weights.Touch()
 	return &p, nil
@@ -360,21 +337,33 @@ func sameSettings(was, now string) error {
 	if was == now {
 		return nil
 	}
+	const another = "remove the file to begin anew, or name another one: it is of another training"
 	a, b := strings.Split(was, "\n"), strings.Split(now, "\n")
 	for i := range min(len(a), len(b)) {
 		if a[i] == b[i] {
 			continue
 		}
-		name, _, _ := strings.Cut(a[i], ": ")
+		name, old, _ := strings.Cut(a[i], ": ")
+		own, new, is := strings.Cut(b[i], ": ")
+		if !is || name != own {
+			break
+		}
 		at := 0
-		for at < min(len(a[i]), len(b[i])) && a[i][at] == b[i][at] {
+		for at < min(len(old), len(new)) && old[at] == new[at] {
 			at++
 		}
 		cut := func(s string) string {
 			lo, hi := max(0, at-60), min(len(s), at+60)
-			return strings.ToValidUTF8(s[lo:hi], "")
+			part := strings.ToValidUTF8(s[lo:hi], "")
+			if lo > 0 {
+				part = "..." + part
+			}
+			if hi < len(s) {
+				part += "..."
+			}
+			return part
 		}
-		return errors.Errorf("the file is of another training, whose %s is\n  %s\nwhere this one has\n  %s\nremove the file to begin anew, or name another one", name, cut(a[i]), cut(b[i]))
+		return errors.Errorf("%s, whose %s is %s, where this one has %s", another, name, cut(old), cut(new))
 	}
-	return errors.New("the file is of another training: remove it to begin anew, or name another one")
+	return errors.New(another)
 }

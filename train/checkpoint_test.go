@@ -3,11 +3,13 @@ package train_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -208,8 +210,8 @@ func TestCheckpoint_Refuses(t *testing.T) {
 		if r.Rule != nil {
 			before = slices.Clone(r.Rule.Weights().Data())
 		}
-		if _, err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		if _, err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %q on one line", c.name, err, c.want)
 		}
 		if !slices.Equal(before, r.Rule.Weights().Data()) {
 			t.Errorf("%s: the weights have changed", c.name)
@@ -227,7 +229,7 @@ func TestCheckpoint_Refuses(t *testing.T) {
 		{"clipped own optimiser", func(r *train.Trainer[float32]) {
 			r.Optimizer = &optim.Clip[float32]{Max: 1, Opt: ownOptimizer{r.Optimizer}}
 		}, "no optim.Stateful"},
-		{"no folder", func(r *train.Trainer[float32]) { r.Checkpoint.File = filepath.Join(file, "a", "b") }, "checkpoint at step 0"},
+		{"no folder", func(r *train.Trainer[float32]) { r.Checkpoint.File = filepath.Join(file, "a", "b") }, "kept/a/b.lock: no such file or directory"},
 		{"negative", func(r *train.Trainer[float32]) { r.Checkpoint.Every = -1 }, "Every is -1"},
 		{"no file", func(r *train.Trainer[float32]) { r.Checkpoint.File = "" }, "File is missing"},
 	} {
@@ -251,8 +253,8 @@ func TestCheckpoint_Refuses(t *testing.T) {
 		{"network", func(r *train.Trainer[float32]) { r.Rule = rules[float32](t, 5, 6, 5, 3)["pc"] }, "Out: 5"},
 		{"optimiser", func(r *train.Trainer[float32]) { r.Optimizer = everyOptimizer[float32]()["adamw"] }, "whose optimizer is"},
 		{"rate", func(r *train.Trainer[float32]) { r.Optimizer.(*optim.Adam[float32]).Rate = .02 }, "Rate: 0.02"},
-		{"batch", func(r *train.Trainer[float32]) { r.Batch = 9 }, "batch: 9"},
-		{"seed", func(r *train.Trainer[float32]) { r.Seed = 6 }, "seed: 6"},
+		{"batch", func(r *train.Trainer[float32]) { r.Batch = 9 }, "whose batch is 8, where this one has 9"},
+		{"seed", func(r *train.Trainer[float32]) { r.Seed = 6 }, "whose seed is 5, where this one has 6"},
 		{"data", func(r *train.Trainer[float32]) { r.Train = set }, "whose training set is"},
 		{"test data", func(r *train.Trainer[float32]) { r.Test = test }, "whose test set is"},
 	} {
@@ -260,7 +262,7 @@ func TestCheckpoint_Refuses(t *testing.T) {
 	}
 
 	wide := kept(t, rules[float64](t, 5, 6, 4, 3)["pc"], everyOptimizer[float64]()["adam"], train.Checkpoint{File: file})
-	if _, err := wide.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "numbers: float32") {
+	if _, err := wide.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "whose dtype is float32, where this one has float64") {
 		t.Errorf("other numbers: %v", err)
 	}
 	w := r.Rule.Weights()
@@ -285,7 +287,8 @@ func TestCheckpoint_Refuses(t *testing.T) {
 	}{
 		"weights":   {func(f *safetensors.File) { f.Meta["kind"] = "pcgraph weights" }, `"pcgraph weights"`},
 		"no kind":   {func(f *safetensors.File) { f.Meta = nil }, "no checkpoint"},
-		"version":   {func(f *safetensors.File) { f.Meta["version"] = "2" }, `version "2"`},
+		"version":   {func(f *safetensors.File) { f.Meta["version"] = "3" }, `version "3"`},
+		"version 1": {func(f *safetensors.File) { f.Meta["version"] = "1" }, "a checkpoint of version 1 knows 256 samples of its data"},
 		"settings":  {func(f *safetensors.File) { f.Meta["settings"] = "" }, "another training"},
 		"state":     {func(f *safetensors.File) { f.Tensor("state").Data.([]byte)[0] = '!' }, "state"},
 		"no state":  {func(f *safetensors.File) { f.Tensor("state").Name = "estate" }, "state"},
@@ -308,6 +311,229 @@ func TestCheckpoint_Refuses(t *testing.T) {
 		t.Errorf("the good file: %+v, %v", h, err)
 	}
 }
+
+// rows is a classification of 600 samples of 4 numbers in 3 classes that a test can change.
+type rows struct {
+	x, held           [][]float64
+	labels, heldLabel []int
+}
+
+func newRows() *rows {
+	rng := rand.New(rand.NewPCG(9, 9))
+	part := func(n int) (x [][]float64, labels []int) {
+		for i := range n {
+			x = append(x, []float64{rng.NormFloat64(), rng.NormFloat64(), rng.NormFloat64(), rng.NormFloat64()})
+			labels = append(labels, i%3)
+		}
+		return x, labels
+	}
+	r := &rows{}
+	r.x, r.labels = part(600)
+	r.held, r.heldLabel = part(300)
+	return r
+}
+
+// TestCheckpoint_KnowsAllItsData: a training does not go on with other data, wherever they differ, and says which set it is; with
+// the same data, made again, it does.
+func TestCheckpoint_KnowsAllItsData(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "kept")
+	run := func(steps int, change func(r *rows, p *data.Preparation)) error {
+		r := newRows()
+		p := data.Preparation{}
+		change(r, &p)
+		set, test := load(t, data.Arrays[float64]{Inputs: r.x, Labels: r.labels, TestInputs: r.held, TestLabels: r.heldLabel, Prepare: p})
+		trainer := &train.Trainer[float32]{Rule: rules[float32](t, 4, 6, 3)["pc"], Optimizer: &optim.Adam[float32]{Rate: .01}, Train: set, Test: test,
+			Batch: 30, Epochs: 10, Steps: steps, Checkpoint: train.Checkpoint{File: file}}
+		trainer.OnStep = func(s train.Step[float32]) {
+			if s.Step == 1 && steps > 2 {
+				t.Error("a training begins anew")
+			}
+		}
+		h, err := trainer.Run(t.Context())
+		if err == nil && h.Steps != steps {
+			t.Errorf("%d steps, want %d", h.Steps, steps)
+		}
+		return err
+	}
+	same := func(*rows, *data.Preparation) {}
+	ok(t, run(2, same))
+	const i = 301 // of 600 samples, none of 256 evenly spread ones
+	for name, c := range map[string]struct {
+		change func(r *rows, p *data.Preparation)
+		want   string
+	}{
+		"one label":               {func(r *rows, _ *data.Preparation) { r.labels[i] = (r.labels[i] + 1) % 3 }, "whose training set is"},
+		"one number":              {func(r *rows, _ *data.Preparation) { r.x[i][2] = -r.x[i][2] }, "whose training set is"},
+		"one number by little":    {func(r *rows, _ *data.Preparation) { r.x[i][2] += 1e-9 }, "whose training set is"},
+		"inputs of the odd rows":  {func(r *rows, _ *data.Preparation) { permuteOdd(r.x) }, "whose training set is"},
+		"two samples in exchange": {func(r *rows, _ *data.Preparation) { r.swap(i, i+1) }, "whose training set is"},
+		"appended and removed":    {func(r *rows, _ *data.Preparation) { r.rotate() }, "whose training set is"},
+		"one sample less":         {func(r *rows, _ *data.Preparation) { r.x, r.labels = r.x[:599], r.labels[:599] }, "whose training set is"},
+		"no standardisation":      {func(_ *rows, p *data.Preparation) { p.Raw = true }, "whose training set is"},
+		"pictures":                {func(_ *rows, p *data.Preparation) { p.Shape = data.Shape{Height: 2, Width: 2, Channels: 1} }, "whose training set is"},
+		"one label of the test":   {func(r *rows, _ *data.Preparation) { r.heldLabel[7] = (r.heldLabel[7] + 1) % 3 }, "whose test set is"},
+	} {
+		before, err := os.ReadFile(file)
+		ok(t, err)
+		err = run(4, c.change)
+		says(t, name, err, c.want, "SHA-256", "remove the file to begin anew, or name another one")
+		if after, _ := os.ReadFile(file); !slices.Equal(before, after) {
+			t.Errorf("%s: the file has changed", name)
+		}
+	}
+	ok(t, run(4, same))
+}
+
+// permuteOdd reverses the inputs of every second row, their labels staying where they are.
+func permuteOdd(x [][]float64) {
+	for i, j := 1, len(x)-1; i < j; i, j = i+2, j-2 {
+		x[i], x[j] = x[j], x[i]
+	}
+}
+
+func (r *rows) swap(i, j int) {
+	r.x[i], r.x[j] = r.x[j], r.x[i]
+	r.labels[i], r.labels[j] = r.labels[j], r.labels[i]
+}
+
+// rotate moves the first sample behind the last.
+func (r *rows) rotate() {
+	r.x, r.labels = append(r.x[1:], r.x[0]), append(r.labels[1:], r.labels[0])
+}
+
+// TestCheckpoint_KeepsNumbersThatAreNotFinite: a history may hold NaN and both infinities wherever it holds a measured number, and
+// has them again after the file; "+Inf", as earlier versions wrote it, is read as well.
+func TestCheckpoint_KeepsNumbersThatAreNotFinite(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "kept")
+	run := func(steps int) *train.History {
+		r := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
+		r.Steps = steps
+		h, err := r.Run(t.Context())
+		ok(t, err)
+		return h
+	}
+	steps := 3
+	run(steps)
+	for name, c := range map[string]struct{ text, again string }{
+		"NaN":          {`"NaN"`, "NaN"},
+		"infinite":     {`"Infinity"`, "+Inf"},
+		"old infinite": {`"+Inf"`, "+Inf"},
+		"negative":     {`"-Infinity"`, "-Inf"},
+		"old negative": {`"-Inf"`, "-Inf"},
+	} {
+		f, err := safetensors.ReadFile(file)
+		ok(t, err)
+		state := f.Tensor("state")
+		var p map[string]any
+		ok(t, json.Unmarshal(state.Data.([]byte), &p))
+		bad := json.RawMessage(c.text)
+		eval, rest := p["Evals"].([]any)[0].(map[string]any), p["Rest"].(map[string]any)
+		for _, name := range []string{"Loss", "Accuracy", "CrossEntropy"} {
+			eval[name] = bad
+		}
+		for _, name := range []string{"Residual", "Left"} {
+			rest[name] = bad
+		}
+		text, err := json.Marshal(p)
+		ok(t, err)
+		state.Data, state.Shape = text, []int{len(text)}
+		ok(t, safetensors.WriteFile(file, f))
+		h := run(steps)
+		for _, v := range []float64{h.Evals[0].Loss, h.Evals[0].Accuracy, h.Evals[0].CrossEntropy, h.Residual, h.Left} {
+			if fmt.Sprint(v) != c.again {
+				t.Errorf("%s: %+v", name, h)
+			}
+		}
+		steps++
+		run(steps) // writes it
+		if e := run(steps).Evals[0]; fmt.Sprint(e.Loss, e.Accuracy, e.CrossEntropy) != c.again+" "+c.again+" "+c.again {
+			t.Errorf("%s, written: %+v", name, e)
+		}
+	}
+}
+
+// TestCheckpoint_IsLocked: of two trainings on one file at a time the second one gets an error that says who has it, in this
+// process and in another one, a killed owner's lock is taken over, and nothing but the checkpoint is left at the end.
+func TestCheckpoint_IsLocked(t *testing.T) {
+	if file := os.Getenv(owner); file != "" { // the other process
+		r := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file, Every: 1})
+		r.OnStep = func(train.Step[float32]) { time.Sleep(time.Hour) }
+		_, err := r.Run(t.Context())
+		t.Error(err)
+		return
+	}
+	file := filepath.Join(t.TempDir(), "kept")
+	fresh := func() *train.Trainer[float32] {
+		return kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
+	}
+	refused := func(reason, process string) {
+		t.Helper()
+		_, err := fresh().Run(t.Context())
+		says(t, reason, err, "train: checkpoint "+file, "wait until the other training has ended", "in use by process "+process, file+".lock")
+	}
+	whole := func(reason string) {
+		t.Helper()
+		names, err := filepath.Glob(filepath.Join(filepath.Dir(file), "*"))
+		ok(t, err)
+		if !slices.Equal(names, []string{file}) {
+			t.Errorf("%s: the folder holds %v, want the checkpoint alone", reason, names)
+		}
+	}
+	r := fresh()
+	r.OnStep = func(s train.Step[float32]) {
+		if s.Step == 2 {
+			refused("another training of this process", strconv.Itoa(os.Getpid()))
+			_, err := r.Run(t.Context())
+			says(t, "the same trainer", err, "this Trainer is running")
+		}
+	}
+	r.Steps = 4
+	_, err := r.Run(t.Context())
+	ok(t, err)
+	whole("an end")
+	r = fresh()
+	r.Batch = 7
+	_, err = r.Run(t.Context())
+	says(t, "another batch", err, "another training")
+	whole("a refusal")
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	_, err = fresh().Run(ctx)
+	ok(t, err)
+	whole("an interruption")
+
+	cmd := exec.Command(os.Args[0], "-test.run=^TestCheckpoint_IsLocked$")
+	cmd.Env = append(os.Environ(), owner+"="+file)
+	ok(t, cmd.Start())
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		if text, _ := os.ReadFile(file + ".lock"); len(text) > 0 {
+			break
+		}
+		if time.Since(start) > 20*time.Second {
+			t.Fatal("the process does not lock the file")
+		}
+	}
+	refused("another process", strconv.Itoa(cmd.Process.Pid))
+	ok(t, cmd.Process.Kill())
+	cmd.Wait() // it was killed
+	if _, err := os.Stat(file + ".lock"); err != nil {
+		t.Fatalf("the lock of the killed process is gone, the test says nothing: %v", err)
+	}
+	ok(t, os.WriteFile(file+".new", []byte("half"), 0o644))
+	h, err := fresh().Run(t.Context())
+	ok(t, err)
+	if h.Steps != 11 {
+		t.Errorf("%d steps, want all", h.Steps)
+	}
+	whole("a killed owner")
+	ok(t, os.WriteFile(file+".new", []byte("half"), 0o644))
+	_, err = fresh().Run(t.Context())
+	ok(t, err)
+	whole("a finished training")
+}
+
+// owner names the checkpoint that a child process of TestCheckpoint_IsLocked holds.
+const owner = "PCGRAPH_CHECKPOINT_OWNER"
 
 // TestTrainer_FindsOutBeforeThatARuleCannotPredict: with a test set, rather than at the first evaluation.
 func TestTrainer_FindsOutBeforeThatARuleCannotPredict(t *testing.T) {

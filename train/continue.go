@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -18,6 +19,9 @@ import (
 // The model must be causal: tokens after the last are zeros. Once there are more tokens than a window holds, it sees the last
 // ones. Temperature 0 takes the most probable token. It returns start and what was drawn.
 func Continue[T graph.Float](predict func(x []T) ([]T, error), start []int, window, classes, n int, temperature float64, rng *rand.Rand) ([]int, error) {
+	if predict == nil {
+		return nil, errors.New("train: continue: predict is missing: give Model.Predict")
+	}
 	if len(start) == 0 {
 		return nil, errors.New("train: continue: no token to start from")
 	}
@@ -50,7 +54,7 @@ func Continue[T graph.Float](predict func(x []T) ([]T, error), start []int, wind
 		}
 		logits := y[(len(seen)-1)*classes:][:classes]
 		if i := kernel.FirstNonFinite(logits); i >= 0 {
-			return nil, errors.Errorf("train: continue: the logit of class %d after token %d is %v: %s", i, len(ids), logits[i], remedy)
+			return nil, errors.WithMessage(&DivergenceError{Where: fmt.Sprintf("the logit of class %d after token %d is %v", i, len(ids), logits[i])}, "train: continue")
 		}
 		if temperature > 0 && rng == nil {
 			return nil, errors.Errorf("train: continue: a temperature of %v and no rng to draw from: give one, or take temperature 0", temperature)

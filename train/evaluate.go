@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/pkg/errors"
@@ -24,8 +25,11 @@ type Score struct {
 // evalChunk is how many samples are predicted at a time.
 const evalChunk = 1024
 
-// Evaluate scores predict on the whole of a set. A prediction that is not finite is an error that names its sample.
+// Evaluate scores predict on the whole of a set. A prediction that is not finite is a DivergenceError that names its sample.
 func Evaluate[T graph.Float](predict func(x []T) ([]T, error), set *data.Set) (Score, error) {
+	if predict == nil {
+		return Score{}, errors.New("train: evaluate: predict is missing: give Rule.Predict or Model.Predict")
+	}
 	if set == nil {
 		return Score{}, errors.New("train: evaluate: the set is missing")
 	}
@@ -49,7 +53,7 @@ func Evaluate[T graph.Float](predict func(x []T) ([]T, error), set *data.Set) (S
 			return Score{}, errors.Errorf("train: evaluate: predict gave %d numbers for %d samples of %q, which has targets of %d: fit the network's outputs to the data", len(p), len(idx), set.Name, out)
 		}
 		if i := kernel.FirstNonFinite(p); i >= 0 {
-			return Score{}, errors.Errorf("train: evaluate: output %d of sample %d of %q is %v: %s", i%out, idx[i/out], set.Name, p[i], remedy)
+			return Score{}, errors.WithMessage(&DivergenceError{Where: fmt.Sprintf("output %d of sample %d of %q is %v", i%out, idx[i/out], set.Name, p[i])}, "train: evaluate")
 		}
 		for i, v := range ys {
 			d := float64(v - p[i])

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/pkg/errors"
@@ -71,7 +72,7 @@ func (q *Query[T]) Ask(x, y []T, n int) (activities []T, energy float64, err err
 			return nil, 0, err
 		}
 		if q.Last.Status == infer.Diverged {
-			return nil, 0, errors.Errorf("train: query: inference of samples %d to %d diverged at its step %d: %s: lower its rate or step", done, done+rows-1, q.Last.Step, q.Last.Detail)
+			return nil, 0, errors.WithMessage(&DivergenceError{Where: fmt.Sprintf("inference of samples %d to %d diverged at its step %d: %s", done, done+rows-1, q.Last.Step, q.Last.Detail)}, "train: query")
 		}
 		f, err := m.Energy()
 		if err != nil {

@@ -116,7 +116,7 @@ func (s *Stream[T]) Observe(y []T) (Report, error) {
 		return Report{}, err
 	}
 	if result.Status == infer.Diverged {
-		return Report{}, errors.Errorf("train: stream: inference diverged at its step %d: %s: %s", result.Step, result.Detail, remedy)
+		return Report{}, errors.WithMessage(inferenceDiverged(result), "train: stream")
 	}
 	r := Report{Loss: result.FirstEnergy, Inference: result}
 	if s.Optimizer == nil {
@@ -127,7 +127,7 @@ func (s *Stream[T]) Observe(y []T) (Report, error) {
 			s.grad, s.update.Optimizer = make([]T, len(w.Data())), s.Optimizer
 		}
 		if r.Energy, err = s.Model.ParamGrad(s.grad); err == nil && !s.update.Finite(s.grad) {
-			err = errors.Errorf("train: stream: a weight gradient is not finite: %s", remedy)
+			err = errors.WithMessage(&DivergenceError{Where: "a weight gradient is not finite"}, "train: stream")
 		}
 		if err == nil {
 			s.update.Step(w, s.grad)

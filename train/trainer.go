@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/pkg/errors"
@@ -34,17 +35,10 @@ type Trainer[T graph.Float] struct {
 
 	OnStep func(Step[T])             // called after every step; may be nil
 	OnEval func(Eval)                // called after every evaluation; may be nil
-	OnSkip func(step int, why error) // called after every batch that is left out; may be nil
+	OnSkip func(step int, why error) // called after every batch that is left out, with a *DivergenceError; may be nil
+
+	running atomic.Bool
 }
-
-// A Divergence says what becomes of a batch on which inference diverges, or whose energy or gradient is not finite. The
-// weights are not moved by it. Weights that are not finite themselves always end the run: no other batch would heal them.
-type Divergence int
-
-const (
-	StopTraining Divergence = iota // the run ends with an error that names step and place
-	SkipBatch                      // the batch is left out and counted; a run of which nothing is left is an error
-)
 
 // A Step is what one training step was like. Slices are the trainer's memory, valid during the call.
 type Step[T graph.Float] struct {
@@ -56,13 +50,21 @@ type Step[T graph.Float] struct {
 	Elapsed     time.Duration
 
 	grad, weights []T
+	norm          float64 // of the gradient, where the optimiser may have changed grad; NaN: grad is as it was
 }
 
-// GradNorm is the l2 norm of the gradient, computed when asked for.
-func (s Step[T]) GradNorm() float64 { return math.Sqrt(kernel.SumSquares(s.grad)) }
+// GradNorm is the l2 norm of the gradient as the rule computed it, before an optim.Clip or another optimiser that changes
+// gradients (optim.Clip.Factor says by how much). Of a rule that makes several steps in a batch it is that of the last one.
+// Where the energy is multiplied by a precision, so is its gradient: see Report.
+func (s Step[T]) GradNorm() float64 {
+	if s.norm == s.norm {
+		return s.norm
+	}
+	return optim.Norm(s.grad)
+}
 
 // WeightNorm is the l2 norm of the weights after the step, computed when asked for.
-func (s Step[T]) WeightNorm() float64 { return math.Sqrt(kernel.SumSquares(s.weights)) }
+func (s Step[T]) WeightNorm() float64 { return optim.Norm(s.weights) }
 
 // An Eval is an evaluation on the test set.
 type Eval struct {
@@ -89,12 +91,15 @@ func (h *History) Last() Eval {
 	return h.Evals[len(h.Evals)-1]
 }
 
-// Validate reports options that cannot be run.
+// Validate reports options that cannot be run: missing parts, numbers out of range, what rule and optimiser report, an optimiser
+// that does not fit the weights or is that of the inference too, and sets that do not fit the network.
 func (t *Trainer[T]) Validate() error {
 	switch {
-	case t.Rule == nil:
+	case t == nil:
+		return errors.New("train: Run or Validate of a nil *Trainer: make one, &train.Trainer[float32]{...}")
+	case missing(t.Rule):
 		return errors.New("train: Trainer.Rule is missing")
-	case t.Optimizer == nil:
+	case missing(t.Optimizer):
 		return errors.New("train: Trainer.Optimizer is missing")
 	case t.Train == nil || t.Train.Len() == 0:
 		return errors.New("train: Trainer.Train is missing or empty")
@@ -119,6 +124,9 @@ func (t *Trainer[T]) Validate() error {
 			}
 		}
 	}
+	if err := t.validateOptimizer(); err != nil {
+		return errors.WithMessage(err, "train")
+	}
 	for _, set := range []*data.Set{t.Train, t.Test} {
 		if set == nil {
 			continue
@@ -131,17 +139,37 @@ func (t *Trainer[T]) Validate() error {
 	return nil
 }
 
+// validateOptimizer reports an optimiser that does not fit the weights, or moves activities as well.
+func (t *Trainer[T]) validateOptimizer() error {
+	if err := ownOptimizer(t.Optimizer, t.Rule); err != nil {
+		return err
+	}
+	w := t.Rule.Weights()
+	if w == nil {
+		return errors.Errorf("the rule, a %T, has no weights: give it a model that Compile returned without an error", t.Rule)
+	}
+	return optim.Fits(t.Optimizer, len(w.Data()))
+}
+
 // Run trains until the end, or until ctx is cancelled: then it finishes the step it is in, evaluates no more and returns
-// what it has with Interrupted set and no error. Numbers that go wrong are an error that names step and place, unless
+// what it has with Interrupted set and no error. Numbers that go wrong are a DivergenceError that names step and place, unless
 // Divergence says to skip the batch; the weights are then those before the step, unless it was the last step itself that
 // spoilt them. (A Learner has made steps within the batch: then those before the one that went wrong.)
 //
-// With a Checkpoint it goes on where the file says, and History and weights are those of the whole training.
-func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
+// With a Checkpoint it goes on where the file says, and History and weights are those of the whole training. The file is
+// locked meanwhile. A Run of a Trainer that runs already is an error.
+func (t *Trainer[T]) Run(ctx context.Context) (_ *History, err error) {
+	if ctx == nil {
+		return nil, errors.New("train: Run without a context: give context.Background()")
+	}
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	batches := data.Batches{N: t.Train.Len(), Size: min(t.Batch, t.Train.Len()), Seed: t.Seed}
+	if !t.running.CompareAndSwap(false, true) {
+		return nil, errors.New("train: give each goroutine a Trainer, rule, models and optimiser of its own: this Trainer is running")
+	}
+	defer t.running.Store(false)
+	batches := t.batches()
 	if err := batches.Validate(); err != nil {
 		return nil, err
 	}
@@ -152,6 +180,11 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 	if t.Steps > 0 {
 		total = min(total, t.Steps)
 	}
+	lock, err := t.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Release()
 	keep, h, err := t.open(&History{Rest: Rest{Statuses: make(map[infer.Status]int)}})
 	if err != nil {
 		return nil, err
@@ -169,6 +202,17 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 	return h, keep.save(h)
 }
 
+// batches are those of Run.
+func (t *Trainer[T]) batches() data.Batches {
+	return data.Batches{N: t.Train.Len(), Size: min(t.Batch, t.Train.Len()), Seed: t.Seed}
+}
+
+// skips reports whether the batch of an error is to be left out.
+func (t *Trainer[T]) skips(err error) bool {
+	var wrong *DivergenceError
+	return t.Divergence == SkipBatch && errors.As(err, &wrong) && !wrong.Weights
+}
+
 // run makes the steps that are left.
 func (t *Trainer[T]) run(ctx context.Context, h *History, batches data.Batches, total int, keep *keeper[T]) error {
 	w := t.Rule.Weights()
@@ -176,9 +220,13 @@ func (t *Trainer[T]) run(ctx context.Context, h *History, batches data.Batches, 
 	update := &Update[T]{Optimizer: t.Optimizer}
 	x, y := make([]T, batches.Size*t.Train.In()), make([]T, batches.Size*t.Train.Out())
 	terms := make([]float64, len(t.Rule.Terms()))
+	norm, changed := math.NaN(), t.OnStep != nil && changesGradient(t.Optimizer)
 	step := func(r Report) error {
 		if err := t.finite(update, r, grad); err != nil {
 			return err
+		}
+		if changed {
+			norm = optim.Norm(grad)
 		}
 		update.Step(w, grad)
 		return nil
@@ -201,8 +249,8 @@ func (t *Trainer[T]) run(ctx context.Context, h *History, batches data.Batches, 
 			xs, ys := x[:len(idx)*t.Train.In()], y[:len(idx)*t.Train.Out()]
 			data.Fill(set, xs, ys, idx)
 			r, err := t.learn(grad, xs, ys, len(idx), step)
-			wrong, skip := err.(*divergence)
-			if skip = skip && t.Divergence == SkipBatch && !wrong.weights; err != nil && !skip {
+			skip := err != nil && t.skips(atStep(err, h.Steps+1, epoch))
+			if err != nil && !skip {
 				return errors.WithMessagef(err, "train: step %d (epoch %d)", h.Steps+1, epoch)
 			}
 			h.Elapsed += time.Since(start)
@@ -220,17 +268,17 @@ func (t *Trainer[T]) run(ctx context.Context, h *History, batches data.Batches, 
 			case t.OnStep != nil:
 				t.Rule.TermEnergies(terms)
 				t.OnStep(Step[T]{Report: r, Step: h.Steps, Total: total, Epoch: epoch, Samples: len(idx), Terms: terms,
-					Elapsed: h.Elapsed, grad: grad, weights: w.Data()})
+					Elapsed: h.Elapsed, grad: grad, weights: w.Data(), norm: norm})
 			}
 			if i := kernel.FirstNonFinite(w.Data()); h.Steps == total && i >= 0 { // the next step would have found it
-				return errors.Errorf("train: after step %d (epoch %d): weight %s is %v: %s", h.Steps, epoch, w.Where(i), w.Data()[i], remedy)
+				return errors.WithMessagef(&DivergenceError{Step: h.Steps, Epoch: epoch, Where: weightIs(w, i), Weights: true}, "train: after step %d (epoch %d)", h.Steps, epoch)
 			}
 			if err := t.evaluate(ctx, h, total); err != nil || h.Interrupted {
 				return err
 			}
 			if every := t.Checkpoint.Every; every > 0 && h.Steps%every == 0 && h.Steps < total {
 				if err := keep.save(h); err != nil {
-					return err
+					return atStep(err, h.Steps, epoch)
 				}
 			}
 		}
@@ -250,7 +298,7 @@ func (t *Trainer[T]) evaluate(ctx context.Context, h *History, total int) error 
 	}
 	score, err := Evaluate(t.Rule.Predict, t.Test)
 	if err != nil {
-		return err
+		return atStep(err, h.Steps, max(0, h.Steps-1)/t.batches().Steps())
 	}
 	h.Evals = append(h.Evals, Eval{Step: h.Steps, Score: score, Elapsed: h.Elapsed})
 	if t.OnEval != nil {
@@ -287,20 +335,26 @@ func (t *Trainer[T]) learn(grad, x, y []T, batch int, step func(Report) error) (
 		err = step(r)
 	}
 	if errors.Is(err, ode.ErrUnderflow) {
-		err = &divergence{what: err.Error()}
+		err = &DivergenceError{Where: err.Error()}
 	}
 	return r, err
 }
 
-// A divergence is numbers gone wrong.
-type divergence struct {
-	what    string
-	weights bool // the weights themselves
+// changesGradient reports whether an optimiser may change the gradient that it is given. Those of package optim but Clip do not.
+func changesGradient[T graph.Float](o optim.Optimizer[T]) bool {
+	switch o.(type) {
+	case *optim.SGD[T], *optim.Momentum[T], *optim.Adam[T], *optim.AdamW[T]:
+		return false
+	}
+	return true
 }
 
-func (d *divergence) Error() string { return d.what + ": " + remedy }
+// weightIs says what weight i is.
+func weightIs[T graph.Float](w *graph.Vector[T], i int) string {
+	return fmt.Sprintf("weight %s is %v", w.Where(i), w.Data()[i])
+}
 
-// finite turns numbers gone wrong into a divergence.
+// finite turns numbers gone wrong into a DivergenceError.
 func (t *Trainer[T]) finite(u *Update[T], r Report, grad []T) error {
 	diverged := r.Inference.Status == infer.Diverged
 	if !diverged && r.Energy-r.Energy == 0 && u.Finite(grad) {
@@ -308,14 +362,14 @@ func (t *Trainer[T]) finite(u *Update[T], r Report, grad []T) error {
 	}
 	w := t.Rule.Weights()
 	if i := kernel.FirstNonFinite(w.Data()); i >= 0 {
-		return &divergence{fmt.Sprintf("weight %s is %v", w.Where(i), w.Data()[i]), true}
+		return &DivergenceError{Where: weightIs(w, i), Weights: true}
 	}
 	if diverged {
-		return &divergence{what: fmt.Sprintf("inference diverged at its step %d: %s", r.Inference.Step, r.Inference.Detail)}
+		return inferenceDiverged(r.Inference)
 	}
 	if r.Energy-r.Energy != 0 {
-		return &divergence{what: fmt.Sprintf("energy is %v, first seen in %s", r.Energy, t.Rule.Locate())}
+		return &DivergenceError{Where: fmt.Sprintf("energy is %v, first seen in %s", r.Energy, t.Rule.Locate())}
 	}
 	i := kernel.FirstNonFinite(grad)
-	return &divergence{what: fmt.Sprintf("energy is %v, but the gradient of weight %s is %v", r.Energy, w.Where(i), grad[i])}
+	return &DivergenceError{Where: fmt.Sprintf("energy is %v, but the gradient of weight %s is %v", r.Energy, w.Where(i), grad[i])}
 }

@@ -1,0 +1,72 @@
+package train
+
+import (
+	"reflect"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/optim"
+)
+
+// missing reports whether a part is not there: nil, or a nil pointer in an interface.
+func missing(part any) bool {
+	if part == nil {
+		return true
+	}
+	v := reflect.ValueOf(part)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// An inferrer is a rule that infers activities by a solver: PC, and what embeds it, Unsupervised, Hybrid and Generator.
+type inferrer[T graph.Float] interface{ inference() infer.Solver[T] }
+
+func (r *PC[T]) inference() infer.Solver[T]           { return r.Solver }
+func (r *Unsupervised[T]) inference() infer.Solver[T] { return r.Solver }
+func (r *Hybrid[T]) inference() infer.Solver[T]       { return r.Solver }
+func (r *Generator[T]) inference() infer.Solver[T]    { return solverOf(r.Rule) }
+
+// solverOf is the solver of a rule's inference; nil if there is none that is known.
+func solverOf[T graph.Float](r Rule[T]) infer.Solver[T] {
+	if i, is := r.(inferrer[T]); is {
+		return i.inference()
+	}
+	return nil
+}
+
+// ownOptimizer reports an optimiser of the weights that moves the activities of a rule's inference as well.
+func ownOptimizer[T graph.Float](o optim.Optimizer[T], r Rule[T]) error {
+	return notShared(o, solverOf(r))
+}
+
+// notShared reports an optimiser that moves the weights and, in an infer.Descent, the activities: what it remembers of the ones
+// would be taken for that of the others, and every inference begins with its Reset.
+func notShared[T graph.Float](o optim.Optimizer[T], s infer.Solver[T]) error {
+	d, descends := s.(*infer.Descent[T])
+	if !descends || missing(o) || d == nil || missing(d.Optimizer) {
+		return nil
+	}
+	for _, a := range unclipped(o) {
+		for _, b := range unclipped(d.Optimizer) {
+			of := reflect.TypeOf(a)
+			if of == reflect.TypeOf(b) && of.Kind() == reflect.Pointer && of.Elem().Size() > 0 && a == b { // all of size 0 may be one
+				return errors.Errorf("give the weights an optimiser of their own: this %T moves the activities too, in the infer.Descent of the rule", a)
+			}
+		}
+	}
+	return nil
+}
+
+// unclipped is an optimiser and, if it is an optim.Clip, what it hands gradients to.
+func unclipped[T graph.Float](o optim.Optimizer[T]) []optim.Optimizer[T] {
+	all := []optim.Optimizer[T]{o}
+	for {
+		c, is := o.(*optim.Clip[T])
+		if !is || c == nil || missing(c.Opt) {
+			return all
+		}
+		o = c.Opt
+		all = append(all, o)
+	}
+}
