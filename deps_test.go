@@ -22,6 +22,7 @@ var all = []string{"experiments/claim", "train", "arch", "infer", "infer/ode", "
 var allowed = map[string][]string{
 	"internal/atomicfile": {},
 	"internal/jsonfloat":  {},
+	"internal/layered":    {},
 	"internal/lockfile":   {},
 	"graph/kernel":        {},
 	"graph/kernel/gen":    {},

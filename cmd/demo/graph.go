@@ -2,12 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"path/filepath"
 
-	"github.com/goccy/go-graphviz"
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -24,13 +23,19 @@ type graphCmd struct {
 // views are the parts of a model by name.
 var views = map[string]arch.View{"energy": arch.EnergyView, "state": arch.StateView, "param": arch.ParamView}
 
-// mostBlocks is how deep a network may be drawn: pictures of deeper ones take minutes and nobody can read them.
+// viewTitles say what a picture shows.
+var viewTitles = map[string]string{"energy": "Energy", "state": "Energy and its gradients with respect to the activities", "param": "Energy and its gradients with respect to the weights"}
+
+// mostBlocks is how deep a network may be drawn: nobody can read the pictures of deeper ones.
 const mostBlocks = 24
 
 // Validate is called by kong.
 func (cmd graphCmd) Validate() error {
 	if len(cmd.Widths) > mostBlocks+1 {
 		return errors.Errorf("-widths: %d blocks: want %d at most in a picture", len(cmd.Widths)-1, mostBlocks)
+	}
+	if cmd.Depth > mostBlocks {
+		return errors.Errorf("-depth %d: want %d at most in a picture", cmd.Depth, mostBlocks)
 	}
 	return first(cmd.netFlags.validate(), count("batch", cmd.Batch, 1))
 }
@@ -52,7 +57,11 @@ func (cmd graphCmd) draw(c *console, out *folder) error {
 	if err := out.write("graph.dot", all(dot)); err != nil {
 		return err
 	}
-	svg, err := render(c.ctx, dot)
+	drawing, err := readDot(dot)
+	if err != nil {
+		return err
+	}
+	svg, err := drawing.svg(fmt.Sprintf("%s of a %s", viewTitles[cmd.What], cmd.title()))
 	if err != nil {
 		return errors.Wrapf(err, "draw; %s is there for Graphviz's own dot", filepath.Join(out.dir, "graph.dot"))
 	}
@@ -95,31 +104,4 @@ func (cmd *graphCmd) dot() ([]byte, error) {
 		return nil, err
 	}
 	return buf.Bytes(), nil
-}
-
-// render draws a graph as SVG by Graphviz compiled to WebAssembly: nothing needs to be installed. (Its PNGs fill every
-// curve, go-graphviz v0.2.10: a browser makes better ones.)
-func render(ctx context.Context, dot []byte) (picture []byte, err error) {
-	gv, err := graphviz.New(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer closing(gv, &err)
-	g, err := graphviz.ParseBytes(dot)
-	if err != nil {
-		return nil, err
-	}
-	defer closing(g, &err)
-	var buf bytes.Buffer
-	if err := gv.Render(ctx, g, graphviz.SVG, &buf); err != nil {
-		return nil, err
-	}
-	return buf.Bytes(), nil
-}
-
-// closing closes c and keeps its error if there is none before.
-func closing(c io.Closer, err *error) {
-	if e := c.Close(); *err == nil {
-		*err = e
-	}
 }
