@@ -99,7 +99,7 @@ var flagUses = []flagUse{
 	{nil, []string{"text", "window"}, datasets("text"), byData, "-data text"},
 	{nil, []string{"augment"}, datasets("cifar10", "cifar100"), byData, "-data cifar10 and cifar100"},
 	{nil, []string{"keys"}, from(arrayData), byData, "arrays, -data FILE.npz or a folder of .npy"},
-	{nil, []string{"targets", "test-file", "header", "separator"}, from(tableData), byData, "tables, -data FILE.csv or FILE.tsv"},
+	{nil, []string{"targets", "test-file", "header", "separator", "decimal"}, from(tableData), byData, "tables, -data FILE.csv or FILE.tsv"},
 	{nil, []string{"shape", "task", "raw"}, from(arrayData, tableData), byData, "your own data, -data FILE"},
 	{nil, []string{"held-out"}, func(c choice) bool { return from(arrayData, tableData)(c) && !with("test-file")(c) }, func(c choice) string {
 		if with("test-file")(c) {

@@ -99,6 +99,7 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"train -data x.npz -targets y", "targets", "FILE.csv"},
 		{"train -data moons -test-file f", "test-file", "FILE.csv"},
 		{"train -data x.npz -header no", "header", "FILE.csv"},
+		{"train -data x.npz -decimal comma", "decimal", "FILE.csv"},
 		{"train -data x.npz -separator tab", "separator", "FILE.csv"},
 		{"train -data moons -shape 2,1", "shape", "your own data"},
 		{"train -data moons -task regression", "task", "your own data"},

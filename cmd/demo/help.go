@@ -33,6 +33,7 @@ Examples, with what to expect:
   demo train -data fashion -epochs 20 -checkpoint kept
                                       Ctrl-C, then the same line again: goes on where it was, to the same table
   demo eval runs/mnist-TIME           the weights that a run saved, pc.safetensors and bp.safetensors, on the test set
+  demo predict iris -data new.csv     what the network in folder iris says of new samples, scaled as its own were
   demo classify deep                  a notebook of JPC at its own budget: 30 layers, above 93 % in 900 updates
   demo generate                       digits from labels, labels from digits: above 85 %
   demo complete -missing left         half a digit is given, inference finds the rest
@@ -41,8 +42,9 @@ Examples, with what to expect:
   demo coordcheck                     sizes of activities and updates over width and depth: flat, or not
   demo data                           which data sets are here, how to get the others, and how to give your own
 
-Flags are written -name or --name, as -name value or -name=value. Ctrl-C finishes the step and writes the report with
-what there is (exit code 130); a second one kills. Exit codes: 0 done, 1 failed, 2 wrong usage.`
+Flags are written -name or --name, as -name value or -name=value; one that has no use with the others is an error.
+Ctrl-C, SIGTERM and a closed terminal finish the step and write the report with what there is; a second Ctrl-C kills.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 numbers went wrong (everything is written), 130 interrupted.`
 
 // module is this module's path.
 const module = "github.com/pcgraph/pcgraph"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -185,13 +186,35 @@ func TestREADME_SavingCommandsRun(t *testing.T) {
 	_, section, _ := strings.Cut(string(text), "## Saved networks, and trainings that go on\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	commands := regexp.MustCompile(`(?m)^    go run \./cmd/demo (.*?)(?: +#.*)?$`).FindAllStringSubmatch(section, -1)
-	if len(commands) != 2 {
-		t.Fatalf("the README's section has %d commands, want 2", len(commands))
+	if len(commands) != 5 {
+		t.Fatalf("the README's section has %d commands, want 5", len(commands))
+	}
+	// Three species by one of two lengths: the tables that the commands name.
+	rng := rand.New(rand.NewPCG(1, 0))
+	table := func(n int, labelled bool) string {
+		var b strings.Builder
+		b.WriteString("sepal,petal" + map[bool]string{true: ",species"}[labelled] + "\n")
+		for i := range n {
+			fmt.Fprintf(&b, "%.2f,%.2f", rng.NormFloat64(), float64(i%3)*3+.3*rng.NormFloat64())
+			if labelled {
+				b.WriteString("," + []string{"setosa", "versicolor", "virginica"}[i%3])
+			}
+			b.WriteByte('\n')
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{"iris.csv": table(90, true), "new.csv": table(40, true), "unlabelled.csv": table(20, false)} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, c := range slices.Concat(commands, commands[:1]) {
-		if code, stdout, stderr := demo(t, t.Context(), strings.Fields(c[1])...); code != exitOK || !strings.Contains(stdout, "accuracy") {
+		if code, stdout, stderr := demo(t, t.Context(), strings.Fields(c[1])...); code != exitOK || !strings.Contains(stdout, "accuracy") && !strings.Contains(stdout, "predictions") {
 			t.Errorf("%s: exit code %d, %s%s", c[1], code, stdout, stderr)
 		}
+	}
+	if said, err := os.ReadFile("said.csv"); err != nil || strings.Count(string(said), "\n") != 21 || !strings.HasPrefix(string(said), "sample,class,output(setosa),") {
+		t.Errorf("said.csv: %v, %.200s", err, said)
 	}
 	if !strings.Contains(section, `load_file("moons/pc.safetensors")`) || len(weightsIn(t, "moons/pc.safetensors")) == 0 {
 		t.Error("no moons/pc.safetensors to read by Python")

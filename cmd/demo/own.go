@@ -15,15 +15,16 @@ import (
 
 // ownFlags say how a user's own data is read.
 type ownFlags struct {
-	Keys     []string   `placeholder:"NAME" help:"Arrays: names of inputs and targets, then of those of the test part (default: x_train,y_train,x_test,y_test, or x,y, and the like)." json:"keys,omitempty"`
-	Targets  []string   `placeholder:"COLUMN" help:"Table: column to be predicted, by name or by number from 1; several are a regression (default: label, class, target or y, else the last)." json:"targets,omitempty"`
-	TestFile string     `placeholder:"FILE" help:"Table: the test part, with the same columns." json:"test_file,omitempty"`
-	Header   headerFlag `default:"auto" help:"Table: whether line 1 holds the names of the columns: yes, no, or auto: where it cannot be a sample." json:"header,omitzero"`
-	Sep      sepFlag    `name:"separator" placeholder:"CHAR" help:"Table: what stands between the fields of a line: comma, semicolon, tab, space or any one character (default: what splits all lines alike)." json:"separator,omitzero"`
-	HeldOut  float64    `placeholder:"F" help:"Fraction that becomes the test part where there is none, chosen by the seed (default: 0.2)." json:"held_out,omitempty"`
-	Shape    []int      `placeholder:"N" help:"Inputs are pictures, of this height, width and channels (default: what the axes of an array say)." json:"shape,omitempty"`
-	Task     taskFlag   `default:"auto" help:"Targets: classification, regression, or auto: classes where they are integers, names or one-hot." json:"task,omitzero"`
-	Raw      bool       `help:"Numbers as they are: without it, inputs, and the targets of a regression, are standardised by the training part." json:"raw,omitempty"`
+	Keys     []string    `placeholder:"NAME" help:"Arrays: names of inputs and targets, then of those of the test part (default: x_train,y_train,x_test,y_test, or x,y, and the like)." json:"keys,omitempty"`
+	Targets  []string    `placeholder:"COLUMN" help:"Table: column to be predicted, by name or by number from 1; several are a regression (default: label, class, target or y, else the last)." json:"targets,omitempty"`
+	TestFile string      `placeholder:"FILE" help:"Table: the test part, with the same columns." json:"test_file,omitempty"`
+	Header   headerFlag  `default:"auto" help:"Table: whether line 1 holds the names of the columns: yes, no, or auto: where it cannot be a sample." json:"header,omitzero"`
+	Sep      sepFlag     `name:"separator" placeholder:"CHAR" help:"Table: what stands between the fields of a line: comma, semicolon, tab, space or any one character (default: what splits all lines alike)." json:"separator,omitzero"`
+	Decimal  decimalFlag `placeholder:"SIGN" help:"Table: sign between whole and fraction: point or comma (default: what the numbers show)." json:"decimal,omitzero"`
+	HeldOut  float64     `placeholder:"F" help:"Fraction that becomes the test part where there is none, chosen by the seed (default: 0.2)." json:"held_out,omitempty"`
+	Shape    []int       `placeholder:"N" help:"Inputs are pictures, of this height, width and channels (default: what the axes of an array say)." json:"shape,omitempty"`
+	Task     taskFlag    `default:"auto" help:"Targets: classification, regression, or auto: classes where they are integers, names or one-hot." json:"task,omitzero"`
+	Raw      bool        `help:"Numbers as they are: without it, inputs, and the targets of a regression, are standardised by the training part." json:"raw,omitempty"`
 }
 
 // A kind is where a data set comes from.
@@ -95,7 +96,7 @@ func (f ownFlags) source(path string, seed uint64) data.Source {
 		p.Shape.Channels = f.Shape[2]
 	}
 	if kindOf(path) == tableData {
-		return data.CSV{File: path, TestFile: f.TestFile, Targets: f.Targets, Header: f.Header.Header, Separator: f.Sep.rune, Prepare: p}
+		return data.CSV{File: path, TestFile: f.TestFile, Targets: f.Targets, Header: f.Header.Header, Separator: f.Sep.rune, Decimal: f.Decimal.rune, Prepare: p}
 	}
 	var keys data.Keys
 	if len(f.Keys) > 0 {
@@ -201,7 +202,7 @@ func (f *sepFlag) UnmarshalText(name []byte) error {
 		return nil
 	}
 	r, size := utf8.DecodeRune(name)
-	if size != len(name) || r == utf8.RuneError || unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("\"'.-+\r\n\x00", r) {
+	if size != len(name) || r == utf8.RuneError || r > unicode.MaxASCII || unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("\"'.-+\r\n\x00", r) {
 		return errors.Errorf("separator %q: want comma, semicolon, tab, space or one character that is in no number or name", name)
 	}
 	f.rune = r
@@ -216,8 +217,32 @@ func (f sepFlag) MarshalText() ([]byte, error) {
 	return []byte(string(f.rune)), nil
 }
 
+// A decimalFlag is a decimal sign by name.
+type decimalFlag struct{ rune }
+
+// UnmarshalText is called by kong.
+func (f *decimalFlag) UnmarshalText(name []byte) error {
+	switch string(name) {
+	case "point", ".":
+		f.rune = '.'
+	case "comma", ",":
+		f.rune = ','
+	default:
+		return known("decimal sign", string(name), "point", "comma")
+	}
+	return nil
+}
+
+// MarshalText writes it.
+func (f decimalFlag) MarshalText() ([]byte, error) {
+	if f.rune == 0 {
+		return nil, nil
+	}
+	return []byte(string(f.rune)), nil
+}
+
 // flagOf names the flags by the fields of data's sources that they set.
-var flagOf = map[string]string{"Keys": "-keys", "Targets": "-targets", "TestFile": "-test-file", "Header": "-header", "Separator": "-separator",
+var flagOf = map[string]string{"Keys": "-keys", "Targets": "-targets", "TestFile": "-test-file", "Header": "-header", "Separator": "-separator", "Decimal": "-decimal",
 	"HeldOut": "-held-out", "Shape": "-shape", "Task": "-task", "Raw": "-raw", "Seed": "-seed"}
 
 // sayGuesses prints what the reader of a file decided where the file leaves a choice, a line each.

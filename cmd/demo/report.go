@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
-	"unicode/utf8"
 
 	"github.com/pkg/errors"
 )
@@ -109,27 +108,7 @@ func (t table) print(out io.Writer) {
 	}
 	w.Flush()
 	if t.Legend != "" {
-		io.WriteString(out, wrapped(t.Legend, 110))
+		io.WriteString(out, "  "+strings.Join(wrapped(t.Legend, 108), "\n  ")+"\n")
 	}
 	io.WriteString(out, "\n")
-}
-
-// wrapped breaks text into indented lines of at most so many letters, at spaces.
-func wrapped(text string, most int) string {
-	var b strings.Builder
-	length := 0
-	for _, word := range strings.Fields(text) {
-		switch n := utf8.RuneCountInString(word); {
-		case length == 0:
-			b.WriteString("  " + word)
-			length = 2 + n
-		case length+1+n > most:
-			b.WriteString("\n  " + word)
-			length = 2 + n
-		default:
-			b.WriteString(" " + word)
-			length += 1 + n
-		}
-	}
-	return b.String() + "\n"
 }
