@@ -168,6 +168,7 @@ func (j *job) do(c *console) error {
 // finish draws and writes what there is.
 func (j *job) finish(c *console) error {
 	start := time.Now()
+	c.doing("drawing the report")
 	interrupted := c.ctx.Err() != nil // later there is nothing left to interrupt
 	j.report.Interrupted = interrupted
 	j.report.Version = readVersion()

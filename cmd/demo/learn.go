@@ -209,7 +209,7 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	}
 	c.doing(p.name + " learns")
 	p.history, err = t.Run(c.ctx)
-	c.doing("")
+	c.doing("looking at what was learned")
 	if show != nil {
 		show.end()
 	} else if err == nil && !p.history.Interrupted {

@@ -114,12 +114,12 @@ func run(c *console, args []string, stderr io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "demo: %v\nRun \"demo -help\" for what can be given.\n", err)
+		fmt.Fprintf(stderr, "demo: (demo%s -help says what can be given) %v\n", commandOf(parser, args), err)
 		return exitUsage
 	}
 	c.note(parsed)
 	if err := checkUses(c, parsed); err != nil {
-		fmt.Fprintf(stderr, "demo: %v\nRun \"demo %s -help\" for what can be given.\n", err, parsed.Command())
+		fmt.Fprintf(stderr, "demo: (demo %s -help says what can be given) %v\n", parsed.Selected().Name, err)
 		return exitUsage
 	}
 	switch err := parsed.Run(); {
@@ -135,6 +135,16 @@ func run(c *console, args []string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "demo: %v\n", err)
 		return exitFailure
 	}
+}
+
+// commandOf is the command that the arguments begin with, after a space; empty if there is none.
+func commandOf(parser *kong.Kong, args []string) string {
+	for _, leaf := range parser.Model.Leaves(true) {
+		if len(args) > 0 && args[0] == leaf.Name {
+			return " " + leaf.Name
+		}
+	}
+	return ""
 }
 
 // longFlags makes -name, as Go's own tools have it, the --name that kong knows, and ties a negative number to the flag

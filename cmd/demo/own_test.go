@@ -229,8 +229,8 @@ func TestOwnData_MistakesAreNamedBeforeAFolderIsMade(t *testing.T) {
 		{"train -data nosuch.csv", exitFailure, "nosuch.csv: no such file"},
 		{"train -data nosuch.npz", exitFailure, "nosuch.npz: no such file"},
 		{"train -data nosuch", exitUsage, "or FILE.npz"},
-		{"train -data moons -raw", exitUsage, "are for your own data"},
-		{"coordcheck -raw", exitUsage, "are for your own data"},
+		{"train -data moons -raw", exitUsage, "has no use with"},
+		{"coordcheck -raw", exitUsage, "has no use with"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		code, _, stderr := demo(t, t.Context(), append(strings.Fields(c.args), "-out", out)...)
