@@ -3,14 +3,15 @@ package main
 import (
 	"context"
 	"math"
+	"strings"
 
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
-	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -21,6 +22,7 @@ type agreement struct {
 	terms   []string // names of the energies, one per layer
 	rows    []train.Comparison
 	result  infer.Result
+	rest    string // how inference came to rest, where it was to
 }
 
 // diverged says where inference did, if it did.
@@ -47,6 +49,14 @@ type bench[T graph.Float] struct {
 	batch   int
 	x, y    []T
 	bp      *arch.Model[T]
+	onStep  func(step int) // told of every step of inference; may be nil
+}
+
+// tell tells of a step.
+func (b *bench[T]) tell(step int) {
+	if b.onStep != nil {
+		b.onStep(step)
+	}
 }
 
 // newBench takes the first samples of a set as the batch.
@@ -67,14 +77,20 @@ func (b *bench[T]) along(precision float64, solver infer.Solver[T], stop infer.S
 	if err != nil {
 		return agreement{}, err
 	}
+	a := b.named(pc)
+	a.rows, a.result, err = train.Compare(pc, b.bp, solver, stop, b.x, b.y, 1/precision, at)
+	return a, err
+}
+
+// named is an empty agreement with the names of a model.
+func (b *bench[T]) named(pc *arch.Model[T]) agreement {
 	a := agreement{terms: pc.Terms()}
 	for i, w := range b.net.Weights() {
 		if !w.Param.Bias {
 			a.weights, a.params = append(a.weights, w.Name), append(a.params, i)
 		}
 	}
-	a.rows, a.result, err = train.Compare(pc, b.bp, solver, stop, b.x, b.y, 1/precision, at)
-	return a, err
+	return a
 }
 
 // inference compares along so many steps of inference: at each of the first ones and ever more rarely later.
@@ -84,25 +100,161 @@ func (b *bench[T]) inference(ctx context.Context, precision float64, in inferFla
 		shown[s] = true
 	}
 	stop := infer.Any{cancelled{ctx}, infer.Steps(in.Steps + 1)} // one more: the limit comes before the evaluation
-	return b.along(precision, descent[T](in.Rate), stop, func(step int) bool { return shown[step] })
+	return b.along(precision, descent[T](in.Rate), stop, func(step int) bool { b.tell(step); return shown[step] })
 }
 
-// Equilibrium, as far as the comparison needs it: its error is relative to the start, as PC's distance from BP is.
-// A heavy ball comes to rest in a few hundred steps where plain descent takes thousands; at this rate and momentum it is
-// stable as long as the energy's curvature is below 2 (1 + momentum) / rate = 76.
+// Equilibrium, as far as the comparison needs it. A smooth network is there when the gradient has all but vanished. One with a
+// kinked activation (relu) comes to rest with activities on kinks, where the gradient jumps and does not vanish. There descent
+// with a rate that is halved again and again goes on to the minimum (Goffin 1977).
+const (
+	restRel     = 1e-7 // of the energy gradient, relative to the start
+	restFall    = 1e-7 // of the energy over restWindow steps, relative to the whole fall
+	restKinked  = 1e-3 // the same where L-BFGS is to come near kinks only
+	restWindow  = 8
+	restSteps   = 600 // of L-BFGS at most
+	restRounds  = 14  // of descent on kinks, each with half the rate of the one before
+	restPerRate = 6   // steps of each round
+)
+
+// Inference to the end by a heavy ball, in the commands that train to equilibrium: it comes to rest in a few hundred steps where
+// plain descent takes thousands, and is stable as long as the energy's curvature is below 2 (1 + momentum) / rate = 76.
 const (
 	restRate     = .05
 	restMomentum = .9
-	restStride   = 16   // comparisons are made, and inference may end, every so many steps only
-	restRel      = 1e-7 // of the gradient, relative to the start
-	restSteps    = 640  // at most
 )
 
-// equilibrium compares where inference has come to rest.
+// How inference came to an end, in the words of the table of precisions.
+const (
+	restGradient = "gradient gone"
+	restEnergy   = "energy at rest"
+)
+
+// equilibrium compares where inference has come to rest, by L-BFGS in the coordinates of errors: the equilibrium is that of the
+// activities, and the smaller the precision is, the nearer the curvature is to 1 in all directions.
 func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreement, error) {
-	solver := &infer.Descent[T]{Optimizer: &optim.Momentum[T]{Rate: restRate, Mu: restMomentum}}
-	stop := infer.Any{cancelled{ctx}, infer.Stationary{Rel: restRel}, infer.Steps(restSteps)}
-	return b.along(precision, solver, every{restStride, stop}, func(step int) bool { return step%restStride == 0 })
+	pc, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision), Coordinates: arch.Errors})
+	if err != nil {
+		return agreement{}, err
+	}
+	a := b.named(pc)
+	want, got := make([]T, len(b.weights.Data())), make([]T, len(b.weights.Data()))
+	if err := b.bp.Clamp(b.x, b.y); err != nil {
+		return a, err
+	}
+	if _, err := b.bp.ParamGrad(want); err != nil {
+		return a, err
+	}
+	if err := pc.Clamp(b.x, b.y); err != nil {
+		return a, err
+	}
+	if err := pc.Forward(); err != nil {
+		return a, err
+	}
+	level := &levelled{window: restWindow, rel: restFall}
+	if kinked(b.flags.Act.Act) {
+		level.rel = restKinked
+	}
+	stop := infer.Any{cancelled{ctx}, infer.Stationary{Rel: restRel}, level, infer.Steps(restSteps)}
+	solver := &infer.LBFGS[T]{MaxSteps: 2 * restSteps}
+	var last infer.Reading
+	a.result, err = infer.Run(solver, infer.Problem[T]{Energy: pc.StateGrad, Where: pc.StateVector().Where}, pc.State(), stop,
+		func(r infer.Reading) { last = r; b.tell(r.Step) })
+	if err != nil || ctx.Err() != nil || a.result.Status == infer.Diverged {
+		return a, err
+	}
+	steps := a.result.Step
+	switch {
+	case a.result.Residual <= restRel*last.Initial:
+		a.rest = restGradient
+	case steps >= restSteps:
+		a.rest = a.result.Status.String()
+	default: // L-BFGS finds nothing lower
+		a.rest = restEnergy
+		more := 0
+		if pc, more, err = b.ontoKinks(ctx, pc, precision); err != nil || ctx.Err() != nil {
+			return a, err
+		}
+		steps += more
+	}
+	f, err := pc.ParamGrad(got)
+	if err != nil {
+		return a, err
+	}
+	for i := range got {
+		got[i] /= T(precision)
+	}
+	c := train.Comparison{Step: steps, Energy: f, Residual: a.result.Residual, Terms: make([]float64, len(pc.Terms())), Whole: train.Agree(got, want)}
+	pc.TermEnergies(c.Terms)
+	for i := range b.weights.Fields() {
+		c.Params = append(c.Params, train.Agree(b.weights.Part(got, i), b.weights.Part(want, i)))
+	}
+	a.rows = append(a.rows, c)
+	return a, nil
+}
+
+// ontoKinks goes on from the rest of a model in errors, with one in activities: there kinks are where single activities are
+// 0, and the weight gradient at rest does not depend on the side from which they were reached. It descends from half the largest
+// stable rate, in rounds of half the rate of the one before, and returns the model at rest and the number of steps.
+func (b *bench[T]) ontoKinks(ctx context.Context, from *arch.Model[T], precision float64) (m *arch.Model[T], steps int, err error) {
+	m, err = arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision)})
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := m.Clamp(b.x, b.y); err != nil {
+		return nil, 0, err
+	}
+	sites, err := from.Activities()
+	if err != nil {
+		return nil, 0, err
+	}
+	for i, f := range m.StateVector().Fields() {
+		copy(m.StateVector().Part(m.State(), i), sites.Field(strings.TrimSuffix(f.Name, "/z")))
+	}
+	m.StateVector().Touch()
+	curvature, err := steepest(m)
+	if err != nil {
+		return nil, 0, err
+	}
+	z := m.State()
+	g := make([]T, len(z))
+	rate := T(1 / curvature)
+	for range restRounds {
+		for range restPerRate {
+			if _, err := m.StateGrad(g, z); err != nil || ctx.Err() != nil {
+				return nil, steps, err
+			}
+			kernel.Axpby(z, 1, z, -rate, g)
+			steps++
+			b.tell(steps)
+		}
+		rate /= 2
+	}
+	m.StateVector().Touch()
+	return m, steps, nil
+}
+
+// levelled stops inference where the energy has fallen over the last steps by less than a fraction of its whole fall.
+type levelled struct {
+	window   int
+	rel      float64
+	energies []float64 // by step
+	level    bool
+}
+
+var _ infer.Stop = (*levelled)(nil)
+
+// Done compares the energy with the one so many steps before.
+func (l *levelled) Done(r infer.Reading) (infer.Status, bool) {
+	if math.IsInf(r.Residual, 1) { // not evaluated
+		return infer.Running, false
+	}
+	if r.Step == len(l.energies) {
+		l.energies = append(l.energies, r.Energy)
+	}
+	if before := len(l.energies) - 1 - l.window; before >= 0 {
+		l.level = l.energies[before]-r.Energy <= l.rel*(r.FirstEnergy-r.Energy)
+	}
+	return infer.Converged, l.level
 }
 
 // ladder is 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, ... and n itself.
@@ -129,22 +281,6 @@ var _ infer.Stop = cancelled{}
 // Done asks the context.
 func (s cancelled) Done(infer.Reading) (infer.Status, bool) {
 	return infer.TimeLimit, s.ctx.Err() != nil
-}
-
-// every asks a rule every n steps only.
-type every struct {
-	n    int
-	stop infer.Stop
-}
-
-var _ infer.Stop = every{}
-
-// Done asks the rule when it is its turn.
-func (s every) Done(r infer.Reading) (infer.Status, bool) {
-	if r.Step%s.n != 0 {
-		return infer.Running, false
-	}
-	return s.stop.Done(r)
 }
 
 // double is a copy of weights in float64.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pcgraph/pcgraph/graph/kernel"
@@ -13,6 +14,9 @@ import (
 const horizon = 128
 
 var precisions = []float64{1, .1, .01, .001, .0001}
+
+// restExpected is how many steps it takes about to come to rest, for the progress bar.
+const restExpected = 100
 
 // compareBatch is the size of the held-out batch that gradients are compared on.
 const compareBatch = 64
@@ -26,9 +30,19 @@ func (j *job) compare(c *console) error {
 		return err
 	}
 	start := time.Now()
+	c.printf("Comparing PC's gradients with BP's on %d test samples, in float64\n", min(compareBatch, j.test.Len()))
 	b, err := newBench(j.net, j.flags, w, j.test, compareBatch)
 	if err != nil {
 		return err
+	}
+	show := newCounter(c, "comparison")
+	defer show.end()
+	// The counter counts steps: horizon of them first, then restExpected for each precision, of which fewer may be needed.
+	begun, room := 0, horizon
+	furthest := 0
+	b.onStep = func(step int) {
+		furthest = max(furthest, begun+min(step, room))
+		show.step(furthest, horizon+restExpected*len(precisions))
 	}
 	a, err := b.inference(c.ctx, 1, inferFlags{Steps: horizon, Rate: j.learn.Rate})
 	if err != nil {
@@ -46,6 +60,7 @@ func (j *job) compare(c *console) error {
 		j.report.Tables = append(j.report.Tables, alongTable(a, where))
 	}
 	start = time.Now()
+	begun, room = horizon, restExpected
 	var points []precisionPoint
 	for _, lambda := range precisions {
 		if c.ctx.Err() != nil {
@@ -55,6 +70,8 @@ func (j *job) compare(c *console) error {
 		if err != nil {
 			return err
 		}
+		begun += restExpected
+		b.tell(0)
 		if c.ctx.Err() != nil { // not at rest
 			break
 		}
@@ -93,15 +110,25 @@ func agreementFigures(a agreement, points []precisionPoint) []figure {
 	}
 	if len(points) > 0 {
 		fs = append(fs, figure{File: "precision.png", Title: "Backprop is the limit of a weak output",
-			Caption: "At equilibrium, PC's gradient divided by the output's precision differs from BP's by an amount proportional to that precision: the lines fall along slope 1. Where one flattens at the right, inference was not carried on for long enough.",
+			Caption: "At equilibrium, PC's gradient divided by the output's precision differs from BP's by an amount proportional to that precision: the lines fall along slope 1 (dotted). Relative error is |PC / precision - BP| / |BP|, by weight. A line may lie above that slope where activities rest on kinks of the activation (relu), where PC's gradient counts units that BP's leaves out.",
 			draw:    againstPrecision(points)})
 	}
 	return fs
 }
 
+// lowest says which end of a table of weights is the input's.
+func (a agreement) lowest() string {
+	if len(a.weights) == 0 {
+		return ""
+	}
+	scope, _, _ := strings.Cut(a.weights[0], "/")
+	return scope + " is the lowest layer, next to the input; \"all\" is the gradient of all weights as one vector."
+}
+
 // alongTable is the cosine and the relative error by weight, at a few steps.
 func alongTable(a agreement, where string) table {
-	t := table{Title: "PC's gradient against BP's along inference: cosine (relative error)", Note: "On " + where + ".", Head: []string{"weight"}}
+	t := table{Title: "PC's gradient against BP's along inference: cosine (relative error)", Head: []string{"weight"},
+		Note: "On " + where + ". In a cell: the cosine of the angle between the two gradients (1: the same direction, 0: a right angle, or PC has none yet) and in brackets the relative error |PC - BP| / |BP| (0: equal). Step 0 is the feedforward pass, before inference. " + a.lowest()}
 	var shown []train.Comparison
 	for i, row := range a.rows {
 		if s := row.Step; s&(s-1) == 0 && s != 2 && s != 8 && s != 32 || i == len(a.rows)-1 {
@@ -126,9 +153,11 @@ func alongTable(a agreement, where string) table {
 
 // precisionTable is the relative error by precision and weight.
 func precisionTable(points []precisionPoint, where string) table {
-	note := "Relative error on " + where + ". Inference goes on until the energy gradient is 1e-7 of what it was; where it ends at the step limit, activities flicker at a kink of the activation, or the rate is too small."
+	note := fmt.Sprintf("The relative error |PC / precision - BP| / |BP| of the gradient at equilibrium, on %s. %s Steps are those of L-BFGS on the prediction errors. "+
+		"Inference ends where the rms of the energy's gradient is %g of what it was (%q), or where the energy falls no more (%q: activities rest on kinks of the activation, where the gradient jumps).",
+		where, points[0].lowest(), restRel, restGradient, restEnergy)
 	t := table{Title: "Distance of PC's equilibrium gradient from BP's, by output precision", Note: note,
-		Head: append(append([]string{"precision"}, points[0].weights...), "all", "steps", "inference")}
+		Head: append(append([]string{"precision"}, points[0].weights...), "all", "steps", "ended with")}
 	for _, p := range points {
 		last, ok := p.last()
 		if !ok {
@@ -138,7 +167,7 @@ func precisionTable(points []precisionPoint, where string) table {
 		for _, i := range p.params {
 			row = append(row, fmt.Sprintf("%.2e", last.Params[i].Relative))
 		}
-		t.Rows = append(t.Rows, append(row, fmt.Sprintf("%.2e", last.Whole.Relative), strconv.Itoa(p.result.Step), p.result.Status.String()))
+		t.Rows = append(t.Rows, append(row, fmt.Sprintf("%.2e", last.Whole.Relative), strconv.Itoa(last.Step), p.rest))
 	}
 	return t
 }

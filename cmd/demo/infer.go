@@ -11,6 +11,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/optim"
@@ -222,18 +223,18 @@ func problemOf(m *arch.Model[float64]) infer.Problem[float64] {
 // steepest is the largest curvature of a sample's energy around the present activities: power iteration on differences of
 // the gradient over .01 per activity, a way that is long enough not to take a kink for a curvature; 30 of them come within some
 // percent.
-func steepest(m *arch.Model[float64]) (float64, error) {
+func steepest[T graph.Float](m *arch.Model[T]) (float64, error) {
 	z := m.State()
-	g, h, at := make([]float64, len(z)), make([]float64, len(z)), make([]float64, len(z))
+	g, h, at := make([]T, len(z)), make([]T, len(z)), make([]T, len(z))
 	if len(z) == 0 {
 		return 1, nil
 	}
 	if _, err := m.StateGrad(g, z); err != nil {
 		return 0, err
 	}
-	v := make([]float64, len(z))
+	v := make([]T, len(z))
 	for i := range v {
-		v[i] = math.Sin(float64(1 + 7*i)) // no direction of its own
+		v[i] = T(math.Sin(float64(1 + 7*i))) // no direction of its own
 	}
 	c, small := 0., .01*math.Sqrt(float64(len(z)))
 	for range 30 {
@@ -242,14 +243,14 @@ func steepest(m *arch.Model[float64]) (float64, error) {
 			break
 		}
 		for i := range at {
-			v[i] /= norm
-			at[i] = z[i] + small*v[i]
+			v[i] /= T(norm)
+			at[i] = z[i] + T(small)*v[i]
 		}
 		if _, err := m.StateGrad(h, at); err != nil {
 			return 0, err
 		}
 		for i := range v {
-			v[i] = (h[i] - g[i]) / small
+			v[i] = (h[i] - g[i]) / T(small)
 		}
 		c = optim.Norm(v)
 	}
