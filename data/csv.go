@@ -192,7 +192,7 @@ func (s CSV) read(r io.ReaderAt, size int64, like *layout, targets bool) (*table
 		return nil, errors.Errorf("%d lines of %s are more than %d numbers: give a part of the table", n, counted(len(t.inputs), "input"), maxValues)
 	}
 	sum := newSum(io.NewSectionReader(r, 0, size))
-	text, err := textOf(sum, size)
+	text, err := textOf(sum, size, maxTable)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (s CSV) read(r io.ReaderAt, size int64, like *layout, targets bool) (*table
 
 // survey guesses how a table is written and returns the number of lines that are not blank.
 func (s CSV) survey(r io.ReaderAt, size int64, like *layout) (d *dialect, lines int, err error) {
-	text, err := textOf(io.NewSectionReader(r, 0, size), size)
+	text, err := textOf(io.NewSectionReader(r, 0, size), size, maxTable)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -220,7 +220,7 @@ func (s CSV) survey(r io.ReaderAt, size int64, like *layout) (d *dialect, lines 
 	if d, err = s.guess(head, whole, text.mark, names); err != nil {
 		return nil, 0, err
 	}
-	if text, err = textOf(io.NewSectionReader(r, 0, size), size); err != nil {
+	if text, err = textOf(io.NewSectionReader(r, 0, size), size, maxTable); err != nil {
 		return nil, 0, err
 	}
 	buffered := &countedLines{end: d.end}
