@@ -688,7 +688,7 @@ func (d *dialect) guessHeader() error {
 		return absent("its fields are numbers or marks of missing values where other lines have numbers", false)
 	case len(numbers) == 0 && (len(unseen) > 0 || texts == columns && len(rest) > 0 && !repeats(first, rest)):
 		return present("none of its fields is a number", false)
-	case len(unseen) > 0 && (len(numbers) >= 2 && counted0(numbers) || years && len(numbers) >= 2):
+	case len(unseen) > 0 && len(rest) > 0 && (len(numbers) >= 2 && counted0(numbers) || years && len(numbers) >= 2):
 		return present(fmt.Sprintf("its numbers count, and %q is in no other line", clip(first.fields[unseen[0]])), false)
 	case len(unseen) > 0 && len(rest) >= 10:
 		return absent(fmt.Sprintf("it has numbers where the others have; but %q is in no other line", clip(first.fields[unseen[0]])), true)

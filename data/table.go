@@ -271,13 +271,15 @@ func (l *lineReader) next() ([]byte, error) {
 	line, err := l.r.ReadSlice(l.end)
 	if err == bufio.ErrBufferFull {
 		l.long = l.long[:0]
-		for full := true; full; full = err == bufio.ErrBufferFull {
+		for {
 			if l.long = append(l.long, line...); len(l.long) > maxLine {
 				return nil, errors.Errorf("line %d has more than %d bytes: give a table with a line for each sample", l.line, maxLine)
 			}
+			if err != bufio.ErrBufferFull {
+				break
+			}
 			line, err = l.r.ReadSlice(l.end)
 		}
-		l.long = append(l.long, line...)
 		line = l.long
 	}
 	if err != nil && (err != io.EOF || len(line) == 0) {
