@@ -220,6 +220,7 @@ func TestPreparation_PicturesOfBytesAreNormalisedByTheirOwn(t *testing.T) {
 		values[k] = float64(v) / 255
 	}
 	mean, deviation := stat.PopMeanStdDev(values, nil)
+	again := *s
 	train, _, err := Preparation{}.sets("bytes", s, s)
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +228,7 @@ func TestPreparation_PicturesOfBytesAreNormalisedByTheirOwn(t *testing.T) {
 	if n := train.Norm(0); math.Abs(n.Mean-mean) > 1e-15 || math.Abs(n.Std-deviation) > 1e-15 {
 		t.Errorf("%v, want %v %v", n, mean, deviation)
 	}
-	if train, _, err = (Preparation{Raw: true}).sets("bytes", s, s); err != nil {
+	if train, _, err = (Preparation{Raw: true}).sets("bytes", &again, &again); err != nil {
 		t.Fatal(err)
 	}
 	x := make([]float64, 4)

@@ -35,6 +35,7 @@ func (c CIFAR10) archive() archive {
 			"test_batch.bin"},
 		classes: 10,
 		norm:    Norm{Mean: 0.5, Std: 0.5},
+		look:    c.labels().look,
 		dir:     c.Dir,
 		env:     "PCGRAPH_CIFAR10",
 		sub:     "cifar-10-batches-bin",
@@ -74,6 +75,7 @@ func (c CIFAR100) archive() archive {
 		parts:   []string{"train.bin", "test.bin"},
 		classes: c.labels().classes[c.labels().kept],
 		norm:    Norm{Mean: 0.5, Std: 0.5},
+		look:    c.labels().look,
 		dir:     c.Dir,
 		env:     "PCGRAPH_CIFAR100",
 		sub:     "cifar-100-binary",
@@ -105,6 +107,27 @@ const (
 type cifarLabels struct {
 	classes []int
 	kept    int
+}
+
+// look holds the size of a file that is not packed, and the labels of its first record, against the format.
+func (l cifarLabels) look(_ int, r io.Reader, size int64) error {
+	r, limit, err := unpack(r, size)
+	if err != nil {
+		return err
+	}
+	if record := int64(len(l.classes) + cifarPixels); limit == size && size%record != 0 {
+		return errors.Errorf("file of %d bytes, expected a multiple of %d, the size of a record: %s", size, record, advice)
+	}
+	start := make([]byte, len(l.classes))
+	if n, err := io.ReadFull(r, start); err != nil {
+		return errors.Wrapf(err, "offset %d: file ends or is damaged here, in the first record: %s", n, advice)
+	}
+	for k, classes := range l.classes {
+		if int(start[k]) >= classes {
+			return errors.Errorf("offset %d: label %d, expected 0..%d: give a file of this set, undamaged", k, start[k], classes-1)
+		}
+	}
+	return nil
 }
 
 // cifarRecords are pictures [n, 32, 32, 3] and labels [n].

@@ -229,6 +229,7 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, heldOut bool) {
 		names = append(names, printable(clip(name)))
 	}
 	switch {
+	case slices.Equal(e.ClassNames, signNames): // said
 	case e.ClassNames != nil:
 		s.say("classes", fmt.Sprintf("%s by name: %s", counted(n, "class"), listed(names, 10)), "Task", there > 20 && there*10 > samples)
 	case e.OneHot:

@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/pkg/errors"
 )
@@ -191,7 +192,7 @@ func (s CSV) read(r io.ReaderAt, size int64, like *layout, targets bool) (*table
 		return nil, errors.Errorf("%d lines of %s are more than %d numbers: give a part of the table", n, counted(len(t.inputs), "input"), maxValues)
 	}
 	sum := newSum(io.NewSectionReader(r, 0, size))
-	text, err := textOf(sum, size)
+	text, err := textOf(sum, size, maxTable)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +205,7 @@ func (s CSV) read(r io.ReaderAt, size int64, like *layout, targets bool) (*table
 
 // survey guesses how a table is written and returns the number of lines that are not blank.
 func (s CSV) survey(r io.ReaderAt, size int64, like *layout) (d *dialect, lines int, err error) {
-	text, err := textOf(io.NewSectionReader(r, 0, size), size)
+	text, err := textOf(io.NewSectionReader(r, 0, size), size, maxTable)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -219,7 +220,7 @@ func (s CSV) survey(r io.ReaderAt, size int64, like *layout) (d *dialect, lines 
 	if d, err = s.guess(head, whole, text.mark, names); err != nil {
 		return nil, 0, err
 	}
-	if text, err = textOf(io.NewSectionReader(r, 0, size), size); err != nil {
+	if text, err = textOf(io.NewSectionReader(r, 0, size), size, maxTable); err != nil {
 		return nil, 0, err
 	}
 	buffered := &countedLines{end: d.end}
@@ -287,6 +288,10 @@ func (t *table) choose(targets []string) error {
 	}
 	if len(left) > 0 && !(t.rowNames && len(left) == 1) {
 		t.say("columns", listed(left, 5)+", without a name in the header, left out of the inputs", "Header", !(len(left) == 1 && left[0] == "column 1"))
+	}
+	if len(t.inputs) > 1 && t.inputs[0] == 0 && len(t.headLines) >= 10 && counts(t.headLines) {
+		named := t.header == nil || slices.Contains([]string{"id", "index", "idx", "nr", "no", "no.", "row", "n", "#", "unnamed: 0", "sample", "number"}, strings.ToLower(t.header[0]))
+		t.say("columns", t.column(0)+", which counts the lines, was taken for an input", "", named)
 	}
 	if len(t.inputs) == 0 {
 		more := ""
@@ -430,14 +435,21 @@ func (t *table) fill(r *recordReader, n int) error {
 		switch err := r.next(); {
 		case err == io.EOF:
 			for k, what := range []string{"that begin with #", "without any value", "that repeat the names"} {
-				if m := left[k]; m > 0 {
-					t.say("lines left out", fmt.Sprintf("%s %s, the first of them line %d", counted(m, "line"), what, first[k]), "", false)
+				switch m := left[k]; {
+				case m == 1:
+					t.say("lines left out", fmt.Sprintf("line %d, one of those %s", first[k], what), "", false)
+				case m > 1:
+					t.say("lines left out", fmt.Sprintf("%d lines %s, the first of them line %d", m, what, first[k]), "", false)
 				}
 			}
 			if t.latin || t.dialect.latin {
 				t.say("encoding", "names are no UTF-8 and were read as Latin-1 (ISO 8859-1)", "", false)
 			}
-			if t.n == 0 {
+			switch {
+			case t.n == 0 && left[0] > 0:
+				return errors.Errorf("no samples: %s, from line %d on, begin with # and were taken for remarks: give a table with a line for each sample",
+					counted(left[0], "line"), first[0])
+			case t.n == 0:
 				return errors.New("no samples: give a table with a line for each")
 			}
 			return nil
@@ -595,13 +607,15 @@ func (t *table) noNumber(i, k int, field string) error {
 	case commaAdvice(field, t.decimal) != "":
 		remedy = commaAdvice(field, t.decimal)
 	case strings.ContainsRune(field, rune(other)) && isNumberBy(field, other):
-		remedy = fmt.Sprintf("write %s with a %s, the decimal sign of this table, or give Decimal", field, map[byte]string{'.': "point", ',': "comma"}[t.decimal])
+		remedy = fmt.Sprintf("write %s, with the decimal sign of this table, or give Decimal %q if that is its decimal sign", strings.Replace(field, string(other), string(t.decimal), 1), other)
 	case slices.Contains(t.outputs, k) && t.width == 1:
 		remedy = csvAdvice + "; if the targets are names of classes, some of which are numbers, give the Task Classification"
 	case strings.EqualFold(field, "true") || strings.EqualFold(field, "false"):
 		remedy = "write 0 for False and 1 for True"
-	case bareNumber(field) != "":
-		remedy = fmt.Sprintf("write the number alone, %s, in every line", bareNumber(field))
+	case plainNumber(field) != "":
+		remedy = fmt.Sprintf("write %s", plainNumber(field))
+	case hasUnit(field):
+		remedy = "write the number alone, without a sign of money, per cent or a unit, and in the same unit in every line"
 	case i == 0 && t.header == nil:
 		remedy += "; in a header no name is a number, unless HeaderPresent is given as Header"
 	}
@@ -643,13 +657,26 @@ func commaAdvice(field string, decimal byte) string {
 		"second case, Decimal %q reads the table as it is)", whole, other, strings.Replace(field, string(other), string(decimal), 1), other, other)
 }
 
-// bareNumber is the number in an amount of money, a percentage or a number with a unit; empty if there is none.
-func bareNumber(field string) string {
-	bare := strings.TrimFunc(field, func(r rune) bool { return !(r >= '0' && r <= '9') && r != '.' && r != '-' && r != '+' })
-	if len(field)-len(bare) > 5 || !isNumberBy(bare, '.') {
+// plainNumber is a number that is written with a sign of minus or with marks between thousands that are not those of programs, as
+// programs write it; empty if it is none.
+func plainNumber(field string) string {
+	plain := strings.Replace(field, "\u2212", "-", 1)
+	for _, mark := range []string{"'", "\u2019", " ", "\u00a0", "\u202f", "\u2009", "_"} {
+		if groupedBy(strings.ReplaceAll(strings.ReplaceAll(plain, mark, ","), ",,", "x"), ',') && !strings.Contains(plain, ",") {
+			plain = strings.ReplaceAll(plain, mark, "")
+		}
+	}
+	if plain == field || !isNumberBy(plain, '.') {
 		return ""
 	}
-	return bare
+	return plain
+}
+
+// hasUnit reports whether a field is an amount of money, a percentage or a number with a unit.
+func hasUnit(field string) bool {
+	bare := strings.TrimLeftFunc(field, func(r rune) bool { return unicode.Is(unicode.Sc, r) || unicode.IsSpace(r) })
+	bare = strings.TrimRightFunc(bare, func(r rune) bool { return !(r >= '0' && r <= '9') })
+	return bare != "" && len(field)-len(bare) <= 8 && (isNumberBy(bare, '.') || grouped(bare))
 }
 
 // decode makes targets of the text: as the training part has them, where classes are its names.

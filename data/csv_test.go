@@ -153,8 +153,8 @@ func TestCSV_ErrorsSayFileLineColumnAndRemedy(t *testing.T) {
 		{text: "a,a,y\n1,2,0\n", targets: []string{"a"}, want: `two columns are called "a"`, remedy: "number of one"},
 		{text: "a,b,y\n1,2,0\n", targets: []string{"y", "3"}, want: "column 3 (y) is given twice", remedy: "once"},
 		{text: "a|b|y\n1|2|0\n", want: "no column is left for inputs", remedy: "separated by commas"},
-		{text: "a,b,y\n1,\"2,0\n", want: "line 2", remedy: "correct the line"},
-		{text: "a;b;y\n5,1;2.5;0\n", want: `line 2, column 1 (a): "5,1" is no number`, remedy: "write 5,1 with a point"},
+		{text: "a,b,y\n1,\"2,0\n", want: "line 2, column 2", remedy: "close it"},
+		{text: "a;b;y\n5,1;2.5;0\n", want: `line 2, column 1 (a): "5,1" is no number`, remedy: "write 5.1"},
 		{text: "NA,2,0\n3,4,1\n", want: `line 1, column 1: "NA" is no number`, remedy: "give HeaderPresent as Header"},
 		{text: "1,2,0\n", want: "leave none to learn from", remedy: "give more samples"},
 	} {

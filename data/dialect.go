@@ -73,6 +73,9 @@ func (s CSV) guess(head []byte, whole bool, mark string, names []string) (*diale
 		d.end = '\r'
 		d.say("line ends", "lines end in a carriage return alone", "", false)
 	}
+	if what := otherFormat(head); what != "" {
+		return nil, errors.Errorf("the file begins as %s does: give a table of text, such as one saved as CSV", what)
+	}
 	if err := d.separate(s, head, whole); err != nil {
 		return nil, err
 	}
@@ -86,6 +89,18 @@ func (s CSV) guess(head []byte, whole bool, mark string, names []string) (*diale
 		return nil, err
 	}
 	return d, d.chooseHeader(s, names)
+}
+
+// otherFormat names the format of a file that is no table.
+func otherFormat(head []byte) string {
+	start := bytes.TrimLeft(head[:min(len(head), 1<<10)], " \t\r\n")
+	for _, f := range [][2]string{{"PK\x03\x04", "a workbook of Excel or another archive"}, {"\xd0\xcf\x11\xe0", "a workbook of Excel"}, {npyMagic, "an array of NumPy"},
+		{"PAR1", "a Parquet file"}, {"<", "a web page (HTML)"}, {"{", "JSON"}, {"[{", "JSON"}, {"[[", "JSON"}, {"%PDF", "a PDF"}, {"\x89HDF", "an HDF5 file"}} {
+		if bytes.HasPrefix(start, []byte(f[0])) {
+			return f[1]
+		}
+	}
+	return ""
 }
 
 func (d *dialect) say(about, taken, field string, likely bool) {
@@ -341,7 +356,7 @@ func (d *dialect) count() error {
 		switch {
 		case alike(func(f []string) bool { return f[usual-1] == "" }):
 			d.trailing = true
-		case counts || named && len(rest) > 1:
+		case first.fields[0] != "" && (counts && !alike(func(f []string) bool { return len(f[1]) == 3 && digits(f[1]) }) || named && len(rest) > 1):
 			d.rowNames = true
 		default:
 			return errors.Errorf("line %d has %s, and the names in line %d are %d: correct the line that is wrong; a header that is one name short is what R's "+
@@ -463,7 +478,7 @@ func digits(s string) bool {
 }
 
 // chooseDecimal chooses the decimal sign. Commas are taken for it where fields are not separated by commas, some number has a comma that
-// cannot group thousands (1,5 or 0,125), and none has a point.
+// cannot group thousands (1,5 or 0,125), and none has a point that cannot.
 func (d *dialect) chooseDecimal(s CSV) error {
 	if s.Decimal != 0 && s.Decimal != '.' && s.Decimal != ',' {
 		return errors.Errorf("Decimal is %q: give '.' or ',', or 0 for a guess", s.Decimal)
@@ -496,7 +511,7 @@ func (d *dialect) chooseDecimal(s CSV) error {
 		}
 	}
 	switch {
-	case d.separator != ',' && commas > 0 && points == 0:
+	case d.separator != ',' && commas > 0 && points == groupedPoints: // points that may group thousands are refused where they are read
 		d.decimal = ','
 		d.say("decimal sign", "the comma is the decimal sign: 1,5 is one and a half", "Decimal", false)
 	case d.separator != ',' && points > 0 && points == groupedPoints && groups == 0 && commas == 0 && d.separator != '\t':
@@ -613,7 +628,7 @@ func (d *dialect) guessHeader() error {
 	first, rest := d.headLines[0], d.headLines[1:]
 	var numbers []float64
 	var named, unseen, marks []int // columns: text over numbers; text over text, not seen again; marks of missing values over numbers
-	texts, columns := 0, len(first.fields)
+	texts, columns, named0 := 0, len(first.fields), allText(first.fields)
 	for j, f := range first.fields {
 		v, kind := number(f, d.decimal)
 		if kind == isNumber {
@@ -623,7 +638,7 @@ func (d *dialect) guessHeader() error {
 		texts++
 		below, again, numeric := 0, false, true
 		for _, r := range rest {
-			if j >= len(r.fields) || missing(r.fields[j]) {
+			if j >= len(r.fields) || missing(r.fields[j]) || named0 && slices.Equal(r.fields, first.fields) {
 				continue
 			}
 			_, kind := number(r.fields[j], d.decimal)
@@ -673,7 +688,7 @@ func (d *dialect) guessHeader() error {
 		return absent("its fields are numbers or marks of missing values where other lines have numbers", false)
 	case len(numbers) == 0 && (len(unseen) > 0 || texts == columns && len(rest) > 0 && !repeats(first, rest)):
 		return present("none of its fields is a number", false)
-	case len(unseen) > 0 && (len(numbers) >= 2 && counted0(numbers) || years && len(numbers) >= 2):
+	case len(unseen) > 0 && len(rest) > 0 && (len(numbers) >= 2 && counted0(numbers) || years && len(numbers) >= 2):
 		return present(fmt.Sprintf("its numbers count, and %q is in no other line", clip(first.fields[unseen[0]])), false)
 	case len(unseen) > 0 && len(rest) >= 10:
 		return absent(fmt.Sprintf("it has numbers where the others have; but %q is in no other line", clip(first.fields[unseen[0]])), true)

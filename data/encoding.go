@@ -440,7 +440,7 @@ func (t *table) chooseNames(l *layout, targets bool) error {
 	case len(more) > 0 && l.strict:
 		return errors.Errorf("%s, which %s does not have: give tables with the same columns", listed(more, 10), l.of)
 	case len(more) > 0:
-		t.say("columns", listed(more, 5)+", which "+l.of+" did not have, left out", "", false)
+		t.say("columns", listed(more, 5)+", which "+l.of+" does not have, left out", "", false)
 	}
 	if !slices.Equal(t.inputs, l.inputAt) || targets && !slices.Equal(t.outputs, l.targetAt) {
 		t.say("columns", "columns were matched with those of "+l.of+" by name", "", false)
@@ -451,7 +451,7 @@ func (t *table) chooseNames(l *layout, targets bool) error {
 
 // encodedLayout is what a table must have for an encoding.
 func (e *Encoding) layout() *layout {
-	l := &layout{columns: e.Columns, of: "the training data"}
+	l := &layout{columns: e.Columns, of: "the training table"}
 	if len(e.Inputs) > 0 {
 		l.inputs, l.targets, l.header = e.Inputs, e.Targets, e.Inputs
 	}

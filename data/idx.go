@@ -79,8 +79,7 @@ func readIDX(r io.Reader, size int64, magic uint32) (dims [maxDims]int, body []b
 				read, len(header), advice)
 		}
 		if found := binary.BigEndian.Uint32(header); found != magic {
-			return dims, nil, errors.Errorf("offset 0: magic number %#08x, expected %#08x (%s): %s",
-				found, magic, kind(magic), wrongFile)
+			return dims, nil, wrongMagic(header[:4], magic)
 		}
 	}
 	length, err := parseDims(dims[:], header[4:])
@@ -106,6 +105,31 @@ func readIDX(r io.Reader, size int64, magic uint32) (dims [maxDims]int, body []b
 		return dims, nil, errors.Wrapf(err, "offset %d: after the last byte: %s", int64(len(header))+length, advice)
 	}
 	return dims, body, nil
+}
+
+// wrongMagic is the error of a file that begins with other bytes than the magic number.
+func wrongMagic(start []byte, magic uint32) error {
+	remedy := wrongFile
+	if start[0] == '<' {
+		remedy = "it begins as a web page does, such as one that says that a download failed: fetch the file again"
+	}
+	return errors.Errorf("offset 0: magic number %#08x, expected %#08x (%s): %s", binary.BigEndian.Uint32(start), magic, kind(magic), remedy)
+}
+
+// lookAtIDX holds the magic number of a file, gzip or plain, against one.
+func lookAtIDX(r io.Reader, size int64, magic uint32) error {
+	r, _, err := unpack(r, size)
+	if err != nil {
+		return err
+	}
+	var start [4]byte
+	if n, err := io.ReadFull(r, start[:]); err != nil {
+		return errors.Wrapf(err, "offset %d: file ends or is damaged here, in the magic number: %s", n, advice)
+	}
+	if binary.BigEndian.Uint32(start[:]) != magic {
+		return wrongMagic(start[:], magic)
+	}
+	return nil
 }
 
 // unpack returns the uncompressed bytes of r, whether it is gzip or plain, and the most that they can be. It looks at the

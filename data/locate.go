@@ -33,7 +33,7 @@ func (e *NotFoundError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "data: %s: not found, searched:\n", e.Name)
 	for _, p := range e.Searched {
-		fmt.Fprintf(&b, "  %s (%s): %s\n", p.Dir, p.Via, p.Problem)
+		fmt.Fprintf(&b, "  %s (%s): %s\n", shown(p.Dir), p.Via, p.Problem)
 	}
 	if len(e.Searched) == 0 {
 		b.WriteString("  nowhere: no usual folder is known here (are HOME, GOPATH and GOMODCACHE unset?)\n")
@@ -57,7 +57,8 @@ type Location struct {
 	Err   error  // a *NotFoundError, or why a file could not be read
 }
 
-// Locate finds the files of every data set that is read from files and takes their checksums. It does not parse them.
+// Locate finds the files of every data set that is read from files, takes their checksums, and holds how they begin against their
+// format. It does not parse the rest.
 func Locate(dirs Dirs) []Location {
 	return []Location{
 		MNIST{Dir: dirs.MNIST}.archive().locate(),
@@ -76,10 +77,11 @@ type archive struct {
 	parts   []string // names of the files, in the order of Location.Files
 	classes int
 	norm    Norm
-	dir     string  // explicit; searched alone
-	env     string  // environment variable; when set, searched alone
-	sub     string  // folder that unpacking makes, searched below dir and env too; may be empty
-	usual   []Place // searched otherwise
+	dir     string                                        // explicit; searched alone
+	env     string                                        // environment variable; when set, searched alone
+	sub     string                                        // folder that unpacking makes, searched below dir and env too; may be empty
+	usual   []Place                                       // searched otherwise
+	look    func(part int, r io.Reader, size int64) error // holds the beginning of a file against its format
 	advice  string
 }
 
@@ -128,8 +130,11 @@ func (a archive) locate() Location {
 		return at
 	}
 	at.Dir, at.Via = place.Dir, place.Via
-	for _, path := range paths {
-		file, err := readFile(path, func(r io.Reader, _ int64) error {
+	for k, path := range paths {
+		file, err := readFile(path, func(r io.Reader, size int64) error {
+			if err := a.look(k, r, size); err != nil {
+				return err
+			}
 			_, err := io.Copy(io.Discard, r)
 			return err
 		})

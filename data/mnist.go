@@ -25,6 +25,7 @@ func (m MNIST) archive() archive {
 		parts:   parts[:],
 		classes: 10,
 		norm:    Norm{Mean: 0.1307, Std: 0.3081},
+		look:    lookAtPart,
 		dir:     m.Dir,
 		env:     "PCGRAPH_MNIST",
 		usual:   goMNISTPlaces(),
@@ -52,6 +53,7 @@ func (f FashionMNIST) archive() archive {
 		parts:   parts[:],
 		classes: 10,
 		norm:    Norm{Mean: 0.5, Std: 0.5},
+		look:    lookAtPart,
 		dir:     f.Dir,
 		env:     "PCGRAPH_FASHION_MNIST",
 		usual:   []Place{{Dir: "/usr/share/datasets/fashion-mnist", Via: "Debian package dataset-fashion-mnist"}},
@@ -131,4 +133,13 @@ func widen(labels []uint8) []uint16 {
 		wide[i] = uint16(label)
 	}
 	return wide
+}
+
+// lookAtPart holds how one of parts begins against its format.
+func lookAtPart(part int, r io.Reader, size int64) error {
+	magic := uint32(magicImages)
+	if part%2 == 1 {
+		magic = magicLabels
+	}
+	return lookAtIDX(r, size, magic)
 }

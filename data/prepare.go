@@ -110,7 +110,7 @@ func (p Preparation) sets(name string, train, test *samples) (*Set, *Set, error)
 	for k, s := range parts {
 		sets[k] = s.set(e)
 		if labels != nil {
-			sets[k].labels = labels[k]
+			sets[k].labels, s.targets = labels[k], nil
 		} else {
 			sets[k].targets = s.targets
 		}
@@ -325,13 +325,9 @@ func (p Preparation) split(s *Set) ([]*Set, error) {
 		order[i] = uint32(i)
 	}
 	splitStream.generator(p.Seed).Shuffle(s.n, func(i, j int) { order[i], order[j] = order[j], order[i] })
-	// The test part, which is drawn first, is put last, and rows change places in the memory that they are in: a copy of a large table
-	// would not fit.
-	order = append(order[held:], order[:held]...)
-	permute(s.pixels, s.in, order)
-	permute(s.values, s.in, order)
-	permute(s.labels, 1, order)
-	permute(s.targets, s.out, order)
+	// The test part, which is drawn first, is put last.
+	s.pixels, s.values = permute(s.pixels, s.in, order, held), permute(s.values, s.in, order, held)
+	s.labels, s.targets = permute(s.labels, 1, order, held), permute(s.targets, s.out, order, held)
 	return []*Set{s.Slice(0, s.n-held), s.part(s.n-held, s.n)}, nil
 }
 
@@ -342,29 +338,42 @@ func (s *Set) part(from, to int) *Set {
 	return part
 }
 
-// permute puts row order[i] of a [n, width] into place i.
-func permute[E any](a []E, width int, order []uint32) {
+// permute returns a [n, width] with row order[(i + shift) mod n] in place i. Short rows are copied; long ones change places in the memory
+// that they are in, so that a large table is not there twice.
+func permute[E any](a []E, width int, order []uint32, shift int) []E {
 	if a == nil {
-		return
+		return nil
 	}
-	done, kept := make([]bool, len(order)), make([]E, width)
-	for start := range order {
+	n := len(order)
+	from := func(i int) int {
+		if i += shift; i >= n {
+			i -= n
+		}
+		return int(order[i])
+	}
+	if width <= 8 {
+		moved := make([]E, 0, len(a))
+		for i := range n {
+			moved = append(moved, row(a, width, from(i))...)
+		}
+		return moved
+	}
+	done, kept := make([]bool, n), make([]E, width)
+	for start := range n {
 		if done[start] {
 			continue
 		}
 		copy(kept, row(a, width, start))
-		i := start
-		for {
+		for i, next := start, 0; ; i = next {
 			done[i] = true
-			from := int(order[i])
-			if from == start {
+			if next = from(i); next == start {
 				copy(row(a, width, i), kept)
 				break
 			}
-			copy(row(a, width, i), row(a, width, from))
-			i = from
+			copy(row(a, width, i), row(a, width, next))
 		}
 	}
+	return a
 }
 
 // nameOf is what a file or folder is called, without what its name ends with.

@@ -29,13 +29,13 @@ type text struct {
 }
 
 // textOf returns the text in r, which holds size bytes, gzip or plain, in UTF-8 or, if a byte order mark says so, UTF-16. Reading fails
-// beyond maxTable bytes.
-func textOf(r io.Reader, size int64) (text, error) {
+// beyond so many bytes of text.
+func textOf(r io.Reader, size, most int64) (text, error) {
 	r, _, err := unpack(r, size)
 	if err != nil {
 		return text{}, err
 	}
-	buffered := bufio.NewReaderSize(&limited{r, maxTable}, 1<<16)
+	buffered := bufio.NewReaderSize(&limited{r, most, most}, 1<<16)
 	start, _ := buffered.Peek(3)
 	switch {
 	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")): // Excel's
@@ -51,16 +51,16 @@ func textOf(r io.Reader, size int64) (text, error) {
 	return text{buffered, ""}, nil
 }
 
-// A limited reader fails once more than left bytes have come.
+// A limited reader fails once more than most bytes have come.
 type limited struct {
-	r    io.Reader
-	left int64
+	r          io.Reader
+	left, most int64
 }
 
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	if l.left -= int64(n); l.left < 0 {
-		return 0, errors.Errorf("more than %d bytes of text: give a part of the table, or save it as arrays of NumPy", maxTable)
+		return 0, errors.Errorf("more than %d bytes of text: give a part of the table, or save it as arrays of NumPy", l.most)
 	}
 	return n, err
 }
@@ -271,13 +271,15 @@ func (l *lineReader) next() ([]byte, error) {
 	line, err := l.r.ReadSlice(l.end)
 	if err == bufio.ErrBufferFull {
 		l.long = l.long[:0]
-		for err == bufio.ErrBufferFull {
+		for {
 			if l.long = append(l.long, line...); len(l.long) > maxLine {
 				return nil, errors.Errorf("line %d has more than %d bytes: give a table with a line for each sample", l.line, maxLine)
 			}
+			if err != bufio.ErrBufferFull {
+				break
+			}
 			line, err = l.r.ReadSlice(l.end)
 		}
-		l.long = append(l.long, line...)
 		line = l.long
 	}
 	if err != nil && (err != io.EOF || len(line) == 0) {
