@@ -3,6 +3,7 @@ package infer_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -189,5 +190,70 @@ func TestNewSolvers_Validate(t *testing.T) {
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%#v: error %v, want %q", test.of, err, test.want)
 		}
+	}
+}
+
+// When no part of a step by the remembered curvature leads downhill, LBFGS forgets it and tries plain descent in the same step.
+// Everything that this costs is counted: the evaluations are the calls of Energy, the steps the moves of which the limit is one,
+// and the rejected trials all that did not lead downhill, before the retry and after it.
+func TestLBFGS_CountsWhatARetryCosts(t *testing.T) {
+	calls := 0
+	// Calls 1 and 2 are the start and the trial of the first step. The 13 trials of the second step (the whole one and 12
+	// halvings) all lead uphill, then so do two of the plain descent, and everything is good from there on.
+	uphill := func(call int) bool { return call > 2 && call <= 2+13+2 }
+	p := infer.Problem[float64]{Energy: func(g, z []float64) (float64, error) {
+		calls++
+		f := 0.
+		for i, v := range z {
+			g[i] = float64(i+1) / 8 * v
+			f += float64(i+1) / 16 * v * v
+		}
+		if uphill(calls) {
+			f += 1e6
+		}
+		return f, nil
+	}}
+	for _, test := range []struct {
+		limit, steps, calls, rejected int
+	}{
+		{1, 1, 2, 0},
+		{2, 2, 2 + 13 + 3, 13 + 2},
+		{3, 3, 2 + 13 + 3 + 1, 13 + 2},
+	} {
+		calls = 0
+		z := []float64{3, -2, 1}
+		r, err := infer.Run(&infer.LBFGS[float64]{MaxSteps: test.limit}, p, z, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Status != infer.StepLimit || r.Step != test.steps || r.Evals != test.calls || calls != test.calls || r.Rejected != test.rejected {
+			t.Errorf("limit %d: %v, %d evaluations and %d rejected of %d calls; want %d steps, %d and %d", test.limit, r, r.Evals, r.Rejected, calls, test.steps, test.calls, test.rejected)
+		}
+	}
+	// The retry has forgotten all before it: the third step knows one pair, as with a memory of one.
+	third := func(memory int) []float64 {
+		calls = 0
+		z := []float64{3, -2, 1}
+		if _, err := infer.Run(&infer.LBFGS[float64]{Memory: memory, MaxSteps: 3}, p, z, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	if a, b := third(8), third(1); !slices.Equal(a, b) {
+		t.Errorf("after a retry %v, with a memory of one step %v", a, b)
+	}
+	// A retry that leads nowhere either ends the run, with all of it counted, and leaves the point where the first step came to.
+	calls = 0
+	uphill = func(call int) bool { return call > 2 }
+	z := []float64{3, -2, 1}
+	r, err := infer.Run(&infer.LBFGS[float64]{}, p, z, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Status != infer.StepLimit || r.Step != 2 || r.Rejected != 26 || r.Evals != calls {
+		t.Errorf("stuck: %v, %d evaluations and %d rejected of %d calls", r, r.Evals, r.Rejected, calls)
+	}
+	if want := []float64{3 * (1 - .125), -2 * (1 - .25), 1 - .375}; !slices.Equal(z, want) {
+		t.Errorf("stuck at %v, want %v", z, want)
 	}
 }

@@ -31,6 +31,7 @@ func (r *Backprop[T]) Validate() error {
 
 // Gradient is dL/dW.
 func (r *Backprop[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	checkGradient(grad, r.Model.Weights())
 	m, err := r.Model.Resized(batch)
 	if err != nil {
 		return Report{}, err

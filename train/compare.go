@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/pkg/errors"
@@ -18,10 +19,10 @@ type Agreement struct {
 	Ratio    float64 // |g| / |g_BP|
 }
 
-// Agree compares two gradients.
+// Agree compares two gradients. It panics, and names both lengths, when they differ in length.
 func Agree[T graph.Float](g, bp []T) Agreement {
 	if len(g) != len(bp) {
-		panic("train: Agree of gradients of different lengths")
+		panic(fmt.Sprintf("train: Agree of gradients of different lengths: %d and %d numbers", len(g), len(bp)))
 	}
 	var gg, bb, gb, dd float64
 	for i := range g {
@@ -51,6 +52,12 @@ type Comparison struct {
 // that of bp, a model in feedforward coordinates over the same weights, at every step that at holds of (nil: all). PC's
 // gradient is multiplied by scale first: 1/precision where the output has a small precision, else 1.
 func Compare[T graph.Float](pc, bp *arch.Model[T], solver infer.Solver[T], stop infer.Stop, x, y []T, scale float64, at func(step int) bool) ([]Comparison, infer.Result, error) {
+	if pc == nil || bp == nil {
+		return nil, infer.Result{}, errors.New("train: compare: give both models, as Compile returned them without an error: one is nil")
+	}
+	if err := runnable(solver, stop); err != nil {
+		return nil, infer.Result{}, errors.WithMessage(err, "train: compare")
+	}
 	w := pc.Weights()
 	if bp.Weights() != w {
 		return nil, infer.Result{}, errors.New("train: compare: the two models have different weights: compile both over one slab")

@@ -65,6 +65,9 @@ func (c *CoordCheck[T]) Validate() error {
 
 // Run measures all networks, size by size. When ctx is cancelled it returns the networks that are done, and no error.
 func (c *CoordCheck[T]) Run(ctx context.Context) ([]Coord, error) {
+	if ctx == nil {
+		return nil, errors.New("train: coordinate check: Run without a context: give context.Background()")
+	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -114,13 +117,16 @@ func (c *CoordCheck[T]) one(ctx context.Context, size int, seed uint64, before i
 		return nil, errors.Errorf("the outputs are %s: want one, the last block's: that is the site whose prediction is looked at", strings.Join(outputs, ", "))
 	}
 	optimizer := c.Optimizer(n, w)
-	if optimizer == nil {
+	if missing(optimizer) {
 		return nil, errors.New("Optimizer returned none")
 	}
 	if v, ok := optimizer.(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {
 			return nil, err
 		}
+	}
+	if err := first(ownOptimizer(optimizer, rule), optim.Fits(optimizer, len(w.Data()))); err != nil {
+		return nil, err
 	}
 	look := &look[T]{m: m, x: c.X, y: c.Y, size: size, seed: seed}
 	update := Update[T]{Optimizer: optimizer}

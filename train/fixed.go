@@ -180,6 +180,7 @@ func (f *frozen[T]) where(i int) string { return f.m.StateVector().Where(f.lo + 
 
 // Gradient relaxes the errors from zero and takes the gradient there.
 func (r *FixedPrediction[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	checkGradient(grad, r.Model.Weights())
 	whole, err := r.model()
 	if err != nil {
 		return Report{}, err

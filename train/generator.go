@@ -19,7 +19,7 @@ var _ Learner[float32] = (*Generator[float32])(nil)
 
 // Validate reports a missing rule and what the rule reports.
 func (r *Generator[T]) Validate() error {
-	if r.Rule == nil {
+	if missing(r.Rule) {
 		return errors.New("generator: Rule is missing")
 	}
 	if v, ok := r.Rule.(interface{ Validate() error }); ok {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
 )
 
 // Guess starts at the feedforward pass from the same guess of a free input for every sample, such as the mean label.
@@ -14,6 +15,14 @@ type Guess[T graph.Float] struct {
 }
 
 var _ Start[float32] = Guess[float32]{}
+
+// Validate reports values that are not finite.
+func (s Guess[T]) Validate() error {
+	if i := kernel.FirstNonFinite(s.Values); i >= 0 {
+		return errors.Errorf("Guess: Values[%d] is %v: want finite numbers", i, s.Values[i])
+	}
+	return nil
+}
 
 // Begin sets the input and makes the feedforward pass.
 func (s Guess[T]) Begin(m *arch.Model[T], _, _ []T) error {

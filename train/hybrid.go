@@ -47,7 +47,7 @@ func (r *Hybrid[T]) Validate() error {
 		return errors.New("Hybrid: Generator is missing")
 	case r.Amortiser == nil:
 		return errors.New("Hybrid: Amortiser is missing")
-	case r.Solver == nil:
+	case missing(r.Solver):
 		return errors.New("Hybrid: Solver is missing")
 	}
 	if err := noMask(r.Generator.Plan()); err != nil {
@@ -81,9 +81,7 @@ func (r *Hybrid[T]) supervised() bool {
 // Gradient infers from the amortiser's guesses and takes both networks' gradients where that ends. Loss is the generator's
 // energy at the guesses, Energy that of both where the gradients are taken. An inference that diverges is reported, not an error.
 func (r *Hybrid[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
-	if len(grad) != len(r.Weights().Data()) {
-		panic(wrongGradient)
-	}
+	checkGradient(grad, r.Weights())
 	m, err := r.Generator.Resized(batch)
 	if err != nil {
 		return Report{}, err
@@ -152,6 +150,9 @@ func (r *Hybrid[T]) TermEnergies(dst []float64) {
 		return
 	}
 	n := len(dst) - len(r.g.terms)
+	if n < 0 {
+		checkTerms(dst, len(r.Terms()))
+	}
 	r.m.TermEnergies(dst[:n])
 	r.g.energies(dst[n:])
 }

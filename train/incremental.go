@@ -1,6 +1,8 @@
 package train
 
 import (
+	"math"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
@@ -49,18 +51,28 @@ func (u *until) Done(r infer.Reading) (infer.Status, bool) {
 	return u.stop.Done(r)
 }
 
-// Validate reports what PC reports, and solvers that remember gradients.
+// Validate reports what PC reports, solvers that remember gradients, and inference of no step.
 func (r *Incremental[T]) Validate() error {
 	switch r.Solver.(type) {
 	case *infer.Flow[T], *infer.LBFGS[T], *infer.Newton[T]:
 		return errors.Errorf("Incremental: a solver of type %T takes gradients of different weights for those of one energy: use infer.Descent", r.Solver)
 	}
-	return errors.WithMessage(r.PC.Validate(), "Incremental")
+	if err := r.PC.Validate(); err != nil {
+		return errors.WithMessage(err, "Incremental")
+	}
+	if r.Stop != nil {
+		unknown := math.Inf(1)
+		if _, done := r.Stop.Done(infer.Reading{Energy: unknown, Residual: unknown, FirstEnergy: unknown, Initial: unknown}); done {
+			return errors.Errorf("Incremental: Stop %T(%v): want one step or more: the weights move with the activities, and would never move", r.Stop, r.Stop)
+		}
+	}
+	return nil
 }
 
 // Learn moves the weights by step along the inference. The inference has no residual to judge by: there is no equilibrium of
 // weights that move.
 func (r *Incremental[T]) Learn(grad, x, y []T, batch int, step func(Report) error) (Report, error) {
+	checkGradient(grad, r.Model.Weights())
 	m, err := r.start(x, y, batch)
 	if err != nil {
 		return Report{}, err

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -93,6 +94,7 @@ func without(ns []*graph.Node, n *graph.Node) []*graph.Node {
 type local[T graph.Float] struct {
 	*sheet[T]
 	prog    *graph.Program[T]
+	sizes   []int // of the inputs
 	version uint64
 	into    *T
 }
@@ -114,11 +116,20 @@ func (s *sheet[T]) compile() (*local[T], error) {
 		targets = append(targets, s.values)
 	}
 	prog, err := graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: s.data, Cache: true})
-	return &local[T]{sheet: s, prog: prog, version: s.w.Version()}, err
+	l := &local[T]{sheet: s, prog: prog, version: s.w.Version()}
+	for _, n := range s.data {
+		l.sizes = append(l.sizes, n.Shape().TotalSize())
+	}
+	return l, err
 }
 
-// load hands over input i, which stays the caller's until the next run.
-func (l *local[T]) load(i int, values []T) { l.prog.Load(l.data[i], values) }
+// load hands over input i, which stays the caller's until the next run. It panics unless it is as long as the input.
+func (l *local[T]) load(i int, values []T) {
+	if n := l.sizes[i]; len(values) != n {
+		panic(fmt.Sprintf("train: Gradient of a batch of %d samples: %d numbers for the input %q, which takes %d", l.batch, len(values), l.data[i].Name(), n))
+	}
+	l.prog.Load(l.data[i], values)
+}
 
 // run computes a target with the weights as they are.
 func (l *local[T]) run(target int) error {
@@ -129,13 +140,9 @@ func (l *local[T]) run(target int) error {
 	return l.prog.Run(target)
 }
 
-const wrongGradient = "train: Gradient into a slice whose length is not that of the weights"
-
 // gradient writes the weights' gradient to dst, as long as the slab, and returns the sum of the terms.
 func (l *local[T]) gradient(dst []T) (float64, error) {
-	if len(dst) != len(l.w.Data()) {
-		panic(wrongGradient)
-	}
+	checkGradient(dst, l.w)
 	if len(dst) > 0 && l.into != &dst[0] {
 		l.into = &dst[0]
 		for i, n := range l.grads {
@@ -174,9 +181,7 @@ func (l *local[T]) energies(dst []float64) {
 		clear(dst)
 		return
 	}
-	if len(dst) != len(l.terms) {
-		panic("train: TermEnergies into a slice whose length is not that of Terms")
-	}
+	checkTerms(dst, len(l.terms))
 	for i, t := range l.terms {
 		dst[i] = l.prog.Scalar(t.Node)
 	}

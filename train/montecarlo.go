@@ -49,6 +49,7 @@ func (r *MonteCarlo[T]) Validate() error {
 
 // Gradient is the mean over the samples. Its inference has no residual to judge by.
 func (r *MonteCarlo[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	checkGradient(grad, r.Model.Weights())
 	m, err := r.start(x, y, batch)
 	if err != nil {
 		return Report{}, err

@@ -73,8 +73,8 @@ func (r *Nudged[T]) Validate() error {
 		return errors.New("Nudged: Start: between two batches the model makes the feedforward pass, and a Previous would go on from that: leave it out")
 	}
 	switch {
-	case !(r.Beta > 0) || math.IsInf(r.Beta, 1):
-		return errors.Errorf("Nudged: Beta %g: want a finite number above 0; Sign says its sign", r.Beta)
+	case !(r.Beta > 0) || math.IsInf(float64(T(r.Beta)), 1) || math.IsInf(float64(T(1/r.Beta)), 1) || T(1/r.Beta) == 0:
+		return errors.Errorf("Nudged: Beta %g: want a number above 0 that is finite as a %T, as its inverse is; Sign says its sign", r.Beta, T(0))
 	case r.Nudge != NudgedTarget && r.Nudge != NudgedCost:
 		return errors.Errorf("Nudged: unknown Nudge %d", int(r.Nudge))
 	case r.Sign < Positive || r.Sign > RandomSign:
@@ -98,6 +98,7 @@ func (r *Nudged[T]) Validate() error {
 
 // Gradient relaxes once, or twice if Centred.
 func (r *Nudged[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	checkGradient(grad, r.Model.Weights())
 	whole, err := r.Model.Resized(batch)
 	if err != nil {
 		return Report{}, err

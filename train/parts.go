@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"reflect"
 
 	"github.com/pkg/errors"
@@ -17,6 +18,42 @@ func missing(part any) bool {
 	}
 	v := reflect.ValueOf(part)
 	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// isNil is the error of a part that is there and is a nil pointer; nil for others, also for a part that is left out.
+func isNil(name string, part any) error {
+	if part != nil && missing(part) {
+		return errors.Errorf("%s: give a value, or leave it out: it is a nil %T", name, part)
+	}
+	return nil
+}
+
+// runnable reports what infer.Run would panic at.
+func runnable[T graph.Float](s infer.Solver[T], stop infer.Stop) error {
+	if missing(s) {
+		return errors.New("the solver is missing")
+	}
+	if d, descends := s.(*infer.Descent[T]); descends && missing(d.Optimizer) {
+		return errors.New("infer: Descent: Optimizer is missing")
+	}
+	if _, ends := s.(infer.Stop); missing(stop) && !ends {
+		return errors.New("Stop is missing, and the solver does not end by itself")
+	}
+	return nil
+}
+
+// checkGradient panics unless a gradient is as long as the weights.
+func checkGradient[T graph.Float](grad []T, w *graph.Vector[T]) {
+	if n := len(w.Data()); len(grad) != n {
+		panic(fmt.Sprintf("train: Gradient into a slice of %d numbers, and there are %d weights", len(grad), n))
+	}
+}
+
+// checkTerms panics unless energies are as many as there are terms.
+func checkTerms(dst []float64, terms int) {
+	if len(dst) != terms {
+		panic(fmt.Sprintf("train: TermEnergies into a slice of %d numbers, and there are %d terms", len(dst), terms))
+	}
 }
 
 // An inferrer is a rule that infers activities by a solver: PC, and what embeds it, Unsupervised, Hybrid and Generator.

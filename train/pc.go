@@ -32,7 +32,7 @@ func (r *PC[T]) Validate() error {
 		return errors.New("PC: Model is missing")
 	case r.Model.Plan().Coordinates == arch.Feedforward:
 		return errors.New("PC: a model in feedforward coordinates has no activities to relax: compile it in arch.Activities or arch.Errors, or use Backprop")
-	case r.Solver == nil:
+	case missing(r.Solver):
 		return errors.New("PC: Solver is missing")
 	}
 	if err := r.Model.TakesBatches(); err != nil {
@@ -46,13 +46,11 @@ func (r *PC[T]) Validate() error {
 
 // validateInference reports a solver and a stop rule that may never end, and what they report themselves.
 func validateInference[T graph.Float](solver infer.Solver[T], stop infer.Stop) error {
-	if _, ends := solver.(infer.Stop); !ends {
-		switch {
-		case stop == nil:
-			return errors.New("Stop is missing, and the solver does not end by itself")
-		case !infer.Bounded(stop):
-			return errors.New("Stop waits for a small gradient alone, maybe forever: add a limit, infer.Any{..., infer.Steps(500)}")
-		}
+	if err := first(runnable(solver, stop), isNil("Stop", stop)); err != nil {
+		return err
+	}
+	if _, ends := solver.(infer.Stop); !ends && !infer.Bounded(stop) {
+		return errors.New("Stop waits for a small gradient alone, maybe forever: add a limit, infer.Any{..., infer.Steps(500)}")
 	}
 	for _, part := range []any{solver, stop} {
 		if v, ok := part.(interface{ Validate() error }); ok {
@@ -66,6 +64,7 @@ func validateInference[T graph.Float](solver infer.Solver[T], stop infer.Stop) e
 
 // Gradient relaxes the activities and takes dF/dW there. An inference that diverges is reported, not an error.
 func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	checkGradient(grad, r.Model.Weights())
 	m, err := r.start(x, y, batch)
 	if err != nil {
 		return Report{}, err

@@ -29,12 +29,15 @@ type Query[T graph.Float] struct {
 // Validate reports missing parts and a site whose activity is not inferred.
 func (q *Query[T]) Validate() error {
 	switch {
-	case q.Model == nil || q.Solver == nil:
+	case q.Model == nil || missing(q.Solver):
 		return errors.New("train: query: Model or Solver is missing")
 	case q.Model.Plan().Coordinates != arch.Activities:
 		return errors.Errorf("train: query: the model is in the coordinates of %v: compile it in those of activities, which are what is read", q.Model.Plan().Coordinates)
 	case field(q.Model, q.Site) < 0:
 		return errors.Errorf("train: query: no activity of %q is inferred: let arch.Plan.Hold leave it free, or masked", q.Site)
+	}
+	if err := isNil("Start", q.Start); err != nil {
+		return errors.WithMessage(err, "train: query")
 	}
 	if v, ok := q.Start.(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {
@@ -46,13 +49,13 @@ func (q *Query[T]) Validate() error {
 
 // Ask infers for n samples with the clamped inputs x and outputs y (nil where they are free) and returns the activities
 // of Site [n, ...] and the energy that inference came to, averaged over the samples. An inference that diverges is an
-// error; slices that are not n whole samples panic.
+// error (a DivergenceError). It panics, and names the lengths, when x and y are not n whole samples.
 func (q *Query[T]) Ask(x, y []T, n int) (activities []T, energy float64, err error) {
 	if err := q.Validate(); err != nil {
 		return nil, 0, err
 	}
 	if n < 0 || n > 0 && (len(x)%n != 0 || len(y)%n != 0) || n == 0 && len(x)+len(y) > 0 {
-		panic("train: Query.Ask of slices that are not n whole samples")
+		panic(fmt.Sprintf("train: Query.Ask of slices that are not %d whole samples: x has %d numbers and y %d", n, len(x), len(y)))
 	}
 	for done := 0; done < n; {
 		rows := min(q.Model.Plan().Batch, n-done)

@@ -26,10 +26,10 @@ const FarLeft = .1
 func (r *Rest) add(in infer.Result) {
 	r.Statuses[in.Status]++
 	r.Evaluations += in.Evals
-	if in.Status == infer.Running || in.Status == infer.Diverged || in.Evals == 0 || !(in.Initial > 0) || math.IsInf(in.Residual, 1) {
+	if in.Status == infer.Running || in.Status == infer.Diverged || in.Evals == 0 || !(in.Initial > 0) || math.IsInf(in.Initial, 1) || in.Residual-in.Residual != 0 {
 		return
 	}
-	left := in.Residual / in.Initial
+	left := min(in.Residual/in.Initial, math.MaxFloat64)
 	r.Measured++
 	r.Residual += (in.Residual - r.Residual) / float64(r.Measured)
 	r.Left += (left - r.Left) / float64(r.Measured)

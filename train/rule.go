@@ -26,11 +26,13 @@ import (
 // what it remembers from batch to batch beside the weights; nothing, if it remembers nothing. The rules here have them. One
 // that embeds a rule and remembers more must have its own.
 type Rule[T graph.Float] interface {
-	// Gradient writes the gradient for the batch x [batch, in...], y [batch, out...] to grad, as long as the weights.
+	// Gradient writes the gradient for the batch x [batch, in...], y [batch, out...] to grad, as long as the weights. It panics,
+	// and names both lengths, when a slice has another length.
 	Gradient(grad, x, y []T, batch int) (Report, error)
 	// Terms names the terms of the energy.
 	Terms() []string
-	// TermEnergies writes the terms of the last gradient's energy to dst, zeros before the first.
+	// TermEnergies writes the terms of the last gradient's energy to dst, zeros before the first. It panics, and names both
+	// lengths, when there are not as many Terms.
 	TermEnergies(dst []float64)
 	// Weights is the slab that grad is for.
 	Weights() *graph.Vector[T]
@@ -51,6 +53,12 @@ type Learner[T graph.Float] interface {
 }
 
 // A Report says what a rule saw on the way to a gradient.
+//
+// Loss, Energy and the gradient are those of the model's energy as it was compiled. A likelihood with a Precision multiplies its
+// term by it, so of a model with energy.PC{Output: energy.Gaussian{Precision: p}} the Loss is p times 1/2 |y - mu|^2, and
+// backprop's gradient is p times that of the unscaled loss. Divide by p, or compile backprop with precision 1, before losses
+// of different precisions are compared; optim.Adam has what that means for its Eps. Score.Loss, of Evaluate, knows nothing of
+// precisions and is never scaled.
 type Report struct {
 	Loss      float64      // energy at the initial activities: from a feedforward start the loss of the feedforward pass
 	Energy    float64      // energy where the gradient was taken

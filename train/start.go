@@ -48,7 +48,7 @@ func (g *Gaussian[T]) Begin(m *arch.Model[T], _, _ []T) error {
 
 // Validate reports a standard deviation that is none.
 func (g *Gaussian[T]) Validate() error {
-	if !(g.Std >= 0) || math.IsInf(g.Std, 0) {
+	if !(g.Std >= 0) || math.IsInf(float64(T(g.Std)), 0) {
 		return errors.Errorf("Gaussian: Std %v: want a finite number of zero or more", g.Std)
 	}
 	return nil
@@ -113,6 +113,9 @@ func begin[T graph.Float](s Start[T], m *arch.Model[T], x, y []T) error {
 
 // validateStart reports what a start does, and an amortiser that cannot guess the activities of m.
 func validateStart[T graph.Float](s Start[T], m *arch.Model[T]) error {
+	if err := isNil("Start", s); err != nil {
+		return err
+	}
 	if a, is := s.(*Amortised[T]); is {
 		return a.fits(m)
 	}

@@ -34,7 +34,7 @@ type Stream[T graph.Float] struct {
 
 // Validate reports missing parts and a model whose input is not as wide as Site.
 func (s *Stream[T]) Validate() error {
-	if s.Model == nil || s.Solver == nil {
+	if s.Model == nil || missing(s.Solver) {
 		return errors.New("train: stream: Model or Solver is missing")
 	}
 	if s.Model.Plan().Coordinates != arch.Activities {
@@ -50,6 +50,14 @@ func (s *Stream[T]) Validate() error {
 	in, _ := s.Model.Sizes()
 	if have := len(s.Model.StateVector().Part(s.Model.State(), k)) / s.Model.Plan().Batch; in != have {
 		return errors.Errorf("train: stream: the network's input has %d units and %q, which it is to take, %d: make them equal", in, s.Site, have)
+	}
+	if err := first(isNil("Start", s.Start), isNil("Optimizer", s.Optimizer)); err != nil {
+		return errors.WithMessage(err, "train: stream")
+	}
+	if s.Optimizer != nil {
+		if err := first(notShared(s.Optimizer, s.Solver), optim.Fits(s.Optimizer, len(s.Model.Weights().Data()))); err != nil {
+			return errors.WithMessage(err, "train: stream")
+		}
 	}
 	for _, part := range []any{s.Start, s.Optimizer} {
 		if v, ok := part.(interface{ Validate() error }); ok {
@@ -102,7 +110,7 @@ func (s *Stream[T]) Expect(n int) ([][]T, error) {
 }
 
 // Observe goes one step on: it infers z_t of what is seen, y [batch, out], and learns. The report's Loss is the energy at
-// the start. Inference that diverges is an error.
+// the start. Inference that diverges is a DivergenceError.
 func (s *Stream[T]) Observe(y []T) (Report, error) {
 	z := s.memory()
 	if err := s.Model.Clamp(z, y); err != nil {

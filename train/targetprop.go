@@ -49,10 +49,10 @@ func (r *TargetProp[T]) Validate() error {
 	if err := validateChain(r.Model); err != nil {
 		return errors.WithMessage(err, "TargetProp")
 	}
-	if !(r.Step > 0) || math.IsInf(r.Step, 0) {
+	if !(r.Step > 0) || math.IsInf(float64(T(r.Step)), 0) || math.IsInf(float64(T(1/r.Step)), 0) || T(1/r.Step) == 0 {
 		return errors.Errorf("TargetProp: Step %v: want a positive number, such as .1", r.Step)
 	}
-	if !(r.Noise >= 0) || math.IsInf(r.Noise, 0) {
+	if !(r.Noise >= 0) || math.IsInf(float64(T(r.Noise)), 0) {
 		return errors.Errorf("TargetProp: Noise %v: want a finite number of zero or more", r.Noise)
 	}
 	chain, _ := chainOf(r.Model.Network())

@@ -17,6 +17,12 @@ type Moment struct {
 // Trace relaxes the activities of a model from where they are and returns every point that was evaluated, with the
 // energy of each layer. A point of a solver of several stages is the start of its step.
 func Trace[T graph.Float](m *arch.Model[T], solver infer.Solver[T], stop infer.Stop) ([]Moment, infer.Result, error) {
+	if m == nil {
+		return nil, infer.Result{}, errors.New("train: trace: the model is missing")
+	}
+	if err := runnable(solver, stop); err != nil {
+		return nil, infer.Result{}, errors.WithMessage(err, "train: trace")
+	}
 	var moments []Moment
 	p := problem(m)
 	p.Descend = nil // every point is wanted
@@ -30,6 +36,9 @@ func Trace[T graph.Float](m *arch.Model[T], solver infer.Solver[T], stop infer.S
 // Slice is the energy along a line through the present activities z, F(z + s direction) for each s of at; direction is
 // as long as the state. The activities stay as they are.
 func Slice[T graph.Float](m *arch.Model[T], direction []T, at []float64) ([]float64, error) {
+	if m == nil {
+		return nil, errors.New("train: slice: the model is missing")
+	}
 	z := m.State()
 	if len(direction) != len(z) {
 		return nil, errors.Errorf("train: slice: a direction of %d numbers in a state of %d", len(direction), len(z))

@@ -1,12 +1,14 @@
 package train
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
 )
 
@@ -35,7 +37,7 @@ var _ Rule[float32] = (*Unsupervised[float32])(nil)
 // Validate reports missing parts, and a model that has no free input or lacks data beside its outputs.
 func (r *Unsupervised[T]) Validate() error {
 	switch {
-	case r.Model == nil || r.Solver == nil || r.Start == nil:
+	case r.Model == nil || missing(r.Solver) || missing(r.Start):
 		return errors.New("unsupervised: Model, Solver or Start is missing")
 	case r.Model.Plan().Coordinates != arch.Activities:
 		return errors.Errorf("unsupervised: the model is in the coordinates of %v: compile it in those of activities", r.Model.Plan().Coordinates)
@@ -49,6 +51,9 @@ func (r *Unsupervised[T]) Validate() error {
 		if err := v.Validate(); err != nil {
 			return errors.WithMessage(err, "unsupervised")
 		}
+	}
+	if i := kernel.FirstNonFinite(r.Input); i >= 0 {
+		return errors.Errorf("unsupervised: Input[%d] is %v: want finite numbers", i, r.Input[i])
 	}
 	if in, _ := r.Model.Sizes(); r.Input != nil && len(r.Input) != in {
 		return errors.Errorf("unsupervised: Input has %d numbers, the network takes %d", len(r.Input), in)
@@ -84,6 +89,7 @@ func (r *Unsupervised[T]) validateSites() error {
 
 // Gradient relaxes all activities with x as output and takes dF/dW there. Report.Loss is the energy of the start.
 func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (Report, error) {
+	checkGradient(grad, r.Model.Weights())
 	m, err := r.Model.Resized(batch)
 	if err != nil {
 		return Report{}, err
@@ -137,8 +143,11 @@ func (r *Unsupervised[T]) Predict([]T) ([]T, error) {
 // Locate names what went wrong in the last gradient; nothing before the first.
 func (r *Unsupervised[T]) Locate() string { return locate(r.m) }
 
-// Repeat is the same sample n times.
+// Repeat is the same sample n times. It panics when n is negative.
 func Repeat[T graph.Float](sample []T, n int) []T {
+	if n < 0 {
+		panic(fmt.Sprintf("train: Repeat a sample %d times", n))
+	}
 	rows := make([]T, 0, n*len(sample))
 	for range n {
 		rows = append(rows, sample...)

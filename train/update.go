@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/pcgraph/pcgraph/graph"
@@ -37,7 +38,15 @@ func (u *Update[T]) Finite(grad []T) bool {
 }
 
 // Step moves w and says so to the models that were compiled over it.
+//
+// It panics, and names both lengths, when grad is not as long as the weights, and without an Optimizer.
 func (u *Update[T]) Step(w *graph.Vector[T], grad []T) {
+	if u.Optimizer == nil {
+		panic("train: Update.Step without an Optimizer")
+	}
+	if n := len(w.Data()); n != len(grad) {
+		panic(fmt.Sprintf("train: Update.Step: a gradient of %d numbers for %d weights", len(grad), n))
+	}
 	defer w.Touch()
 	p, ok := u.Optimizer.(optim.Piecewise[T])
 	if !ok {

@@ -51,6 +51,7 @@ func (r *ZIL[T]) Validate() error {
 
 // Gradient is backprop's, found by inference.
 func (r *ZIL[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+	checkGradient(grad, r.Model.Weights())
 	m, err := r.Model.Resized(batch)
 	if err != nil {
 		return Report{}, err
