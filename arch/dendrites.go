@@ -1,7 +1,9 @@
 package arch
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/pkg/errors"
 
@@ -61,14 +63,22 @@ func (m *Model[T]) stateGradients(perSample *graph.Node) ([]*graph.Node, error) 
 	if d == nil {
 		return graph.Grad(perSample, m.states...)
 	}
-	held := m.u.predictions(nil)
+	held, err := graph.Hold(slices.Collect(maps.Values(m.u.predictions()))...)
+	if err != nil {
+		return nil, err
+	}
+	terms := m.termsByBlock()
+	by := make(map[string][]int) // blocks by the site that they predict
+	for i := range m.net.Blocks {
+		by[m.net.target(i)] = append(by[m.net.target(i)], i)
+	}
 	own := make([]*graph.Node, len(m.states))
 	for i, name := range m.Free() {
-		cost := m.u.b.Scale(m.termsOf(func(block int) bool { return m.net.target(block) == name }), float64(m.plan.Batch))
+		cost := m.u.b.Scale(m.termsOf(terms, by[name]...), float64(m.plan.Batch))
 		if err := m.u.b.Err(); err != nil {
 			return nil, err
 		}
-		gs, err := graph.GradHolding(cost, held, m.states[i])
+		gs, err := held.Grad(cost, m.states[i])
 		if err != nil {
 			return nil, err
 		}
@@ -90,6 +100,12 @@ func (m *Model[T]) stateGradients(perSample *graph.Node) ([]*graph.Node, error) 
 // learnLocally adds each block's gradient of its own term, and of those that are no block's, by its weights.
 func (m *Model[T]) learnLocally() error {
 	m.dw = make([]*graph.Node, len(m.u.params))
+	predictions := m.u.predictions()
+	held, err := graph.Hold(slices.Collect(maps.Values(predictions))...)
+	if err != nil {
+		return err
+	}
+	terms := m.termsByBlock()
 	for i, blk := range m.net.Blocks {
 		nodes, fields := m.u.Params(i)
 		if blk.Precision != FixedPrecision {
@@ -99,11 +115,14 @@ func (m *Model[T]) learnLocally() error {
 		if len(nodes) == 0 {
 			continue
 		}
-		cost := m.termsOf(func(block int) bool { return block == i })
+		cost := m.termsOf(terms, i)
 		if err := m.u.b.Err(); err != nil {
 			return err
 		}
-		gs, err := graph.GradHolding(cost, m.u.predictions(&blk.Name), nodes...)
+		own, has := predictions[blk.Name]
+		held[own] = false
+		gs, err := held.Grad(cost, nodes...)
+		held[own] = has
 		if err != nil {
 			return err
 		}
@@ -114,29 +133,42 @@ func (m *Model[T]) learnLocally() error {
 	return nil
 }
 
-// termsOf is the sum of the terms of some blocks and of those that are no block's.
-func (m *Model[T]) termsOf(has func(block int) bool) *graph.Node {
+// termsByBlock are the places of terms by block, and those of terms that are no block's under -1.
+func (m *Model[T]) termsByBlock() map[int][]int {
 	block := make(map[string]int)
 	for i, b := range m.net.Blocks {
 		block[b.Name] = i
 	}
-	var coefs []float64
-	var nodes []*graph.Node
-	for _, t := range m.terms {
-		if i, is := block[t.Name]; !is || has(i) {
-			coefs, nodes = append(coefs, 1), append(nodes, t.Node)
+	terms := make(map[int][]int)
+	for at, t := range m.terms {
+		i, is := block[t.Name]
+		if !is {
+			i = -1
 		}
+		terms[i] = append(terms[i], at)
 	}
-	return m.u.b.Combine(coefs, nodes...)
+	return terms
 }
 
-// predictions are those of all blocks, but for one.
-func (u *unrolled) predictions(but *string) []*graph.Node {
-	var ns []*graph.Node
+// termsOf is the sum of the terms of some blocks and of those that are no block's.
+func (m *Model[T]) termsOf(byBlock map[int][]int, blocks ...int) *graph.Node {
+	at := slices.Clone(byBlock[-1])
+	for _, i := range blocks {
+		at = append(at, byBlock[i]...)
+	}
+	slices.Sort(at)
+	nodes := make([]*graph.Node, len(at))
+	for i, t := range at {
+		nodes[i] = m.terms[t].Node
+	}
+	return m.u.b.Combine(slices.Repeat([]float64{1}, len(at)), nodes...)
+}
+
+// predictions are those of all blocks, by block.
+func (u *unrolled) predictions() map[string]*graph.Node {
+	ns := make(map[string]*graph.Node)
 	for _, s := range u.sites {
-		if but == nil || s.Name != *but {
-			ns = append(ns, s.Prediction)
-		}
+		ns[s.Name] = s.Prediction
 	}
 	return ns
 }

@@ -309,13 +309,15 @@ func (m *Model[T]) StateVector() *graph.Vector[T] { return m.state }
 
 // Free names the sites whose activities, or errors, are the fields of StateVector, in that order.
 func (m *Model[T]) Free() []string {
+	site := make(map[*graph.Node]string)
+	for _, at := range m.u.places {
+		if at.state != nil {
+			site[at.state] = at.name
+		}
+	}
 	names := make([]string, len(m.states))
 	for i, n := range m.states {
-		for _, at := range m.u.places {
-			if at.state == n {
-				names[i] = at.name
-			}
-		}
+		names[i] = site[n]
 	}
 	return names
 }

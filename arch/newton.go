@@ -85,10 +85,7 @@ func (m *Model[T]) newNewton() (*newton[T], error) {
 		return nil, err
 	}
 	others := append(n.states[:len(n.states):len(n.states)], n.inputs()...)
-	n.shared = !n.softmax
-	for _, r := range n.rows {
-		n.shared = n.shared && !graph.Depends(r, others...)
-	}
+	n.shared = !n.softmax && !graph.DependsAny(n.rows, others...)
 	if n.shared {
 		if err := n.build(n.dy); err != nil {
 			return nil, err

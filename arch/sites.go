@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"container/heap"
 	"math"
 	"slices"
 	"strings"
@@ -96,56 +97,93 @@ func (b Block) shape() []int {
 }
 
 // order lists the blocks such that each reads what was predicted before it, in the order of the description where that
-// will do. Sites that cut holds of are there from the start. Blocks that read each other in a loop are left out; loop is
+// will do: in as many passes over the description as it takes, each of which takes every block whose sites are known by then.
+// Sites for which cut reports true are known from the start. Blocks that read each other in a loop are left out; loop is
 // one of the loops, "a", "b", "a" if a predicts b from which a is predicted.
 func (n *Network) order(cut func(name string) bool) (order []int, loop []string) {
 	known := make(map[string]bool)
+	blockOf := make(map[string]int) // that has a site
 	for _, s := range n.sites() {
-		known[s.name] = s.input || cut(s.name)
+		known[s.name], blockOf[s.name] = s.input || cut(s.name), s.block
 	}
-	done := make([]bool, len(n.Blocks))
-	waits := func(i int) string { // a site that block i waits for
-		for _, name := range n.reads(i) {
+	needs := func(i int) []string {
+		names := n.reads(i)
+		if t := n.Blocks[i].Predicts; t != "" {
+			names = append(names, t)
+		}
+		return names
+	}
+	missing := make([]int, len(n.Blocks)) // how many of a block's sites are not known
+	waiting := make(map[string][]int)     // blocks by the site that they wait for
+	var pass, next intHeap                // blocks that this pass over the description takes, and the one after it
+	for i := range n.Blocks {
+		for _, name := range needs(i) {
 			if !known[name] {
-				return name
+				missing[i]++
+				waiting[name] = append(waiting[name], i)
 			}
 		}
-		if t := n.Blocks[i].Predicts; t != "" && !known[t] {
-			return t
+		if missing[i] == 0 {
+			pass = append(pass, i)
 		}
-		return ""
 	}
-	for progress := true; progress; {
-		progress = false
-		for i, b := range n.Blocks {
-			if done[i] || waits(i) != "" {
-				continue
-			}
-			done[i], progress = true, true
+	for ; len(pass) > 0; pass, next = next, nil {
+		for heap.Init(&pass); len(pass) > 0; {
+			i := heap.Pop(&pass).(int)
 			order = append(order, i)
-			if b.Predicts == "" {
+			if b := n.Blocks[i]; b.Predicts == "" && !known[b.Name] {
 				known[b.Name] = true
+				for _, j := range waiting[b.Name] {
+					if missing[j]--; missing[j] > 0 {
+						continue
+					}
+					if j > i {
+						heap.Push(&pass, j)
+					} else {
+						next = append(next, j)
+					}
+				}
 			}
 		}
 	}
-	first := slices.Index(done, false)
+	first := slices.IndexFunc(missing, func(m int) bool { return m > 0 })
 	if first < 0 {
 		return order, nil
 	}
 	// Following what each waits for must come back to a block.
+	waits := func(i int) string { // a site that block i waits for
+		names := needs(i)
+		return names[slices.IndexFunc(names, func(name string) bool { return !known[name] })]
+	}
 	var trail []string
+	seenAt := make(map[string]int)
 	name := n.target(first)
 	if known[name] {
 		name = waits(first)
 	}
-	for ; ; name = waits(n.site(name).block) {
-		if at := slices.Index(trail, name); at >= 0 {
+	for ; ; name = waits(blockOf[name]) {
+		if at, seen := seenAt[name]; seen {
 			loop = append(trail[at:], name)
 			slices.Reverse(loop)
 			return order, loop
 		}
+		seenAt[name] = len(trail)
 		trail = append(trail, name)
 	}
+}
+
+// intHeap is a heap of ints, the smallest first.
+type intHeap []int
+
+func (h intHeap) Len() int           { return len(h) }
+func (h intHeap) Less(i, j int) bool { return h[i] < h[j] }
+func (h intHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *intHeap) Push(x any)        { *h = append(*h, x.(int)) }
+func (h *intHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return x
 }
 
 // arrows writes a loop.
@@ -163,6 +201,7 @@ func (n *Network) Validate() error {
 		return errors.New("arch: a network without an input shape: set Network.Input, e.g. []int{784}")
 	}
 	var names []string // of sites
+	sites := make(map[string]bool)
 	taken := make(map[string]bool)
 	take := func(name string) error {
 		if taken[name] {
@@ -181,7 +220,7 @@ func (n *Network) Validate() error {
 		if err := positive("input", in.Name, in.Shape); err != nil {
 			return err
 		}
-		names = append(names, in.Name)
+		names, sites[in.Name] = append(names, in.Name), true
 	}
 	for i, b := range n.Blocks {
 		if b.Name == "" {
@@ -191,11 +230,11 @@ func (n *Network) Validate() error {
 			return err
 		}
 		if b.Predicts == "" {
-			names = append(names, b.Name)
+			names, sites[b.Name] = append(names, b.Name), true
 		}
 	}
 	for i := range n.Blocks {
-		if err := n.validateBlock(i, names); err != nil {
+		if err := n.validateBlock(i, names, sites); err != nil {
 			return err
 		}
 	}
@@ -230,8 +269,8 @@ func positive(what, name string, shape []int) error {
 	return nil
 }
 
-// validateBlock checks block i, given the names of all sites.
-func (n *Network) validateBlock(i int, names []string) error {
+// validateBlock checks block i, given the names of all sites, in order and as a set.
+func (n *Network) validateBlock(i int, names []string, sites map[string]bool) error {
 	b := n.Blocks[i]
 	if b.Layer == nil {
 		return errors.Errorf("arch: block %q has no layer", b.Name)
@@ -242,7 +281,7 @@ func (n *Network) validateBlock(i int, names []string) error {
 		}
 	}
 	known := func(what, name string) error {
-		if slices.Contains(names, name) {
+		if sites[name] {
 			return nil
 		}
 		for _, other := range n.Blocks {

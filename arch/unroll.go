@@ -193,7 +193,7 @@ func (u *unrolled) predicted(i int, at *place, mu *graph.Node) {
 		}
 		s.Activity, s.Mask = at.activity, at.mask
 		if blk.Precision != FixedPrecision {
-			s.LogPrecision = u.params[slices.IndexFunc(u.weights, func(w Weight) bool { return w.Name == blk.Name+"/"+precisionName })]
+			s.LogPrecision = u.params[u.weight[blk.Name+"/"+precisionName]]
 			if blk.Precision == ScalarPrecision {
 				s.LogPrecision = u.b.Spread(u.b.Sum(s.LogPrecision, 1), mu.Shape()[1:]...)
 			}

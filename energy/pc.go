@@ -59,8 +59,12 @@ func (f PC) unknown(l Latents) error {
 	for _, s := range l.Sites {
 		names = append(names, s.Name)
 	}
+	known := make(map[string]bool, len(names))
+	for _, name := range names {
+		known[name] = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(f.Sites)) {
-		if !slices.Contains(names, name) {
+		if !known[name] {
 			return errors.Errorf("a likelihood for %q, which is no block: there are %s", name, strings.Join(names, ", "))
 		}
 	}

@@ -18,6 +18,7 @@ type Builder struct {
 	scope  string
 	names  map[string]bool
 	inputs []Input
+	sound  map[*Node]bool // nodes that check has found sound, with all that they depend on
 	err    error
 }
 
@@ -40,7 +41,7 @@ const (
 
 // NewBuilder starts an empty graph of element type T.
 func NewBuilder[T Float]() *Builder {
-	return &Builder{g: gorgonia.NewGraph(), dt: dtypeOf[T](), names: make(map[string]bool)}
+	return &Builder{g: gorgonia.NewGraph(), dt: dtypeOf[T](), names: make(map[string]bool), sound: make(map[*Node]bool)}
 }
 
 // Err is the first error.
@@ -116,6 +117,7 @@ func (b *Builder) input(kind Kind, name string, shape []int) *Node {
 		return nil
 	}
 	b.names[name] = true
+	indexAhead(b.g)
 	n := gorgonia.NewTensor(b.g, b.dt, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name))
 	b.inputs = append(b.inputs, Input{Name: name, Node: n, Kind: kind})
 	return n
@@ -279,6 +281,7 @@ func (b *Builder) Do(op string, f func() (*Node, error)) *Node {
 	if b.err != nil {
 		return nil
 	}
+	indexAhead(b.g)
 	n, err := f()
 	if err == nil && n == nil {
 		err = errors.New("no node was built")
@@ -295,7 +298,7 @@ func (b *Builder) Do(op string, f func() (*Node, error)) *Node {
 
 // check looks at what was built with Gorgonia's own operations.
 func (b *Builder) check(n *Node) error {
-	for _, m := range topological(n) {
+	for _, m := range beyond(b.sound, n) {
 		if m.Op() == nil {
 			if !b.names[m.Name()] {
 				return errors.Errorf("the input %q is not the builder's: add it with Data, State or Param", m.Name())

@@ -113,16 +113,20 @@ func (p *Program[T]) cut(d *Descent[T], instrs []int) {
 	}
 	far := make([]int, len(instrs)) // how far the step before must have come
 	moved := make([]int, len(d.Fields))
+	fieldOf := make(map[int]int, len(d.Fields)) // by moved input
+	due := make([][]int, len(instrs))           // by position, the fields that can move after it
 	for k, f := range d.Fields {
+		fieldOf[f.input] = k
 		moved[k] = max(producer[f.grad], reader[f.input])
+		due[moved[k]] = append(due[moved[k]], k)
 		far[producer[f.grad]] = max(far[producer[f.grad]], moved[k])
 	}
 	open := make([]int, len(instrs)+1) // values without memory that live across a position, as differences
 	for at, i := range instrs {
 		ins := &p.instrs[i]
 		far[at] = max(far[at], reader[ins.out])
-		for k, f := range d.Fields {
-			if slices.Contains(ins.in, f.input) {
+		for _, v := range ins.in {
+			if k, is := fieldOf[v]; is {
 				far[at] = max(far[at], moved[k])
 			}
 		}
@@ -147,11 +151,10 @@ func (p *Program[T]) cut(d *Descent[T], instrs []int) {
 		if at+1 < len(instrs) && (live > 0 || at+1 < need) {
 			continue
 		}
-		for k := range d.Fields {
-			if len(c.instrs) > 0 && moved[k] > at-len(c.instrs) && moved[k] <= at {
-				c.moves = append(c.moves, k)
-			}
+		for _, fields := range due[at+1-len(c.instrs) : at+1] {
+			c.moves = append(c.moves, fields...)
 		}
+		slices.Sort(c.moves)
 		d.chunks = append(d.chunks, c)
 		c, need, next = chunk{}, next, 0
 	}

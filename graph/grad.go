@@ -14,24 +14,44 @@ import (
 // may compute each where it is wanted. (Gorgonia's own Grad works once per cost and silently returns the
 // first gradient afterwards.) The rules of fused operations are ours; any other operation is asked for its SymDiff,
 // unless it is known to give wrong gradients, which is an error that names the replacement.
-func Grad(cost *Node, wrt ...*Node) ([]*Node, error) { return GradHolding(cost, nil, wrt...) }
+func Grad(cost *Node, wrt ...*Node) ([]*Node, error) { return Held(nil).Grad(cost, wrt...) }
 
-// GradHolding is Grad with the nodes of held taken for constants: what they depend on does not change through them. One may
-// be held and in wrt: its own gradient is then what reaches it. It is an error to hold a plain multiple of another node,
-// through which sums look, to what it is a multiple of: hold a Builder.Copy of it, made before it is used.
+// GradHolding is Grad with the nodes of held taken for constants, as Hold describes.
 func GradHolding(cost *Node, held []*Node, wrt ...*Node) ([]*Node, error) {
-	if cost == nil || slices.Contains(wrt, nil) || slices.Contains(held, nil) {
+	h, err := Hold(held...)
+	if err != nil {
+		return nil, err
+	}
+	return h.Grad(cost, wrt...)
+}
+
+// Held is the set of nodes that gradients take for constants: those that map to true.
+type Held map[*Node]bool
+
+// Hold makes nodes constants of gradients: what they depend on does not change through them. One may be held and in wrt: its own
+// gradient is then what reaches it. It is an error to hold a plain multiple of another node, through which sums look, to what
+// it is a multiple of: hold a Builder.Copy of it, made before it is used.
+func Hold(nodes ...*Node) (Held, error) {
+	held := make(Held, len(nodes))
+	for _, n := range nodes {
+		if n == nil {
+			return nil, errors.New("graph: a missing node is held: look at the Builder's Err first")
+		}
+		if base, _ := unscale(n); base != n {
+			return nil, errors.Errorf("graph: gradient with %s held, which is a multiple of another node: sums look through it; use and hold a Copy of it", label(n))
+		}
+		held[n] = true
+	}
+	return held, nil
+}
+
+// Grad is the function Grad with h taken for constants.
+func (h Held) Grad(cost *Node, wrt ...*Node) ([]*Node, error) {
+	if cost == nil || slices.Contains(wrt, nil) {
 		return nil, errors.New("graph: gradient of or by a missing node: look at the Builder's Err first")
 	}
 	if !cost.IsScalar() {
 		return nil, errors.Errorf("graph: gradient of %s of shape %v: only a scalar has one, reduce it first", label(cost), cost.Shape())
-	}
-	still := make(map[*Node]bool, len(held))
-	for _, h := range held {
-		if base, _ := unscale(h); base != h {
-			return nil, errors.Errorf("graph: gradient with %s held, which is a multiple of another node: sums look through it; use and hold a Copy of it", label(h))
-		}
-		still[h] = true
 	}
 	order := topological(cost)
 	wanted := make(map[*Node]bool, len(wrt))
@@ -42,7 +62,7 @@ func GradHolding(cost *Node, held []*Node, wrt ...*Node) ([]*Node, error) {
 	relevant := make(map[*Node]bool, len(order))
 	for _, n := range order {
 		r := wanted[n]
-		if n.Op() != nil && !still[n] && !constantAlmostEverywhere(n.Op()) {
+		if n.Op() != nil && !h[n] && !constantAlmostEverywhere(n.Op()) {
 			for _, k := range children(n) {
 				r = r || relevant[k]
 			}
@@ -72,7 +92,7 @@ func GradHolding(cost *Node, held []*Node, wrt ...*Node) ([]*Node, error) {
 			grads[n] = g
 		}
 		kids := children(n)
-		if len(kids) == 0 || still[n] {
+		if len(kids) == 0 || h[n] {
 			continue
 		}
 		want := make([]bool, len(kids))
@@ -189,9 +209,11 @@ func diff(n *Node, kids []*Node, g *Node, want []bool) ([]*Node, error) {
 }
 
 // topological lists the nodes that n depends on, operands first, n last.
-func topological(roots ...*Node) []*Node {
+func topological(roots ...*Node) []*Node { return beyond(make(map[*Node]bool), roots...) }
+
+// beyond is topological without the nodes of seen and what only they depend on; it adds what it lists to seen.
+func beyond(seen map[*Node]bool, roots ...*Node) []*Node {
 	var order []*Node
-	seen := make(map[*Node]bool)
 	type frame struct {
 		n    *Node
 		kids []*Node

@@ -40,6 +40,7 @@ func children(n *Node) []*Node {
 	if o, fused := n.Op().(*op); fused {
 		return o.kids
 	}
+	checkIndex(n)
 	var kids []*Node
 	for it := n.Graph().From(n.ID()); it.Next(); {
 		kids = append(kids, it.Node().(*Node))
@@ -72,6 +73,7 @@ func constantLike(like *Node, v float64) (*Node, error) {
 	default:
 		return nil, errors.Errorf("graph: %s has element type %v, want float32 or float64", label(like), dt)
 	}
+	indexAhead(like.Graph())
 	return like.Graph().Constant(value), nil
 }
 

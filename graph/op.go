@@ -111,13 +111,14 @@ func apply(scope string, s spec, kids ...*Node) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	indexAhead(kids[0].Graph())
 	for salt := 0; ; salt++ {
 		o := &op{spec: s, kids: kids, scope: scope, out: out, dt: kids[0].Dtype(), salt: salt}
 		n, err := gorgonia.ApplyOp(o, kids...)
 		if err != nil {
 			return nil, errors.Wrapf(err, "%s", s)
 		}
-		if same, fused := n.Op().(*op); fused && slices.Equal(same.kids, kids) && same.spec.String() == s.String() {
+		if same, fused := n.Op().(*op); fused && (same == o || slices.Equal(same.kids, kids) && same.spec.String() == s.String()) {
 			return n, nil
 		}
 	}

@@ -88,14 +88,12 @@ const parallelWork = 400e3
 // parallelCopy is the same for elements that are copied.
 const parallelCopy = 1 << 16
 
-// newTarget lists the instructions marked in used by stage.
-func (p *Program[T]) newTarget(used []bool) target {
+// newTarget lists the instructions of used, which are in ascending order, by stage.
+func (p *Program[T]) newTarget(used []int) target {
 	byStage := make(map[int]*stage)
 	var order []int
-	for i, ins := range p.instrs {
-		if !used[i] {
-			continue
-		}
+	for _, i := range used {
+		ins := &p.instrs[i]
 		st := byStage[ins.stage]
 		if st == nil {
 			st = &stage{byRows: ins.kind != joint, static: p.values[ins.out].static}

@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // prune drops instructions whose work another has drawn in, gives stages to the rest and lists them by target.
 func (p *Program[T]) prune(targets [][]*Node) {
 	producer := make([]int, len(p.values))
@@ -9,26 +11,28 @@ func (p *Program[T]) prune(targets [][]*Node) {
 	for i, ins := range p.instrs {
 		producer[ins.out] = i
 	}
-	used := make([][]bool, len(targets))
-	usedAny := make([]bool, len(p.instrs))
+	used, usedAny := make([][]int, len(targets)), make([]bool, len(p.instrs))
+	lastTarget := make([]int, len(p.instrs)) // by instruction, the last target, counted from 1, that is known to need it
 	for t, nodes := range targets {
-		used[t] = make([]bool, len(p.instrs))
+		var open []int // instructions whose operands are still to be followed
+		need := func(value int) {
+			if i := producer[value]; i >= 0 && lastTarget[i] != t+1 {
+				lastTarget[i], usedAny[i] = t+1, true
+				open = append(open, i)
+			}
+		}
 		for _, n := range nodes {
-			if i := producer[p.index[n]]; i >= 0 {
-				used[t][i] = true
-			}
+			need(p.index[n])
 		}
-		for i := len(p.instrs) - 1; i >= 0; i-- {
-			if !used[t][i] {
-				continue
-			}
-			usedAny[i] = true
+		for len(open) > 0 {
+			i := open[len(open)-1]
+			open = open[:len(open)-1]
+			used[t] = append(used[t], i)
 			for _, v := range p.instrs[i].in {
-				if j := producer[v]; j >= 0 {
-					used[t][j] = true
-				}
+				need(v)
 			}
 		}
+		slices.Sort(used[t])
 	}
 	for i := range p.instrs {
 		if usedAny[i] {
