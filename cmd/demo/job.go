@@ -40,7 +40,7 @@ func (cmd mnistCmd) Run(c *console) error {
 	err := all.job(c, "mnist")
 	if errors.Is(err, data.ErrNotFound) && cmd.Dir == "" {
 		c.printf("%v\n\nUntil then: two moons, made from the seed, by the settings of \"demo toy moons\"; of the flags -seed and -out apply.\n\n", err)
-		return toyCmd{outFlags: cmd.outFlags, Task: "moons", Batch: 32, inferFlags: inferFlags{Steps: 16, Rate: .2}, LR: .005}.Run(c)
+		return toyCmd{outFlags: cmd.outFlags, Task: "moons", Batch: 32, Steps: 16, LR: .005}.Run(c)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/train"
@@ -54,7 +55,11 @@ func (j *job) rest(c *console) error {
 		}
 		t.Rows = append(t.Rows, append(row, fmt.Sprint(p.history.Skipped), fmt.Sprintf("%.2g", r.Residual), fmt.Sprintf("%.3g %%", 100*r.Left), fmt.Sprint(r.Evaluations), excess))
 		j.manifest.Results[p.name+" inference"] = map[string]any{"ended": shares, "left_out": p.history.Skipped, "residual": r.Residual, "of_start": r.Left, "far": r.Far, "evaluations": r.Evaluations}
-		if w := restNote(c, r); w != "" {
+		w, err := j.restNote(c, p)
+		if err != nil {
+			return err
+		}
+		if w != "" {
 			w = p.name + ": " + w
 			t.Note += w
 			c.printf("Note: %s\n", w)
@@ -99,20 +104,65 @@ func (j *job) excess(p *pupil) (excess float64, ok bool, err error) {
 
 // restNote says that weights learned far from equilibrium, how far, and by which flags of the command that changes; empty if less than
 // a tenth of the batches did.
-func restNote(c *console, r train.Rest) string {
+func (j *job) restNote(c *console, p *pupil) (string, error) {
+	r := p.history.Rest
 	if r.Warning() == "" {
-		return ""
+		return "", nil
+	}
+	stable := 0.
+	if c.has("rate") && j.learn.Rate > 0 {
+		var err error
+		if stable, err = j.stableRate(p); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("in %d of %d batches inference was stopped far from equilibrium, with %.3g %% of the starting residual left (mean of all batches): %s.",
+		r.Far, r.Measured, 100*r.Left, restAdvice(c, r, j.learn.Rate, stable)), nil
+}
+
+// restAdvice says what brings inference nearer to equilibrium; stable is the rate below which descent is stable, 0 if that is not known.
+func restAdvice(c *console, r train.Rest, rate, stable float64) string {
+	limit := fmt.Sprintf("on the network as it is now, descent is stable below a rate of %.2g, 2 / largest curvature", stable)
+	switch {
+	case stable > 0 && rate > stable:
+		return fmt.Sprintf("lower -rate: %s", limit)
+	case r.Left > 1:
+		return "it goes uphill: lower -rate"
 	}
 	var flags []string
-	for _, f := range []struct{ name, words string }{{"steps", "more -steps"}, {"rate", "a higher -rate"}, {"time", "a longer -time"}, {"errors", "-errors, where a net is deep"}} {
+	for _, f := range []struct{ name, words string }{{"steps", "more -steps"}, {"rate", "a higher -rate"}, {"time", "a longer -time"}, {"errors", "in deep networks -errors"}} {
 		if c.has(f.name) {
 			flags = append(flags, f.words)
 		}
 	}
-	advice := "this is usual for a short inference, and weights learn all the same; equilibrium takes " + strings.Join(flags, ", ")
-	if r.Left > 1 {
-		advice = "inference goes uphill: lower -rate"
+	advice := "this is usual for a short inference, and weights learn all the same; nearer to it come " + strings.Join(flags, ", ")
+	if stable > 0 {
+		advice += " (" + limit + ")"
 	}
-	return fmt.Sprintf("in %d of %d batches inference was stopped far from equilibrium, with %.3g %% of the starting residual left (mean of all batches): %s.",
-		r.Far, r.Measured, 100*r.Left, advice)
+	return advice
+}
+
+// stableRate is the rate below which plain descent on the activities of some test samples is stable, 2 / largest curvature, with the
+// weights that a pupil has learned.
+func (j *job) stableRate(p *pupil) (float64, error) {
+	w, err := double(j.net, p.rule.Weights())
+	if err != nil {
+		return 0, err
+	}
+	b, err := newBench(j.net, j.flags, w, j.test, compareBatch)
+	if err != nil {
+		return 0, err
+	}
+	m, err := arch.Compile(j.net, w, arch.Plan{Batch: b.batch, Energy: j.flags.energy(p.precision), Coordinates: j.learn.Rule.coordinates(j.flags.coordinates())})
+	if err != nil {
+		return 0, err
+	}
+	if err := m.Clamp(b.x, b.y); err != nil {
+		return 0, err
+	}
+	if err := m.Forward(); err != nil {
+		return 0, err
+	}
+	curvature, err := steepest(m)
+	return 2 / curvature, err
 }

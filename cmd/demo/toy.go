@@ -3,7 +3,8 @@ package main
 // toyCmd trains a small network on a task made from the seed.
 type toyCmd struct {
 	outFlags
-	inferFlags
+	Steps  int     `default:"16" help:"Inference steps per batch." json:"steps"`
+	Rate   float64 `default:"0" help:"Rate of an inference step, per sample; 0: what the task needs." json:"rate"`
 	Task   string  `arg:"" enum:"xor,moons,spirals,linear,sine" help:"xor, moons, spirals, linear or sine." json:"task"`
 	Batch  int     `default:"32" help:"Samples per batch." json:"batch"`
 	Epochs int     `default:"0" help:"Passes over the training set; 0: as many as the task needs." json:"epochs"`
@@ -13,12 +14,13 @@ type toyCmd struct {
 
 // Validate is called by kong.
 func (cmd toyCmd) Validate() error {
-	return first(cmd.inferFlags.validate(), count("batch", cmd.Batch, 1), count("epochs", cmd.Epochs, 0), count("limit", cmd.Limit, 0), positive("lr", cmd.LR))
+	return first(count("steps", cmd.Steps, 1), notNegative("rate", cmd.Rate), count("batch", cmd.Batch, 1), count("epochs", cmd.Epochs, 0), count("limit", cmd.Limit, 0), positive("lr", cmd.LR))
 }
 
 // A toy says what suits a task.
 type toy struct {
 	epochs int
+	rate   float64
 	act    string
 	hidden []int
 }
@@ -26,15 +28,15 @@ type toy struct {
 func toyFor(task string) toy {
 	switch task {
 	case "xor":
-		return toy{epochs: 20, act: "tanh", hidden: []int{16}}
+		return toy{epochs: 20, rate: .2, act: "tanh", hidden: []int{16}}
 	case "spirals":
-		return toy{epochs: 80, act: "relu", hidden: []int{64, 64}}
+		return toy{epochs: 80, rate: .05, act: "relu", hidden: []int{64, 64}}
 	case "linear":
-		return toy{epochs: 20, act: "linear", hidden: []int{16}}
+		return toy{epochs: 20, rate: .2, act: "linear", hidden: []int{16}}
 	case "sine":
-		return toy{epochs: 60, act: "tanh", hidden: []int{32, 32}}
+		return toy{epochs: 60, rate: .2, act: "tanh", hidden: []int{32, 32}}
 	}
-	return toy{epochs: 30, act: "tanh", hidden: []int{32, 32}}
+	return toy{epochs: 30, rate: .2, act: "tanh", hidden: []int{32, 32}}
 }
 
 // Run trains both pupils and draws what they learned.
@@ -42,6 +44,9 @@ func (cmd toyCmd) Run(c *console) error {
 	suits := toyFor(cmd.Task)
 	if cmd.Epochs == 0 {
 		cmd.Epochs = suits.epochs
+	}
+	if cmd.Rate == 0 {
+		cmd.Rate = suits.rate
 	}
 	return c.live(cmd.folderFlags, cmd.Seed, "toy", cmd, "", func(r *runDir) error {
 		training, test, err := toySource(cmd.Task, cmd.Seed).Load()
@@ -56,7 +61,7 @@ func (cmd toyCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		learn := learnFlags{inferFlags: cmd.inferFlags, Batch: cmd.Batch, Epochs: cmd.Epochs, Limit: cmd.Limit, LR: cmd.LR, EvalEvery: 50}
+		learn := learnFlags{inferFlags: inferFlags{Steps: cmd.Steps, Rate: cmd.Rate}, Batch: cmd.Batch, Epochs: cmd.Epochs, Limit: cmd.Limit, LR: cmd.LR, EvalEvery: 50}
 		j := &job{lesson: lesson{net: net, flags: flags, learn: learn, seed: cmd.Seed, train: training, test: test, runDir: r}}
 		j.report.Title = "A small network learns " + cmd.Task
 		j.pictures = func(j *job) []figure { return []figure{taskFigure(j, cmd.Task)} }
