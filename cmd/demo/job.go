@@ -103,6 +103,10 @@ func (f learnFlags) updates(set *data.Set) int {
 	return f.Epochs * data.Batches{N: set.Len(), Size: f.Batch}.Steps()
 }
 
+// leastPrecision is where the prediction errors of hidden layers, some precision times their activities, come near the rounding of
+// float32.
+const leastPrecision = 1e-6
+
 // A job is a lesson for both pupils, then the comparison of their gradients.
 type job struct {
 	lesson
@@ -118,6 +122,9 @@ func (j *job) do(c *console) error {
 	v := readVersion()
 	c.printf("%s: %s, seed %d\n", j.report.Title, j.flags.title(), j.seed)
 	c.printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.dir)
+	if p := j.flags.Precision; p < leastPrecision && j.learn.Rule.infers() && !j.flags.Errors {
+		c.printf("Note: at a precision of %g prediction errors of hidden layers are lost in the rounding of float32 activities: -errors keeps them.\n", p)
+	}
 	var pupils []*pupil
 	for _, name := range []string{"BP", j.learn.Rule.short()} {
 		p, err := j.newPupil(name)
@@ -139,7 +146,7 @@ func (j *job) do(c *console) error {
 		err := j.teach(c, p)
 		j.manifest.Seconds[p.name] = time.Since(start).Seconds()
 		if err != nil {
-			return errors.WithMessage(err, p.name)
+			return errors.WithMessage(inFlags(err), p.name)
 		}
 		j.pupils = append([]*pupil{p}, j.pupils...) // PC first
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -136,23 +138,47 @@ func (f ownFlags) read(training, test *data.Set) string {
 	return fmt.Sprintf("%s: %d samples; %s: %d; %s %s, %s; %s", training.Name, training.Len(), test.Name, test.Len(), what, dims(training.InShape()), inputs, targets)
 }
 
+// fieldWord finds what errors of the library call fields and their values.
+var fieldWord = regexp.MustCompile(`\b(Keys|Targets|TestFile|HeaderPresent|HeaderAbsent|Header|Separator|Decimal|HeldOut|Shape|Task Classification|Task Regression|Task|Raw|Epochs|Steps)\b`)
+
+// valueFlags are flags with the values that stand for constants of the library.
+var valueFlags = map[string]string{"HeaderPresent": "-header yes", "HeaderAbsent": "-header no", "Task Classification": "-task classification",
+	"Task Regression": "-task regression", "Epochs": "-epochs", "Steps": "-limit"}
+
 // inFlags adds to an error of the library the flags that its fields are here.
 func inFlags(err error) error {
 	if err == nil {
 		return nil
 	}
 	var flags []string
-	for _, f := range [][2]string{{"Keys", "-keys"}, {"other Targets", "-targets"}, {"by Targets", "-targets"}, {"as Targets", "-targets"}, {"Shape", "-shape"},
-		{"Task Regression", "-task regression"}, {"the Task is", "-task"}, {"HeldOut", "-held-out"}, {"Raw", "-raw"}} {
-		if strings.Contains(err.Error(), f[0]) {
-			flags = append(flags, f[1])
+	for _, word := range fieldWord.FindAllString(err.Error(), -1) {
+		flag := valueFlags[word]
+		if flag == "" {
+			flag = flagOf[word]
+		}
+		if flag != "" && !slices.Contains(flags, flag) {
+			flags = append(flags, flag)
 		}
 	}
-	if len(flags) > 0 {
-		return errors.Errorf("%v (here: %s)", err, strings.Join(flags, ", "))
+	if len(flags) == 0 {
+		return err
 	}
-	return err
+	flags = slices.DeleteFunc(flags, func(flag string) bool { // said with its value already
+		return slices.ContainsFunc(flags, func(other string) bool { return strings.HasPrefix(other, flag+" ") })
+	})
+	return &flagged{err, strings.Join(flags, ", ")}
 }
+
+// A flagged error is one of the library with the flags that it is about.
+type flagged struct {
+	error
+	flags string
+}
+
+func (e *flagged) Error() string { return e.error.Error() + " (here: " + e.flags + ")" }
+
+// Unwrap gives errors.As the library's.
+func (e *flagged) Unwrap() error { return e.error }
 
 // A taskFlag says by name what targets are.
 type taskFlag struct{ data.Task }
