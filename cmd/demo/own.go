@@ -163,8 +163,9 @@ func inFlags(err error) error {
 	if len(flags) == 0 {
 		return err
 	}
+	all := slices.Clone(flags)
 	flags = slices.DeleteFunc(flags, func(flag string) bool { // said with its value already
-		return slices.ContainsFunc(flags, func(other string) bool { return strings.HasPrefix(other, flag+" ") })
+		return slices.ContainsFunc(all, func(other string) bool { return strings.HasPrefix(other, flag+" ") })
 	})
 	return &flagged{err, strings.Join(flags, ", ")}
 }
