@@ -119,9 +119,7 @@ func (s CSV) open(path, of string, like *layout, targets bool) (*table, error) {
 	if err != nil {
 		return nil, errors.Wrap(err, shown(path))
 	}
-	t.files[0].Path = path
-	t.input = func(i, j int) string { return of + t.place(i, t.inputs[j]) }
-	t.target = func(i, j int) string { return of + t.place(i, t.outputs[j]) }
+	t.files[0].Path, t.of = path, of
 	return t, nil
 }
 
@@ -134,7 +132,8 @@ type table struct {
 	ignored         bool  // targets are not read
 	latin           bool  // some class is not UTF-8
 	lines           []lineOf
-	next            int // line that the next sample is expected in
+	next            int    // line that the next sample is expected in
+	of              string // what places begin with
 
 	ids   []uint16 // [n], indices of words; or, of several targets and of many different numbers, targets
 	words []string
@@ -308,6 +307,8 @@ func (t *table) choose(targets []string) error {
 func (t *table) setLayout() {
 	t.axes, t.width = []int{len(t.inputs)}, max(1, len(t.outputs))
 	t.eps = epsOf64
+	t.input = func(i, j int) string { return t.of + t.place(i, t.inputs[j]) }
+	t.target = func(i, j int) string { return t.of + t.place(i, t.outputs[j]) }
 	t.inputName = func(j int) string { return t.column(t.inputs[j]) }
 	t.targetName = func(j int) string { return t.column(t.outputs[j]) }
 	t.otherTargets = t.candidates

@@ -211,19 +211,89 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("a,b\n1,2\n3,4\n"), "a")
 	f.Add([]byte("a,b\n1,2\n3,4\n"), "2")
 	f.Fuzz(func(t *testing.T, text []byte, target string) {
-		path := filepath.Join(t.TempDir(), "table.csv")
-		write(t, path, text)
-		s := CSV{File: path}
+		s := CSV{File: "table.csv"}
 		if target != "" {
 			s.Targets = []string{target}
 		}
-		train, test, err := s.Load()
+		train, test, err := s.loadText(text)
 		if err != nil {
 			return
 		}
 		fillAll(t, train, test)
 		if lines := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r")) + 1; train.Len()+test.Len() > lines && !bytes.HasPrefix(text, []byte(gzipMagic)) {
 			t.Errorf("%d + %d samples of %d lines", train.Len(), test.Len(), lines)
+		}
+	})
+}
+
+// loadText is Load of a table in memory.
+func (s CSV) loadText(text []byte) (train, test *Set, err error) {
+	t, err := s.read(bytes.NewReader(text), int64(len(text)), nil, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.sets(t, nil)
+}
+
+// FuzzTableGuesses: whatever the table and what is given of its dialect, there is no panic and no silence. A table that loads tells what
+// it took for names, separator, decimal sign, target and classes, and its training rows are the same bits when they are loaded by the
+// encoding that it gives; one that does not load has an error with a remedy.
+func FuzzTableGuesses(f *testing.F) {
+	for _, text := range []string{"0,1,2\n1.5,2,0\n2.5,3,1\n", "a;b;y\n1,5;2;0\n2,5;3;1\n3;4;0\n", "\t5\t0\n1\t\t1\n", "sep=;\na;y\n1;0\n2;1\n", "#a,y\n1,0\n2,1\n3,0\n", "a,b,y,\n1,2,x,\n3,4,z,\n5,6,x,\n",
+		"a,y\n1,1.5,0\n2,2.5,1\n3,3.5,0\n", "\"1,000\",1\n\"2,000\",0\n", "a,y\r1,-1\r2,1\r3,-1\r", "\xff\xfea\x00,\x00y\x00\n\x001\x00,\x000\x00\n\x002\x00,\x001\x00\n\x00", "?,?,a\n1,2,b\n2,3,a\n3,4,b\n", "1 2 0\n2 3 1\n"} {
+		f.Add([]byte(text), uint8(0), uint8(0))
+	}
+	f.Add([]byte("a b y\n1,5  2 0\n2 3 1\n"), uint8(1), uint8(13))
+	f.Fuzz(func(t *testing.T, text []byte, header, more uint8) {
+		s := CSV{File: "table.csv", Header: Header(header % 3), Separator: []rune{0, ' ', ';', '|'}[more%4], Decimal: []rune{0, '.', ',', 0}[more/4%4], Prepare: Preparation{Task: Task(more / 16 % 3), Raw: more > 127}}
+		train, test, err := s.loadText(text)
+		if err != nil {
+			if !strings.Contains(err.Error(), ": ") {
+				t.Errorf("no remedy: %v", err)
+			}
+			return
+		}
+		told := toldBy(train)
+		wanted := []string{"target: ", "held out: ", "scaling: ", "missing values: "}
+		if s.Header == HeaderAuto {
+			wanted = append(wanted, "header: line ")
+		}
+		if s.Separator == 0 {
+			wanted = append(wanted, "separator: ")
+		}
+		if s.Decimal == 0 {
+			wanted = append(wanted, "decimal sign: ")
+		}
+		if s.Prepare.Task == Auto && train.Classes() == 0 {
+			wanted = append(wanted, "task: ")
+		}
+		if train.Classes() > 0 {
+			wanted = append(wanted, "classes: ")
+		}
+		for _, w := range wanted {
+			if !strings.Contains(told, w) {
+				t.Errorf("no word of the %sin\n%s", w, told)
+			}
+		}
+		if err := train.Encoding().Validate(); err != nil {
+			t.Fatal(err)
+		}
+		again, err := s.read(bytes.NewReader(text), int64(len(text)), train.Encoding().layout(), true)
+		if err == nil {
+			err = again.decodeLike(train.Encoding(), true)
+		}
+		if err != nil {
+			if !strings.Contains(told, "lines left out") && !strings.Contains(err.Error(), "two columns are called") {
+				t.Fatalf("by its own encoding: %v", err)
+			}
+			return
+		}
+		all, err := s.encoded(train.Encoding(), &again.samples, nil, true)
+		if err != nil {
+			t.Fatalf("by its own encoding: %v", err)
+		}
+		if got, want := rowsOf(all), rowsOf(train, test); !slices.Equal(got, want) {
+			t.Errorf("by its own encoding %v, want %v", got, want)
 		}
 	})
 }
