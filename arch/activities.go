@@ -15,6 +15,8 @@ type viewer[T graph.Float] struct {
 // z = mu + e, in those of backprop the predictions. Clamped sites, the output mostly, have their data. The slab is valid
 // until the next call; the first call compiles a program.
 func (m *Model[T]) Activities() (*graph.Vector[T], error) {
+	m.enter("Activities")
+	defer m.leave()
 	if m.view == nil {
 		v, err := m.newViewer()
 		if err != nil {

@@ -52,7 +52,7 @@ func (c Bidirectional) Network() (*Network, error) {
 		}
 		n.Blocks = append(n.Blocks, b)
 	}
-	return n, nil
+	return n.checked()
 }
 
 // Backwards is the blocks backwards of c as a network of their own, over the same weights, a part of w: from y, an input named as

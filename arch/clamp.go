@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/pkg/errors"
@@ -92,11 +93,12 @@ func draws[T graph.Float](s Start, n int) []T {
 
 // Clamp fixes the data: x [batch, in...] and y [batch, out...], a sample's inputs and outputs side by side if there are
 // several, without those that are free; nil if all are. It copies both, reads the weights anew and refuses numbers that are
-// not finite. The activities stay as they are: call Forward next.
+// not finite. The activities stay as they are: call Forward next. It panics if x or y has another length.
 func (m *Model[T]) Clamp(x, y []T) error {
-	if len(x) != m.plan.Batch*width(m.x) || len(y) != m.plan.Batch*width(m.y) {
-		panic("arch: Clamp of slices whose lengths are not those of the model's clamped ends")
-	}
+	m.enter("Clamp")
+	defer m.leave()
+	m.batchSized("Clamp", "x", len(x), width(m.x))
+	m.batchSized("Clamp", "y", len(y), width(m.y))
 	m.spread(m.x, x)
 	m.spread(m.y, y)
 	if !m.prog.LoadNow() {
@@ -113,6 +115,13 @@ func (m *Model[T]) Clamp(x, y []T) error {
 	}
 	m.refresh(true)
 	return nil
+}
+
+// batchSized panics if a slice is not a batch of samples of a width.
+func (m *Model[T]) batchSized(method, name string, got, width int) {
+	if want := m.plan.Batch * width; got != want {
+		panic(fmt.Sprintf("arch: %s: %s has %d numbers: want %d, %d for each of the %d samples of the batch", method, name, got, want, width, m.plan.Batch))
+	}
 }
 
 // width is the number of elements per sample of several sites.
@@ -148,15 +157,16 @@ func (m *Model[T]) spread(cs []*clamp[T], rows []T) {
 	}
 }
 
-// ClampSite is Clamp for one site, of values [batch, ...]: the way to clamp what is neither input nor output.
+// ClampSite is Clamp for one site, of values [batch, ...]: the way to clamp what is neither input nor output. It panics if
+// values has another length.
 func (m *Model[T]) ClampSite(name string, values []T) error {
+	m.enter("ClampSite")
+	defer m.leave()
 	c := m.clamp(name)
 	if c == nil {
 		return errors.Errorf("arch: clamp: %q is no clamped site of this model: say arch.Clamped or arch.Masked in Plan.Hold", name)
 	}
-	if len(values) != c.width*m.plan.Batch {
-		panic("arch: ClampSite of a slice whose length is not the site's")
-	}
+	m.batchSized("ClampSite", name, len(values), c.width)
 	m.prog.Load(c.place.data, values)
 	if !m.prog.LoadNow() {
 		return m.finite(name, values, c.width)
@@ -170,6 +180,8 @@ func (m *Model[T]) ClampSite(name string, values []T) error {
 // Mask says which units of a masked site are clamped to its data, 1, and which are free, 0: of each sample [batch, ...], or
 // of one for all, which then holds for the models that Resized gives, too. Until it is called all are clamped.
 func (m *Model[T]) Mask(name string, mask []T) error {
+	m.enter("Mask")
+	defer m.leave()
 	c := m.clamp(name)
 	if c == nil || c.mask == nil {
 		return errors.Errorf("arch: mask: %q is no masked site of this model: say arch.Masked in Plan.Hold", name)
@@ -218,6 +230,7 @@ func (m *Model[T]) clamp(name string) *clamp[T] {
 // TakesBatches reports what stands in the way of training on inputs and targets alone: an end that is free, or another site
 // that needs data.
 func (m *Model[T]) TakesBatches() error {
+	m.there("TakesBatches")
 	for _, p := range m.u.places {
 		if ends := p.input || p.output; ends == (p.hold == Free) {
 			if ends {

@@ -45,7 +45,7 @@ func (c CNN) Network() (*Network, error) {
 	n.Blocks = append(n.Blocks, Block{Name: "readout", Layer: layers.Compose{
 		layers.Flatten{}, layers.Linear{In: h * w * in, Out: c.Classes, Act: c.Act, Bias: c.Bias},
 	}})
-	return n, nil
+	return n.checked()
 }
 
 // pool halves height and width.

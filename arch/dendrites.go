@@ -124,7 +124,7 @@ func (m *Model[T]) learnLocally() error {
 		gs, err := held.Grad(cost, nodes...)
 		held[own] = has
 		if err != nil {
-			return err
+			return m.withoutEffect(cost, nodes, err)
 		}
 		for j, g := range gs {
 			m.dw[fields[j]] = g

@@ -27,6 +27,7 @@ type describer interface{ Describe() string }
 
 // Describe says what the model was compiled from, but for the batch size, which a model has many of.
 func (m *Model[T]) Describe() string {
+	m.there("Describe")
 	p := m.plan
 	p.Batch = 0
 	return Describe(p) + " of " + Describe(m.net)

@@ -19,6 +19,7 @@ const (
 
 // Dot writes a part of the model's graph as a Graphviz graph, see graph.Builder.Dot.
 func (m *Model[T]) Dot(w io.Writer, v View) error {
+	m.there("Dot")
 	var outputs []*graph.Node
 	for _, t := range m.terms {
 		outputs = append(outputs, t.Node)

@@ -276,24 +276,44 @@ func TestModel_PanicsOnWrongLengths(t *testing.T) {
 	hidden := compile(t, n, w, arch.Plan{Batch: 2, Hold: map[string]arch.Hold{"block1": arch.Clamped}})
 	unclamped := must(arch.Compile(n, w, arch.Plan{Batch: 2}))(t)
 	x, y, z, g := make([]float64, 8), make([]float64, 4), make([]float64, 6), make([]float64, len(w.Data()))
+	at := make([]float64, 11) // at[:6] and at[5:] have one number in common
+	spare, h := make([]float64, 6), must(m.StateHessian())(t)
+	ok(t, h.At(z))
+	errs := compile(t, n, w, arch.Plan{Batch: 2, Coordinates: arch.Errors})
 	tests := []struct {
 		reason string
 		call   func()
 		want   string
 	}{
-		{"x too short", func() { _ = m.Clamp(x[1:], y) }, "arch: Clamp"},
-		{"y too long", func() { _ = m.Clamp(x, append(y, 0)) }, "arch: Clamp"},
-		{"no x", func() { _ = m.Clamp(nil, y) }, "arch: Clamp"},
-		{"x for a free input", func() { _ = free.Clamp(x, y) }, "arch: Clamp"},
-		{"gradient too short", func() { _, _ = m.StateGrad(z[1:], z) }, "arch: StateGrad"},
-		{"activities too short", func() { _, _ = m.StateGrad(z, z[1:]) }, "arch: StateGrad"},
-		{"weight gradient too short", func() { _, _ = m.ParamGrad(g[1:]) }, "arch: ParamGrad"},
-		{"weight gradient missing", func() { _, _ = m.ParamGrad(nil) }, "arch: ParamGrad"},
-		{"terms too short", func() { m.TermEnergies(make([]float64, 1)) }, "arch: TermEnergies"},
-		{"site too short", func() { _ = hidden.ClampSite("block1", x[:5]) }, "arch: ClampSite"},
+		{"x too short", func() { _ = m.Clamp(x[1:], y) }, "arch: Clamp: x has 7 numbers: want 8, 4 for each of the 2 samples"},
+		{"y too long", func() { _ = m.Clamp(x, append(y, 0)) }, "arch: Clamp: y has 5 numbers: want 4, 2 for each"},
+		{"no x", func() { _ = m.Clamp(nil, y) }, "arch: Clamp: x has 0 numbers: want 8"},
+		{"x for a free input", func() { _ = free.Clamp(x, y) }, "arch: Clamp: x has 8 numbers: want 0"},
+		{"gradient too short", func() { _, _ = m.StateGrad(z[1:], z) }, "arch: StateGrad: dst has 5 numbers: want 6, as many as State"},
+		{"activities too short", func() { _, _ = m.StateGrad(z, z[1:]) }, "arch: StateGrad: z has 5 numbers: want 6"},
+		{"weight gradient too short", func() { _, _ = m.ParamGrad(g[1:]) }, "arch: ParamGrad: dst has 22 numbers: want 23, as many as the weights"},
+		{"weight gradient missing", func() { _, _ = m.ParamGrad(nil) }, "arch: ParamGrad: dst has 0 numbers: want 23"},
+		{"terms too short", func() { m.TermEnergies(make([]float64, 1)) }, "arch: TermEnergies: dst has 1 numbers: want 2"},
+		{"site too short", func() { _ = hidden.ClampSite("block1", x[:5]) }, "arch: ClampSite: block1 has 5 numbers: want 6, 3 for each of the 2 samples"},
+		{"descent too short", func() { _, _, _ = m.Descend(z, z[1:], .1, 1) }, "arch: Descend: z has 5 numbers: want 6"},
+		{"no steps", func() { _, _, _ = m.Descend(spare, z, .1, 0) }, "arch: Descend of 0 steps"},
+		{"step too short", func() { _, _ = errs.Newton(z[1:], z, z) }, "arch: Newton: step has 5 numbers: want 6"},
+		{"activities of a Hessian too short", func() { _ = h.At(z[1:]) }, "arch: StateHessian.At: z has 5 numbers: want 6"},
+		{"direction too short", func() { _ = h.Mul(spare, z[1:]) }, "arch: StateHessian.Mul: v has 5 numbers: want 6"},
+
+		{"gradient in place", func() { _, _ = m.StateGrad(z, z) }, "arch: StateGrad: dst shares memory with z"},
+		{"gradient into State", func() { _, _ = m.StateGrad(m.State(), m.State()) }, "arch: StateGrad: dst shares memory with z"},
+		{"gradient elsewhere into State", func() { _, _ = m.StateGrad(m.State(), z) }, "arch: StateGrad: dst shares memory with State"},
+		{"gradient that overlaps by one", func() { _, _ = m.StateGrad(at[:6], at[5:11]) }, "arch: StateGrad: dst shares memory with z"},
+		{"gradient that overlaps by one, behind", func() { _, _ = m.StateGrad(at[5:11], at[:6]) }, "arch: StateGrad: dst shares memory with z"},
+		{"descent in place", func() { _, _, _ = m.Descend(z, z, .1, 1) }, "arch: Descend: grad shares memory with z"},
+		{"weight gradient into the weights", func() { _, _ = m.ParamGrad(w.Data()) }, "arch: ParamGrad: dst shares memory with the weights"},
+		{"step in place", func() { _, _ = errs.Newton(z, z, spare) }, "arch: Newton: step shares memory with grad"},
+		{"product in place", func() { _ = h.Mul(z, z) }, "arch: StateHessian.Mul: dst shares memory with v"},
+
 		{"no data for a hidden site", func() { _, _ = hidden.Energy() }, "arch: a model is evaluated before Clamp, or ClampSite"},
 		{"no data", func() { _, _ = unclamped.Energy() }, "arch: a model is evaluated before Clamp"},
-		{"no data", func() { _, _ = unclamped.StateGrad(z, z) }, "arch: a model is evaluated before Clamp"},
+		{"no data", func() { _, _ = unclamped.StateGrad(spare, z) }, "arch: a model is evaluated before Clamp"},
 	}
 	for _, test := range tests {
 		func() {
@@ -305,7 +325,7 @@ func TestModel_PanicsOnWrongLengths(t *testing.T) {
 			test.call()
 		}()
 	}
-	if _, err := m.Predict(x[:5]); err == nil || !strings.Contains(err.Error(), "5 numbers are no whole samples of 4") {
+	if _, err := m.Predict(x[:5]); err == nil || !strings.Contains(err.Error(), "x has 5 numbers: want a multiple of 4") {
 		t.Errorf("predict of 5/4 samples: error %v", err)
 	}
 }

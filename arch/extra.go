@@ -64,6 +64,7 @@ func (e *extra[T]) check(values []T, samples int) error {
 // LayerInputs are the inputs that layers add to the network beside its data, by name and shape: "block2/padding"
 // [batch, tokens] of an attention, "block3/2/dropout" [batch, ...] of a Dropout that is the second part of a Compose.
 func (m *Model[T]) LayerInputs() []graph.Field {
+	m.there("LayerInputs")
 	var fs []graph.Field
 	for _, e := range m.extras {
 		fs = append(fs, graph.Field{Name: e.name, Shape: slices.Clone(e.node.Shape())})
@@ -73,6 +74,7 @@ func (m *Model[T]) LayerInputs() []graph.Field {
 
 // LayerInput is what a layer's input is at present, not to be written to; nil if there is none of that name.
 func (m *Model[T]) LayerInput(name string) []T {
+	m.there("LayerInput")
 	if e := m.extra(name); e != nil {
 		return e.values
 	}
@@ -82,6 +84,8 @@ func (m *Model[T]) LayerInput(name string) []T {
 // SetLayerInput sets a layer's input: of each sample [batch, ...], or of one for all, which then holds for the models that
 // Resized gives, too. Until then it is zero, and in Predict it always is. It stays when other data are clamped.
 func (m *Model[T]) SetLayerInput(name string, values []T) error {
+	m.enter("SetLayerInput")
+	defer m.leave()
 	e := m.extra(name)
 	if e == nil {
 		return errors.Errorf("arch: %q is no input of a layer: there are %s", name, names(m.extras))
@@ -112,10 +116,15 @@ func (m *Model[T]) SetLayerInput(name string, values []T) error {
 // DrawLayerInputs draws what layers add at random, the masks of Dropout, in the order of the blocks: for training, once a
 // batch, before Forward. Models of one network and one batch size draw the same from the same rng.
 func (m *Model[T]) DrawLayerInputs(rng *rand.Rand) {
+	m.enter("DrawLayerInputs")
+	defer m.leave()
 	drawn := false
 	for _, e := range m.extras {
 		if e.draw == nil {
 			continue
+		}
+		if rng == nil {
+			panic("arch: Model.DrawLayerInputs: " + e.name + " is random and rng is nil: give rand.New(rand.NewPCG(seed, 0))")
 		}
 		drawn, e.one = true, nil
 		for i := range e.values {
@@ -131,6 +140,13 @@ func (m *Model[T]) DrawLayerInputs(rng *rand.Rand) {
 // SetAs gives m the inputs of layers and the masks that other has at present: for a second model of the same network, batch and
 // held sites, with another energy.
 func (m *Model[T]) SetAs(other *Model[T]) error {
+	if m == other {
+		return nil
+	}
+	m.enter("SetAs")
+	defer m.leave()
+	other.enter("SetAs")
+	defer other.leave()
 	same := m.net == other.net && m.plan.Batch == other.plan.Batch && len(m.clamps) == len(other.clamps)
 	for i, c := range m.clamps {
 		same = same && c.name == other.clamps[i].name && len(c.mask) == len(other.clamps[i].mask)

@@ -26,6 +26,7 @@ type StateHessian[T graph.Float] struct {
 // StateHessian compiles the operator. It reports a model in which nothing is free or the energy is linear in an activity, and
 // names an operation that has no second derivative, or a wrong one (some of Gorgonia's own), with what to use instead.
 func (m *Model[T]) StateHessian() (*StateHessian[T], error) {
+	m.there("StateHessian")
 	h, err := newStateHessian(m)
 	return h, errors.WithMessage(err, "arch: state Hessian")
 }
@@ -92,11 +93,11 @@ func (h *StateHessian[T]) Dim() int { return len(h.state.Data()) }
 func (h *StateHessian[T]) Bytes() int { return h.prog.Bytes() }
 
 // At moves the operator to the activities z, as long as the model's State, and to the weights, data, masks and inputs of layers
-// that the model has now. It copies them, and refuses activities that are not finite.
+// that the model has now. It copies them, and refuses activities that are not finite. It panics if z has another length.
 func (h *StateHessian[T]) At(z []T) error {
-	if len(z) != h.Dim() {
-		panic("arch: StateHessian at activities whose length is not that of State")
-	}
+	h.m.enter("StateHessian.At")
+	defer h.m.leave()
+	h.m.stateSized("StateHessian.At", "z", z)
 	h.m.ready()
 	for i, n := range h.z {
 		h.prog.Load(n, h.state.Part(z, i))
@@ -118,11 +119,11 @@ func (h *StateHessian[T]) At(z []T) error {
 }
 
 // Mul writes the Hessian at the activities given to At times v to dst, which are as long as the model's State and do not
-// overlap. It allocates nothing.
+// overlap: it panics otherwise, and before At. It allocates nothing.
 func (h *StateHessian[T]) Mul(dst, v []T) error {
-	if len(dst) != h.Dim() || len(v) != h.Dim() {
-		panic("arch: StateHessian times a slice whose length is not that of State")
-	}
+	h.m.stateSized("StateHessian.Mul", "dst", dst)
+	h.m.stateSized("StateHessian.Mul", "v", v)
+	apart("StateHessian.Mul", "dst", dst, "v", v)
 	if !h.set {
 		panic("arch: StateHessian is multiplied before At gave it activities")
 	}

@@ -55,5 +55,5 @@ func (c Chain) Network() (*Network, error) {
 		}
 		n.Blocks = append(n.Blocks, b)
 	}
-	return n, nil
+	return n.checked()
 }

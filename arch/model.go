@@ -1,8 +1,11 @@
 package arch
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strings"
+	"sync/atomic"
 
 	"github.com/pkg/errors"
 
@@ -12,7 +15,13 @@ import (
 )
 
 // A Model is a network with memory: one expression graph, one energy, and one program over weights that it shares with
-// every other model compiled over them. It is used by one goroutine at a time and spreads its work over the cores.
+// every other model compiled over them. It spreads its work over the cores and is used by one goroutine at a time: a call that
+// finds another one under way panics and says so, because the numbers of both would be wrong. Programs that serve several
+// goroutines compile a model for each over the same weights, or guard one with a sync.Mutex. Writing to State or to the
+// weights while a call is under way is not noticed.
+//
+// Methods panic on slices of wrong lengths, on slices that overlap where they must not, and on a nil Model; what depends on
+// data or on the description is an error.
 //
 // Units: the energy is the mean over the batch, F = 1/B sum_i F_i. StateGrad gives each sample's own gradient
 // dF_i/dz_i = B dF/dz, so that a rate or a tolerance means the same at every batch size; ParamGrad gives dF/dW.
@@ -37,7 +46,8 @@ type Model[T graph.Float] struct {
 	extras  []*extra[T]
 	x, y    []*clamp[T] // those of the inputs and of the outputs
 	version uint64
-	into    *T // where the program writes weight gradients to
+	into    *T          // where the program writes weight gradients to
+	busy    atomic.Bool // a call is under way, see enter
 
 	view       *viewer[T]
 	newton     *newton[T] // nil before the first step
@@ -182,7 +192,7 @@ func (m *Model[T]) differentiateWeights(total *graph.Node) error {
 	}
 	dw, err := graph.Grad(total, by...)
 	if err != nil {
-		return err
+		return m.withoutEffect(total, by, err)
 	}
 	for i := range m.u.params {
 		if m.u.unseen(i) {
@@ -192,6 +202,18 @@ func (m *Model[T]) differentiateWeights(total *graph.Node) error {
 		m.dw, dw = append(m.dw, dw[0]), dw[1:]
 	}
 	return nil
+}
+
+// withoutEffect explains err, of the gradient of cost by weights, if that is because one of them has no effect.
+func (m *Model[T]) withoutEffect(cost *graph.Node, by []*graph.Node, err error) error {
+	for _, w := range graph.Independent(cost, by...) {
+		name := m.u.weights[slices.Index(m.u.params, w)].Name
+		if block, is := strings.CutSuffix(name, "/"+precisionName); is {
+			return errors.Errorf("block %q learns its precision (Block.Precision) and its likelihood does not use it, so that %s has no gradient: make NegLog of the likelihood use Site.LogPrecision, as energy.Gaussian does, or leave Precision out", block, name)
+		}
+		return errors.Errorf("the energy does not depend on the weight %s, which therefore has no gradient: make Forward of its layer use it, or leave it out of Params", name)
+	}
+	return err
 }
 
 // seen leaves out what is nil.
@@ -218,16 +240,18 @@ func (m *Model[T]) links(at map[*graph.Node]int, first int) (links []graph.Link[
 }
 
 // Network is the description that the model was compiled from.
-func (m *Model[T]) Network() *Network { return m.net }
+func (m *Model[T]) Network() *Network { m.there("Network"); return m.net }
 
 // Plan is the plan that the model was compiled by.
-func (m *Model[T]) Plan() Plan { return m.plan }
+func (m *Model[T]) Plan() Plan { m.there("Plan"); return m.plan }
 
 // Weights is the slab that the model was compiled over.
-func (m *Model[T]) Weights() *graph.Vector[T] { return m.weights }
+func (m *Model[T]) Weights() *graph.Vector[T] { m.there("Weights"); return m.weights }
 
 // Resized is the model of another batch size over the same weights, itself for its own. It is compiled once.
 func (m *Model[T]) Resized(batch int) (*Model[T], error) {
+	m.enter("Resized")
+	defer m.leave()
 	if batch == m.plan.Batch {
 		return m, nil
 	}
@@ -274,6 +298,8 @@ func (m *Model[T]) refresh(always bool) {
 // prediction for a free output; in those of backprop there is nothing to set. Blocks that predict each other in a loop
 // without a Start are an error.
 func (m *Model[T]) Forward() error {
+	m.enter("Forward")
+	defer m.leave()
 	if m.u.loop != nil {
 		return errors.Errorf("arch: forward: blocks predict each other in a loop, %s: there is no feedforward pass: give one of them a Start, or set State", arrows(m.u.loop))
 	}
@@ -302,13 +328,14 @@ func (m *Model[T]) Forward() error {
 }
 
 // State is the live slab of free activities, one field per free site: "block1/z", ... A solver moves it in place.
-func (m *Model[T]) State() []T { return m.state.Data() }
+func (m *Model[T]) State() []T { m.there("State"); return m.state.Data() }
 
 // StateVector is State with its names and shapes.
-func (m *Model[T]) StateVector() *graph.Vector[T] { return m.state }
+func (m *Model[T]) StateVector() *graph.Vector[T] { m.there("StateVector"); return m.state }
 
 // Free names the sites whose activities, or errors, are the fields of StateVector, in that order.
 func (m *Model[T]) Free() []string {
+	m.there("Free")
 	site := make(map[*graph.Node]string)
 	for _, at := range m.u.places {
 		if at.state != nil {
@@ -325,6 +352,8 @@ func (m *Model[T]) Free() []string {
 // Show writes the data of clamped units to the state slab, so that it shows the activities of masked sites: to be called after
 // the slab has been set by hand.
 func (m *Model[T]) Show() {
+	m.enter("Show")
+	defer m.leave()
 	for _, c := range m.clamps {
 		c.show(m.prog)
 	}
@@ -332,11 +361,14 @@ func (m *Model[T]) Show() {
 
 // StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst (with Plan.Dendrites what they say instead)
 // and returns F. Both are as long as
-// State; z may be State itself or any other point.
+// State; z may be State itself or any other point. It panics if the lengths differ, or if dst shares memory with z or State.
 func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
-	if len(dst) != len(m.state.Data()) || len(z) != len(dst) {
-		panic("arch: StateGrad of slices whose lengths are not that of State")
-	}
+	m.enter("StateGrad")
+	defer m.leave()
+	m.stateSized("StateGrad", "dst", dst)
+	m.stateSized("StateGrad", "z", z)
+	apart("StateGrad", "dst", dst, "z", z)
+	apart("StateGrad", "dst", dst, "State", m.state.Data())
 	m.load(z)
 	for i, n := range m.dz {
 		m.prog.Store(n, m.state.Part(dst, i))
@@ -350,13 +382,17 @@ func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
 // Descend makes moves steps z <- z - rate dF_i/dz_i in place, one or more: the same bits as StateGrad and optim.SGD in
 // turn, but faster, each piece of the batch being taken through all steps at once. The gradient before the last step goes
 // to grad, and F there is returned. If numbers are not finite there, or if samples depend on each other, ok is false and z
-// is left as it was.
+// is left as it was. It panics if the lengths are not that of State, if grad shares memory with z or State, and on less than
+// one step.
 func (m *Model[T]) Descend(grad, z []T, rate float64, moves int) (f float64, ok bool, err error) {
-	if len(grad) != len(m.state.Data()) || len(z) != len(grad) {
-		panic("arch: Descend of slices whose lengths are not that of State")
-	}
+	m.enter("Descend")
+	defer m.leave()
+	m.stateSized("Descend", "grad", grad)
+	m.stateSized("Descend", "z", z)
+	apart("Descend", "grad", grad, "z", z)
+	apart("Descend", "grad", grad, "State", m.state.Data())
 	if moves < 1 {
-		panic("arch: Descend of less than one step")
+		panic(fmt.Sprintf("arch: Descend of %d steps: want one or more", moves))
 	}
 	if m.descent == nil {
 		return 0, false, nil
@@ -371,11 +407,13 @@ func (m *Model[T]) Descend(grad, z []T, rate float64, moves int) (f float64, ok 
 	return m.energy(), true, nil
 }
 
-// ParamGrad writes dF/dW at the present activities to dst, as long as the weights, and returns F.
+// ParamGrad writes dF/dW at the present activities to dst, as long as the weights, and returns F. It panics if dst has another
+// length or shares memory with the weights.
 func (m *Model[T]) ParamGrad(dst []T) (float64, error) {
-	if len(dst) != len(m.weights.Data()) {
-		panic("arch: ParamGrad into a slice whose length is not that of the weights")
-	}
+	m.enter("ParamGrad")
+	defer m.leave()
+	sized("ParamGrad", "dst", len(dst), len(m.weights.Data()), "the weights")
+	apart("ParamGrad", "dst", dst, "the weights", m.weights.Data())
 	m.load(m.state.Data())
 	if len(dst) > 0 && m.into != &dst[0] {
 		m.into = &dst[0]
@@ -398,6 +436,8 @@ func (m *Model[T]) ParamGrad(dst []T) (float64, error) {
 
 // Energy is F at the present activities.
 func (m *Model[T]) Energy() (float64, error) {
+	m.enter("Energy")
+	defer m.leave()
 	m.load(m.state.Data())
 	if err := m.prog.Run(valueTarget); err != nil {
 		return 0, err
@@ -433,6 +473,7 @@ func (m *Model[T]) energy() float64 {
 
 // Terms names the terms of the energy: one per prediction, by its block, then those of regularisers.
 func (m *Model[T]) Terms() []string {
+	m.there("Terms")
 	names := make([]string, len(m.terms))
 	for i, t := range m.terms {
 		names[i] = t.Name
@@ -440,11 +481,11 @@ func (m *Model[T]) Terms() []string {
 	return names
 }
 
-// TermEnergies writes the terms of the last evaluated energy, in the order of Terms, to dst.
+// TermEnergies writes the terms of the last evaluated energy, in the order of Terms, to dst. It panics if dst has another length.
 func (m *Model[T]) TermEnergies(dst []float64) {
-	if len(dst) != len(m.terms) {
-		panic("arch: TermEnergies into a slice whose length is not that of Terms")
-	}
+	m.enter("TermEnergies")
+	defer m.leave()
+	sized("TermEnergies", "dst", len(dst), len(m.terms), "Terms")
 	for i, t := range m.terms {
 		dst[i] = m.prog.Scalar(t.Node)
 	}
@@ -452,6 +493,7 @@ func (m *Model[T]) TermEnergies(dst []float64) {
 
 // Bytes is the memory of the model beside the weights: activities, programs and packed weights.
 func (m *Model[T]) Bytes() int {
+	m.there("Bytes")
 	n := len(m.state.Data())
 	for _, c := range m.clamps {
 		n += len(c.rows) + len(c.mask)
@@ -469,6 +511,8 @@ func (m *Model[T]) Bytes() int {
 // Locate names what went wrong first when an energy is not finite: a weight, or else the first site, in the order of the
 // blocks, whose energy or activity is not finite. It is empty if all is finite.
 func (m *Model[T]) Locate() string {
+	m.enter("Locate")
+	defer m.leave()
 	if i := kernel.FirstNonFinite(m.weights.Data()); i >= 0 {
 		return m.weights.Where(i)
 	}

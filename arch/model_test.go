@@ -107,8 +107,6 @@ func TestStateGrad_AtAnotherPoint(t *testing.T) {
 			t.Errorf("%s: energy at State %v, after a look elsewhere %v", planName(p), here.f[1], g)
 		}
 		sameBits(t, "ParamGrad", dw, here.dw)
-		must(m.StateGrad(z, z))(t) // in place, at z
-		sameBits(t, "gradient in place", z, dz)
 		copy(m.State(), normal[float64](rng(3), len(at)))
 		there := evaluate(t, m)
 		sameBits(t, "gradient there", there.dz, dz)

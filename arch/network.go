@@ -251,10 +251,15 @@ func (c census) position(i int, p layers.Param) Position {
 	return at
 }
 
+const noRand = "arch: no random numbers to draw weights from: give rand.New(rand.NewPCG(seed, 0)) for rng, which is nil"
+
 // NewWeights allocates the weights of a network and draws them from the scaling's initial distribution.
 func NewWeights[T graph.Float](n *Network, rng *rand.Rand) (*graph.Vector[T], error) {
 	if err := n.Validate(); err != nil {
 		return nil, err
+	}
+	if rng == nil {
+		return nil, errors.New(noRand)
 	}
 	ws := n.Weights()
 	fields := make([]graph.Field, len(ws))
@@ -280,6 +285,7 @@ func drawWeights[T graph.Float](ws []Weight, v *graph.Vector[T], rng *rand.Rand)
 // validateWeights checks the weights' shapes and what the scaling says of them.
 func (n *Network) validateWeights() error {
 	seen := make(map[string]bool)
+	total := int64(0)
 	for _, w := range n.Weights() {
 		if seen[w.Name] {
 			return errors.Errorf("arch: two weights are named %q: rename the block or the layer's weight", w.Name)
@@ -292,6 +298,10 @@ func (n *Network) validateWeights() error {
 			if d <= 0 {
 				return errors.Errorf("arch: %s has shape %v: every dimension must be positive", w.Name, w.Param.Shape)
 			}
+		}
+		size, fits := graph.Elements(w.Param.Shape)
+		if total += size; !fits || total > graph.MaxElements {
+			return errors.Errorf("arch: %s of shape %v makes more than %d weights: look at the widths", w.Name, w.Param.Shape, int64(graph.MaxElements))
 		}
 		f := w.Factors
 		for _, v := range []float64{f.SGD, f.Adam, f.Init.Std, f.Eps, f.Decay} {

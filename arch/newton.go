@@ -28,16 +28,22 @@ import (
 // as in linear networks, one pass over a batch of d_y samples does for all (evals 1).
 //
 // It reports models that it is not for: other coordinates, free or further sites, learned precisions, other energies, more
-// than one output, and Jacobians of more than 2^27 numbers.
+// than one output, and Jacobians of more than 2^27 numbers. It panics if the lengths are not that of State, or if step shares
+// memory with grad, z or State.
 func (m *Model[T]) Newton(step, grad, z []T) (evals int, err error) {
-	if len(step) != len(m.state.Data()) || len(grad) != len(step) || len(z) != len(step) {
-		panic("arch: Newton of slices whose lengths are not that of State")
-	}
+	m.enter("Newton")
+	defer m.leave()
+	m.stateSized("Newton", "step", step)
+	m.stateSized("Newton", "grad", grad)
+	m.stateSized("Newton", "z", z)
 	if m.newton == nil {
 		if m.newton, err = m.newNewton(); err != nil {
 			return 0, errors.WithMessage(err, "arch: Newton")
 		}
 	}
+	apart("Newton", "step", step, "grad", grad)
+	apart("Newton", "step", step, "z", z)
+	apart("Newton", "step", step, "State", m.state.Data())
 	return m.newton.solve(step, grad, z)
 }
 

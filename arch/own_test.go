@@ -75,10 +75,10 @@ func TestCompile_NamesWhatIsWrongWithOwnParts(t *testing.T) {
 		{"a Shape that is not the site's", func(n *arch.Network, _ *arch.Plan) { n.Blocks[0].Shape = []int{4} }, []string{"a: Shape says [4]", "predicts [3]"}},
 		{"a branch times no number", func(n *arch.Network, _ *arch.Plan) {
 			n.Blocks[1].Layer = layers.Residual{Inner: layers.Linear{In: 3, Out: 3}, Factor: math.NaN()}
-		}, []string{"b: ", "coefficient NaN"}},
+		}, []string{"b: ", "Factor is NaN"}},
 		{"a branch times infinity", func(n *arch.Network, _ *arch.Plan) {
 			n.Blocks[1].Layer = layers.Residual{Inner: layers.Linear{In: 3, Out: 3}, Factor: math.Inf(1)}
-		}, []string{"b: ", "coefficient +Inf"}},
+		}, []string{"b: ", "Factor is +Inf"}},
 		{"weights that begin at no number", func(n *arch.Network, _ *arch.Plan) { n.Scaling = ownScaling{mean: math.NaN()} }, []string{"a/W", "mean NaN"}},
 		{"a term that is nothing", func(_ *arch.Network, p *arch.Plan) {
 			p.Energy = terms(func(*graph.Builder, energy.Latents) *graph.Node { return nil })
@@ -196,6 +196,34 @@ func TestSetAs_IsTheSamePaddingAndMask(t *testing.T) {
 	} {
 		if err := model(q).SetAs(m); err == nil || !strings.Contains(err.Error(), "batch size or Hold") {
 			t.Errorf("%s: error %v", reason, err)
+		}
+	}
+}
+
+// unweighted is a likelihood that takes no notice of a learned precision.
+type unweighted struct{}
+
+func (unweighted) NegLog(b *graph.Builder, s energy.Site, batch int) *graph.Node {
+	return b.HalfSquare(b.Sub(s.Activity, s.Prediction), 1, batch)
+}
+
+// TestCompile_NamesWeightsWithoutEffect: a precision that the likelihood ignores, and a weight that its layer ignores.
+func TestCompile_NamesWeightsWithoutEffect(t *testing.T) {
+	for _, dendrites := range []*arch.Dendrites{nil, {}} {
+		for _, p := range []arch.Precision{arch.ScalarPrecision, arch.DiagonalPrecision} {
+			n := mlp(t, nil, layers.Tanh, 3, 4, 2)
+			n.Blocks[0].Precision = p
+			_, err := arch.Compile(n, weightsOf[float64](t, n, 1), arch.Plan{Batch: 2, Dendrites: dendrites, Energy: energy.PC{Hidden: unweighted{}}})
+			if err == nil || !strings.Contains(err.Error(), `block "block1" learns its precision`) || !strings.Contains(err.Error(), "Site.LogPrecision") {
+				t.Errorf("a likelihood without the precision: error %v", err)
+			}
+		}
+		n := mlp(t, nil, layers.Tanh, 3, 4, 2)
+		n.Blocks[0].Layer = own{params: []layers.Param{{Name: "W", Shape: []int{3, 4}, FanIn: 3, FanOut: 4}, {Name: "V", Shape: []int{2}, FanIn: 1, FanOut: 1}},
+			make: func(b *graph.Builder, p []*graph.Node, x *graph.Node) *graph.Node { return b.Linear(x, p[0], nil, 1) }}
+		_, err := arch.Compile(n, weightsOf[float64](t, n, 1), arch.Plan{Batch: 2, Dendrites: dendrites})
+		if err == nil || !strings.Contains(err.Error(), "does not depend on the weight block1/V") {
+			t.Errorf("a layer without its weight: error %v", err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/graph/kernel"
 )
 
 // A predictor is the feedforward pass of a model's network for one number of samples.
@@ -22,14 +23,20 @@ type predictor[T graph.Float] struct {
 // Predict is the outputs of the feedforward pass, side by side if there are several, for any number of samples
 // x [n, in...], whose inputs are side by side. It leaves what is clamped and the activities alone; what this model clamps
 // beside the inputs is predicted here. The first call for a number of samples (the batch, and what is left over) compiles
-// a program. Blocks that predict each other in a loop are an error. Inputs of layers are zero: nothing is dropped or hidden.
+// a program. Blocks that predict each other in a loop are an error, and so are numbers that are not whole
+// samples, or not finite. Of no samples, x empty or nil, it returns none. Inputs of layers are zero: nothing is dropped or hidden.
 func (m *Model[T]) Predict(x []T) ([]T, error) { return m.PredictWith(x, nil) }
 
 // PredictWith is Predict with inputs of layers, by name: "block2/padding" [n, tokens].
 func (m *Model[T]) PredictWith(x []T, layerInputs map[string][]T) ([]T, error) {
+	m.enter("Predict")
+	defer m.leave()
 	in, _ := m.Sizes()
 	if len(x)%in != 0 {
-		return nil, errors.Errorf("arch: predict: %d numbers are no whole samples of %d", len(x), in)
+		return nil, errors.Errorf("arch: predict: x has %d numbers: want a multiple of %d, those of one sample", len(x), in)
+	}
+	if i := kernel.FirstNonFinite(x); i >= 0 {
+		return nil, errors.Errorf("arch: predict: x of sample %d, element %d is %v: clean the data", i/in, i%in, x[i])
 	}
 	for _, name := range slices.Sorted(maps.Keys(layerInputs)) {
 		e := m.extra(name)
@@ -59,6 +66,7 @@ func (m *Model[T]) PredictWith(x []T, layerInputs map[string][]T) ([]T, error) {
 
 // Sizes are the numbers of one sample's inputs and outputs, all of them.
 func (m *Model[T]) Sizes() (in, out int) {
+	m.there("Sizes")
 	for _, i := range m.net.inputs() {
 		in += graph.Field{Shape: i.Shape}.Size()
 	}

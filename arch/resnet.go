@@ -52,5 +52,5 @@ func (r ResNet) Network() (*Network, error) {
 	n.Blocks = append(n.Blocks, Block{Name: "readout", Layer: layers.Compose{
 		layers.Flatten{}, layers.Linear{In: h * w * in, Out: r.Classes},
 	}})
-	return n, nil
+	return n.checked()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
 )
 
@@ -246,6 +247,14 @@ func (n *Network) Validate() error {
 	return n.validateWeights()
 }
 
+// checked is n if Validate finds nothing wrong with it.
+func (n *Network) checked() (*Network, error) {
+	if err := n.Validate(); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
 // used tells whether any block reads or predicts a site.
 func (n *Network) used(name string) bool {
 	for i := range n.Blocks {
@@ -266,6 +275,9 @@ func positive(what, name string, shape []int) error {
 			return errors.Errorf("arch: %s %q of shape %v: every dimension must be positive", what, name, shape)
 		}
 	}
+	if _, fits := graph.Elements(shape); !fits {
+		return errors.Errorf("arch: %s %q of shape %v has more than %d elements: look at its dimensions", what, name, shape, int64(graph.MaxElements))
+	}
 	return nil
 }
 
@@ -278,6 +290,13 @@ func (n *Network) validateBlock(i int, names []string, sites map[string]bool) er
 	for _, s := range b.Skips {
 		if s.Layer == nil {
 			return errors.Errorf("arch: a skip of block %q has no layer: use layers.Identity{} for a plain one", b.Name)
+		}
+	}
+	for _, part := range append([]any{b.Layer, b.Merge}, skipLayers(b)...) {
+		if v, can := part.(interface{ Validate() error }); can {
+			if err := v.Validate(); err != nil {
+				return errors.WithMessagef(err, "arch: %s", b.Name)
+			}
 		}
 	}
 	known := func(what, name string) error {
@@ -333,6 +352,14 @@ func (n *Network) validateBlock(i int, names []string, sites map[string]bool) er
 		return errors.Errorf("arch: block %q has a diagonal precision: give it the Shape of its site", b.Name)
 	}
 	return n.validateShares(b)
+}
+
+// skipLayers are the layers of a block's skips.
+func skipLayers(b Block) (ls []any) {
+	for _, s := range b.Skips {
+		ls = append(ls, s.Layer)
+	}
+	return ls
 }
 
 // validateShares checks that a block's weights fit the layer that it shares them with.

@@ -19,6 +19,9 @@ type Member struct {
 // of one network, with its own names, for Compile; whole is for the optimiser, and what ParamGrad writes to grad[lo:lo+n] of
 // it, lo being where the part begins (graph.Vector.Whole). The first network's weights are those that NewWeights draws.
 func NewWeightsTogether[T graph.Float](rng *rand.Rand, members ...Member) (whole *graph.Vector[T], parts []*graph.Vector[T], err error) {
+	if rng == nil {
+		return nil, nil, errors.New(noRand)
+	}
 	var fields []graph.Field
 	names := make(map[string]bool)
 	for _, m := range members {

@@ -76,5 +76,5 @@ func (c Transformer) Network() (*Network, error) {
 		head = layers.Compose{layers.LayerNorm{Width: c.Width}, head}
 	}
 	n.Blocks = append(n.Blocks, Block{Name: "head", Layer: head})
-	return n, nil
+	return n.checked()
 }

@@ -49,6 +49,9 @@ func unroll[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*unrolled, e
 	for i, in := range n.inputs() {
 		u.open(u.places[i], in.Shape)
 	}
+	if err := u.b.Err(); err != nil {
+		return nil, errors.WithMessage(err, "arch: compile")
+	}
 	for _, i := range u.order {
 		u.block(i)
 		if err := u.b.Err(); err != nil {

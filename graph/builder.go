@@ -116,6 +116,10 @@ func (b *Builder) input(kind Kind, name string, shape []int) *Node {
 		b.err = errors.Errorf("graph: input %q has no dimensions: inputs are [batch, ...] or weights of one dimension or more", name)
 		return nil
 	}
+	if _, fits := Elements(shape); !fits {
+		b.err = errors.Errorf("graph: input %q of shape %v has more than %d elements: look at its dimensions", name, shape, int64(MaxElements))
+		return nil
+	}
 	b.names[name] = true
 	indexAhead(b.g)
 	n := gorgonia.NewTensor(b.g, b.dt, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name))

@@ -343,6 +343,7 @@ func cases() []opCase {
 			})},
 	}
 	cs = append(cs, siteCases()...)
+	cs = append(cs, functionCases()...)
 	cs = append(cs, sequenceCases()...)
 	for f, is := range formulas {
 		cs = append(cs,

@@ -13,3 +13,16 @@ func DependsAny(ns []*Node, on ...*Node) bool {
 	}
 	return slices.ContainsFunc(topological(ns...), func(k *Node) bool { return sought[k] })
 }
+
+// Independent lists those of inputs that the value of n does not depend on.
+func Independent(n *Node, inputs ...*Node) []*Node {
+	reached := make(map[*Node]bool)
+	beyond(reached, n)
+	var ns []*Node
+	for _, in := range inputs {
+		if !reached[in] {
+			ns = append(ns, in)
+		}
+	}
+	return ns
+}

@@ -191,8 +191,10 @@ func (d *Descent[T]) Bind(i int, z, grad []T) { d.Fields[i].from, d.Fields[i].la
 // The bits are those of running the target and moving the inputs in turn. It says whether the last gradients and the sums
 // over rows are finite; if they are not, the bound memory is left as it was.
 func (p *Program[T]) Descend(d *Descent[T], rate T, moves int) (finite bool, err error) {
+	p.enter("Descend")
+	defer p.leave()
 	for _, f := range d.Fields {
-		p.Load(f.Input, f.from)
+		p.load(f.Input, f.from)
 	}
 	d.rate, d.moves = rate, moves
 	err = p.runTarget(&p.targets[d.Target], d)

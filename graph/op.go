@@ -111,6 +111,9 @@ func apply(scope string, s spec, kids ...*Node) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, fits := Elements(out); !fits {
+		return nil, errors.Errorf("%s of shapes %v has a result of shape %v, more than %d elements: look at the dimensions", s, shapes, []int(out), int64(MaxElements))
+	}
 	indexAhead(kids[0].Graph())
 	for salt := 0; ; salt++ {
 		o := &op{spec: s, kids: kids, scope: scope, out: out, dt: kids[0].Dtype(), salt: salt}

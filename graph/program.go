@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -12,8 +13,10 @@ import (
 // A Program computes the nodes it was compiled for. It is a flat list of instructions over preallocated storage; it
 // implements gorgonia.VM and allocates nothing per run (operations of Gorgonia's own, added by Builder.Do, excepted).
 //
-// Outputs are valid until the next Run. A Program is used by one goroutine at a time; it spreads its own work over
-// the cores, and the result is the same to the last bit on any number of them.
+// Outputs are valid until the next Run. A Program spreads its own work over the cores, and the result is the same to the last
+// bit on any number of them. It is used by one goroutine at a time: Run, RunAll, RunChain, Descend, Load, LoadNow, Store, Into
+// and Touch panic if another call of these is under way, because the numbers of both would be wrong. They panic on a nil Program,
+// too, and where a slice has not the length of its node or a node is none of the program's.
 type Program[T Float] struct {
 	values  []value[T]
 	instrs  []instr[T]
@@ -33,6 +36,7 @@ type Program[T Float] struct {
 	now      round[T]     // what the workers are doing
 	failed   atomic.Pointer[error]
 	bad      atomic.Bool // a number to be loaded is not finite
+	busy     atomic.Bool // a call is under way, see enter
 
 	shardTask, jointTask func(worker, task int) // runShard and runTask, bound once
 }
@@ -88,6 +92,19 @@ const parallelWork = 400e3
 // parallelCopy is the same for elements that are copied.
 const parallelCopy = 1 << 16
 
+// enter marks the program as used by a call until leave. Public methods call it, and call no other public method that does.
+func (p *Program[T]) enter(method string) {
+	if p == nil {
+		panic("graph: Program." + method + " of a nil Program: look at the error that compiling it returned")
+	}
+	if !p.busy.CompareAndSwap(false, true) {
+		panic("graph: Program." + method + ": another call of the same Program has not returned: a Program is used by one goroutine at a time. Compile one for each, or guard it with a sync.Mutex")
+	}
+}
+
+// leave ends what enter began.
+func (p *Program[T]) leave() { p.busy.Store(false) }
+
 // newTarget lists the instructions of used, which are in ascending order, by stage.
 func (p *Program[T]) newTarget(used []int) target {
 	byStage := make(map[int]*stage)
@@ -133,13 +150,19 @@ func (p *Program[T]) Rows() int { return p.rows }
 // Load says that the rows of a batched input are to be read from src, as long as the whole input, at the next run.
 // With Plan.Cache, what depends on rows that have not changed is not computed again.
 func (p *Program[T]) Load(n *Node, src []T) {
+	p.enter("Load")
+	defer p.leave()
+	p.load(n, src)
+}
+
+func (p *Program[T]) load(n *Node, src []T) {
 	id, ok := p.index[n]
 	if !ok {
 		return // no target depends on this input
 	}
 	v := &p.values[id]
 	if len(src) != len(v.buf) {
-		panic("graph: Load of a slice whose length is not the input's")
+		panic(fmt.Sprintf("graph: Load of %d numbers for %s, which has %d", len(src), label(n), len(v.buf)))
 	}
 	if v.load == nil {
 		p.pending = append(p.pending, id)
@@ -150,6 +173,8 @@ func (p *Program[T]) Load(n *Node, src []T) {
 // LoadNow reads what is to be loaded, rather than at the next run: the slices may then be used again. If a number is not
 // finite it reads nothing and says so.
 func (p *Program[T]) LoadNow() (finite bool) {
+	p.enter("LoadNow")
+	defer p.leave()
 	p.bad.Store(false)
 	elems := 0
 	for _, id := range p.pending {
@@ -176,10 +201,12 @@ func (p *Program[T]) visible(n *Node) int {
 
 // Store says that an output is to be copied to dst, as long as all of it, during the next run.
 func (p *Program[T]) Store(n *Node, dst []T) {
+	p.enter("Store")
+	defer p.leave()
 	id := p.visible(n)
 	v := &p.values[id]
 	if len(dst) != len(v.buf) {
-		panic("graph: Store to a slice whose length is not the output's")
+		panic(fmt.Sprintf("graph: Store of %s, which has %d numbers, to a slice of %d", label(n), len(v.buf), len(dst)))
 	}
 	if v.store == nil {
 		p.storing = append(p.storing, id)
@@ -189,13 +216,15 @@ func (p *Program[T]) Store(n *Node, dst []T) {
 
 // Into says that an output that is not batched is to be computed in dst from now on.
 func (p *Program[T]) Into(n *Node, dst []T) {
+	p.enter("Into")
+	defer p.leave()
 	id := p.visible(n)
 	v := &p.values[id]
 	if v.input || isConstant(n) {
 		panic("graph: Into of a node that is not computed")
 	}
 	if len(dst) != len(v.buf) {
-		panic("graph: Into a slice whose length is not the output's")
+		panic(fmt.Sprintf("graph: Into a slice of %d numbers for %s, which has %d", len(dst), label(n), len(v.buf)))
 	}
 	v.buf = dst
 	p.fresh[id] = false
@@ -203,6 +232,12 @@ func (p *Program[T]) Into(n *Node, dst []T) {
 
 // Touch says that any weight may have changed.
 func (p *Program[T]) Touch() {
+	p.enter("Touch")
+	defer p.leave()
+	p.touch()
+}
+
+func (p *Program[T]) touch() {
 	clear(p.fresh)
 	for s := range p.shards {
 		clear(p.shards[s].clean)
@@ -232,6 +267,9 @@ func total(part []float64) float64 {
 
 // RunAll computes all outputs (gorgonia.VM).
 func (p *Program[T]) RunAll() error {
+	if p == nil {
+		panic("graph: RunAll of a nil Program: look at the error that compiling it returned")
+	}
 	for t := range p.targets {
 		if err := p.Run(t); err != nil {
 			return err
@@ -248,6 +286,11 @@ func (p *Program[T]) Close() error { return nil }
 
 // Run computes the outputs of one target.
 func (p *Program[T]) Run(t int) error {
+	p.enter("Run")
+	defer p.leave()
+	if t < 0 || t >= len(p.targets) {
+		return errors.Errorf("graph: Run of target %d: the program has %d, counted from 0", t, len(p.targets))
+	}
 	err := p.runTarget(&p.targets[t], nil)
 	for _, id := range p.storing {
 		if v := &p.values[id]; !v.batched { // computed over the whole batch
@@ -278,7 +321,7 @@ func (p *Program[T]) runTarget(tg *target, d *Descent[T]) error {
 		p.storeSerially()
 	}
 	if !p.cache {
-		p.Touch()
+		p.touch()
 	}
 	for i := range tg.stages {
 		st := &tg.stages[i]
@@ -338,10 +381,12 @@ func (p *Program[T]) Chain(links []Link[T]) ([]Link[T], error) {
 
 // RunChain computes the links one after the other: a feedforward pass whose results are then the free activities.
 func (p *Program[T]) RunChain(links []Link[T]) error {
+	p.enter("RunChain")
+	defer p.leave()
 	work := 0.0
 	for i := range links {
 		if !p.cache {
-			p.Touch() // for every link: what one computes may lie where the other's intermediate results were
+			p.touch() // for every link: what one computes may lie where the other's intermediate results were
 		}
 		stages := p.targets[links[i].Target].stages
 		for j := range stages {

@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"math"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -361,4 +363,85 @@ func (f failing) Do(...gorgonia.Value) (gorgonia.Value, error) {
 		panic("out of order")
 	}
 	return nil, errors.New("out of order")
+}
+
+// TestProgram_InUse: while one call is under way every other one panics with a sentence, and all work after it.
+func TestProgram_InUse(t *testing.T) {
+	b := NewBuilder[float64]()
+	x := b.State("x", 2, 3)
+	y := b.Act(Tanh, x)
+	ok(t, b.Err())
+	p := must(CompilePlan[float64](Plan{Targets: [][]*Node{{y}}, Batched: []*Node{x}}))(t)
+	v := make([]float64, 6)
+	var none *Program[float64]
+	calls := func(p *Program[float64]) map[string]func() {
+		return map[string]func(){
+			"Run": func() { _ = p.Run(0) }, "RunAll": func() { _ = p.RunAll() }, "Load": func() { p.Load(x, v) }, "LoadNow": func() { p.LoadNow() },
+			"Store": func() { p.Store(y, v) }, "Into": func() { p.Into(y, v) }, "Touch": func() { p.Touch() }, "RunChain": func() { _ = p.RunChain(nil) },
+			"Descend": func() { _, _ = p.Descend(nil, 1, 1) },
+		}
+	}
+	message := func(f func()) (s string) {
+		defer func() { s, _ = recover().(string) }()
+		f()
+		return ""
+	}
+	p.enter("Run")
+	for name, call := range calls(p) {
+		if s := message(call); !strings.Contains(s, "another call of the same Program has not returned") {
+			t.Errorf("%s in the middle of another call: panic %q", name, s)
+		}
+	}
+	p.leave()
+	for name, call := range calls(p) {
+		if s := message(call); name != "Descend" && s != "" {
+			t.Errorf("%s: panic %q", name, s)
+		}
+	}
+	for name, call := range calls(none) {
+		if s := message(call); !strings.Contains(s, "of a nil Program: look at the error") {
+			t.Errorf("%s of a nil Program: panic %q", name, s)
+		}
+	}
+	for name, test := range map[string]struct {
+		call func()
+		want string
+	}{
+		"Load":  {func() { p.Load(x, v[:5]) }, "5 numbers for x, which has 6"},
+		"Store": {func() { p.Store(y, v[:5]) }, "which has 6 numbers, to a slice of 5"},
+		"Into":  {func() { p.Into(y, v[:5]) }, "Into a slice of 5 numbers"},
+	} {
+		if s := message(test.call); !strings.Contains(s, test.want) {
+			t.Errorf("%s of a wrong length: panic %q, want %q", name, s, test.want)
+		}
+	}
+	if err := p.Run(1); err == nil {
+		t.Error("a target that there is not is run")
+	}
+}
+
+// TestElements_RefusesOverflow: products that no int holds, or no machine.
+func TestElements_RefusesOverflow(t *testing.T) {
+	for _, shape := range [][]int{{math.MaxInt, 2}, {1 << 30, 1 << 30}, {-1}, {2, -3}, {math.MaxInt}, {1 << 16, 1 << 16, 1 << 16, 1 << 16}} {
+		if n, fits := Elements(shape); fits {
+			t.Errorf("%v is taken for %d elements", shape, n)
+		}
+		b := NewBuilder[float64]()
+		if b.State("x", shape...); b.Err() == nil {
+			t.Errorf("an input of shape %v is accepted", shape)
+		}
+	}
+	b := NewBuilder[float64]()
+	x, w := b.State("x", 1<<30, 1), b.Param("w", 1, 1<<30)
+	if b.Linear(x, w, nil, 1); b.Err() == nil || !strings.Contains(b.Err().Error(), "look at the dimensions") {
+		t.Errorf("a product of 2^60 elements: error %v", b.Err())
+	}
+	for _, test := range []struct {
+		shape []int
+		want  int64
+	}{{nil, 1}, {[]int{3, 4}, 12}, {[]int{5, 0}, 0}, {[]int{0, math.MaxInt32}, 0}} {
+		if n, fits := Elements(test.shape); !fits || n != test.want {
+			t.Errorf("%v: %d elements (%v), want %d", test.shape, n, fits, test.want)
+		}
+	}
 }

@@ -192,7 +192,7 @@ func (p *Program[T]) failure() error {
 	if failed == nil {
 		return nil
 	}
-	p.Touch()
+	p.touch()
 	return *failed
 }
 

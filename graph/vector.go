@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -16,6 +17,22 @@ type Field struct {
 // Size is the number of elements of f.
 func (f Field) Size() int { return tensor.Shape(f.Shape).TotalSize() }
 
+// MaxElements bounds the numbers of an array, and of all weights of a network: 2^36, 256 GB of float32 (on a machine of 32 bits,
+// what an int holds).
+const MaxElements = min(1<<36, math.MaxInt)
+
+// Elements is the number of elements of a shape. fits is false if that is more than MaxElements or a dimension is negative.
+func Elements(shape []int) (n int64, fits bool) {
+	n = 1
+	for _, d := range shape {
+		if d < 0 || int64(d) > MaxElements || d > 0 && n > MaxElements/int64(d) {
+			return 0, false
+		}
+		n *= int64(d)
+	}
+	return n, true
+}
+
 // A Vector is a flat slab of named, shaped fields; views alias the slab, so a solver or an optimiser that moves Data
 // moves every field. Whoever changes the values by hand calls Touch afterwards, or models that were clamped before the
 // change go on with what they derived from the old values; clamping reads everything anew in any case.
@@ -29,7 +46,8 @@ type Vector[T Float] struct {
 	at      int        // where in the whole
 }
 
-// NewVector allocates a zero slab for fields, in their order. It panics on two fields of one name.
+// NewVector allocates a zero slab for fields, in their order. It panics on two fields of one name, on dimensions that are negative,
+// and on more than MaxElements numbers in all.
 func NewVector[T Float](fields ...Field) *Vector[T] {
 	v := lay[T](fields)
 	v.data = make([]T, v.starts[len(fields)])
@@ -45,7 +63,11 @@ func lay[T Float](fields []Field) *Vector[T] {
 			panic(fmt.Sprintf("graph: two fields of a Vector are named %q", f.Name))
 		}
 		v.offset[f.Name] = i
-		v.starts[i+1] = v.starts[i] + f.Size()
+		size, fits := Elements(f.Shape)
+		if !fits || int64(v.starts[i])+size > MaxElements {
+			panic(fmt.Sprintf("graph: field %q of shape %v makes a Vector of more than %d numbers, or has a negative dimension", f.Name, f.Shape, int64(MaxElements)))
+		}
+		v.starts[i+1] = v.starts[i] + int(size)
 	}
 	return v
 }

@@ -3,8 +3,6 @@ package layers
 import (
 	"math"
 
-	"github.com/pkg/errors"
-
 	"github.com/pcgraph/pcgraph/graph"
 )
 
@@ -47,8 +45,8 @@ func (l Attention) Forward(b *graph.Builder, p []*graph.Node, x *graph.Node) *gr
 	if !tokens(b, "attention", x, l.Width) {
 		return nil
 	}
-	if l.Heads < 1 || l.Width%l.Heads != 0 {
-		b.Fail(errors.Errorf("attention of width %d with %d heads: the heads must divide the width", l.Width, l.Heads))
+	if err := l.Validate(); err != nil {
+		b.Fail(err)
 		return nil
 	}
 	scale := l.Scale

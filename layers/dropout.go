@@ -3,8 +3,6 @@ package layers
 import (
 	"math/rand/v2"
 
-	"github.com/pkg/errors"
-
 	"github.com/pcgraph/pcgraph/graph"
 )
 
@@ -28,8 +26,8 @@ func (l Dropout) Forward(b *graph.Builder, _ []*graph.Node, x *graph.Node) *grap
 	if b.Err() != nil {
 		return nil
 	}
-	if !(l.Rate >= 0 && l.Rate < 1) {
-		b.Fail(errors.Errorf("dropout at a rate of %v: want a number from 0 to below 1", l.Rate))
+	if err := l.Validate(); err != nil {
+		b.Fail(err)
 		return nil
 	}
 	return b.Add(x, b.Mul(x, b.Random("dropout", l.draw, x.Shape()...)))

@@ -6,7 +6,8 @@ package layers
 
 import "github.com/pcgraph/pcgraph/graph"
 
-// A Layer is a parametric map. Implementations are immutable values.
+// A Layer is a parametric map. Implementations are immutable values. One that also has a method Validate() error is asked before
+// anything is built of it: networks report fields that make no sense then, and not at Compile.
 type Layer interface {
 	// Params lists the weights in a fixed order.
 	Params() []Param
