@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -10,13 +11,13 @@ import (
 )
 
 // AdamSpans are the factors of rate, epsilon and decay that a network's scaling asks of Adam and AdamW, for an optimiser
-// over the slab w of its weights. Biases, gains and precisions are not decayed.
+// over the slab w of its weights. Biases, gains and precisions are not decayed. It panics when w is not the network's.
 func AdamSpans[T graph.Float](n *arch.Network, w *graph.Vector[T]) []optim.Span {
 	return spans(n, w, func(f arch.Factors) optim.Span { return optim.Span{Factor: f.Adam, Eps: f.Eps, Decay: f.Decay} })
 }
 
 // SGDSpans are the factors of the rate that it asks of SGD, with or without momentum. Biases, gains and precisions are not
-// decayed.
+// decayed. It panics when w is not the network's.
 func SGDSpans[T graph.Float](n *arch.Network, w *graph.Vector[T]) []optim.Span {
 	return spans(n, w, func(f arch.Factors) optim.Span { return optim.Span{Factor: f.SGD} })
 }
@@ -36,12 +37,15 @@ func InWhole[T graph.Float](part *graph.Vector[T], spans []optim.Span) []optim.S
 
 // spans leaves out weights whose factors are one, and makes one span of neighbours that are alike.
 func spans[T graph.Float](n *arch.Network, w *graph.Vector[T], of func(arch.Factors) optim.Span) []optim.Span {
+	if n == nil || w == nil {
+		panic("train: spans without a network or its weights")
+	}
 	var all []optim.Span
 	weights := n.Weights()
 	if !slices.EqualFunc(weights, w.Fields(), func(a arch.Weight, f graph.Field) bool {
 		return a.Name == f.Name && slices.Equal(a.Param.Shape, f.Shape)
 	}) {
-		panic("train: spans of a slab that is not the network's")
+		panic(fmt.Sprintf("train: spans of a slab that is not the network's: %d fields of %d numbers, and the network has %d weights", len(w.Fields()), len(w.Data()), len(weights)))
 	}
 	for i, weight := range weights {
 		s := of(weight.Factors)

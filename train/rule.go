@@ -60,7 +60,7 @@ type Learner[T graph.Float] interface {
 // of different precisions are compared; optim.Adam has what that means for its Eps. Score.Loss, of Evaluate, knows nothing of
 // precisions and is never scaled.
 type Report struct {
-	Loss      float64      // energy at the initial activities: from a feedforward start the loss of the feedforward pass
+	Loss      float64      // energy at the initial activities: from a feedforward start the loss of the feedforward pass, times the output's precision
 	Energy    float64      // energy where the gradient was taken
 	Inference infer.Result // zero for rules without inference
 }
