@@ -88,19 +88,36 @@ edit it.
     go run ./cmd/demo verify               # all claims at quick scale, as the tests do: minutes
     go run ./cmd/demo run ID -full         # one claim as it is recorded here; goes on where it was interrupted
 
-*Holds* means as the paper says it; *holds with care* that it needs more words to be true, which are given; *does not hold here*
-that it was not found so, with what was found. What has not been measured in full yet has the verdict of the tests, at quick scale. "Independent program" stands for values computed in numpy or JAX by formulas of this
+"Independent program" stands for values computed in numpy or JAX by formulas of this
 project's own, not by its code. Times are the sums over all cells, most of which use one core, on a machine that was busy with other work:
 an idle one takes a fraction. An estimate is the mean over
-seeds ± its standard error (number of seeds).
+seeds ± its standard error (number of seeds); a 95 % interval is Student's, of so many seeds less one degrees of freedom.
 
 `
+
+// claimsMeaning says what verdicts and bounds are.
+func claimsMeaning() string {
+	var b strings.Builder
+	for _, v := range claim.Verdicts {
+		fmt.Fprintf(&b, "* *%s*: %s.\n", v, v.Meaning())
+	}
+	b.WriteString(`
+Every claim names what its measurements are held against, and where each such bound comes from: the paper's own figures, an
+independent program, a derivation, or us; of ours, whether it was set before the experiment was measured in full, with the commit, or
+set or moved after it, with the reason. The tests shuffle the results of a record among its cells, up to 200 times: a claim whose
+verdict survives more than 5 % of that does not depend on what was measured where, and fails, unless it says why a shuffle is no test
+of it.
+
+`)
+	return b.String()
+}
 
 // claimsPage is the text of CLAIMS.md.
 func claimsPage(claims []recorded, figures map[string][]claim.Figure) string {
 	var b strings.Builder
 	b.WriteString(claimsIntro)
-	b.WriteString(countClaims(claims))
+	b.WriteString(claimsMeaning())
+	b.WriteString(countClaims(claims) + "\n\n")
 	b.WriteString("| claim | verdict | measured | time |\n|---|---|---|---|\n")
 	for _, r := range claims {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", r.ID, anchor(r.ID), r.verdict(), r.measured(), r.took())
@@ -113,8 +130,8 @@ func claimsPage(claims []recorded, figures map[string][]claim.Figure) string {
 		}
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", r.ID, r.Statement)
 		fmt.Fprintf(&b, "**%s%s** (%s)\n\n", strings.ToUpper(r.verdict()[:1]), r.verdict()[1:], r.measured())
-		if r.Care != "" {
-			fmt.Fprintf(&b, "%s\n\n", r.Care)
+		if care := r.care(); care != "" {
+			fmt.Fprintf(&b, "%s\n\n", care)
 		}
 		if r.outcome.Reason != "" {
 			fmt.Fprintf(&b, "What is off: %s.\n\n", strings.TrimSuffix(r.outcome.Reason, "."))
@@ -122,6 +139,12 @@ func claimsPage(claims []recorded, figures map[string][]claim.Figure) string {
 		fmt.Fprintf(&b, "| | |\n|---|---|\n| source | %s |\n| paper | %s |\n", cell(r.Source), cell(r.Paper))
 		if r.table != nil {
 			fmt.Fprintf(&b, "| here | %s |\n", cell(r.outcome.Ours))
+		}
+		for _, bound := range r.Bounds {
+			fmt.Fprintf(&b, "| bound | %s |\n", cell(bound.String()))
+		}
+		if r.Shuffled != "" {
+			fmt.Fprintf(&b, "| note | %s |\n", cell(unshuffled(r.Claim)))
 		}
 		if r.table != nil {
 			fmt.Fprintf(&b, "| cells | %s |\n", r.cells())
@@ -148,8 +171,8 @@ func countClaims(claims []recorded) string {
 			full++
 		}
 	}
-	return fmt.Sprintf("Of %d claims %d hold, %d hold with care, %d do not hold here; %d are measured in full.\n\n",
-		len(claims), verdicts[claim.Holds], verdicts[claim.WithCare], verdicts[claim.Fails], full)
+	return fmt.Sprintf("Of %d claims %d hold, %d hold with care, %d do not hold here, %d are open; %d are measured in full.",
+		len(claims), verdicts[claim.Holds], verdicts[claim.WithCare], verdicts[claim.Fails], verdicts[claim.Open], full)
 }
 
 // cell is text that a Markdown table can hold.

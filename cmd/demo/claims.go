@@ -66,13 +66,16 @@ func recordedClaims(claims []claim.Claim) ([]recorded, error) {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return nil, err
+		case !t.Complete(): // cells that are missing may be those that decide: the figures are shown, the verdict is the tests'
+			r.table = &t
+			r.outcome.Verdict = c.Verdict
+			if r.outcome.Ours, err = c.Check(t); errors.Is(err, claim.ErrTable) {
+				return nil, err
+			}
 		default:
 			r.table = &t
 			if r.outcome, err = c.Judge(t); err != nil {
 				return nil, err
-			}
-			if !t.Complete() { // cells that are missing may be those that decide: the figures are shown, the verdict is the tests'
-				r.outcome.Verdict, r.outcome.Reason = c.Verdict, ""
 			}
 		}
 		list = append(list, r)
@@ -86,6 +89,31 @@ func (r recorded) verdict() string {
 		return r.Verdict.String()
 	}
 	return r.outcome.Verdict.String()
+}
+
+// care is the claim's, with the numbers of its record.
+func (r recorded) care() string {
+	if r.table == nil {
+		return r.Cared(claim.Table{})
+	}
+	return r.Cared(*r.table)
+}
+
+// bounds are the claim's, a line each.
+func bounds(c claim.Claim) []labelled {
+	var list []labelled
+	for _, b := range c.Bounds {
+		list = append(list, labelled{"bound", b.String()})
+	}
+	if c.Shuffled != "" {
+		list = append(list, labelled{"note", unshuffled(c)})
+	}
+	return list
+}
+
+// unshuffled says why a claim is not tried on shuffled results.
+func unshuffled(c claim.Claim) string {
+	return "not tested by shuffling results among the cells: " + c.Shuffled
 }
 
 // measured says what the verdict rests on.
@@ -150,13 +178,19 @@ func (cmd claimsCmd) Run(c *console) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.ID, r.verdict(), r.measured(), r.took())
 		if cmd.Long {
 			w.Flush()
-			explain(c, []labelled{{"", r.Statement}, {"source", r.Source}, {"paper", r.Paper}, {"here", r.outcome.Ours}, {"care", r.Care}, {"off", r.outcome.Reason}})
+			explain(c, []labelled{{"", r.Statement}, {"source", r.Source}, {"paper", r.Paper}, {"here", r.outcome.Ours}, {"care", r.care()}, {"off", r.outcome.Reason}})
+			explain(c, bounds(r.Claim))
 			c.printf("\n")
 		}
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	c.printf("\n%s\n", countClaims(claims))
+	for _, v := range claim.Verdicts {
+		c.printf("  %-19s %s.\n", v.String()+":", v.Meaning())
+	}
+	c.printf("Every bound has a source, which \"demo claims -long\" and docs/CLAIMS.md print; for each claim that does not hold as it stands they say what was found.\n")
 	c.printf("\n\"demo run ID\" measures a claim, with -full as it is recorded here; \"demo verify\" measures all quickly.\n")
 	return nil
 }
@@ -258,7 +292,8 @@ func (cmd runCmd) judge(c *console, claims []claim.Claim, out *runDir) error {
 		m.Results[cl.ID] = outcome
 		verdicts.Rows = append(verdicts.Rows, []string{cl.ID, outcome.Verdict.String(), outcome.Ours, cl.Paper})
 		c.printf("\n%s: %s\n", cl.ID, outcome.Verdict)
-		explain(c, []labelled{{"", cl.Statement}, {"paper", cl.Paper}, {"here", outcome.Ours}, {"care", cl.Care}, {"off", outcome.Reason}})
+		explain(c, []labelled{{"", cl.Statement}, {"paper", cl.Paper}, {"here", outcome.Ours}, {"care", cl.Cared(t)}, {"off", outcome.Reason}})
+		c.printf("    (%s: %s)\n", outcome.Verdict, outcome.Verdict.Meaning())
 		if cl.Plot == nil {
 			continue
 		}

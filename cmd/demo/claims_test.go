@@ -78,6 +78,11 @@ func TestClaims_List(t *testing.T) {
 			t.Errorf("%s is not in the list, or not whole", c.ID)
 		}
 	}
+	for _, v := range claim.Verdicts {
+		if !strings.Contains(out, v.Meaning()) {
+			t.Errorf("the list does not say what %q means", v)
+		}
+	}
 	if n := strings.Count(claimsIntro, "```"); n != 0 {
 		t.Errorf("%d fences in the introduction, whose blocks are indented", n)
 	}
@@ -91,6 +96,7 @@ func halved(want float64) claim.Claim {
 	}
 	return claim.Claim{
 		ID: "test/half", Source: "here", Statement: "It is half.", Paper: "half",
+		Bounds: []claim.Bound{{Text: "x/2", Origin: claim.Derived, Note: "by halving"}},
 		Grid: claim.Grid("test/half", 1, func(claim.Scale) []cell { return []cell{{1, 1}, {1, 2}, {10, 1}, {10, 2}} },
 			func(_ context.Context, c cell, _ *claim.Cell) (float64, error) { return c.X / 2, nil }),
 		Check: func(t claim.Table) (string, error) {
@@ -119,7 +125,7 @@ func TestVerify_FailsIfAClaimComesOutOtherwise(t *testing.T) {
 		t.Errorf("error %v:\n%s", err, &out)
 	}
 	wrong := halved(.25)
-	wrong.Verdict, wrong.Care = claim.Fails, "It is a quarter."
+	wrong.Verdict, wrong.Care = claim.Fails, claim.Constant("It is a quarter.")
 	if err := (verifyCmd{}).verify(c, []claim.Claim{wrong}); err != nil {
 		t.Errorf("a claim that fails as recorded is reported: %v", err)
 	}

@@ -37,7 +37,11 @@ const (
 	Holds    Verdict = iota // as the paper says it
 	WithCare                // as the claim's Care words it
 	Fails                   // not here; the claim's Care says what happens instead
+	Open                    // not measured in full, so that nothing is decided
 )
+
+// Verdicts are all there are.
+var Verdicts = []Verdict{Holds, WithCare, Fails, Open}
 
 // String is the verdict in words.
 func (v Verdict) String() string {
@@ -46,8 +50,71 @@ func (v Verdict) String() string {
 		return "holds"
 	case WithCare:
 		return "holds with care"
+	case Fails:
+		return "does not hold here"
 	}
-	return "does not hold here"
+	return "open"
+}
+
+// Meaning says what the verdict means.
+func (v Verdict) Meaning() string {
+	switch v {
+	case Holds:
+		return "the measurements pass every bound of the sentence as it stands"
+	case WithCare:
+		return "they pass, but the sentence needs the conditions or exceptions that are given with it to be true here"
+	case Fails:
+		return "they miss a bound; which one, and what was found instead, is given with it"
+	}
+	return "not measured in full: at quick scale a smaller network passes, which decides nothing about the sentence"
+}
+
+// An Origin is where a bound comes from.
+type Origin int
+
+// The origins, from the strongest.
+const (
+	Paper       Origin = iota // the paper's own figures
+	Independent               // values that an independent program computed
+	Derived                   // a derivation
+	Before                    // ours, set before the experiment was measured in full
+	After                     // ours, set or moved after it was measured in full
+)
+
+// String is the origin in words.
+func (o Origin) String() string {
+	switch o {
+	case Paper:
+		return "the paper"
+	case Independent:
+		return "an independent program"
+	case Derived:
+		return "a derivation"
+	case Before:
+		return "ours, before measuring in full"
+	}
+	return "ours, after measuring in full"
+}
+
+// A Bound is what Check holds measurements against at Full scale, and where that comes from. At Quick scale networks are
+// smaller, and bounds are as wide as they need: they are a test of the code.
+type Bound struct {
+	Text   string // what must be true, with the numbers
+	Origin Origin
+	Commit string // that set it; of ours from before measuring, always
+	Note   string // which figure, program or derivation; how it was moved
+}
+
+// String is the bound with its origin in words.
+func (b Bound) String() string {
+	s := b.Text + " (" + b.Origin.String()
+	if b.Commit != "" {
+		s += ", commit " + b.Commit
+	}
+	if b.Note != "" {
+		s += ": " + b.Note
+	}
+	return s + ")"
 }
 
 // A Claim is one falsifiable sentence of a paper.
@@ -59,12 +126,19 @@ type Claim struct {
 	// Grid is what is measured.
 	Grid Experiment
 	// Check reads the measurements. It returns our figures in words, to stand beside the paper's, and an error that names
-	// the cell which is off if the statement does not hold. It must work at both scales: see Table.Scale.
+	// the cell which is off if the statement does not hold. It must work at both scales: see Table.Scale. It must not
+	// panic on a table of which cells are missing, whose verdict nobody asks for.
 	Check func(Table) (ours string, err error)
+	// Bounds are what Check holds the measurements against, with the source of each; at least one.
+	Bounds []Bound
+	// Shuffled is empty if the verdict cannot survive results that are shuffled among the cells; otherwise it says why such a
+	// shuffle is no test of this sentence.
+	Shuffled string
 	// Verdict is how the claim came out when it was last looked at; a run that comes out differently is news.
 	Verdict Verdict
-	// Care is needed unless the verdict is Holds: what the sentence needs to be true here, or what happens instead.
-	Care string
+	// Care is needed unless the verdict is Holds: what the sentence needs to be true here, or what happens instead. Measured
+	// numbers in it are read from the table; it must not panic on one with missing cells.
+	Care func(Table) string
 	// Plot draws the measurements; nil for a claim without a picture.
 	Plot func(Table) ([]Figure, error)
 }
@@ -78,10 +152,35 @@ func (c Claim) Validate() error {
 		return errors.Errorf("claim %s: it needs Source, Statement and Paper", c.ID)
 	case c.Check == nil || c.Grid.measure == nil:
 		return errors.Errorf("claim %s: it needs Grid and Check", c.ID)
-	case (c.Verdict == Holds) != (c.Care == ""):
-		return errors.Errorf("claim %s: Care goes with the verdicts WithCare and Fails, and only with them", c.ID)
+	case (c.Verdict == Holds) != (c.Care == nil):
+		return errors.Errorf("claim %s: Care goes with all verdicts but Holds, and only with them", c.ID)
+	case len(c.Bounds) == 0:
+		return errors.Errorf("claim %s: it needs Bounds: what Check holds the measurements against, and where that comes from", c.ID)
+	}
+	for _, b := range c.Bounds {
+		switch {
+		case b.Text == "":
+			return errors.Errorf("claim %s: a bound has no Text", c.ID)
+		case b.Origin == Before && b.Commit == "" || b.Origin < Before && b.Commit != "":
+			return errors.Errorf("claim %s: bound %q: a bound of ours from before measuring names the Commit that set it, one of somebody else's does not", c.ID, b.Text)
+		case strings.Trim(b.Commit, "0123456789abcdef") != "" || b.Commit != "" && len(b.Commit) < 7:
+			return errors.Errorf("claim %s: bound %q: %q is no commit", c.ID, b.Text, b.Commit)
+		case b.Origin != Before && b.Note == "":
+			return errors.Errorf("claim %s: bound %q: the Note must say which figure, program or derivation it is of, or why it was set after measuring", c.ID, b.Text)
+		}
 	}
 	return nil
+}
+
+// Constant is a Care without measured numbers.
+func Constant(text string) func(Table) string { return func(Table) string { return text } }
+
+// Cared is the text of Care for a table, empty without Care.
+func (c Claim) Cared(t Table) string {
+	if c.Care == nil {
+		return ""
+	}
+	return c.Care(t)
 }
 
 // An Outcome is what a table says of a claim.
@@ -91,11 +190,15 @@ type Outcome struct {
 	Reason  string // why it fails
 }
 
-// Judge holds a claim against a table. A statement whose check passes has the verdict that is recorded, or Holds if that
-// was Fails; otherwise the verdict is Fails. The error is for tables that cannot be read.
+// ErrIncomplete is a table of which cells are missing: those may be the ones that decide.
+var ErrIncomplete = errors.New("cells of the table are missing")
+
+// Judge holds a claim against a complete table. A statement whose check passes has the verdict that is recorded, or Holds if
+// that was Fails; otherwise the verdict is Fails. One that is Open becomes Holds at Full scale. The error is ErrIncomplete,
+// or for tables that cannot be read.
 func (c Claim) Judge(t Table) (Outcome, error) {
-	if len(t.Results) == 0 {
-		return Outcome{}, errors.Errorf("claim %s: the table of %s is empty", c.ID, t.Experiment)
+	if len(t.Results) == 0 || !t.Complete() {
+		return Outcome{}, errors.Wrapf(ErrIncomplete, "claim %s: %d of %d of %s", c.ID, len(t.Results), t.Cells, t.Experiment)
 	}
 	ours, err := c.Check(t)
 	switch {
@@ -103,7 +206,7 @@ func (c Claim) Judge(t Table) (Outcome, error) {
 		return Outcome{}, errors.Wrapf(err, "claim %s", c.ID)
 	case err != nil:
 		return Outcome{Verdict: Fails, Ours: ours, Reason: err.Error()}, nil
-	case c.Verdict == Fails:
+	case c.Verdict == Fails, c.Verdict == Open && t.Scale == Full:
 		return Outcome{Verdict: Holds, Ours: ours}, nil
 	}
 	return Outcome{Verdict: c.Verdict, Ours: ours}, nil

@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/pkg/errors"
 )
+
+// measured leaves a table's memory out of a comparison.
+var measured = cmpopts.IgnoreUnexported(Table{})
 
 func TestValidate_SaysWhatIsMissing(t *testing.T) {
 	ok(t, sums(1, nil).Validate())
@@ -22,7 +27,13 @@ func TestValidate_SaysWhatIsMissing(t *testing.T) {
 		{"a claim is somebody's", "Source", func(c *Claim) { c.Source = "" }},
 		{"a claim is measured", "Grid", func(c *Claim) { c.Grid = Experiment{} }},
 		{"care is said", "Care", func(c *Claim) { c.Verdict = WithCare }},
-		{"care is marked", "Care", func(c *Claim) { c.Care = "sometimes" }},
+		{"care is marked", "Care", func(c *Claim) { c.Care = Constant("sometimes") }},
+		{"what is measured is held against something", "Bounds", func(c *Claim) { c.Bounds = nil }},
+		{"a bound says what must be true", "no Text", func(c *Claim) { c.Bounds = []Bound{{Note: "somewhere"}} }},
+		{"a bound of somebody's says whose", "Note", func(c *Claim) { c.Bounds = []Bound{{Text: "30", Origin: Paper}} }},
+		{"a bound set before says where to look it up", "Commit", func(c *Claim) { c.Bounds = []Bound{{Text: "30", Origin: Before}} }},
+		{"a bound set after says why", "Note", func(c *Claim) { c.Bounds = []Bound{{Text: "30", Origin: After, Commit: "0dd3103"}} }},
+		{"a commit is a hash", "no commit", func(c *Claim) { c.Bounds = []Bound{{Text: "30", Origin: Before, Commit: "yesterday"}} }},
 	} {
 		c := sums(1, nil)
 		test.change(&c)
@@ -44,6 +55,7 @@ func TestJudge_RecordsDecideOnlyWhatTheCheckLeavesOpen(t *testing.T) {
 		{"as recorded", Fails, true, Fails},
 		{"news", Holds, true, Fails},
 		{"news", WithCare, true, Fails},
+		{"nothing is decided at quick scale", Open, false, Open},
 		{"news", Fails, false, Holds},
 	} {
 		c := sums(1, nil)
@@ -54,18 +66,20 @@ func TestJudge_RecordsDecideOnlyWhatTheCheckLeavesOpen(t *testing.T) {
 			}
 			return "4", nil
 		}
-		got, err := c.Judge(Table{Results: []Result{{}}})
+		got, err := c.Judge(Table{Cells: 1, Results: []Result{{}}})
 		ok(t, err)
 		if got.Verdict != test.want || got.Reason != "" != test.fails {
 			t.Errorf("%s: %+v, want %v", test.reason, got, test.want)
 		}
 	}
 	c := sums(1, nil)
-	if _, err := c.Judge(Table{Results: []Result{{Params: []byte(`{"y":1}`), Result: []byte(`{}`)}}}); !errors.Is(err, ErrTable) {
+	if _, err := c.Judge(Table{Cells: 1, Results: []Result{{Params: []byte(`{"y":1}`), Result: []byte(`{}`)}}}); !errors.Is(err, ErrTable) {
 		t.Errorf("a table of another type is judged: %v", err)
 	}
-	if _, err := c.Judge(Table{}); err == nil {
-		t.Error("an empty table is judged")
+	for _, partly := range []Table{{}, {Cells: 2, Results: []Result{{}}}} {
+		if _, err := c.Judge(partly); !errors.Is(err, ErrIncomplete) {
+			t.Errorf("a table of %d of %d cells is judged: error %v", len(partly.Results), partly.Cells, err)
+		}
 	}
 }
 
@@ -80,7 +94,7 @@ func TestTable_WrittenAndRead(t *testing.T) {
 	}
 	got, err := ReadTable(&buf)
 	ok(t, err)
-	if diff := cmp.Diff(tables[0], got); diff != "" {
+	if diff := cmp.Diff(tables[0], got, measured); diff != "" {
 		t.Error(diff)
 	}
 	ok(t, got.Fits(c.Grid))
@@ -143,6 +157,70 @@ func TestMean(t *testing.T) {
 	}
 	if e := Mean(); !math.IsNaN(e.Mean) {
 		t.Error(e)
+	}
+}
+
+// TestMargin: oracles: Student's table, t(.975) = 12.706, 4.303, 2.228, 2.042 and 1.984 for 1, 2, 10, 30 and 100 degrees of freedom.
+func TestMargin_IsOfStudentsDistribution(t *testing.T) {
+	for freedom, want := range map[int]float64{1: 12.706, 2: 4.303, 10: 2.228, 30: 2.042, 100: 1.984} {
+		if got := (Estimate{Err: 1, N: freedom + 1}).Margin(); math.Abs(got-want) > .003 {
+			t.Errorf("%d degrees of freedom: %g, want %g", freedom, got, want)
+		}
+	}
+	e := Mean(1, 2, 3, 6) // 3 +- sqrt(14/12) t(3) = 3.182: 3 +- 3.437
+	if !e.Above(-.44) || e.Above(-.43) || !e.Below(6.44) || e.Below(6.43) {
+		t.Errorf("%v +- %g", e, e.Margin())
+	}
+	for _, e := range []Estimate{Mean(), Mean(5), Mean(math.NaN(), 1)} {
+		if e.Above(-1e300) || e.Below(1e300) {
+			t.Errorf("%v of %d values is known", e, e.N)
+		}
+	}
+}
+
+// TestSlope: through (0,0), (1,1), (2,1), (3,2) the line is .1 + .6 x, whose residuals -.1, .3, -.3, .1 give s^2 = .2/2 and an error of
+// sqrt(.1/5).
+func TestSlope_OfLeastSquares(t *testing.T) {
+	e := Slope([]float64{0, 1, 2, 3}, []float64{0, 1, 1, 2})
+	if math.Abs(e.Mean-.6) > 1e-15 || math.Abs(e.Err-math.Sqrt(.02)) > 1e-15 || math.Abs(e.Margin()-4.303*math.Sqrt(.02)) > 1e-12 {
+		t.Errorf("%+v", e)
+	}
+	if e := Slope([]float64{1, 2}, []float64{1, 3}); e.Mean != 2 || !math.IsNaN(e.Err) {
+		t.Errorf("of two points %+v", e)
+	}
+	if e := Paired(map[int]float64{1: 3, 2: 5, 3: 9}, map[int]float64{1: 2, 2: 2, 4: 0}); e.Mean != 2 || e.N != 2 || e.Err != 1 {
+		t.Errorf("paired %+v", e)
+	}
+}
+
+// TestShuffled_KeepsCellsAndResults: a shuffle moves results, all of them, and leaves the table that it is of.
+func TestShuffled_KeepsCellsAndResults(t *testing.T) {
+	tables, err := (&Runner{}).Run(t.Context(), Quick, sums(5, nil))
+	ok(t, err)
+	table := tables[0].Remembering()
+	before, err := Rows[point, square](table)
+	ok(t, err)
+	after, err := Rows[point, square](table.Shuffled(rand.New(rand.NewPCG(1, 2))))
+	ok(t, err)
+	moved, sum := 0, 0.
+	for i := range before {
+		if before[i].Params != after[i].Params {
+			t.Errorf("cell %d has other parameters", i)
+		}
+		if before[i].Result.Square != after[i].Result.Square {
+			moved++
+		}
+		sum += after[i].Result.Square - before[i].Result.Square
+	}
+	if moved < 5 || sum != 0 {
+		t.Errorf("%d of %d results moved; their sum changed by %g", moved, len(before), sum)
+	}
+	again, err := Rows[point, square](tables[0])
+	ok(t, err)
+	for i := range before {
+		if before[i].Result.Square != again[i].Result.Square {
+			t.Errorf("result %d of the table itself was moved", i)
+		}
 	}
 }
 

@@ -53,6 +53,7 @@ func squared(p point) square {
 func sums(n int, f func(ctx context.Context, p point, at *Cell) error) Claim {
 	return Claim{
 		ID: "test/squares", Source: "here", Statement: "Squares add up.", Paper: "30",
+		Bounds: []Bound{{Text: "30", Origin: Derived, Note: "n (n+1) (2n+1) / 6"}},
 		Grid: Grid("test/squares", 1, points(n), func(ctx context.Context, p point, at *Cell) (square, error) {
 			if f != nil {
 				if err := f(ctx, p, at); err != nil {
@@ -133,7 +134,7 @@ func TestRun_MeasuresSharedCellsOnceAndNothingTwice(t *testing.T) {
 	if n.Load() != 6 {
 		t.Errorf("%d cells measured by a second run", n.Load()-6)
 	}
-	if diff := cmp.Diff(first, second); diff != "" {
+	if diff := cmp.Diff(first, second, measured); diff != "" {
 		t.Error(diff)
 	}
 	if last.Done != 6 || last.Found != 6 || last.Fraction != 1 {
@@ -222,7 +223,7 @@ func TestRun_CorruptResultsAreReportedAndMeasuredAgain(t *testing.T) {
 	if len(warned) != len(ruin) {
 		t.Errorf("%d warnings of %d: %q", len(warned), len(ruin), warned)
 	}
-	if diff := cmp.Diff(untimed(want[0]), untimed(got[0])); diff != "" {
+	if diff := cmp.Diff(untimed(want[0]), untimed(got[0]), measured); diff != "" {
 		t.Error(diff)
 	}
 	_, err = (&Runner{Dir: dir, Warn: func(err error) { t.Error(err) }}).Run(t.Context(), Quick, c)
@@ -242,7 +243,7 @@ func TestRun_ResultsThatCannotBeKeptAreInTheTable(t *testing.T) {
 	var warned []string
 	got, err := (&Runner{Dir: dir, Warn: func(err error) { warned = append(warned, err.Error()) }}).Run(t.Context(), Quick, c)
 	ok(t, err)
-	if diff := cmp.Diff(untimed(want[0]), untimed(got[0])); diff != "" {
+	if diff := cmp.Diff(untimed(want[0]), untimed(got[0]), measured); diff != "" {
 		t.Error(diff)
 	}
 	if all := strings.Join(warned, "\n"); !strings.Contains(all, files[0]) || !strings.Contains(all, "the next run will measure it again") {
@@ -370,7 +371,7 @@ func TestRun_KilledResumes(t *testing.T) {
 	ok(t, err)
 	want, err := (&Runner{}).Run(t.Context(), Quick, sums(10, nil))
 	ok(t, err)
-	if diff := cmp.Diff(untimed(want[0]), untimed(got[0])); diff != "" {
+	if diff := cmp.Diff(untimed(want[0]), untimed(got[0]), measured); diff != "" {
 		t.Error(diff)
 	}
 	begun, err := os.ReadFile(filepath.Join(dir, "begun"))

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math/rand/v2"
+	"reflect"
+	"slices"
 
 	"github.com/pkg/errors"
 )
@@ -15,6 +18,8 @@ type Table struct {
 	Scale      Scale    `json:"scale"`
 	Cells      int      `json:"cells"` // of the whole grid: more than there are results if the run was interrupted
 	Results    []Result `json:"results"`
+
+	memo *memo // of results that are decoded again and again; may be nil
 }
 
 // A Result is one measured cell.
@@ -118,6 +123,52 @@ func (t Table) Fits(e Experiment) error {
 	return nil
 }
 
+// Shuffled is the table with its results shuffled among its cells: each cell of the grid has the result of some other, or its
+// own by chance. If nothing of a claim depended on which cell gave which result, the claim would survive this.
+func (t Table) Shuffled(r *rand.Rand) Table {
+	results := slices.Clone(t.Results)
+	r.Shuffle(len(results), func(i, j int) {
+		a, b := &results[i], &results[j]
+		a.Result, b.Result = b.Result, a.Result
+		a.Seconds, b.Seconds = b.Seconds, a.Seconds
+	})
+	t.Results = results
+	return t
+}
+
+// Remembering is the table with a memory for what Rows decodes: for shuffles of it, which share that memory. Results that Rows
+// returns must not be changed. It is not for more than one goroutine.
+func (t Table) Remembering() Table {
+	t.memo = &memo{}
+	return t
+}
+
+// A memo holds decoded values by type and place of their text.
+type memo struct{ known map[memory]any }
+
+type memory struct {
+	kind reflect.Type
+	text *byte
+}
+
+// decode is strict with a memory, if there is one.
+func decode[V any](m *memo, text json.RawMessage) (v V, err error) {
+	if m == nil || len(text) == 0 {
+		return v, strict(text, &v)
+	}
+	k := memory{reflect.TypeFor[V](), &text[0]}
+	if known, ok := m.known[k]; ok {
+		return known.(V), nil
+	}
+	if err = strict(text, &v); err == nil {
+		if m.known == nil {
+			m.known = map[memory]any{}
+		}
+		m.known[k] = v
+	}
+	return v, err
+}
+
 // A Row is a measured cell with its types back.
 type Row[P, R any] struct {
 	Params P
@@ -131,10 +182,11 @@ var ErrTable = errors.New("table cannot be read: it is of another experiment or 
 func Rows[P, R any](t Table) ([]Row[P, R], error) {
 	rows := make([]Row[P, R], len(t.Results))
 	for i, r := range t.Results {
-		if err := strict(r.Params, &rows[i].Params); err != nil {
+		var err error
+		if rows[i].Params, err = decode[P](t.memo, r.Params); err != nil {
 			return nil, errors.Wrapf(ErrTable, "experiment %s: parameters %s: %v", t.Experiment, r.Params, err)
 		}
-		if err := strict(r.Result, &rows[i].Result); err != nil {
+		if rows[i].Result, err = decode[R](t.memo, r.Result); err != nil {
 			return nil, errors.Wrapf(ErrTable, "experiment %s: result of %s: %v", t.Experiment, r.Params, err)
 		}
 	}

@@ -140,14 +140,17 @@ func (o offs) err() error {
 func (o *offs) rising(what string, m map[size]claim.Estimate, sign float64) {
 	depths, widths := axes(m)
 	for _, l := range depths {
-		for i, n := range widths[1:] {
-			a, b := m[size{l, widths[i]}], m[size{l, n}]
+		for i, n := range widths {
+			if i == 0 {
+				continue
+			}
+			a, b := m[size{l, widths[i-1]}], m[size{l, n}]
 			if a.N == 0 || b.N == 0 {
 				continue
 			}
 			slack := 2 * math.Hypot(nonNaN(a.Err), nonNaN(b.Err))
 			if sign*(b.Mean-a.Mean) < -slack {
-				o.add("%s at L=%d: %s at N=%d, %s at N=%d", what, l, a, widths[i], b, n)
+				o.add("%s at L=%d: %s at N=%d, %s at N=%d", what, l, a, widths[i-1], b, n)
 			}
 		}
 	}

@@ -15,6 +15,9 @@ import (
 
 func TestClaims(t *testing.T) { claimtest.Run(t, Claims()) }
 
+// TestClaims_Recorded: what was measured in full bears every verdict, and would not if the results were those of other cells.
+func TestClaims_Recorded(t *testing.T) { claimtest.Recorded(t, Claims(), record.Table) }
+
 // TestClaims_WrongConstantTurnsTheVerdict puts slightly wrong closed forms in the place of the right one, in what was measured
 // in full: the claim that rests on it must fail, and with the right one hold.
 func TestClaims_WrongConstantTurnsTheVerdict(t *testing.T) {

@@ -17,6 +17,10 @@ var ratioDecides = claim.Claim{
 		"differ by .07 at most up to L/N = 1/4.",
 	Paper: "width much larger than depth. An independent numpy program, L = 4 to 64: .944 to .886 at L/N = 1/4, .983 to .964 at 1/8, .995 to .990 at 1/16",
 	Grid:  initial,
+	Bounds: []claim.Bound{
+		{Text: "depths at equal L/N differ by at most .28 L/N: .07 at 1/4, .035 at 1/8, .0175 at 1/16", Origin: claim.Before, Commit: "c8dad20",
+			Note: "the independent program's values, which differ by .06, .02 and .005, were known"},
+	},
 	Check: func(t claim.Table) (string, error) {
 		m, err := sizes(t, muPC, true, cosine)
 		if err != nil {

@@ -12,11 +12,18 @@ var transformerApproaches = claim.Claim{
 	Statement: "In a transformer in muPC the cosine of PC's gradient at equilibrium to BP's rises with the width of a token, to .9 or more at the widest.",
 	Paper:     "12 blocks, start of training: .34 at d=8, .66 at 16, .86 at 32, .96 at 64, .985 and more from 128",
 	Grid:      nonlinear,
+	Bounds: []claim.Bound{
+		{Text: "the cosine rises from each width to the next by more than two standard errors, at rest (residual below 1e-3 of the start)", Origin: claim.Paper, Note: "figure 4"},
+		{Text: "at least .9 at the widest", Origin: claim.Paper, Note: "figure 4: .985 at the widest, less .085, for other data"},
+	},
 	Check: func(t claim.Table) (string, error) {
 		var off offs
 		m, ours, err := rises(t, transformer, &off)
 		if err != nil {
 			return "", err
+		}
+		if len(m) == 0 {
+			return "", off.err()
 		}
 		if e := m[slices.Max(keys(m))]; e.Mean < .9 {
 			off.add("cosine %s at the widest, want .9", e)

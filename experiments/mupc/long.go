@@ -24,42 +24,72 @@ func epochs(d Data, n, width int, lr float64) func(claim.Scale) []Setup {
 	}
 }
 
+// lastAndBest are the accuracy at the end and the best of all evaluations on the test set, which is chosen by the test set itself.
+func lastAndBest(rows []result) (last, best claim.Estimate) {
+	var a, b []float64
+	for _, r := range rows {
+		top := 0.
+		for _, e := range r.Result.Evals {
+			top = max(top, e.Accuracy)
+		}
+		a, b = append(a, r.Result.Accuracy), append(b, top)
+	}
+	return claim.Mean(a...), claim.Mean(b...)
+}
+
 func longClaims() []claim.Claim {
-	long := func(id string, d Data, n, width int, lr, floor float64, said string, verdict claim.Verdict, care string) claim.Claim {
+	type told struct {
+		id        string
+		data      Data
+		epochs    int
+		width     int
+		lr, floor float64
+		said      string
+		bound     claim.Bound
+		verdict   claim.Verdict
+		care      func(claim.Table) string
+	}
+	long := func(c told) claim.Claim {
 		return claim.Claim{
-			ID:        "mupc/" + id,
+			ID:        "mupc/" + c.id,
 			Source:    paper + "; settings from the released code, accuracies second-hand: notes on the paper",
-			Statement: fmt.Sprintf("A network of 128 hidden layers, %d wide, reaches %.3g %% on %s in %d epochs.", width, 100*floor, d, n),
-			Paper:     said,
-			Grid:      trains(id, epochs(d, n, width, lr)),
+			Statement: fmt.Sprintf("A network of 128 hidden layers, %d wide, reaches %.3g %% on %s in %d epochs.", c.width, 100*c.floor, c.data, c.epochs),
+			Paper:     c.said,
+			Grid:      trains(c.id, epochs(c.data, c.epochs, c.width, c.lr)),
+			Bounds:    []claim.Bound{c.bound},
+			Shuffled:  "the table is a training by PC and one by BP, and the sentence a floor for one of them, to whose other side both are",
 			Check: func(t claim.Table) (string, error) {
-				rows, err := results(t, func(Setup) bool { return true })
-				if err != nil {
-					return "", err
-				}
 				var off offs
 				var words []string
-				for _, r := range rows {
-					best := 0.
-					for _, e := range r.Result.Evals {
-						best = max(best, e.Accuracy)
+				for _, m := range []Method{PC, BP} {
+					rows, err := results(t, func(s Setup) bool { return s.Method == m })
+					if err != nil {
+						return "", err
 					}
-					words = append(words, fmt.Sprintf("%s %s at the end, %s at best, %d of %d layers", r.Params.Method, percent(r.Result.Accuracy), percent(best), r.Result.Reach, r.Params.Hidden+1))
-					want := floor
+					if len(rows) == 0 {
+						continue
+					}
+					last, best := lastAndBest(rows)
+					words = append(words, fmt.Sprintf("%s %s %% after the last epoch, %s %% after the best of all by the test set, %d of %d layers", m, points(last), points(best),
+						rows[0].Result.Reach, rows[0].Params.Hidden+1))
+					want := c.floor
 					if t.Scale == claim.Quick {
 						want = .8
+						if c.verdict == claim.Fails {
+							want = 1 // a quick network is no test of it
+						}
 					}
-					if r.Params.Method == PC && best < want {
-						off.add("%s: want %s", percent(best), percent(want))
+					if m == PC && last.Mean < want {
+						off.add("%s after the last epoch, %s after the best: want %s", percent(last.Mean), percent(best.Mean), percent(want))
 					}
 				}
 				return strings.Join(words, "; "), off.err()
 			},
-			Verdict: verdict,
-			Care:    care,
+			Verdict: c.verdict,
+			Care:    c.care,
 			Plot: func(t claim.Table) ([]claim.Figure, error) {
 				rows, err := results(t, func(Setup) bool { return true })
-				if err != nil {
+				if err != nil || len(rows) == 0 {
 					return nil, err
 				}
 				p := claim.Panel{Title: string(rows[0].Params.Data), X: claim.Axis{Label: "iterations"}, Y: claim.Axis{Label: "test accuracy"}}
@@ -70,16 +100,63 @@ func longClaims() []claim.Claim {
 					}
 					p.Lines = append(p.Lines, l)
 				}
-				return []claim.Figure{{Name: "mupc-" + id, Caption: fmt.Sprintf("H = %d, ReLU. %s One seed.", rows[0].Params.Hidden, describe(t)), Panels: []claim.Panel{p}}}, nil
+				return []claim.Figure{{Name: "mupc-" + c.id, Caption: fmt.Sprintf("H = %d, ReLU. %s One seed.", rows[0].Params.Hidden, describe(t)), Panels: []claim.Panel{p}}}, nil
 			},
 		}
 	}
-	return []claim.Claim{
-		long("mnist-5-epochs", MNIST, 5, 512, .1, .975, "about 98 %", claim.Holds, ""),
-		long("fashion-15-epochs", Fashion, 15, 512, .05, .88, "about 89 % before the 15th epoch", claim.Holds, ""),
-		long("mnist-5-epochs-narrow", MNIST, 5, 128, .1, .95, "none at this width", claim.Holds, ""),
-		long("fashion-15-epochs-narrow", Fashion, 15, 128, .05, .85, "none at this width", claim.WithCare,
-			"At its best, after eleven epochs: then it loses accuracy again, four points by the end. Before it was measured 86 % was expected; "+
-				"backprop is three points above at its best."),
+	before := func(text, note string) claim.Bound {
+		return claim.Bound{Text: text, Origin: claim.Before, Commit: "0dd3103", Note: note}
 	}
+	return []claim.Claim{
+		long(told{id: "mnist-5-epochs", data: MNIST, epochs: 5, width: 512, lr: .1, floor: .975, said: "about 98 %", bound: before("97.5 % after the last epoch",
+			"half a point below the paper's; before, the best evaluation had to reach it"), verdict: claim.WithCare, care: oneSeed}),
+		long(told{id: "fashion-15-epochs", data: Fashion, epochs: 15, width: 512, lr: .05, floor: .88, said: "about 89 % before the 15th epoch", bound: before("88 % after the last epoch",
+			"a point below the paper's, which is of its best epoch"), verdict: claim.Open,
+			care: claim.Constant("Not measured in full: about a day on one core. What the tests measure at quick scale is another network, of 16 hidden layers, on MNIST: it shows that the code runs, " +
+				"and nothing of this sentence. At a width of 128 the like of it does not hold: see mupc/fashion-15-epochs-narrow.")}),
+		long(told{id: "mnist-5-epochs-narrow", data: MNIST, epochs: 5, width: 128, lr: .1, floor: .95, said: "none at this width", bound: before("95 % after the last epoch",
+			"before, the best evaluation had to reach it"), verdict: claim.WithCare, care: oneSeed}),
+		long(told{id: "fashion-15-epochs-narrow", data: Fashion, epochs: 15, width: 128, lr: .05, floor: .86, said: "none at this width", bound: before("86 % after the last epoch",
+			"commit ca936aa moved it to 85 % of the best evaluation after that had come out at 85.5 %; it is back at what was expected"), verdict: claim.Fails,
+			care: func(t claim.Table) string {
+				pc, err := results(t, func(s Setup) bool { return s.Method == PC })
+				if err != nil || len(pc) == 0 {
+					return ""
+				}
+				bp, err := results(t, func(s Setup) bool { return s.Method == BP })
+				if err != nil {
+					return ""
+				}
+				top, at := 0., 0
+				for i, e := range pc[0].Result.Evals {
+					if e.Accuracy > top {
+						top, at = e.Accuracy, i+1
+					}
+				}
+				last, _ := lastAndBest(pc)
+				lastBP, bestBP := lastAndBest(bp)
+				return fmt.Sprintf("It does not hold as it was predicted, neither at the end nor at its best: it comes to %s after epoch %d of %d, and loses accuracy again, to %s at the end. "+
+					"Backprop comes to %s at its best and %s at the end. One seed: what scatter seeds have here was not measured.", percent(top), at, len(pc[0].Result.Evals), percent(last.Mean), percent(bestBP.Mean), percent(lastBP.Mean))
+			}}),
+	}
+}
+
+// oneSeed is the care of an accuracy that was measured once.
+func oneSeed(t claim.Table) string {
+	rows, err := results(t, func(s Setup) bool { return s.Method == PC })
+	if err != nil || len(rows) == 0 {
+		return "Of one seed: what scatter seeds have here was not measured."
+	}
+	last, best := lastAndBest(rows)
+	var others []float64
+	for i, e := range rows[0].Result.Evals {
+		if i+1 < len(rows[0].Result.Evals) {
+			others = append(others, e.Accuracy)
+		}
+	}
+	before := "-"
+	if len(others) > 0 {
+		before = percent(others[len(others)-1])
+	}
+	return fmt.Sprintf("Of one seed, so that the scatter over seeds is not known: after the last epoch %s, after the one before it %s, after the best by the test set %s.", percent(last.Mean), before, percent(best.Mean))
 }

@@ -1,10 +1,15 @@
-// Package claimtest tests claims at Quick scale.
+// Package claimtest tests claims: as they come out at Quick scale, and as the record of their full runs bears them.
 package claimtest
 
 import (
+	"fmt"
+	"io/fs"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/experiments/claim"
 )
@@ -48,6 +53,7 @@ func Run(t *testing.T, claims []claim.Claim) {
 			if outcome.Ours == "" {
 				t.Error("Check gives no figures of ours")
 			}
+			partial(t, c, table)
 			if c.Plot == nil {
 				return
 			}
@@ -59,6 +65,123 @@ func Run(t *testing.T, claims []claim.Claim) {
 				drawable(t, f)
 			}
 		})
+	}
+}
+
+// Recorded holds claims against the tables of their full runs: each must come out as recorded, must not survive a shuffle of
+// the results among the cells (see Survives) unless it says why a shuffle is no test of it, and must not panic on tables of
+// which cells are missing. A claim without a table passes.
+func Recorded(t *testing.T, claims []claim.Claim, table func(claim.Experiment) (claim.Table, error)) {
+	t.Helper()
+	for _, c := range claims {
+		t.Run(c.ID, func(t *testing.T) {
+			full, err := table(c.Grid)
+			if errors.Is(err, fs.ErrNotExist) {
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			full = full.Remembering()
+			partial(t, c, full)
+			if !full.Complete() {
+				return
+			}
+			outcome, err := c.Judge(full)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if outcome.Verdict != c.Verdict {
+				t.Errorf("by the record it %s, by the code it %s: %s", outcome.Verdict, c.Verdict, outcome.Reason)
+			}
+			if care := c.Cared(full); strings.Contains(care, "NaN") || strings.Contains(care, "Inf") {
+				t.Errorf("its care has numbers that are none: %s", care)
+			}
+			survived, err := Survives(c, full)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case survived && c.Shuffled == "":
+				t.Errorf("the verdict, %s, survives more than 5 %% of the shuffles of the results among the cells: sharpen Check, or say in Shuffled why that is no test", c.Verdict)
+			case !survived && c.Shuffled != "":
+				t.Errorf("the verdict survives no more than 5 %% of the shuffles: Shuffled is not needed")
+			}
+		})
+	}
+}
+
+// shuffles is how many are tried at most.
+const shuffles = 200
+
+// Survives tells whether the verdict of a claim on a table stays the same in more than 5 % of 200 shuffles of the table's results
+// among its cells. It ends as soon as that is known: with the eleventh that survives; and after 60 of which none did, since
+// with a rate of 5 % or more this has a probability of .95^60 = 4.6 % or less.
+func Survives(c claim.Claim, t claim.Table) (bool, error) {
+	r := rand.New(rand.NewPCG(1, 2))
+	same := 0
+	for n := range shuffles {
+		if n == 60 && same == 0 {
+			return false, nil
+		}
+		outcome, err := c.Judge(t.Shuffled(r))
+		if err != nil {
+			return false, err
+		}
+		if outcome.Verdict == c.Verdict {
+			same++
+		}
+		if same > shuffles/20 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// partial reports a claim that panics on a table of which cells are missing: on its prefixes, on random parts of it, on single
+// cells and on none.
+func partial(t *testing.T, c claim.Claim, full claim.Table) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(3, 4))
+	full = full.Remembering()
+	n := len(full.Results)
+	try := func(what string, part []claim.Result) {
+		t.Helper()
+		table := full
+		table.Cells, table.Results = n, part
+		defer func() {
+			if p := recover(); p != nil {
+				t.Errorf("%s of %d cells: panic: %v", what, n, p)
+			}
+		}()
+		if _, err := c.Check(table); errors.Is(err, claim.ErrTable) {
+			t.Errorf("%s of %d cells: %v", what, n, err)
+		}
+		c.Cared(table)
+		if _, err := c.Judge(table); len(part) < n && !errors.Is(err, claim.ErrIncomplete) {
+			t.Errorf("%s of %d cells is judged: error %v", what, n, err)
+		}
+		if c.Plot != nil {
+			if _, err := c.Plot(table); errors.Is(err, claim.ErrTable) {
+				t.Errorf("%s of %d cells: figure: %v", what, n, err)
+			}
+		}
+	}
+	try("none", nil)
+	for k := range n { // all prefixes of a small table, some of a large one
+		if n <= 24 || k < 4 || k%(n/12) == 0 {
+			try(fmt.Sprintf("the first %d", k), full.Results[:k])
+			try(fmt.Sprintf("number %d", k), full.Results[k:k+1])
+		}
+	}
+	for range 12 {
+		keep := r.Float64()
+		var part []claim.Result
+		for _, result := range full.Results {
+			if r.Float64() < keep {
+				part = append(part, result)
+			}
+		}
+		try("a random part", part)
 	}
 }
 
