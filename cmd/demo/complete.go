@@ -120,7 +120,7 @@ func (cmd completeCmd) Run(c *console) error {
 		t.manifest.Results["explained variance of missing pixels"] = 1 - share
 		t.report.Tables = append(t.report.Tables, table{Title: "Missing pixels", Note: fmt.Sprintf("Of %d test pictures, in units of normalised pixels.", len(x)/t.test.In()),
 			Head: []string{"guess", "mean squared error"}, Rows: [][]string{
-				{"inference", fmt.Sprintf("%.4f", network/missingPixels(x, mask))}, {"mean of the training pictures", fmt.Sprintf("%.4f", guess/missingPixels(x, mask))}}})
+				{"inference", number(network / missingPixels(x, mask))}, {"mean of the training pictures", number(guess / missingPixels(x, mask))}}})
 		const columns = 12
 		rows := []strip{{name: "test pictures", pictures: shownAll(t.test, x, columns)}, {name: "given"}, {name: "completed", pictures: shownAll(t.test, completed, columns)}}
 		for i := range min(columns, len(x)/len(mask)) {

@@ -97,20 +97,10 @@ func makeFolder(dir, name string, now time.Time) (path string, made bool, err er
 }
 
 // inspect looks at what is in the folder already.
-func (f *folder) inspect(overwrite bool, checkpoint string) error {
+func (f *folder) inspect(overwrite bool, checkpoint string) (err error) {
 	entries, err := os.ReadDir(f.dir)
 	if err != nil {
 		return errors.Errorf("output folder: %v: %s", err, outRemedy)
-	}
-	var there []string
-	for _, e := range entries {
-		switch name := e.Name(); {
-		case name == lockName:
-		case strings.HasSuffix(name, atomicfile.Suffix) && !e.IsDir(): // half of a file that a killed process wrote
-			os.Remove(f.path(name))
-		default:
-			there = append(there, name)
-		}
 	}
 	if f.was, err = os.ReadFile(f.path(manifestName)); err == nil {
 		m := new(manifest)
@@ -118,6 +108,23 @@ func (f *folder) inspect(overwrite bool, checkpoint string) error {
 			f.older = m
 		}
 	}
+	var there, halves []string
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == lockName:
+		case e.Type().IsRegular() && f.half(name):
+			halves = append(halves, name)
+		default:
+			there = append(there, name)
+		}
+	}
+	defer func() {
+		for _, name := range halves {
+			if err == nil {
+				err = errors.Wrap(os.Remove(f.path(name)), "output folder")
+			}
+		}
+	}()
 	switch {
 	case len(there) == 0 || len(there) == 1 && f.older != nil && len(f.older.Files) == 0: // a run that left nothing
 		return nil
@@ -134,6 +141,16 @@ func (f *folder) inspect(overwrite bool, checkpoint string) error {
 			f.dir, f.older.Command, state, f.older.Started.Format("2006-01-02 15:04"), outRemedy)
 	}
 	return errors.Errorf("output folder %s is not empty (%s): %s, or write into it with -overwrite", f.dir, strings.Join(there[:min(3, len(there))], ", "), outRemedy)
+}
+
+// half reports whether a file is what a killed run left of one that it was writing: in folders of runs, where the file of that name
+// would be one of a run.
+func (f *folder) half(name string) bool {
+	whole, is := strings.CutSuffix(name, atomicfile.Suffix)
+	if !is {
+		return false
+	}
+	return whole == manifestName || f.older != nil && slices.Contains([]string{".png", ".svg", ".dot", ".html", weightsSuffix}, filepath.Ext(whole))
 }
 
 // clear removes the files of the older run, those that its manifest lists, before this run writes its first one.

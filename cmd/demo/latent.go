@@ -125,10 +125,10 @@ func (cmd latentCmd) Run(c *console) error {
 				tab := table{Title: "Energy of test pictures where training ends inference", Head: []string{"layer", "energy per sample", "JPC's notebook"}}
 				for i, name := range last.terms {
 					saved := []string{"about 1.6", "about 11", "about 60"}[min(i, 2)]
-					tab.Rows = append(tab.Rows, []string{name, fmt.Sprintf("%.2f", m.Terms[i]), saved})
+					tab.Rows = append(tab.Rows, []string{name, number(m.Terms[i]), saved})
 				}
 				t.report.Tables = append(t.report.Tables, tab)
-				t.report.Tiles = append(t.report.Tiles, tile{Value: fmt.Sprintf("%.1f", m.Terms[len(m.Terms)-1]), Label: "energy of the picture after inference", Class: "pc"})
+				t.report.Tiles = append(t.report.Tiles, tile{Value: number(m.Terms[len(m.Terms)-1]), Label: "energy of the picture after inference", Class: "pc"})
 				break
 			}
 		}
@@ -159,7 +159,7 @@ func (l *latent) pictures() error {
 		Caption: "Test pictures above; below, what the network makes of the inferred causes in one feedforward pass.",
 		draw:    strips([]strip{{name: "test pictures", pictures: shownAll(l.test, x, 12)}, {name: "reconstructed", pictures: shownAll(l.test, made, 12)}})})
 	l.manifest.Results["reconstruction error per pixel"] = meanSquare(x, made)
-	l.report.Tiles = append(l.report.Tiles, tile{Value: fmt.Sprintf("%.3f", meanSquare(x, made)), Label: "squared error per pixel of reconstructions (blank guess: 1)", Class: "pc"})
+	l.report.Tiles = append(l.report.Tiles, tile{Value: number(meanSquare(x, made)), Label: "squared error per pixel of reconstructions (blank guess: 1)", Class: "pc"})
 	cloud, err := train.FitCloud(z, l.flags.Latents)
 	if err != nil {
 		return err

@@ -206,12 +206,17 @@ func TestFolder_OfAnotherRunIsRefused(t *testing.T) {
 	if got := files(t, dir); !slices.Equal(got, []string{manifestName, "mine.txt", "overwriting.txt"}) {
 		t.Errorf("files %v: the first run's is to be gone, mine to be there", got)
 	}
-	other := t.TempDir()
-	if err := os.WriteFile(filepath.Join(other, "report.html"), []byte("precious"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := write(t, other, "first", "", nil); err == nil || !strings.Contains(err.Error(), "not empty (report.html)") {
-		t.Errorf("a folder of someone: %v", err)
+	for _, name := range []string{"report.html", "notes.new", "picture.png.new"} {
+		other := t.TempDir()
+		if err := os.WriteFile(filepath.Join(other, name), []byte("precious"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(t, other, "first", "", nil); err == nil || !strings.Contains(err.Error(), "not empty ("+name+")") {
+			t.Errorf("a folder of someone: %v", err)
+		}
+		if got := files(t, other); !slices.Equal(got, []string{name}) {
+			t.Errorf("a folder of someone has %v after it was refused", got)
+		}
 	}
 }
 

@@ -188,12 +188,12 @@ func (cmd streamCmd) show(t *study, net *arch.Network, w *graph.Vector[float32])
 	}
 	n := float64(cmd.Frames - 2)
 	wrong, same, still = wrong/n, same/n, still/n
-	t.report.Tiles = append(t.report.Tiles, tile{Value: fmt.Sprintf("%.3f", wrong), Label: "squared error per pixel of the next frame, expected", Class: "pc"},
-		tile{Value: fmt.Sprintf("%.3f", same), Label: "of the guess that it is like this one"})
+	t.report.Tiles = append(t.report.Tiles, tile{Value: number(wrong), Label: "squared error per pixel of the next frame, expected", Class: "pc"},
+		tile{Value: number(same), Label: "of the guess that it is like this one"})
 	t.manifest.Results["next frame"] = map[string]float64{"expected": wrong, "previous frame": same, "mean picture": still}
 	t.report.Tables = append(t.report.Tables, table{Title: "The next frame", Note: fmt.Sprintf("Of %d streams of test digits, frames 3 to %d, in units of normalised pixels.", streams, cmd.Frames),
 		Head: []string{"guess", "squared error per pixel"}, Rows: [][]string{
-			{"the network's", fmt.Sprintf("%.4f", wrong)}, {"like this frame", fmt.Sprintf("%.4f", same)}, {"mean digit, upright", fmt.Sprintf("%.4f", still)}}})
+			{"the network's", number(wrong)}, {"like this frame", number(same)}, {"mean digit, upright", number(still)}}})
 	t.report.Figures = append(t.report.Figures, figure{File: "stream.png", Title: "A digit turns",
 		Caption: fmt.Sprintf("Above, frames of a test digit and what was expected one frame before; the first cannot be expected, and at the second the direction is the only thing known. Below, the %d frames that follow, and what the network expects of them without looking any more.", cmd.Frames-blind),
 		draw:    strips(rows)})
@@ -231,7 +231,7 @@ func (cmd streamCmd) starts(t *study, s *train.Stream[float32], digits *turning)
 			}
 		}
 		n := float64(cmd.Frames - 1)
-		tab.Rows = append(tab.Rows, []string{way.name, fmt.Sprintf("%.1f", energy/n), fmt.Sprintf("%.1f", float64(evals)/n)})
+		tab.Rows = append(tab.Rows, []string{way.name, number(energy / n), fmt.Sprintf("%.1f", float64(evals)/n)})
 	}
 	t.report.Tables = append(t.report.Tables, tab)
 	return nil
