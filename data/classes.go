@@ -224,14 +224,10 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, heldOut bool) {
 		}
 	}
 	samples := train.n + test.n
-	var names []string
-	for _, name := range e.ClassNames {
-		names = append(names, printable(clip(name)))
-	}
 	switch {
 	case slices.Equal(e.ClassNames, signNames): // said
 	case e.ClassNames != nil:
-		s.say("classes", fmt.Sprintf("%s by name: %s", counted(n, "class"), listed(names, 10)), "Task", there > 20 && there*10 > samples)
+		s.say("classes", fmt.Sprintf("%s by name: %s", counted(n, "class"), listed(printables(e.ClassNames), 10)), "Task", there > 20 && there*10 > samples)
 	case e.OneHot:
 		s.say("classes", fmt.Sprintf("one-hot rows were taken for %s", counted(n, "class")), "Task", false)
 	case there > 10 && there*10 > samples:

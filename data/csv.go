@@ -162,6 +162,15 @@ func (t *table) column(k int) string {
 	return fmt.Sprintf("column %d (%s)", k+1, printable(clip(t.header[k])))
 }
 
+// printables are names for a message.
+func printables(names []string) []string {
+	short := make([]string, len(names))
+	for k, name := range names {
+		short[k] = printable(clip(name))
+	}
+	return short
+}
+
 // printable quotes text that a terminal would not print as it is.
 func printable(s string) string {
 	if q := strconv.Quote(s); len(q) != len(s)+2 && !strings.ContainsAny(s, `"\`) {
@@ -333,7 +342,16 @@ func (t *table) there() string {
 	if t.header == nil {
 		return fmt.Sprintf("%d, without names", t.total)
 	}
-	return fmt.Sprintf("%.400q", slices.DeleteFunc(slices.Clone(t.header), func(name string) bool { return name == "" }))
+	var names []string
+	for _, name := range t.header {
+		if name != "" {
+			names = append(names, strconv.Quote(clip(name)))
+		}
+	}
+	if most := 20; len(names) > most {
+		return fmt.Sprintf("[%s] and %d more", strings.Join(names[:most], " "), len(names)-most)
+	}
+	return "[" + strings.Join(names, " ") + "]"
 }
 
 // usualTarget is the column to predict where nobody says.
@@ -688,7 +706,7 @@ func (t *table) decode(task Task, classes []string) error {
 			t.whole = !slices.ContainsFunc(t.targets, func(v float64) bool { return v != math.Trunc(v) })
 		}
 		if classes != nil {
-			return errors.Errorf("targets are numbers, and those of the training part are names of classes: %s", listed(classes, 10))
+			return errors.Errorf("targets are numbers, and those of the training part are names of classes: %s", listed(printables(classes), 10))
 		}
 		return nil
 	}
@@ -740,7 +758,7 @@ func (t *table) decode(task Task, classes []string) error {
 		if !is {
 			i := slices.Index(t.ids, uint16(w))
 			return errors.Errorf("%s: no training sample is of the class %q; there are %s: correct it, or add such samples", t.place(i, t.outputs[0]), clip(name),
-				listed(classes, 20))
+				listed(printables(classes), 20))
 		}
 		class[w] = float64(k)
 	}

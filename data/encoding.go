@@ -184,6 +184,9 @@ func (e *Encoding) set(name string, s *samples, targets bool) (*Set, error) {
 	if !slices.Equal(s.axes, e.Axes) && !(slices.Equal(s.axes, e.Shape) && len(e.Shape) == 1) {
 		return nil, errors.Errorf("inputs have the shape %v, and those of the training data %v: give data of the same kind", s.axes, e.Axes)
 	}
+	if e.Bytes && s.pixels == nil && s.bytes != nil {
+		s.pixels, s.bytes = s.bytes, nil
+	}
 	s.arrange(e)
 	switch {
 	case e.Bytes && s.pixels == nil:
@@ -238,7 +241,7 @@ func (e *Encoding) labels(s *samples) ([]uint16, error) {
 		for i, v := range s.targets {
 			k := slices.IndexFunc(e.ClassNames, func(c string) bool { x, err := strconv.ParseFloat(c, 64); return err == nil && x == v })
 			if k < 0 {
-				return nil, errors.Errorf("%s: no training sample is of the class %v; there are %s: correct it, or train with such samples", s.target(i, 0), v, listed(e.ClassNames, 20))
+				return nil, errors.Errorf("%s: no training sample is of the class %v; there are %s: correct it, or train with such samples", s.target(i, 0), v, listed(printables(e.ClassNames), 20))
 			}
 			s.targets[i] = float64(k)
 		}
@@ -540,7 +543,13 @@ func (t *table) decodeLike(e *Encoding, targets bool) error {
 	if len(e.ClassNames) > 0 {
 		classes = e.ClassNames
 	}
-	return t.decode(e.Task, classes)
+	if err := t.decode(e.Task, classes); err != nil {
+		return err
+	}
+	if t.classes != nil && classes == nil {
+		return errors.Errorf("%s: targets are names, and those of the training data are numbers: give data of the same kind", t.place(0, t.outputs[0]))
+	}
+	return nil
 }
 
 // LoadEncoded reads new data of the kind that e is of: all samples of the arrays, of both parts if there are two, in their order, with

@@ -198,6 +198,18 @@ func TestEncoding_ScalesNewDataAsTheTrainingData(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
+	// Names where numbers were learned are no labels of their own, and no numbers.
+	for _, training := range []string{"a,y\n1,0\n3,1\n5,0\n", "a,y\n1,.5\n3,1.5\n5,.25\n"} {
+		train, _, err := CSV{File: tableIn(t, training)}.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"a,y\n1,cat\n2,dog\n", "a,y\n1,0\n2,dog\n"} {
+			if _, err := (CSV{File: tableIn(t, text)}).LoadEncoded(train.Encoding(), true); err == nil || !strings.Contains(err.Error(), "line ") {
+				t.Errorf("%q after %q: %v", text, training, err)
+			}
+		}
+	}
 	if _, err := (CSV{File: "x"}).LoadEncoded(nil, true); err == nil || !strings.Contains(err.Error(), "is nil") {
 		t.Errorf("%v", err)
 	}
@@ -224,6 +236,16 @@ func TestEncoding_OfArraysRefusesOtherShapesAndLabels(t *testing.T) {
 		if _, err := c.source.LoadEncoded(e, true); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
+	}
+	// Pictures of bytes may come as a table.
+	picture := npy("{'descr': '|u1', 'fortran_order': False, 'shape': (3, 2, 2), }", []byte{0, 255, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
+	bytes, _, err := NumPy{File: npz(t, map[string][]byte{"x": picture, "y": float64s([]int{3}, 0, 1, 0)}), Prepare: Preparation{Task: Classification}}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := CSV{File: tableIn(t, "0,255,3,4,0\n5,6,7,8,1\n")}.LoadEncoded(bytes.Encoding(), true)
+	if err != nil || !slices.Equal(set.Pixels(0), []uint8{0, 255, 3, 4}) || set.Label(1) != 1 || set.Norm(0) != bytes.Norm(0) {
+		t.Errorf("pictures of a table: %v", err)
 	}
 	// Inputs alone are enough to predict, in an archive, a folder or a file.
 	dir := t.TempDir()

@@ -33,6 +33,40 @@ func ExampleNumPy() {
 	// [2 5 3] 2 3 1
 }
 
+// What a table leaves open is guessed, and told.
+func ExampleSet_Guesses() {
+	train, _, err := data.CSV{File: "testdata/irises.csv", Targets: []string{"species"}}.Load()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, g := range train.Guesses()[:4] {
+		fmt.Printf("%s: %s (%s)\n", g.About, g.Taken, g.Field)
+	}
+	// Output:
+	// separator: fields are separated by commas (Separator)
+	// decimal sign: the point is the decimal sign (Decimal)
+	// header: line 1 was taken for names of columns: "sepal length" is in it, and all other lines have numbers there (Header)
+	// columns: column 1, without a name in the header, left out of the inputs (Header)
+}
+
+// New data are read as the training data were: by their means and deviations, with their classes and columns.
+func ExampleCSV_LoadEncoded() {
+	table := data.CSV{File: "testdata/irises.csv", Targets: []string{"species"}}
+	train, _, err := table.Load()
+	if err != nil {
+		log.Fatal(err)
+	}
+	encoding := train.Encoding() // goes to JSON and back
+
+	fresh, err := table.LoadEncoded(encoding, true)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(fresh.Len(), fresh.ClassNames(), fresh.Scales()[0] == train.Scales()[0])
+	// Output:
+	// 5 [setosa versicolor virginica] true
+}
+
 // A table whose classes have names, and an error that says where.
 func ExampleCSV() {
 	table := data.CSV{File: "testdata/irises.csv", Targets: []string{"species"}}

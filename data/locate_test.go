@@ -192,3 +192,41 @@ func TestModuleCaches_FollowTheGoCommand(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Locate looks at how files begin: a web page that was saved under the name of an archive, labels in the place of pictures, and a file of
+// another set are not found but wrong.
+func TestLocate_LooksAtHowFilesBegin(t *testing.T) {
+	dir := writeArchive(t, parts)
+	if at := (MNIST{Dir: dir}).archive().locate(); at.Err != nil || len(at.Files) != 4 {
+		t.Fatal(at.Err)
+	}
+	for content, want := range map[string]string{
+		"<!DOCTYPE html>\n<p>404</p>\n":           "it begins as a web page does",
+		string(pack([]byte("<html>"))):            "it begins as a web page does",
+		string(idx([]byte{3, 7}, magicLabels, 2)): "magic number 0x00000801, expected 0x00000803 (IDX images)",
+		"\x1f\x8b": "damaged gzip header",
+		"":         "in the magic number",
+		string(pack(idx([]byte{1, 2}, magicLabels, 2))): "expected 0x00000803",
+	} {
+		path := filepath.Join(dir, parts[0])
+		write(t, path, []byte(content))
+		at := (MNIST{Dir: dir}).archive().locate()
+		if at.Err == nil || !strings.Contains(at.Err.Error(), want) || !strings.Contains(at.Err.Error(), path) {
+			t.Errorf("%.20q: %v, want %q", content, at.Err, want)
+		}
+	}
+	cifarDir := writeCIFAR10(t, t.TempDir())
+	if at := (CIFAR10{Dir: cifarDir}).archive().locate(); at.Err != nil {
+		t.Fatal(at.Err)
+	}
+	for content, want := range map[string]string{
+		"<html>":                                "a multiple of 3073",
+		strings.Repeat("<", 3073):               "offset 0: label 60, expected 0..9",
+		string(pack([]byte("<!DOCTYPE html>"))): "label 60",
+	} {
+		write(t, filepath.Join(cifarDir, "test_batch.bin"), []byte(content))
+		if at := (CIFAR10{Dir: cifarDir}).archive().locate(); at.Err == nil || !strings.Contains(at.Err.Error(), want) {
+			t.Errorf("%.20q: %v, want %q", content, at.Err, want)
+		}
+	}
+}

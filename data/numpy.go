@@ -20,6 +20,8 @@ import (
 // Inputs are [n, In], [n], or pictures: [n, height, width], [n, height, width, channels] or, where the first of the three is at
 // most 4 and the last is more, [n, channels, height, width]. Targets are [n], [n, 1] or [n, Out]. Elements are bool, int8 to int64,
 // uint8 to uint64, float16 to float64, in any byte order and in the order of C or Fortran. Pictures of uint8 stay bytes in memory.
+//
+// Set.Guesses tells which arrays were taken, and the order of axes of pictures; see Preparation for what it tells of classes.
 type NumPy struct {
 	File    string // an archive, a folder, or the file of the training inputs beside its like
 	Keys    Keys   // names of the arrays; zero means the usual ones
@@ -49,7 +51,7 @@ var usualKeys = []Keys{
 	{"data", "target", "", ""},
 }
 
-// Load reads both parts. Errors: a file that cannot be read, is damaged, or has a dtype that is no number; arrays that are missing,
+// Load reads both parts. Errors: a file that cannot be read, is no regular file, is damaged, or has a dtype that is no number; arrays that are missing,
 // with the names of those there are; those of Preparation. They say the file, the array and the row.
 func (s NumPy) Load() (train, test *Set, err error) {
 	train, test, err = s.load()

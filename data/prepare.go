@@ -18,12 +18,16 @@ const (
 	// Auto is Classification where targets are whole numbers by type (integers, bool), names, or one-hot rows, and Regression
 	// where they are real numbers.
 	Auto           Task = iota
-	Classification      // labels 0..Classes-1, or one-hot rows
+	Classification      // labels 0..Classes-1, -1 and 1, one-hot rows, or names
 	Regression          // numbers
 )
 
 // A Preparation makes a training and a test part of a user's own numbers. Its zero value standardises the inputs and, of a
-// regression, the targets, by the training part alone, and holds a fifth of the samples out where there is no test part.
+// regression, the targets, by the training part alone, and holds a fifth of the samples out where there is no test part. What it decides
+// is told by Set.Guesses: what the targets were taken for, classes without samples, columns that are constant, the samples held out.
+//
+// A column that is constant in the training part, but for rounding, is not scaled: its Scale has the Deviation 1. Targets of one class
+// alone are an error, and so are 20 or more that all differ, if they were taken for classes by Auto: nothing can be learned of them.
 type Preparation struct {
 	Task    Task    // what targets are
 	Classes int     // at most 65536; 0 means the largest label plus 1, or the names there are
