@@ -81,8 +81,8 @@ func TestSum_SeesEveryNumber(t *testing.T) {
 		"a number":             {"moons", func(s *Set, i int) { s.values[i%len(s.values)] += 1e-9 }},
 		"a label":              {"moons", func(s *Set, i int) { s.labels[i%len(s.labels)] ^= 1 }},
 		"a target":             {"linear", func(s *Set, i int) { s.targets[i%len(s.targets)] += 1e-9 }},
-		"a token":              {"text", func(s *Set, i int) { s.tokens.input[i%s.n] ^= 1 }},
-		"a token to predict":   {"text", func(s *Set, i int) { s.tokens.target[i%s.n] ^= 1 }},
+		"a token":              {"text", func(s *Set, i int) { next(&s.tokens.input[i%s.n], s.tokens.classes) }},
+		"a token to predict":   {"text", func(s *Set, i int) { next(&s.tokens.target[i%s.n], s.tokens.classes) }},
 		"a level":              {"bars", func(s *Set, i int) { s.levels[0][255*(i%2)] += 1e-9 }},
 		"the augmenting seed":  {"bars augmented", func(s *Set, i int) { s.augment.Seed += uint64(i + 1) }},
 		"the augmenting shift": {"bars augmented", func(s *Set, i int) { s.augment.Pad = 2 + i%2 }},
@@ -105,9 +105,9 @@ func TestSum_SeesEveryNumber(t *testing.T) {
 		Fill(s, x, y, idx)
 		return append(x, y...)
 	}
-	rng := rand.New(rand.NewPCG(1, 1))
 	for name, c := range changes {
-		for range 5 {
+		rng := rand.New(rand.NewPCG(1, 1))
+		for range 20 {
 			s := kindOf(t, c.of)
 			sum, filled := s.Sum(), whole(s)
 			c.do(s, rng.IntN(1<<20))
@@ -139,6 +139,9 @@ func TestSum_SeesEveryNumber(t *testing.T) {
 		}
 	}
 }
+
+// next makes a token another one of its alphabet.
+func next(token *uint16, classes int) { *token = uint16((int(*token) + 1) % classes) }
 
 // TestSum_KnowsEveryField: a field that a Set gets has to be thought of in Sum. Those that say nothing about the samples are
 // named here.
