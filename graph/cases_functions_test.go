@@ -20,6 +20,17 @@ func functionCases() []opCase {
 			want: each(func(x []float64) float64 { return x[0] })},
 		{name: "Log of a square", inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.Log(b.Mul(x[0], x[0])) },
 			want: each(func(x []float64) float64 { return 2 * math.Log(math.Abs(x[0])) })},
+		{name: "gradient of Sum", inputs: []in{row(3), weight(2)}, first: []int{1}, second: []int{1},
+			build: func(b *Builder, x []*Node) *Node {
+				return b.add(filledLike{-2}, x[0], b.HalfSquare(x[1], 1, 1))
+			},
+			want: func(x [][]float64) []float64 {
+				return each(func([]float64) float64 { return -dot(x[1], x[1]) })(x[:1])
+			}},
+		{name: "Sum of a root", inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.Sum(b.Sqrt(b.Exp(x[0])), .3) },
+			want: func(x [][]float64) []float64 {
+				return []float64{.3 * total1(each(func(x []float64) float64 { return math.Exp(x[0] / 2) })(x))}
+			}},
 		{name: "power", inputs: cells(3), build: func(b *Builder, x []*Node) *Node { return b.add(power{-1.5}, b.Exp(x[0])) },
 			want: each(func(x []float64) float64 { return math.Exp(-1.5 * x[0]) })},
 		{name: "Log of one and a square", inputs: cells(3),

@@ -126,7 +126,7 @@ func (o sumAll) shape([]tensor.Shape) (tensor.Shape, error) { return tensor.Scal
 func (o sumAll) split(batched []bool) split                 { return sumSplit(batched) }
 
 func (o sumAll) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", filled{coef: o.coef, to: in[0].Shape().Clone()}, g)
+	d, err := apply("", filledLike{coef: o.coef}, in[0], g)
 	return []*Node{d}, err
 }
 
@@ -162,3 +162,30 @@ func (o filled) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
 
 func (o filled) f32(c *call[float32]) { kernel.Fill(c.dst, float32(o.coef)*c.src[0][0]) }
 func (o filled) f64(c *call[float64]) { kernel.Fill(c.dst, o.coef*c.src[0][0]) }
+
+// filledLike is an array of the shape of x whose elements are all coef times a scalar: the gradient of sumAll. It reads nothing of
+// x but takes it as an operand, so that it is computed sample by sample where x is.
+type filledLike struct{ coef float64 }
+
+func (o filledLike) String() string { return fmt.Sprintf("fillLike(coef=%v)", o.coef) }
+
+func (o filledLike) shape(in []tensor.Shape) (tensor.Shape, error) {
+	if in[0].IsScalar() || !in[1].IsScalar() {
+		return nil, errors.Errorf("an array like shape %v filled from shape %v: want one dimension or more, and a scalar", in[0], in[1])
+	}
+	return in[0].Clone(), nil
+}
+
+func (o filledLike) split(batched []bool) split { return rowSplit(batched) }
+
+func (o filledLike) diff(_ []*Node, _, g *Node, want []bool) ([]*Node, error) {
+	ds := make([]*Node, 2)
+	var err error
+	if want[1] {
+		ds[1], err = apply("", sumAll{coef: o.coef}, g)
+	}
+	return ds, err
+}
+
+func (o filledLike) f32(c *call[float32]) { kernel.Fill(c.dst, float32(o.coef)*c.src[1][0]) }
+func (o filledLike) f64(c *call[float64]) { kernel.Fill(c.dst, o.coef*c.src[1][0]) }
