@@ -215,22 +215,30 @@ func (b *bench[T]) ontoKinks(ctx context.Context, from *arch.Model[T], precision
 	if err != nil {
 		return nil, 0, err
 	}
+	made := 0
+	steps, err = halving(ctx, m, curvature, func() { made++; b.tell(made) })
+	return m, steps, err
+}
+
+// halving is descent on a model's activities in rounds of half the rate of the one before, from half the largest stable rate. step
+// is told of each step. It returns the number of steps.
+func halving[T graph.Float](ctx context.Context, m *arch.Model[T], curvature float64, step func()) (steps int, err error) {
 	z := m.State()
 	g := make([]T, len(z))
 	rate := T(1 / curvature)
 	for range restRounds {
 		for range restPerRate {
 			if _, err := m.StateGrad(g, z); err != nil || ctx.Err() != nil {
-				return nil, steps, err
+				return steps, err
 			}
 			kernel.Axpby(z, 1, z, -rate, g)
 			steps++
-			b.tell(steps)
+			step()
 		}
 		rate /= 2
 	}
 	m.StateVector().Touch()
-	return m, steps, nil
+	return steps, nil
 }
 
 // levelled stops inference where the energy has fallen over the last steps by less than a fraction of its whole fall.

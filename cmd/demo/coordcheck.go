@@ -252,6 +252,7 @@ func (cmd coordCmd) measure(c *console, out *runDir) error {
 		return err
 	}
 	var sweeps []*sweep
+	show := newCoordMeter(c, cmd)
 	for _, over := range []string{"width", "depth"} {
 		sizes := cmd.Widths
 		if over == "depth" {
@@ -262,13 +263,15 @@ func (cmd coordCmd) measure(c *console, out *runDir) error {
 				continue
 			}
 			w := &sweep{scaling: s.name, over: over, label: cmd.label(over), sizes: sizes}
-			check, show := cmd.check(set, s, w), newCounter(c, fmt.Sprintf("%s over %s", s.name, over))
+			check := cmd.check(set, s, w)
+			show.begin(w)
 			check.OnStep = show.step
 			w.coords, err = check.Run(c.ctx)
-			show.end()
 			if err != nil {
+				show.counter.end()
 				return errors.WithMessage(err, s.name)
 			}
+			show.done += show.cost(w, len(sizes))
 			if len(w.coords) > 0 { // not interrupted before the first network was through
 				w.slopes = train.Slopes(w.coords, cmd.Updates)
 				sweeps = append(sweeps, w)
@@ -278,6 +281,7 @@ func (cmd coordCmd) measure(c *console, out *runDir) error {
 			}
 		}
 	}
+	show.counter.end()
 	m.Interrupted = c.ctx.Err() != nil // later there is nothing left to interrupt
 	r := cmd.report(sweeps, set)
 	r.Interrupted, r.Version, r.Again = m.Interrupted, m.Version, c.again(cmd.Seed)
@@ -292,6 +296,59 @@ func (cmd coordCmd) measure(c *console, out *runDir) error {
 		return errInterrupted
 	}
 	return nil
+}
+
+// A coordMeter shows how far all sweeps are, with the time that is left of all of them.
+type coordMeter struct {
+	cmd     coordCmd
+	counter *counter
+	sweep   *sweep
+	done    float64 // cost of the sweeps that are through
+	all     float64
+}
+
+func newCoordMeter(c *console, cmd coordCmd) *coordMeter {
+	m := &coordMeter{cmd: cmd, counter: newCounter(c, "coordinate check, %")}
+	for range cmd.Scalings {
+		for over, sizes := range map[string][]int{"width": cmd.Widths, "depth": cmd.Depths} {
+			m.all += m.cost(&sweep{over: over, sizes: sizes}, len(sizes))
+		}
+	}
+	return m
+}
+
+// cost is about what the first networks of a sweep take, in units that are the same for all sweeps: products grow with the square
+// of the width, and something is the same for all layers.
+func (m *coordMeter) cost(w *sweep, sizes int) (c float64) {
+	for _, size := range w.sizes[:sizes] {
+		width, depth := float64(m.cmd.Width), float64(m.cmd.Depth)
+		if w.over == "width" {
+			width = float64(size)
+		} else {
+			depth = float64(size)
+		}
+		c += (depth + 1) * (width*width + 64*width)
+	}
+	return c
+}
+
+// begin goes on with a sweep.
+func (m *coordMeter) begin(w *sweep) {
+	m.sweep = w
+	if !m.counter.console.terminal { // lines may have names of their own
+		m.counter.name = fmt.Sprintf("%s over %s, %%", w.scaling, w.over)
+	}
+}
+
+// step is told of training steps by a sweep.
+func (m *coordMeter) step(done, total int) {
+	sizes := float64(done) / float64(total) * float64(len(m.sweep.sizes))
+	whole := min(int(sizes), len(m.sweep.sizes)-1)
+	before := m.cost(m.sweep, whole)
+	now := m.done + before + (sizes-float64(whole))*(m.cost(m.sweep, whole+1)-before)
+	if percent := int(100 * now / m.all); percent > 0 {
+		m.counter.step(min(percent, 100), 100)
+	}
 }
 
 // coords adds a sweep's measurements to metrics.jsonl, at the places that all networks have.
@@ -317,21 +374,27 @@ func (f *folder) coords(w *sweep) error {
 	return nil
 }
 
-// steepest is the slope that is furthest from flat: of changes, and of the activities of hidden sites.
-func (w *sweep) steepest() train.Exponent {
-	var worst train.Exponent
+// steepest is the slope that is furthest from flat, and what it is of: of changes, and of the activities of hidden sites.
+func (w *sweep) steepest() (worst train.Exponent, what string) {
+	worst.Mean = math.NaN()
 	for _, s := range w.slopes {
 		for i, e := range []train.Exponent{s.Change, s.Activity} {
-			if shrinks := i == 1 && s.Place == train.AtOutput; !shrinks && math.Abs(e.Mean) > math.Abs(worst.Mean) {
-				worst = e
+			if shrinks := i == 1 && s.Place == train.AtOutput; !shrinks && !math.IsNaN(e.Mean) && !(math.Abs(e.Mean) <= math.Abs(worst.Mean)) {
+				worst, what = e, []string{"change", "activity"}[i]
+				if s.Relaxed {
+					what += ", relaxed"
+				}
 			}
 		}
 	}
-	return worst
+	return worst, what
 }
 
 // verdict is that of the steepest slope.
-func (w *sweep) verdict(band float64) train.Verdict { return w.steepest().Verdict(band) }
+func (w *sweep) verdict(band float64) train.Verdict {
+	e, _ := w.steepest()
+	return e.Verdict(band)
+}
 
 // report is the page.
 func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report {
@@ -347,7 +410,8 @@ func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report {
 		for _, w := range sweeps {
 			if w.over == over {
 				some = append(some, w)
-				r.Tiles = append(r.Tiles, tile{Value: string(w.verdict(cmd.Band)), Label: fmt.Sprintf("%s over %s, steepest %s", w.scaling, over, exponentText(w.steepest())), Class: tileClass(w.verdict(cmd.Band))})
+				e, what := w.steepest()
+				r.Tiles = append(r.Tiles, tile{Value: string(w.verdict(cmd.Band)), Label: fmt.Sprintf("%s over %s, steepest exponent %s (%s)", w.scaling, over, exponentText(e), what), Class: tileClass(w.verdict(cmd.Band))})
 			}
 		}
 		if len(some) == 0 {
@@ -355,7 +419,7 @@ func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report {
 		}
 		r.Tables = append(r.Tables, cmd.table(some))
 		r.Figures = append(r.Figures, figure{File: over + ".png", Title: "Over " + over,
-			Caption: "Above, how large the activities are after the last update; below, how far they have come from the start, at a site near the input, in the middle, the last hidden one and the output. Solid lines are the feedforward pass, dashed ones the end of inference; bars span the seeds. What is flat carries over from small networks to large ones. Where a network is not much wider than it is deep, dashed lines may rise: there the equilibrium of inference is no longer near the feedforward pass. The output's size shrinks as the width grows in the scalings of the muP family, by design; its change should not.",
+			Caption: "Root mean squares after the last update, by size of the network: how large the activities are, and how far they have come from the start, first in the feedforward pass, then where inference ends. Bars span the seeds; of lines that lie on one another the lower ones are wider. What is flat carries over from small networks to large ones. Where a network is not much wider than it is deep, activities after inference may rise: there the equilibrium of inference is no longer near the feedforward pass. The size of the output's activity shrinks as the width grows in the scalings of the muP family, by design, and is not counted in the verdict; its change is.",
 			draw:    coordPanels(some, cmd.Updates, cmd.Band)})
 	}
 	return r
@@ -370,27 +434,34 @@ func tileClass(v train.Verdict) string {
 
 // table is the exponents of some sweeps.
 func (cmd coordCmd) table(sweeps []*sweep) table {
-	t := table{Title: "Exponents over " + sweeps[0].over + ", after the last update", Note: "The output's size may shrink with width; the verdict leaves it out.",
+	t := table{Title: "Exponents over " + sweeps[0].over + ", after the last update: p where the root mean square is proportional to " + sweeps[0].over + "^p",
+		Note: fmt.Sprintf("Mean over the seeds (least..largest). Relaxed: where inference ends. The verdict is of the largest exponent of its row, which it names: flat within %g, else grows or shrinks. What is in [] is not counted: the output's activity may shrink with width by design, only its change counts.", cmd.Band),
 		Head: []string{"scaling", "site", "activity", "change", "activity, relaxed", "change, relaxed", "verdict"}}
 	for _, w := range sweeps {
 		for _, p := range train.Places() {
 			row := []string{w.scaling, p.String(), "-", "-", "-", "-", ""}
-			verdict := train.Undefined
+			var here sweep
 			for _, s := range w.slopes {
 				if s.Place != p {
 					continue
 				}
+				here.slopes = append(here.slopes, s)
 				at := 2
 				if s.Relaxed {
 					at = 4
 				}
 				row[at], row[at+1] = exponentText(s.Activity), exponentText(s.Change)
-				one := sweep{slopes: []train.Slope{s}}
-				if v := one.verdict(cmd.Band); verdict == train.Undefined || verdict == train.Flat {
-					verdict = v
+				if p == train.AtOutput {
+					row[at] = "[" + row[at] + "]"
 				}
 			}
-			row[6] = string(verdict)
+			if len(here.slopes) > 0 {
+				verdict := here.verdict(cmd.Band)
+				row[6] = string(verdict)
+				if _, what := here.steepest(); verdict != train.Flat && what != "" {
+					row[6] += ": " + what
+				}
+			}
 			t.Rows = append(t.Rows, row)
 		}
 	}

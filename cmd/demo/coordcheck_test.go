@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pcgraph/pcgraph/train"
 )
 
 func TestCoordcheck_HoldsTablesPicturesAndVerdicts(t *testing.T) {
@@ -97,5 +101,49 @@ func TestCoordcheck_InterruptedWritesWhatThereIs(t *testing.T) {
 		if code != exitInterrupted || !slices.Contains(files(t, out), "report.html") || at != "" && !slices.Contains(files(t, out), "width.png") {
 			t.Errorf("cancelled at %q: exit code %d, files %v", at, code, files(t, out))
 		}
+	}
+}
+
+// TestCoordcheck_OneProgressForAll: the lines of progress are of the whole check, at most ten of them, rising to 100 %.
+func TestCoordcheck_OneProgressForAll(t *testing.T) {
+	code, stdout, stderr := demo(t, t.Context(), strings.Fields("coordcheck -widths 8,16 -depths 2,3 -width 8 -depth 2 -updates 2 -seeds 2 -steps 2 -out "+filepath.Join(t.TempDir(), "run"))...)
+	if code != exitOK {
+		t.Fatal(stderr)
+	}
+	var percents []int
+	for _, line := range strings.Split(stdout, "\n") {
+		_, rest, ok := strings.Cut(line, ", %")
+		if !ok {
+			continue
+		}
+		percent, _, _ := strings.Cut(strings.TrimSpace(rest), "/")
+		n, err := strconv.Atoi(percent)
+		if err != nil || !strings.Contains(rest, "/100  ETA ") {
+			t.Fatalf("%q: %v", line, err)
+		}
+		percents = append(percents, n)
+	}
+	if len(percents) == 0 || len(percents) > 10 || !slices.IsSorted(percents) || percents[len(percents)-1] != 100 {
+		t.Errorf("progress %v: want at most ten lines, rising to 100", percents)
+	}
+}
+
+// TestCoordcheck_VerdictSaysWhatCounts: the output's activity is in brackets and does not count, its change does; the verdict
+// names what it is of; a row without a single exponent has none.
+func TestCoordcheck_VerdictSaysWhatCounts(t *testing.T) {
+	e := func(v float64) train.Exponent { return train.Exponent{Mean: v, Low: v, High: v} }
+	nan := train.Exponent{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
+	w := &sweep{scaling: "mupc", over: "width", slopes: []train.Slope{
+		{Place: train.FirstHidden, Activity: e(.1), Change: e(-.1)}, {Place: train.FirstHidden, Relaxed: true, Activity: e(.6), Change: e(.3)},
+		{Place: train.MiddleHidden, Activity: e(0), Change: e(-.5)},
+		{Place: train.LastHidden, Activity: nan, Change: nan},
+		{Place: train.AtOutput, Activity: e(-.49), Change: e(.01)}}}
+	rows := coordCmd{Band: .2}.table([]*sweep{w}).Rows
+	var got []string
+	for _, row := range rows {
+		got = append(got, row[2]+" "+row[6])
+	}
+	if want := []string{"0.10 grows: activity, relaxed", "0.00 shrinks: change", "- -", "[-0.49] flat"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

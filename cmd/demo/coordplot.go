@@ -9,21 +9,43 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// coordPanels draws sweeps side by side: sizes of activities above, of their changes below.
+// A coordRow is one row of panels: a quantity of the feedforward pass or at the end of inference.
+type coordRow struct {
+	label   string
+	of      func(train.Coord) float64
+	relaxed bool
+}
+
+// coordRows are the rows for some sweeps; without inference two of them are empty and left out.
+func coordRows(sweeps []*sweep) []coordRow {
+	activity, change := func(c train.Coord) float64 { return c.Activity }, func(c train.Coord) float64 { return c.Change }
+	rows := []coordRow{{"activity, feedforward", activity, false}, {"change, feedforward", change, false}}
+	if slices.ContainsFunc(sweeps, func(w *sweep) bool {
+		return slices.ContainsFunc(w.coords, func(c train.Coord) bool { return c.Relaxed })
+	}) {
+		rows = append(rows, coordRow{"activity, after inference", activity, true}, coordRow{"change, after inference", change, true})
+	}
+	return rows
+}
+
+// placeLook is how the line of a place is drawn: those below are wider, so that lines that lie on one another are all seen.
+func placeLook(i int) (draw.LineStyle, draw.GlyphStyle) {
+	shapes := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}}
+	widths, sizes := []float64{5.2, 3.4, 2, 1.1}, []float64{4, 3.2, 2.8, 2.6}
+	return draw.LineStyle{Color: nth(i), Width: vg.Points(widths[i])}, draw.GlyphStyle{Color: nth(i), Radius: vg.Points(sizes[i]), Shape: shapes[i]}
+}
+
+// coordPanels draws sweeps side by side, with a row for each quantity; all of a row have one scale.
 func coordPanels(sweeps []*sweep, step int, band float64) func() (io.WriterTo, error) {
 	return func() (io.WriterTo, error) {
 		var rows [][]*plot.Plot
-		for k, what := range []struct {
-			label string
-			of    func(train.Coord) float64
-		}{
-			{"activity (rms)", func(c train.Coord) float64 { return c.Activity }},
-			{"change since the start (rms)", func(c train.Coord) float64 { return c.Change }},
-		} {
+		for k, what := range coordRows(sweeps) {
 			var row []*plot.Plot
 			lo, hi := math.Inf(1), math.Inf(-1)
 			for i, w := range sweeps {
@@ -33,18 +55,14 @@ func coordPanels(sweeps []*sweep, step int, band float64) func() (io.WriterTo, e
 				}
 				p := newPlot(title, w.label, "")
 				if i == 0 {
-					p.Y.Label.Text = what.label
+					p.Y.Label.Text = what.label + " (rms)"
 				}
 				grid(p)
 				logAxis(&p.X)
 				logAxis(&p.Y)
 				p.X.Tick.Marker = sizeTicks(w.sizes)
 				p.X.Min, p.X.Max = float64(slices.Min(w.sizes))*.87, float64(slices.Max(w.sizes))*1.15
-				drawCoords(p, w, step, what.of, i == 0 && k == 0)
-				p.Legend.Top, p.Legend.Left = true, true
-				if i == 0 && k == 0 && slices.ContainsFunc(w.coords, func(c train.Coord) bool { return c.Relaxed }) {
-					p.Legend.Add("end of inference", line(nil, soft, 1.6, dashes(2)))
-				}
+				drawCoords(p, w, step, what)
 				if p.Y.Min > 0 && p.Y.Min <= p.Y.Max {
 					lo, hi = math.Min(lo, p.Y.Min), math.Max(hi, p.Y.Max)
 				}
@@ -53,52 +71,44 @@ func coordPanels(sweeps []*sweep, step int, band float64) func() (io.WriterTo, e
 			for _, p := range row {
 				p.Y.Min, p.Y.Max = lo, hi
 				snap(&p.Y)
-				if k == 0 {
-					p.Y.Max *= 30 // room for the legend
-				}
 			}
 			rows = append(rows, row)
 		}
-		return panels(3.3, 3.1, rows), nil
+		var keys []lineKey
+		for i, place := range train.Places() {
+			look, glyph := placeLook(i)
+			name := map[train.Place]string{train.FirstHidden: "first hidden site (near the input)", train.MiddleHidden: "middle hidden site", train.LastHidden: "last hidden site", train.AtOutput: "output"}[place]
+			keys = append(keys, lineKey{name, look, &glyph})
+		}
+		return keyed(math.Max(2.7, 10.4/float64(len(sweeps))), 2.6, rows, keys, len(keys)), nil
 	}
 }
 
 // drawCoords draws the lines of one panel.
-func drawCoords(p *plot.Plot, w *sweep, step int, of func(train.Coord) float64, legend bool) {
+func drawCoords(p *plot.Plot, w *sweep, step int, what coordRow) {
 	for i, place := range train.Places() {
-		for k, relaxed := range []bool{false, true} {
-			var mean plotter.XYs
-			for _, size := range w.sizes {
-				logs, low, high := 0., math.Inf(1), 0.
-				n := 0
-				for _, c := range w.coords {
-					if v := of(c); c.Size == size && c.Step == step && c.Relaxed == relaxed && c.At(place) && v > 0 && !math.IsInf(v, 1) {
-						logs += math.Log(v)
-						low, high = math.Min(low, v), math.Max(high, v)
-						n++
-					}
-				}
-				if n == 0 {
-					continue
-				}
-				mean = append(mean, plotter.XY{X: float64(size), Y: math.Exp(logs / float64(n))})
-				if !relaxed && high > low {
-					p.Add(line(plotter.XYs{{X: float64(size), Y: low}, {X: float64(size), Y: high}}, nth(i), .8, nil))
+		look, glyph := placeLook(i)
+		var mean plotter.XYs
+		for _, size := range w.sizes {
+			logs, low, high := 0., math.Inf(1), 0.
+			n := 0
+			for _, c := range w.coords {
+				if v := what.of(c); c.Size == size && c.Step == step && c.Relaxed == what.relaxed && c.At(place) && v > 0 && !math.IsInf(v, 1) {
+					logs += math.Log(v)
+					low, high = math.Min(low, v), math.Max(high, v)
+					n++
 				}
 			}
-			if len(mean) == 0 {
+			if n == 0 {
 				continue
 			}
-			l := line(mean, nth(i), 1.6, dashes(2*k))
-			p.Add(l)
-			name := place.String()
-			if !relaxed {
-				d := dots(mean, nth(i), 2)
-				p.Add(d)
-				if legend {
-					p.Legend.Add(name, l, d)
-				}
+			mean = append(mean, plotter.XY{X: float64(size), Y: math.Exp(logs / float64(n))})
+			if high > low {
+				p.Add(line(plotter.XYs{{X: float64(size), Y: low}, {X: float64(size), Y: high}}, nth(i), .8, nil))
 			}
+		}
+		if len(mean) > 0 {
+			p.Add(&plotter.Line{XYs: mean, LineStyle: look}, &plotter.Scatter{XYs: mean, GlyphStyle: glyph})
 		}
 	}
 }

@@ -29,7 +29,8 @@ func curves(pupils []*pupil, classes bool) func() (io.WriterTo, error) {
 		}
 		grid(score)
 		score.Legend.Top, loss.Legend.Top = !classes, true
-		for i, p := range pupils {
+		score.X.Tick.Marker, loss.X.Tick.Marker = counts{}, counts{}
+		for _, p := range pupils {
 			raw, mean := smooth(p.trace)
 			if len(raw) == 0 {
 				continue
@@ -37,7 +38,7 @@ func curves(pupils []*pupil, classes bool) func() (io.WriterTo, error) {
 			c := ruleColour(p.name)
 			pale := c
 			pale.A = 0x38
-			average := line(mean, c, 2, dashes(i))
+			average := line(mean, c, 2, ruleDash(p.name))
 			loss.Add(line(raw, pale, .5, nil), average)
 			loss.Legend.Add(p.name, average)
 			var xys plotter.XYs
@@ -47,7 +48,7 @@ func curves(pupils []*pupil, classes bool) func() (io.WriterTo, error) {
 				}
 			}
 			if len(xys) > 0 {
-				l, d := line(xys, c, 2, dashes(i)), dots(xys, c, 3)
+				l, d := line(xys, c, 2, ruleDash(p.name)), dots(xys, c, 3)
 				score.Add(l, d)
 				score.Legend.Add(p.name, l, d)
 			}
@@ -90,7 +91,9 @@ func agreementMap(a agreement) func() (io.WriterTo, error) {
 		whole := a.heat("Direction and length: relative error |PC - BP| / |BP|",
 			func(g train.Agreement) float64 { return g.Relative },
 			func(v float64) float64 { return 1 - math.Min(1, v) })
-		return panels(10.4, math.Min(9, .95+.42*float64(len(a.weights))), [][]*plot.Plot{{direction}, {whole}}), nil
+		bar := colourBar{name: "Colour: agreement with BP", colour: shade,
+			labels: []barLabel{{0, "cosine 0, error 1"}, {.5, "cosine 0.71, error 0.5"}, {1, "cosine 1, error 0"}}}
+		return withBars(10.4, math.Min(9, 1.15+.42*float64(len(a.weights))), bar, [][]*plot.Plot{{direction}, {whole}}), nil
 	}
 }
 
@@ -110,6 +113,7 @@ func (a agreement) heat(title string, number func(train.Agreement) float64, dark
 	}
 	p.NominalX(names...)
 	p.NominalY(a.weights...)
+	p.Y.Label.Text = "weight, input below"
 	p.X.Tick.Length, p.Y.Tick.Length, p.X.LineStyle.Width, p.Y.LineStyle.Width = 0, 0, 0, 0
 	p.X.Padding, p.Y.Padding = 0, 0
 	return p
@@ -173,7 +177,7 @@ func (m *heat) DataRange() (xmin, xmax, ymin, ymax float64) {
 // decay is the energy of every layer along inference.
 func decay(a agreement) func() (io.WriterTo, error) {
 	return func() (io.WriterTo, error) {
-		p := newPlot("Energy by layer along inference", "inference step + 1", "energy per sample")
+		p := newPlot("Energy by layer along inference", "inference step + 1", "energy per sample (mean of the batch)")
 		grid(p)
 		logAxis(&p.X)
 		logAxis(&p.Y)
@@ -216,7 +220,7 @@ type precisionPoint struct {
 // againstPrecision is the relative error by precision.
 func againstPrecision(points []precisionPoint) func() (io.WriterTo, error) {
 	return func() (io.WriterTo, error) {
-		p := newPlot("Distance of PC's equilibrium gradient from BP's", "output precision", "relative error")
+		p := newPlot("Distance of PC's equilibrium gradient from BP's", "output precision", "relative error |PC / precision - BP| / |BP|")
 		grid(p)
 		logAxis(&p.X)
 		logAxis(&p.Y)

@@ -52,8 +52,18 @@ func (j *job) filters() (figure, bool) {
 				y -= math.Ceil(float64(shown)/float64(columns)) + .6
 			}
 			p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, float64(columns), y+1.5, 1.5
-			return picture(10.4, 10.4/float64(columns)*(p.Y.Max-p.Y.Min)+.1, p), nil
+			return withBar(10.4, 10.4/float64(columns)*(p.Y.Max-p.Y.Min)+.1, weightBar(shape.Channels), p), nil
 		}}, true
+}
+
+// weightBar explains the greys of filters.
+func weightBar(channels int) colourBar {
+	bar := colourBar{name: "Weight, by its tile's largest", colour: func(f float64) color.Color { return color.Gray{Y: uint8(255 * f)} },
+		labels: []barLabel{{0, "-largest"}, {.5, "0"}, {1, "+largest"}}}
+	if channels == 3 {
+		bar.name += " (red, green and blue each)"
+	}
+	return bar
 }
 
 // filter is unit k of the weights [height, width, channels, units] as a picture of its own scale.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,7 +27,7 @@ type inferCmd struct {
 	Batch    int       `default:"64" help:"Samples in the batch." json:"batch"`
 	Horizons []float64 `default:"5,20,50" help:"Times, per sample, at which the flows are read; they end at the last one." json:"horizons"`
 	Tols     []float64 `default:"1e-2,1e-3,1e-4" help:"Tolerances of adaptive steps, relative and absolute." json:"tolerances"`
-	Rates    []float64 `default:"0.1,0.5" help:"Rates of plain descent beside the largest that is stable." json:"rates"`
+	Rates    []float64 `default:"0.1,0.5" help:"Steps of the flows by Euler and Heun, beside the largest that is stable: several, for they are what is compared. Other commands have one -rate." json:"rates"`
 	Evals    int       `default:"300" help:"Evaluations at most, for each way." json:"evals"`
 	Warmup   int       `default:"0" help:"Weight updates by backprop (Adam, rate 0.001) before: inference on a network that has learned." json:"warmup"`
 }
@@ -56,9 +57,25 @@ type way struct {
 	solver infer.Solver[float64]
 	flow   bool
 	kind   wayKind
+	look   wayLook
 	path   []station
+	runs   int // that the times are medians of
 	result infer.Result
 }
+
+// A wayLook is how the line of a way is drawn: a colour for the method, a dash for its coordinates or its step.
+type wayLook struct{ method, variant int }
+
+// Methods, by colour.
+const (
+	byDescent = iota
+	byMomentum
+	byLBFGS
+	byNewton
+	byEuler
+	byHeun
+	byTolerance
+)
 
 // A wayKind says which pictures a way is in.
 type wayKind int
@@ -82,7 +99,7 @@ type station struct {
 type arena struct {
 	models      [2]*arch.Model[float64] // in activities and in errors
 	curvature   [2]float64              // the largest
-	best        float64                 // the lowest energy known
+	best        float64                 // F*, the lowest energy that L-BFGS finds
 	exact       float64                 // F* of theory; NaN if the network is not linear
 	gradient    []float64               // there
 	grad        []float64
@@ -114,7 +131,7 @@ func (cmd inferCmd) measure(c *console, out *runDir) error {
 		return err
 	}
 	c.printf("%s, scaling %s, %s, batch %d, float64, seed %d\n", cmd.title(), cmd.Scaling.name, training.Name, a.models[0].Plan().Batch, cmd.Seed)
-	c.printf("Largest curvature: %.3g by activities, %.3g by errors; lowest energy found: %.9g\n\n", a.curvature[0], a.curvature[1], a.best)
+	c.printf("Largest curvature: %.3g by activities, %.3g by errors; energy at equilibrium, by long runs of L-BFGS: F* = %.6g\n\n", a.curvature[0], a.curvature[1], a.best)
 	ways := cmd.ways(a)
 	for i := range ways {
 		if c.ctx.Err() != nil {
@@ -124,7 +141,7 @@ func (cmd inferCmd) measure(c *console, out *runDir) error {
 		if err := a.race(c.ctx, &ways[i]); err != nil {
 			return errors.WithMessage(err, ways[i].name)
 		}
-		c.printf("%-28s %v\n", ways[i].name, ways[i].result)
+		c.printf("%2d/%d  %-24s %v\n", i+1, len(ways), ways[i].name, ways[i].result)
 		if err := out.logWay(ways[i]); err != nil {
 			return err
 		}
@@ -203,16 +220,29 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 				return nil, err
 			}
 		}
-		f, err := m.ParamGrad(a.grad)
-		if err != nil {
+		if err := a.consider(m); err != nil {
 			return nil, err
 		}
-		if f < a.best {
-			a.best = f
-			copy(a.gradient, a.grad)
+		if coordinates := m.Plan().Coordinates; coordinates == arch.Activities && kinked(cmd.Act.Act) {
+			if _, err := halving(ctx, m, a.curvature[i], func() {}); err != nil {
+				return nil, err
+			}
+			if err := a.consider(m); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return a, nil
+}
+
+// consider takes the state of a model for the equilibrium if its energy is the lowest so far.
+func (a *arena) consider(m *arch.Model[float64]) error {
+	f, err := m.ParamGrad(a.grad)
+	if err == nil && f < a.best {
+		a.best = f
+		copy(a.gradient, a.grad)
+	}
+	return err
 }
 
 // problemOf is inference on a model.
@@ -268,29 +298,28 @@ func (cmd inferCmd) ways(a *arena) []way {
 		return &infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: 1 / a.curvature[i], Mu: .8}}
 	}
 	ways := []way{
-		{name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: descent[float64](stable(0))},
-		{name: "momentum 0.8", solver: ball(0)},
-		{name: "L-BFGS", solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}},
-		{name: "descent on errors", errors: true, solver: descent[float64](stable(1))},
-		{name: "momentum on errors", errors: true, solver: ball(1), kind: tableOnly},
-		{name: "L-BFGS on errors", errors: true, solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}},
+		{name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: descent[float64](stable(0)), look: wayLook{byDescent, 0}},
+		{name: "momentum 0.8", solver: ball(0), look: wayLook{byMomentum, 0}},
+		{name: "L-BFGS", solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 0}},
+		{name: "descent on errors", errors: true, solver: descent[float64](stable(1)), look: wayLook{byDescent, 1}},
+		{name: "momentum on errors", errors: true, solver: ball(1), kind: tableOnly, look: wayLook{byMomentum, 1}},
+		{name: "L-BFGS on errors", errors: true, solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 1}},
 	}
 	if f, err := a.models[1].Newton(make([]float64, len(a.models[1].State())), make([]float64, len(a.models[1].State())), a.models[1].State()); err == nil && f > 0 {
-		ways = append(ways, way{name: "Gauss-Newton on errors", errors: true, solver: &infer.Newton[float64]{MaxSteps: cmd.Evals}})
+		ways = append(ways, way{name: "Gauss-Newton on errors", errors: true, solver: &infer.Newton[float64]{MaxSteps: cmd.Evals}, look: wayLook{byNewton, 1}})
 	}
-	for _, rate := range cmd.Rates {
-		ways = append(ways, way{name: fmt.Sprintf("Euler, step %g", rate), flow: true, kind: eulerHeun, solver: flow(ode.Euler, ode.Constant{Step: rate})})
-	}
-	ways = append(ways, way{name: fmt.Sprintf("Euler, step %.2g", stable(0)), flow: true, kind: eulerHeun, solver: flow(ode.Euler, ode.Constant{Step: stable(0)})})
-	for _, rate := range append(cmd.Rates[:len(cmd.Rates):len(cmd.Rates)], stable(0)) {
-		ways = append(ways, way{name: fmt.Sprintf("Heun, step %.2g", rate), flow: true, kind: eulerHeun, solver: flow(ode.Heun, ode.Constant{Step: rate})})
+	for method, m := range []*ode.Method{ode.Euler, ode.Heun} {
+		for i, rate := range append(cmd.Rates[:len(cmd.Rates):len(cmd.Rates)], stable(0)) {
+			ways = append(ways, way{name: fmt.Sprintf("%s, step %.2g", []string{"Euler", "Heun"}[method], rate), flow: true, kind: eulerHeun,
+				solver: flow(m, ode.Constant{Step: rate}), look: wayLook{byEuler + method, i}})
+		}
 	}
 	for i, tol := range cmd.Tols {
 		kind := eulerHeun
 		if i == (len(cmd.Tols)-1)/2 {
 			kind = mainWay
 		}
-		ways = append(ways, way{name: fmt.Sprintf("Heun, tolerance %g", tol), flow: true, kind: kind, solver: flow(ode.Heun, ode.PID{RTol: tol, ATol: tol})})
+		ways = append(ways, way{name: fmt.Sprintf("Heun, tolerance %g", tol), flow: true, kind: kind, solver: flow(ode.Heun, ode.PID{RTol: tol, ATol: tol}), look: wayLook{byTolerance, i}})
 	}
 	for _, tol := range cmd.Tols {
 		ways = append(ways, way{name: fmt.Sprintf("Tsit5, tolerance %g", tol), flow: true, kind: tableOnly, solver: flow(ode.Tsit5, ode.PID{RTol: tol, ATol: tol})})
@@ -323,21 +352,28 @@ func (a *arena) race(ctx context.Context, w *way) error {
 	for _, s := range ladder(a.evaluations) {
 		shown[s] = true
 	}
-	for start := time.Now(); len(w.path) == 0 || time.Since(start) < 400*time.Millisecond; at = 0 {
+	var clock [][]float64 // seconds of each run, by station
+	for start := time.Now(); w.runs < fewestRuns || time.Since(start) < 400*time.Millisecond; at = 0 {
 		err := run(stop, func(r infer.Reading) {
 			if at == len(w.path) {
 				w.path = append(w.path, station{step: r.Step, evals: r.Evals, time: r.Time, seconds: math.Inf(1), energy: r.Energy, residual: r.Residual,
 					gap: r.Energy/a.best - 1, off: math.NaN()})
+				clock = append(clock, nil)
 			}
-			w.path[at].seconds = math.Min(w.path[at].seconds, r.Elapsed.Seconds())
+			clock[at] = append(clock[at], r.Elapsed.Seconds())
 			at++
 		})
 		if err != nil {
 			return err
 		}
-		if w.result.Evals == 0 { // cancelled
+		if w.result.Evals == 0 || ctx.Err() != nil { // cancelled
 			break
 		}
+		w.runs++
+	}
+	for i, seconds := range clock {
+		slices.Sort(seconds)
+		w.path[i].seconds = seconds[len(seconds)/2]
 	}
 	timed := w.result
 	at = 0
@@ -382,6 +418,9 @@ func (b evaluations) Done(r infer.Reading) (infer.Status, bool) {
 	return infer.StepLimit, r.Evals >= int(b)
 }
 
+// fewestRuns is how often every way is run at least: times are medians, and of less nothing is called the fastest.
+const fewestRuns = 3
+
 // gaps and offs are what the tables ask for: the energy over the equilibrium's, and the error of the weight gradient.
 var (
 	gaps = []float64{1e-2, 1e-4, 1e-8}
@@ -403,13 +442,13 @@ func (w *way) reaches(bound float64, number func(station) float64) (s station, o
 	return s, ok
 }
 
-// fastest names, for each error of the gradient, the way that has it first on the clock.
+// fastest names, for each error of the gradient, the way that has it first on the clock, by the median of at least three runs.
 func fastest(ways []way) map[string]string {
 	best := make(map[string]string)
 	for _, off := range offs {
 		seconds := math.Inf(1)
 		for i := range ways {
-			if s, ok := ways[i].reaches(off, func(s station) float64 { return s.off }); ok && s.seconds < seconds {
+			if s, ok := ways[i].reaches(off, func(s station) float64 { return s.off }); ok && s.seconds < seconds && ways[i].runs >= fewestRuns {
 				seconds = s.seconds
 				best[strconv.FormatFloat(off, 'g', -1, 64)] = fmt.Sprintf("%s: %d evaluations, %.2g ms", ways[i].name, s.evals, 1e3*s.seconds)
 			}

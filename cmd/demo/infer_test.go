@@ -85,3 +85,17 @@ func TestTrain_ReportsHowInferenceEnded(t *testing.T) {
 		}
 	}
 }
+
+// TestFastest_RanksMediansOfSeveralRuns: a way that ran once is not ranked.
+func TestFastest_RanksMediansOfSeveralRuns(t *testing.T) {
+	at := func(seconds float64) []station { return []station{{evals: 5, seconds: seconds, off: 1e-4}} }
+	ways := []way{{name: "once", runs: 1, path: at(1e-3)}, {name: "thrice", runs: 3, path: at(2e-3)}}
+	for off, text := range fastest(ways) {
+		if !strings.HasPrefix(text, "thrice") {
+			t.Errorf("%s: %s", off, text)
+		}
+	}
+	if got := fastest(ways[:1]); len(got) != 0 {
+		t.Errorf("%v ranked after one run", got)
+	}
+}

@@ -2,15 +2,13 @@ package main
 
 import (
 	"fmt"
+	"image/color"
 	"io"
 	"math"
 	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/layers"
@@ -19,19 +17,19 @@ import (
 // report says which way is for what.
 func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report {
 	r := report{Title: "Which solver should I use?",
-		Lead: fmt.Sprintf("Inference of a %s (scaling %s, output precision %g, %d updates by backprop before, seed %d) on a batch of %d from %s in float64, from the feedforward pass. The largest curvature of a sample's energy is %.3g by activities and %.3g by errors. The equilibrium is the lowest energy found, %.9g.",
+		Lead: fmt.Sprintf("Inference of a %s (scaling %s, output precision %g, %d updates by backprop before, seed %d) on a batch of %d from %s in float64, from the feedforward pass. The largest curvature of a sample's energy is %.3g by activities and %.3g by errors. The equilibrium is the lowest energy that long runs of L-BFGS find, F* = %.6g.",
 			cmd.title(), cmd.Scaling.name, cmd.Precision, cmd.Warmup, cmd.Seed, a.models[0].Plan().Batch, set.Name, a.curvature[0], a.curvature[1], a.best)}
 	if kinked(cmd.Act.Act) {
-		r.Lead += fmt.Sprintf(" Activities of a %s network come to rest on kinks, where the gradient jumps: the residual stays above zero, and the weight gradient is defined to some percent only (-act tanh has an equilibrium to any accuracy).", cmd.Act)
+		r.Lead += fmt.Sprintf(" Activities of a %s network come to rest on kinks, where the gradient jumps: the residual stays above zero, and the weight gradient is defined to some percent only (-act tanh has an equilibrium to any accuracy); there are several minima, and a way may come to one that is lower than F*.", cmd.Act)
 	}
 	if a.exact == a.exact {
-		r.Lead += fmt.Sprintf(" The linear theory has %.9g: off by %.1e.", a.exact, a.best/a.exact-1)
+		r.Lead += fmt.Sprintf(" The linear theory has %.6g: off by %.1e.", a.exact, a.best/a.exact-1)
 	}
 	best := fastest(ways)
 	for _, off := range offs {
 		if text, ok := best[fmt.Sprintf("%g", off)]; ok {
 			name, cost, _ := strings.Cut(text, ": ")
-			r.Tiles = append(r.Tiles, tile{Value: name, Label: fmt.Sprintf("fastest to a weight gradient within %g %% (%s)", 100*off, cost)})
+			r.Tiles = append(r.Tiles, tile{Value: name, Label: fmt.Sprintf("fastest to a weight gradient within %g %% (%s, median of %d runs or more)", 100*off, cost, fewestRuns)})
 		}
 	}
 	r.Tables = append(r.Tables, wayTable(ways), cmd.horizonTable(ways))
@@ -40,11 +38,16 @@ func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report {
 	}
 	r.Figures = []figure{
 		{File: "solvers.png", Title: "How fast each way comes to rest",
-			Caption: "Left against evaluations of the energy, right against the clock; above the energy over the equilibrium's, below the error of the weight gradient that would be read there. What is lower at the same place is better; a line that ends has come to rest or to its limit of evaluations. Gauss-Newton counts a backward pass per output as an evaluation.",
-			draw:    wayFigure(ways, func(w way) bool { return w.kind == mainWay })},
+			Caption: "Left against evaluations of the energy, right against the clock; above the energy over the equilibrium's, below the error of the weight gradient that would be read there. What is lower at the same place is better; a line that ends has come to rest or to its limit of evaluations. Gauss-Newton counts a backward pass per output as an evaluation. Solid lines move activities, dashed ones prediction errors.",
+			draw: wayFigure(ways, func(w way) bool { return w.kind == mainWay }, func(w way) int {
+				if w.errors {
+					return 1
+				}
+				return 0
+			})},
 		{File: "heun.png", Title: "Heun against Euler",
-			Caption: "The same for the gradient flow by both methods, with constant steps and, for Heun, with steps that follow a tolerance. Along the path Heun is far more accurate; but all paths lead to the same rest, and a step of Heun costs two evaluations.",
-			draw:    wayFigure(ways, func(w way) bool { return w.flow && w.kind != tableOnly })},
+			Caption: "The same for the gradient flow by both methods, with constant steps and, for Heun, with steps that follow a tolerance. Along the path Heun is far more accurate; but all paths lead to the same rest, and a step of Heun costs two evaluations. A colour is a method, a dash its step or tolerance.",
+			draw:    wayFigure(ways, func(w way) bool { return w.flow && w.kind != tableOnly }, func(w way) int { return w.look.variant })},
 	}
 	return r
 }
@@ -52,7 +55,7 @@ func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report {
 // wayTable is what each way needs.
 func wayTable(ways []way) table {
 	t := table{Title: "Evaluations (milliseconds) until the energy is within a fraction of the equilibrium's, and until the weight gradient is",
-		Note: "Times are of one run each on a machine that may be busy; evaluations are exact. A dash: not within the limit of evaluations.",
+		Note: fmt.Sprintf("Energy e: F/F* - 1 is at most e from there on, F* being the lowest energy that long runs of L-BFGS find. Gradient g: the weight gradient's relative error |g - g*| / |g*| is. In brackets are milliseconds, the median of at least %d runs on a machine that may be busy; evaluations are exact. A dash: not within the limit of evaluations. Residual: rms of the energy's gradient at the end. Ended: converged is a residual of 1e-13, a step limit is -evals or where no step leads downhill, a time limit the last of -horizons.", fewestRuns),
 		Head: []string{"way"}}
 	for _, g := range gaps {
 		t.Head = append(t.Head, fmt.Sprintf("energy %g", g))
@@ -112,15 +115,19 @@ func (cmd inferCmd) horizonTable(ways []way) table {
 	return t
 }
 
+// colour is that of the method.
+func (l wayLook) colour() color.NRGBA {
+	return map[int]color.NRGBA{byDescent: blue, byMomentum: amber, byLBFGS: green, byNewton: purple, byEuler: vermillion, byHeun: blue, byTolerance: ink}[l.method]
+}
+
 // lowest is where a logarithmic axis of something that goes to zero begins.
 const lowest = 1e-12
 
 // wayFigure draws energy and gradient error of some ways against evaluations and time.
-func wayFigure(ways []way, in func(way) bool) func() (io.WriterTo, error) {
+func wayFigure(ways []way, in func(way) bool, dash func(way) int) func() (io.WriterTo, error) {
 	return func() (io.WriterTo, error) {
 		var rows [][]*plot.Plot
-		var names []string
-		var styles []draw.LineStyle
+		var keys []lineKey
 		for _, y := range []struct {
 			label  string
 			number func(station) float64
@@ -133,26 +140,24 @@ func wayFigure(ways []way, in func(way) bool) func() (io.WriterTo, error) {
 				label  string
 				number func(station) float64
 			}{
-				{"evaluations of the energy", func(s station) float64 { return float64(s.evals) }},
-				{"milliseconds", func(s station) float64 { return 1e3 * s.seconds }},
+				{"evaluations of the energy and its gradient", func(s station) float64 { return float64(s.evals) }},
+				{"milliseconds (median of the runs)", func(s station) float64 { return 1e3 * s.seconds }},
 			} {
 				p := newPlot("", x.label, y.label)
 				grid(p)
 				logAxis(&p.X)
 				logAxis(&p.Y)
-				n := 0
 				for _, w := range ways {
 					if !in(w) {
 						continue
 					}
-					l := line(trail(w.path, x.number, y.number), nth(n), 1.8, dashes(2*(n/len(series))+n%2))
+					l := line(trail(w.path, x.number, y.number), w.look.colour(), 1.8, dashes(dash(w)))
 					if len(l.XYs) > 0 {
 						p.Add(l)
 					}
 					if len(rows) == 0 && len(row) == 0 {
-						names, styles = append(names, w.name), append(styles, l.LineStyle)
+						keys = append(keys, lineKey{name: w.name, line: l.LineStyle})
 					}
-					n++
 				}
 				snap(&p.X)
 				snap(&p.Y)
@@ -160,7 +165,7 @@ func wayFigure(ways []way, in func(way) bool) func() (io.WriterTo, error) {
 			}
 			rows = append(rows, row)
 		}
-		return keyed(5.2, 3.6, rows, names, styles), nil
+		return keyed(5.2, 3.6, rows, keys, 3), nil
 	}
 }
 
@@ -177,24 +182,6 @@ func trail(path []station, x, y func(station) float64) (xys plotter.XYs) {
 		}
 	}
 	return xys
-}
-
-// keyed is panels with the names of lines above them, where they hide nothing.
-func keyed(width, height float64, rows [][]*plot.Plot, names []string, styles []draw.LineStyle) io.WriterTo {
-	const columns, high = 4, .24
-	strip := vg.Length(high*math.Ceil(float64(len(names))/columns)+.1) * vg.Inch
-	w, h := vg.Length(width)*vg.Inch*vg.Length(len(rows[0])), vg.Length(height)*vg.Inch*vg.Length(len(rows))
-	img := vgimg.NewWith(vgimg.UseWH(w, h+strip), vgimg.UseDPI(dpi))
-	canvas := draw.New(img)
-	for i, name := range names {
-		x, y := w*(vg.Length(i%columns)+.06)/columns, h+strip-vg.Length(high*(float64(i/columns)+.7))*vg.Inch
-		canvas.StrokeLine2(styles[i], x, y, x+vg.Points(26), y)
-		text := textStyle(10, ink)
-		text.XAlign = draw.XLeft
-		canvas.FillText(text, vg.Point{X: x + vg.Points(32), Y: y}, name)
-	}
-	drawPanels(draw.Crop(canvas, 0, 0, 0, -strip), rows)
-	return vgimg.PngCanvas{Canvas: img}
 }
 
 // kinked tells whether the slope of an activation jumps.

@@ -106,7 +106,7 @@ func (cmd landscapeCmd) draw(c *console, out *runDir) error {
 	}
 	r.Figures = []figure{
 		{File: "weights.png", Title: "Energy by the two weights, before and after inference",
-			Caption: "Each band is half as high as the one before; dark is low. The lines are gradient descent from the same start near the saddle at the origin, on the loss (BP) and on the energy at equilibrium (PC). Inference makes the valley around the minima wide and the saddle's neighbourhood steep: PC leaves it sooner (arXiv 2408.11979).",
+			Caption: "Each band of grey is half as high as the one before; dark is low. The lines are gradient descent from the same start near the saddle at the origin, on the loss (BP) and on the energy at equilibrium (PC). Inference makes the valley around the minima wide and the saddle's neighbourhood steep: PC leaves it sooner (arXiv 2408.11979).",
 			draw:    cmd.weights(paths)},
 		{File: "escape.png", Title: "Loss along training", Caption: "The same two descents: how long each stays near the saddle.", draw: escape(paths)},
 		{File: "activity.png", Title: "Energy by the activity of the hidden unit",
@@ -175,7 +175,7 @@ func (cmd landscapeCmd) weights(paths []path) func() (io.WriterTo, error) {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
 		for k, title := range []string{"Before inference: the loss, and the way of BP", "After inference: F*, and the way of PC"} {
-			p := newPlot(title, "w1", "w2")
+			p := newPlot(title, "first weight w1", "second weight w2")
 			p.Add(bands(func(w1, w2 float64) float64 {
 				r := cmd.Y - w2*w1*cmd.X
 				if k == 0 {
@@ -183,26 +183,32 @@ func (cmd landscapeCmd) weights(paths []path) func() (io.WriterTo, error) {
 				}
 				return r * r / 2 / (1 + w2*w2)
 			}, 2))
-			l := line(paths[k].at, ruleColour(paths[k].name), 2.4, nil)
-			p.Add(l, dots(paths[k].at[:1], ink, 3), dots(paths[k].at[len(paths[k].at)-1:], ruleColour(paths[k].name), 4))
+			l := line(paths[k].at, ruleColour(paths[k].name), 2.4, ruleDash(paths[k].name))
+			start, end := dots(paths[k].at[:1], ink, 3), dots(paths[k].at[len(paths[k].at)-1:], ruleColour(paths[k].name), 4)
+			p.Add(l, start, end)
+			p.Legend.Add(paths[k].name, l)
+			p.Legend.Add("start", start)
+			p.Legend.Add(fmt.Sprintf("after %d updates", len(paths[k].at)-1), end)
+			p.Legend.Top, p.Legend.XOffs, p.Legend.YOffs = true, -8, -8
 			p.X.Padding, p.Y.Padding = 0, 0
 			plots = append(plots, p)
 		}
-		return picture(5.2, 5, plots...), nil
+		return withBar(5.2, 5, bandBar("Energy (loss on the left, F* on the right)"), plots...), nil
 	}
 }
 
 // escape is the loss along both trainings.
 func escape(paths []path) func() (io.WriterTo, error) {
 	return func() (io.WriterTo, error) {
-		p := newPlot("", "weight updates", "loss")
+		p := newPlot("", "weight updates", "loss 1/2 (y - w2 w1 x)^2")
+		p.X.Tick.Marker = counts{}
 		grid(p)
-		for i, way := range paths {
+		for _, way := range paths {
 			var xys plotter.XYs
 			for k, v := range way.loss {
 				xys = append(xys, plotter.XY{X: float64(k), Y: v})
 			}
-			l := line(xys, ruleColour(way.name), 2, dashes(i))
+			l := line(xys, ruleColour(way.name), 2, ruleDash(way.name))
 			p.Add(l)
 			p.Legend.Add(way.name, l)
 		}
@@ -245,7 +251,7 @@ func (cmd landscapeCmd) slice(title string, w1, w2 float64) (*plot.Plot, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := newPlot(fmt.Sprintf("%s: w1 = %.2f, w2 = %.2f", title, w1, w2), "activity z", "energy F")
+	p := newPlot(fmt.Sprintf("%s: w1 = %.3g, w2 = %.3g", title, w1, w2), "activity z", "energy F")
 	grid(p)
 	var xys plotter.XYs
 	for i, f := range energies {
@@ -323,8 +329,8 @@ func chains() ([]figure, table, error) {
 				return nil, tab, err
 			}
 		}
-		tab.Rows = append(tab.Rows, []string{fmt.Sprint(hidden), fmt.Sprintf("%.5f", values[0]), fmt.Sprintf("%.5f", 2-2*math.Cos(math.Pi/float64(hidden+1))),
-			fmt.Sprintf("%.3f", values[hidden-1]), fmt.Sprintf("%.1f", values[hidden-1]/values[0]), fmt.Sprint(result.Step)})
+		tab.Rows = append(tab.Rows, []string{fmt.Sprint(hidden), fmt.Sprintf("%.4g", values[0]), fmt.Sprintf("%.4g", 2-2*math.Cos(math.Pi/float64(hidden+1))),
+			fmt.Sprintf("%.4g", values[hidden-1]), fmt.Sprintf("%.4g", values[hidden-1]/values[0]), fmt.Sprint(result.Step)})
 	}
 	along, err := front()
 	if err != nil {
@@ -360,6 +366,7 @@ func front() (*plot.Plot, error) {
 		return nil, err
 	}
 	p := newPlot("", "layer, from the input 0 to the target 33", "activity")
+	p.X.Tick.Marker = counts{}
 	grid(p)
 	solver, _ := settle()
 	done := 0

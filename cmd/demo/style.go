@@ -47,6 +47,14 @@ func dashes(i int) []vg.Length {
 	return [][]vg.Length{nil, {vg.Points(7), vg.Points(3)}, {vg.Points(2), vg.Points(2)}, {vg.Points(9), vg.Points(2), vg.Points(2), vg.Points(2)}}[i%4]
 }
 
+// ruleDash is the dash of "BP", or of the rule beside it: PC is solid and BP dashed in every picture.
+func ruleDash(name string) []vg.Length {
+	if name == "BP" {
+		return dashes(1)
+	}
+	return nil
+}
+
 // dpi makes the pictures sharp on today's screens.
 const dpi = 144
 
@@ -179,4 +187,104 @@ func drawPanels(canvas draw.Canvas, rows [][]*plot.Plot) {
 			p.Draw(tiles.At(canvas, k, i))
 		}
 	}
+}
+
+// A lineKey is an entry of a legend beside the panels.
+type lineKey struct {
+	name  string
+	line  draw.LineStyle
+	glyph *draw.GlyphStyle // nil: none
+}
+
+// keyed is rows of panels, each so wide and so high in inches, with the names of lines above them, where they hide nothing.
+func keyed(width, height float64, rows [][]*plot.Plot, keys []lineKey, columns int) io.WriterTo {
+	const high = .24
+	strip := vg.Length(high*math.Ceil(float64(len(keys))/float64(columns))+.1) * vg.Inch
+	w, h := vg.Length(width)*vg.Inch*vg.Length(len(rows[0])), vg.Length(height)*vg.Inch*vg.Length(len(rows))
+	img := vgimg.NewWith(vgimg.UseWH(w, h+strip), vgimg.UseDPI(dpi))
+	canvas := draw.New(img)
+	for i, k := range keys {
+		x, y := w*(vg.Length(i%columns)+.06)/vg.Length(columns), h+strip-vg.Length(high*(float64(i/columns)+.7))*vg.Inch
+		if k.line.Width > 0 {
+			canvas.StrokeLine2(k.line, x, y, x+vg.Points(30), y)
+		}
+		if k.glyph != nil {
+			canvas.DrawGlyph(*k.glyph, vg.Point{X: x + vg.Points(15), Y: y})
+		}
+		text := textStyle(10, ink)
+		text.XAlign = draw.XLeft
+		canvas.FillText(text, vg.Point{X: x + vg.Points(36), Y: y}, k.name)
+	}
+	drawPanels(draw.Crop(canvas, 0, 0, 0, -strip), rows)
+	return vgimg.PngCanvas{Canvas: img}
+}
+
+// A colourBar is what the colours of a map mean: steps of colour with numbers under some of them, and the name of the quantity.
+type colourBar struct {
+	name   string
+	colour func(fraction float64) color.Color // from 0, at the left, to 1
+	labels []barLabel
+}
+
+// A barLabel is a number beside a colour bar.
+type barLabel struct {
+	at   float64 // from 0 to 1
+	text string
+}
+
+// barHigh is how high a colour bar with its numbers is, in inches.
+const barHigh = .55
+
+// withBar is plots side by side with a colour bar under them.
+func withBar(width, height float64, bar colourBar, plots ...*plot.Plot) io.WriterTo {
+	return withBars(width, height, bar, [][]*plot.Plot{plots})
+}
+
+// withBars is rows of plots with a colour bar under them.
+func withBars(width, height float64, bar colourBar, rows [][]*plot.Plot) io.WriterTo {
+	w, h, strip := vg.Length(width)*vg.Inch*vg.Length(len(rows[0])), vg.Length(height)*vg.Inch*vg.Length(len(rows)), barHigh*vg.Inch
+	img := vgimg.NewWith(vgimg.UseWH(w, h+strip), vgimg.UseDPI(dpi))
+	canvas := draw.New(img)
+	bar.draw(draw.Crop(canvas, 0, 0, 0, -h))
+	drawPanels(draw.Crop(canvas, 0, 0, strip, 0), rows)
+	return vgimg.PngCanvas{Canvas: img}
+}
+
+// draw draws the bar in the middle of a strip.
+func (b colourBar) draw(c draw.Canvas) {
+	const parts = 128
+	left, right := c.X(.34), c.X(.92)
+	top, bottom := c.Y(.85), c.Y(.5)
+	for i := range parts { // each over the ones before, so that no seams are seen
+		x := left + (right-left)*vg.Length(i)/parts
+		c.FillPolygon(b.colour((float64(i)+.5)/parts), []vg.Point{{X: x, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: x, Y: top}})
+	}
+	c.StrokeLines(draw.LineStyle{Color: soft, Width: vg.Points(.6)}, []vg.Point{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}, {X: left, Y: bottom}})
+	text := textStyle(10, ink)
+	for _, l := range b.labels {
+		x := left + (right-left)*vg.Length(l.at)
+		c.StrokeLine2(draw.LineStyle{Color: soft, Width: vg.Points(.6)}, x, bottom, x, bottom-vg.Points(3))
+		c.FillText(text, vg.Point{X: x, Y: bottom - vg.Points(10)}, l.text)
+	}
+	text.XAlign = draw.XRight
+	c.FillText(text, vg.Point{X: left - vg.Points(10), Y: (top + bottom) / 2}, b.name)
+}
+
+// counts are ticks at whole numbers, for axes that count.
+type counts struct{}
+
+// Ticks is called by plot.
+func (counts) Ticks(lo, hi float64) []plot.Tick {
+	step := math.Max(1, math.Pow(10, math.Floor(math.Log10((hi-lo)/8))))
+	for _, k := range []float64{1, 2, 5, 10} {
+		if (hi-lo)/(k*step) <= 8 {
+			step *= k
+			break
+		}
+	}
+	var ticks []plot.Tick
+	for v := math.Ceil(lo/step) * step; v <= hi; v += step {
+		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', 0, 64)})
+	}
+	return ticks
 }

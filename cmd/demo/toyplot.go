@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/train"
@@ -37,7 +38,17 @@ func boundary(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
 			}
 			plots = append(plots, b)
 		}
-		return picture(5.2, 5, plots...), nil
+		var keys []lineKey
+		for k := range set.Classes() {
+			keys = append(keys, lineKey{name: fmt.Sprintf("class %d", k), glyph: &draw.GlyphStyle{Color: nth(k), Radius: vg.Points(3), Shape: draw.CircleGlyph{}}})
+		}
+		keys = append(keys, lineKey{name: "predicted wrongly", glyph: &draw.GlyphStyle{Color: color.Black, Radius: vg.Points(4.6), Shape: draw.RingGlyph{}}})
+		const columns = 3
+		for len(keys)%columns != 0 {
+			keys = append(keys, lineKey{})
+		}
+		keys = append(keys, lineKey{name: "background: the predicted class, the paler the nearer the next one"})
+		return keyed(5.2, 5, [][]*plot.Plot{plots}, keys, columns), nil
 	}
 }
 
@@ -127,7 +138,7 @@ func fit(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
 		for i := range at {
 			at[i] = float32(lo + (hi-lo)*float64(i)/(n-1))
 		}
-		for i, p := range pupils {
+		for _, p := range pupils {
 			out, err := p.rule.Predict(at)
 			if err != nil {
 				return nil, err
@@ -136,7 +147,7 @@ func fit(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
 			for k := range curve {
 				curve[k] = plotter.XY{X: float64(at[k]), Y: float64(out[k])}
 			}
-			l := line(curve, ruleColour(p.name), 2.4, dashes(i))
+			l := line(curve, ruleColour(p.name), 2.4, ruleDash(p.name))
 			q.Add(l)
 			q.Legend.Add(p.name, l)
 		}
@@ -154,7 +165,7 @@ func scatter(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
 			if err != nil {
 				return nil, err
 			}
-			q := newPlot(fmt.Sprintf("%s: test loss %.4f", p.name, p.history.Last().Loss), "true", "predicted")
+			q := newPlot(fmt.Sprintf("%s: test loss %.4g", p.name, p.history.Last().Loss), "true", "predicted")
 			grid(q)
 			points := make(plotter.XYs, len(y))
 			lo, hi := math.Inf(1), math.Inf(-1)

@@ -109,7 +109,7 @@ func TestPlace_CrossingsAgainstAllOrders(t *testing.T) {
 			more++
 		}
 	}
-	if more > 3 { // a heuristic for a problem that is NP-hard
+	if more > 0 { // the problem is NP-hard and the method a heuristic, but graphs of this size it solves
 		t.Errorf("more crossings than necessary in %d of 60 graphs", more)
 	}
 }
