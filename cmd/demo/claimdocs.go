@@ -171,7 +171,7 @@ func countClaims(claims []recorded) string {
 			full++
 		}
 	}
-	return fmt.Sprintf("Of %d claims %d hold, %d hold with care, %d do not hold here, %d are open; %d are measured in full.",
+	return fmt.Sprintf("Of %d claims %d hold, %d hold with care, %d do not hold here, %d open; %d are measured in full.",
 		len(claims), verdicts[claim.Holds], verdicts[claim.WithCare], verdicts[claim.Fails], verdicts[claim.Open], full)
 }
 

@@ -66,7 +66,7 @@ func (v Verdict) Meaning() string {
 	case Fails:
 		return "they miss a bound; which one, and what was found instead, is given with it"
 	}
-	return "not measured in full: at quick scale a smaller network passes, which decides nothing about the sentence"
+	return "not measured in full, so that nothing is decided: what is known at full scale is given with it, and at quick scale a smaller network passes"
 }
 
 // An Origin is where a bound comes from.

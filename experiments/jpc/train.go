@@ -233,9 +233,12 @@ func scatter(by map[lane][]stage, order []lane) float64 {
 	return math.Sqrt(claim.Mean(squares...).Mean)
 }
 
+// points writes a difference of accuracies.
 func points(e claim.Estimate) string {
-	e.Mean, e.Err = 100*e.Mean, 100*e.Err
-	return e.String()
+	if e.N < 2 {
+		return fmt.Sprintf("%.2f", 100*e.Mean)
+	}
+	return fmt.Sprintf("%.2f ± %.2f (%d)", 100*e.Mean, 100*e.Err, e.N)
 }
 
 func trainClaims() []claim.Claim {

@@ -187,8 +187,21 @@ func toBP(t claim.Table) (by map[int]claim.Estimate, pooled claim.Estimate, err 
 
 // points writes a difference of accuracies.
 func points(e claim.Estimate) string {
-	e.Mean, e.Err = 100*e.Mean, 100*e.Err
-	return e.String()
+	switch {
+	case e.N < 2:
+		return fmt.Sprintf("%.2f", 100*e.Mean)
+	case math.IsNaN(e.Err):
+		return fmt.Sprintf("%.2f (%d)", 100*e.Mean, e.N)
+	}
+	return fmt.Sprintf("%.2f ± %.2f (%d)", 100*e.Mean, 100*e.Err, e.N)
+}
+
+// sloped is points of what a line through networks gives, whose N is one less than there are.
+func sloped(e claim.Estimate) string {
+	if math.IsNaN(e.Err) {
+		return fmt.Sprintf("%.2f", 100*e.Mean)
+	}
+	return fmt.Sprintf("%.2f ± %.2f (%d networks)", 100*e.Mean, 100*e.Err, e.N+1)
 }
 
 // told says whether a difference is beyond its scatter.
@@ -250,9 +263,9 @@ func depthClaims() []claim.Claim {
 					margin = 0
 				}
 				if !(math.Abs(c.Mean)+margin <= b.change) {
-					off.add("from the least depth to the greatest accuracy changes by %s points, 95 %% interval +- %.2g: want %.2g at most", points(c), 100*margin, 100*b.change)
+					off.add("from the least depth to the greatest accuracy changes by %s points, 95 %% interval +- %.2g: want %.2g at most", sloped(c), 100*margin, 100*b.change)
 				}
-				words = append(words, fmt.Sprintf("change from the least depth to the greatest %s points", points(c)))
+				words = append(words, fmt.Sprintf("change from the least depth to the greatest %s points", sloped(c)))
 				if pooled.N > 1 {
 					words = append(words, fmt.Sprintf("muPC less BP, paired by seed, %s points", points(pooled)))
 				}
@@ -272,7 +285,7 @@ func depthClaims() []claim.Claim {
 						return ""
 					}
 					c := change(at)
-					return fmt.Sprintf("It does depend, by less than the paper's figure would show: from the least depth to the greatest accuracy changes by %s points, which is %s.", points(c), told(c))
+					return fmt.Sprintf("It does depend, by less than the paper's figure would show: from the least depth to the greatest accuracy changes by %s points, which is %s.", sloped(c), told(c))
 				},
 				Linear: func(t claim.Table) string {
 					at, err := bySeed(t, ofMuPC)
@@ -281,7 +294,7 @@ func depthClaims() []claim.Claim {
 					}
 					c := change(at)
 					return fmt.Sprintf("As far as was measured: accuracies of linear networks scatter by a point between seeds, so that the change from the least depth to the greatest, %s points, is known to %.2g points only (95 %%).",
-						points(c), 100*c.Margin())
+						sloped(c), 100*c.Margin())
 				},
 			}[act],
 			Plot: func(t claim.Table) ([]claim.Figure, error) { return depthFigure(t, act) },

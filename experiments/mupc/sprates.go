@@ -10,7 +10,7 @@ import (
 
 // standard trains ReLU networks of the standard parametrisation over depth, each depth on a grid of rates of the weights and
 // of the activities, so that the best of a depth can be taken, as the paper does. The paper's grid is .01 to .5 of the weights
-// and .01 to 1000 of the activities at five depths, three seeds; this is the part of it that was affordable. All are compared
+// and .01 to 1000 of the activities at five depths, three seeds; this is the part of it that is affordable. All are compared
 // after 300 iterations, a third of an epoch; those with a rate of .1 of the activities, which are setups of mupc/depth-relu too
 // and have the same results there, go on to 900.
 var standard = trains("sp-rates", func(s claim.Scale) []Setup {
@@ -36,7 +36,7 @@ var standard = trains("sp-rates", func(s claim.Scale) []Setup {
 	add(long, seeds(3), []float64{spRate}, 8, 16, 32)
 	add(long, seeds(1), []float64{spRate}, 64, 128)
 	add(base, seeds(1), []float64{.01, .05, .5, 1, 10}, 8, 16)
-	add(base, seeds(1), []float64{.01, .05, .5, 1}, 32)
+	add(base, seeds(1), []float64{.01, .05, .5, 1}, 32, 64)
 	for _, base.LR = range []float64{.05, .1, .5} {
 		add(base, seeds(1), []float64{.01, .1, 1}, 8)
 	}
@@ -123,28 +123,42 @@ func collapses() claim.Claim {
 			}
 			return fmt.Sprintf("at the best rates after %d iterations ", compared(t.Scale)) + strings.Join(words, "; "), off.err()
 		},
-		Verdict: claim.WithCare,
+		Verdict: claim.Open,
 		Care: func(t claim.Table) string {
-			var words []string
-			at, _, err := bestPairs(t)
+			rows, err := results(t, func(Setup) bool { return true })
 			if err != nil {
 				return ""
 			}
-			for _, h := range keys(at) {
-				m, rates, err := overRates(t, h)
-				if err != nil {
-					return ""
-				}
+			var words []string
+			hs, err := hiddens(t)
+			if err != nil {
+				return ""
+			}
+			for _, h := range hs {
 				var said []string
-				for _, rate := range rates {
-					said = append(said, fmt.Sprintf("%.1f at %g", 100*m[rate].Mean, rate))
+				done := map[pair]bool{}
+				for _, r := range rows {
+					k := pair{r.Params.LR, r.Params.Rate}
+					if r.Params.Hidden != h || done[k] {
+						continue
+					}
+					done[k] = true
+					var all []float64
+					for _, other := range rows {
+						if p := other.Params; p.Hidden == h && (pair{p.LR, p.Rate}) == k {
+							all = append(all, other.Result.At(compared(t.Scale)))
+						}
+					}
+					said = append(said, fmt.Sprintf("%s at %g and %g", points(claim.Mean(all...)), k.lr, k.rate))
 				}
 				words = append(words, fmt.Sprintf("H = %d: %s", h, strings.Join(said, ", ")))
 			}
-			return "The paper's grid has 4 rates of the weights and 11 of the activities, three seeds and 900 iterations at each depth. Measured here are 300 iterations, and of the grid: the weights' rate .01 with the rates of the " +
-				"activities that are listed below; the weights' rates .05, .1 and .5 at H = 8 alone, with .01, .1 and 1; at H = 64 and 128 nothing but .01 with .1. So the best at a depth may be better than " +
-				"what is given, and all but the rate of .1 are of one seed. Per cent at the weights' rate .01 by the rate of the activities: " + strings.Join(words, "; ") +
-				". Below the paper's grid of the weights' rates it is far better in networks that are not deep: see mupc/sp-falls-with-depth."
+			text := "The paper takes the best of 4 rates of the weights times 11 of the activities at each depth, after three seeds of 900 iterations. The grid here is a part of that, mostly of one seed and 300 iterations, " +
+				"and of it not all cells are measured, so that the best at a depth may be better than what is given."
+			if len(words) > 0 {
+				text += fmt.Sprintf(" Per cent after %d iterations at rates of the weights and of the activities: %s.", compared(t.Scale), strings.Join(words, "; "))
+			}
+			return text + " What is measured in full is the fall with depth at one rate of the activities, at a rate of the weights of .01 and at a tenth of it: see mupc/sp-falls-with-depth."
 		},
 		Plot: func(t claim.Table) ([]claim.Figure, error) {
 			at, _, err := bestPairs(t)
