@@ -93,6 +93,9 @@ func loadWeights[T graph.Float](path string, n *Network) (*graph.Vector[T], erro
 		if t == nil {
 			return nil, errors.Errorf("the network has a weight %s %v that the file lacks: it is of another network", w.Name, w.Param.Shape)
 		}
+		if foreign := layoutOf(t.Shape, w.Param.Shape); foreign != "" {
+			return nil, errors.Errorf("weight %s has shape %v in the file and %v in the network: the file's is %s", w.Name, t.Shape, w.Param.Shape, foreign)
+		}
 		if !slices.Equal(t.Shape, w.Param.Shape) {
 			return nil, errors.Errorf("weight %s has shape %v in the file and %v in the network: it is of another network", w.Name, t.Shape, w.Param.Shape)
 		}
@@ -116,6 +119,19 @@ func loadWeights[T graph.Float](path string, n *Network) (*graph.Vector[T], erro
 		return nil, errors.Errorf("weight %s is %v: the training that it comes from went wrong", v.Where(i), v.Data()[i])
 	}
 	return v, nil
+}
+
+// layoutOf says what a weight of another shape in a file looks like, and what to do: the same numbers in the layout of another
+// library; "" if it does not.
+func layoutOf(file, network []int) string {
+	switch {
+	case slices.Equal(file, network):
+	case len(file) == 2 && len(network) == 2 && file[0] == network[1] && file[1] == network[0]:
+		return "transposed, [out, in] as in PyTorch: here weights are [in, out], for x W; transpose it before it is saved (W.T)"
+	case len(file) == 4 && len(network) == 4 && slices.Equal(network, []int{file[2], file[3], file[1], file[0]}):
+		return "[out, in, height, width] as in PyTorch: here kernels are [height, width, in, out]; permute it before it is saved (W.permute(2, 3, 1, 0))"
+	}
+	return ""
 }
 
 // described reports that a file was written for a network that is not n, if it says for which.

@@ -102,6 +102,8 @@ func TestLoadWeights_Refuses(t *testing.T) {
 	edit(func(f *safetensors.File) { f.Meta["version"] = "2" }, `version "2"`)
 	edit(func(f *safetensors.File) { f.Tensor("block1/W").Data.([]float64)[4] = math.NaN() }, "block1/W[1 1] is NaN")
 	edit(func(f *safetensors.File) { f.Tensor("block2/W").Data = make([]byte, 3) }, "block2/W is of bytes")
+	edit(func(f *safetensors.File) { f.Tensor("block1/W").Shape = []int{3, 2} }, "transposed, [out, in] as in PyTorch")
+	edit(func(f *safetensors.File) { f.Tensor("block1/W").Shape = []int{6} }, "of another network")
 	edit(func(f *safetensors.File) { f.Meta = nil }, "") // as another program writes it
 
 	w.Data()[7] = math.Inf(1)

@@ -248,7 +248,7 @@ func TestRun_AsksASolverThatIsAStop(t *testing.T) {
 
 func TestRun_PanicsWithoutStop(t *testing.T) {
 	defer func() {
-		if p := recover(); p != "infer: Run without a stop rule" {
+		if p, _ := recover().(string); !strings.HasPrefix(p, "infer: Run without a stop rule: give one, for example infer.Steps(16)") {
 			t.Errorf("panic %v", p)
 		}
 	}()
@@ -405,12 +405,18 @@ func TestRun_RefusesWrongParts(t *testing.T) {
 		}
 	}
 	for want, call := range map[string]func(){
-		"infer: Run without a solver":               func() { _, _ = infer.Run(nil, bowl(1), nil, infer.Steps(1), nil) },
-		"infer: Run of a problem without an Energy": func() { _, _ = infer.Run(sgd(.1), infer.Problem[float64]{}, nil, infer.Steps(1), nil) },
+		"infer: Run without a solver: give one": func() { _, _ = infer.Run(nil, bowl(1), nil, infer.Steps(1), nil) },
+		"infer: Run without a solver: ": func() {
+			_, _ = infer.Run((*infer.Descent[float64])(nil), bowl(1), nil, infer.Steps(1), nil)
+		},
+		"infer: Run without a stop rule: ": func() {
+			_, _ = infer.Run(sgd(.1), bowl(1), nil, (*infer.Newton[float64])(nil), nil)
+		},
+		"infer: Run of a problem without an Energy: set it": func() { _, _ = infer.Run(sgd(.1), infer.Problem[float64]{}, nil, infer.Steps(1), nil) },
 	} {
 		func() {
 			defer func() {
-				if got := recover(); got != want {
+				if got, _ := recover().(string); !strings.HasPrefix(got, want) {
 					t.Errorf("panic %v, want %q", got, want)
 				}
 			}()

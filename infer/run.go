@@ -3,15 +3,16 @@ package infer
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"time"
 
 	"github.com/pkg/errors"
 )
 
 const (
-	noSolver = "infer: Run without a solver"
-	noStop   = "infer: Run without a stop rule"
-	noEnergy = "infer: Run of a problem without an Energy"
+	noSolver = "infer: Run without a solver: give one, for example &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: .1}}"
+	noStop   = "infer: Run without a stop rule: give one, for example infer.Steps(16), or a solver with an end of its own"
+	noEnergy = "infer: Run of a problem without an Energy: set it, for a model to its StateGrad"
 )
 
 // Run moves z in place until stop says so, starting with a Reset of s.
@@ -27,12 +28,16 @@ const (
 // the step and the place in Result; z stays where that was found, one move
 // past the last point with a finite energy. The error is what the solver or the
 // stop rule reports of itself, before anything moves, or that of p.Energy, with
-// the step. stop may be nil if s is a [Stop] itself.
+// the step. stop may be nil if s is a [Stop] itself. Run panics without a
+// solver, a stop rule or an energy.
 //
 // Run allocates nothing once s has its memory, unless the run diverges.
 func Run[T Float](s Solver[T], p Problem[T], z []T, stop Stop, observe func(Reading)) (Result, error) {
-	if s == nil {
+	if missing(s) {
 		panic(noSolver)
+	}
+	if missing(stop) {
+		stop = nil
 	}
 	own, _ := s.(Stop)
 	if stop == nil && own == nil {
@@ -99,6 +104,15 @@ func Run[T Float](s Solver[T], p Problem[T], z []T, stop Stop, observe func(Read
 		now.Step++
 		now.Energy, now.Residual = unknown, unknown
 	}
+}
+
+// missing reports nil, also in the form of a nil pointer.
+func missing(part any) bool {
+	if part == nil {
+		return true
+	}
+	v := reflect.ValueOf(part)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // valid is what a solver or a stop rule reports of itself, if it can.

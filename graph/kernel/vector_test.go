@@ -211,28 +211,33 @@ func (c vectorCase[T]) admit(s [][]T) {
 
 func testVector[T Float](t *testing.T, n int, rng *rand.Rand) {
 	for _, c := range vectorCases[T]() {
-		input := make([][]T, c.slices)
-		fill := func(v func() float64) {
-			for i := range input {
-				input[i] = make([]T, n)
-				for j := range input[i] {
-					input[i][j] = T(v())
-				}
-			}
-			c.admit(input)
-		}
-		fill(rng.NormFloat64)
-		c.check(t, input, rng, true)
-		fill(func() float64 { return 0 })
-		c.check(t, input, rng, true)
-		fill(func() float64 {
-			if rng.IntN(4) > 0 {
-				return rng.NormFloat64() * 3
-			}
-			return strange[rng.IntN(len(strange))]
-		})
-		c.check(t, input, rng, false)
+		testVectorCase(t, c, n, rng)
 	}
+}
+
+// testVectorCase checks one kernel on n numbers: drawn, zero and strange ones.
+func testVectorCase[T Float](t *testing.T, c vectorCase[T], n int, rng *rand.Rand) {
+	input := make([][]T, c.slices)
+	fill := func(v func() float64) {
+		for i := range input {
+			input[i] = make([]T, n)
+			for j := range input[i] {
+				input[i][j] = T(v())
+			}
+		}
+		c.admit(input)
+	}
+	fill(rng.NormFloat64)
+	c.check(t, input, rng, true)
+	fill(func() float64 { return 0 })
+	c.check(t, input, rng, true)
+	fill(func() float64 {
+		if rng.IntN(4) > 0 {
+			return rng.NormFloat64() * 3
+		}
+		return strange[rng.IntN(len(strange))]
+	})
+	c.check(t, input, rng, false)
 }
 
 func TestVector_AgreesWithGo(t *testing.T) {
@@ -249,15 +254,22 @@ func TestVector_AgreesWithGo(t *testing.T) {
 	})
 }
 
+// FuzzVector is one kernel of one vector set in one type at a time.
 func FuzzVector(f *testing.F) {
-	f.Add(uint16(1), uint64(1))
-	f.Add(uint16(300), uint64(2))
-	f.Fuzz(func(t *testing.T, n uint16, seed uint64) {
-		underEach(t, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed, 1))
-			testVector[float32](t, int(n%2000), rng)
-			testVector[float64](t, int(n%2000), rng)
-		})
+	single, double := vectorCases[float32](), vectorCases[float64]()
+	for i := range single {
+		f.Add(uint8(i), uint8(1), uint16(i), uint64(1))
+	}
+	f.Add(uint8(0), uint8(5), uint16(299), uint64(2))
+	f.Fuzz(func(t *testing.T, kernel, flags uint8, n uint16, seed uint64) {
+		defer func(s kernelSet) { active = s }(active)
+		active = setGo + kernelSet(flags>>1)%(best()-setGo+1)
+		rng := rand.New(rand.NewPCG(seed, 1))
+		if flags&1 == 1 {
+			testVectorCase(t, single[int(kernel)%len(single)], int(n%300), rng)
+		} else {
+			testVectorCase(t, double[int(kernel)%len(double)], int(n%300), rng)
+		}
 	})
 }
 

@@ -198,7 +198,14 @@ func parse(text []byte) (*File, []entry, error) {
 	var entries []entry
 	err := object(d, func(name string) error {
 		if name == metaKey {
-			return object(d, func(key string) error {
+			t, err := d.Token()
+			if err != nil {
+				return errors.WithStack(err)
+			}
+			if t == nil { // null: none, as for Python
+				return nil
+			}
+			return members(d, t, func(key string) error {
 				value, err := d.Token()
 				s, is := value.(string)
 				if err == nil && !is {
@@ -226,10 +233,17 @@ func parse(text []byte) (*File, []entry, error) {
 
 // object reads { "key": value, ... } and calls value after each key; two equal keys are an error.
 func object(d *json.Decoder, value func(key string) error) error {
-	if t, err := d.Token(); err != nil {
+	t, err := d.Token()
+	if err != nil {
 		return errors.WithStack(err)
-	} else if t != json.Delim('{') {
-		return errors.Errorf("%v where an object should begin", t)
+	}
+	return members(d, t, value)
+}
+
+// members is object after its first token.
+func members(d *json.Decoder, first json.Token, value func(key string) error) error {
+	if first != json.Delim('{') {
+		return errors.Errorf("%v where an object should begin", first)
 	}
 	seen := make(map[string]bool)
 	for d.More() {

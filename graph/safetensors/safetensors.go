@@ -72,6 +72,9 @@ func (t *Tensor) DType() string {
 
 // validate reports what cannot be written.
 func (f *File) validate() error {
+	if f == nil {
+		return errors.New("there is nothing to write: the File is nil")
+	}
 	seen := make(map[string]bool)
 	for _, t := range f.Tensors {
 		name, _, n := dtype(t.Data)

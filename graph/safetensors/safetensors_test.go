@@ -257,3 +257,24 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestRead_NullMetadata: null is taken for none, as Python's reader does; what is neither is refused.
+func TestRead_NullMetadata(t *testing.T) {
+	tensor := `"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`
+	for _, header := range []string{`{"__metadata__":null,` + tensor, `{"__metadata__":{},` + tensor, `{` + tensor} {
+		text := raw(header, "12")
+		f, err := Read(bytes.NewReader(text), int64(len(text)))
+		if err != nil || len(f.Meta) != 0 || string(f.Tensor("a").Data.([]byte)) != "12" {
+			t.Errorf("%s: %v, error %v", header, f, err)
+		}
+	}
+	for _, meta := range []string{`1`, `"a"`, `[]`, `true`, `{"a":null}`} {
+		text := raw(`{"__metadata__":`+meta+`,`+tensor, "12")
+		if _, err := Read(bytes.NewReader(text), int64(len(text))); err == nil {
+			t.Errorf("metadata %s are accepted", meta)
+		}
+	}
+	if err := WriteFile(filepath.Join(t.TempDir(), "a"), nil); err == nil || !strings.Contains(err.Error(), "nothing to write") {
+		t.Errorf("no File: error %v", err)
+	}
+}

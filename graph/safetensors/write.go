@@ -10,11 +10,11 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/internal/atomicfile"
 )
 
 // An entry is what the header says of a tensor.
@@ -26,35 +26,11 @@ type entry struct {
 
 // WriteFile writes f in place of the file path, which holds either all of the old or all of the new at any time: the new is
 // written to path + ".new" and synced to the disk before it takes the name. Two processes must not write one path at once.
-func WriteFile(path string, f *File) (err error) {
-	defer func() { err = errors.Wrapf(err, "safetensors: write %s", path) }()
+func WriteFile(path string, f *File) error {
 	if err := f.validate(); err != nil {
-		return err
+		return errors.Wrapf(err, "safetensors: write %s", path)
 	}
-	temporary := path + ".new"
-	out, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return err
-	}
-	err = f.write(out)
-	if err == nil {
-		err = out.Sync()
-	}
-	if e := out.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		os.Remove(temporary)
-		return err
-	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil { // so that the name outlives a power cut, where folders can be synced
-		dir.Sync()
-		dir.Close()
-	}
-	return nil
+	return errors.WithMessage(atomicfile.Write(path, f.write), "safetensors")
 }
 
 // write writes the three parts.
