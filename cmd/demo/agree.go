@@ -151,7 +151,7 @@ func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreemen
 		return a, err
 	}
 	level := &levelled{window: restWindow, rel: restFall}
-	if kinked(b.flags.Act.Act) {
+	if b.flags.kinked() {
 		level.rel = restKinked
 	}
 	stop := infer.Any{cancelled{ctx}, infer.Stationary{Rel: restRel}, level, infer.Steps(restSteps)}

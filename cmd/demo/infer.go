@@ -223,7 +223,7 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 		if err := a.consider(m); err != nil {
 			return nil, err
 		}
-		if coordinates := m.Plan().Coordinates; coordinates == arch.Activities && kinked(cmd.Act.Act) {
+		if coordinates := m.Plan().Coordinates; coordinates == arch.Activities && cmd.kinked() {
 			if _, err := halving(ctx, m, a.curvature[i], func() {}); err != nil {
 				return nil, err
 			}

@@ -19,7 +19,7 @@ func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report {
 	r := report{Title: "Which solver should I use?",
 		Lead: fmt.Sprintf("Inference of a %s (scaling %s, output precision %g, %d updates by backprop before, seed %d) on a batch of %d from %s in float64, from the feedforward pass. The largest curvature of a sample's energy is %.3g by activities and %.3g by errors. The equilibrium is the lowest energy that long runs of L-BFGS find, F* = %.6g.",
 			cmd.title(), cmd.Scaling.name, cmd.Precision, cmd.Warmup, cmd.Seed, a.models[0].Plan().Batch, set.Name, a.curvature[0], a.curvature[1], a.best)}
-	if kinked(cmd.Act.Act) {
+	if cmd.kinked() {
 		r.Lead += fmt.Sprintf(" Activities of a %s network come to rest on kinks, where the gradient jumps: the residual stays above zero, and the weight gradient is defined to some percent only (-act tanh has an equilibrium to any accuracy); there are several minima, and a way may come to one that is lower than F*.", cmd.Act)
 	}
 	if a.exact == a.exact {
@@ -184,7 +184,8 @@ func trail(path []station, x, y func(station) float64) (xys plotter.XYs) {
 	return xys
 }
 
-// kinked tells whether the slope of an activation jumps.
-func kinked(a layers.Act) bool {
-	return a == layers.ReLU || a == layers.LeakyReLU || a == layers.HardTanh || a == layers.SELU
+// kinked reports whether the slope of the network's activation jumps. A transformer has gelu, whatever -act says.
+func (f netFlags) kinked() bool {
+	a := f.Act.Act
+	return f.kind() != "transformer" && (a == layers.ReLU || a == layers.LeakyReLU || a == layers.HardTanh || a == layers.SELU)
 }
