@@ -55,7 +55,10 @@ func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set
 	if err != nil {
 		return err
 	}
+	show := newCounter(c, "comparison")
+	b.onStep = func(step int) { show.step(min(step, cmd.Steps), cmd.Steps) }
 	a, err := b.inference(c.ctx, cmd.Precision, cmd.inferFlags)
+	show.end()
 	if err != nil {
 		return err
 	}

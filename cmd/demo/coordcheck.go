@@ -218,16 +218,16 @@ func (cmd coordCmd) check(set *data.Set, s scalingFlag, w *sweep) *train.CoordCh
 
 // A coordLine is a measurement in metrics.jsonl: without sizes where the network diverged.
 type coordLine struct {
-	Kind     string   `json:"kind"` // "coord"
-	Scaling  string   `json:"scaling"`
-	Over     string   `json:"over"`
-	Size     int      `json:"size"`
-	Seed     uint64   `json:"seed"`
-	Step     int      `json:"step"`
-	Place    string   `json:"place"`
-	Relaxed  bool     `json:"relaxed"`
-	Activity *float64 `json:"activity"`
-	Change   *float64 `json:"change"`
+	Kind     string  `json:"kind"` // "coord"
+	Scaling  string  `json:"scaling"`
+	Over     string  `json:"over"`
+	Size     int     `json:"size"`
+	Seed     uint64  `json:"seed"`
+	Step     int     `json:"step"`
+	Place    string  `json:"place"`
+	Relaxed  bool    `json:"relaxed"`
+	Activity float64 `json:"activity"`
+	Change   float64 `json:"change"`
 }
 
 // Run sweeps, then reports.
@@ -353,19 +353,13 @@ func (m *coordMeter) step(done, total int) {
 
 // coords adds a sweep's measurements to metrics.jsonl, at the places that all networks have.
 func (f *folder) coords(w *sweep) error {
-	finite := func(v float64) *float64 {
-		if math.IsInf(v, 1) {
-			return nil
-		}
-		return &v
-	}
 	for _, p := range train.Places() {
 		for _, m := range w.coords {
 			if !m.At(p) {
 				continue
 			}
 			l := coordLine{Kind: "coord", Scaling: w.scaling, Over: w.over, Size: m.Size, Seed: m.Seed, Step: m.Step, Place: p.String(), Relaxed: m.Relaxed,
-				Activity: finite(m.Activity), Change: finite(m.Change)}
+				Activity: m.Activity, Change: m.Change}
 			if err := f.line(l); err != nil {
 				return err
 			}

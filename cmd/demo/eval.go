@@ -51,13 +51,12 @@ func (cmd evalCmd) Run(c *console) error {
 		if test.Classes() > 0 {
 			row[3] = fmt.Sprintf("%.2f %%", 100*score.Accuracy)
 			if row[2] = number(score.CrossEntropy); !of.Loss.ce {
-				t.Note = "The outputs were trained by squared error: they are no logits, and their cross-entropy says little.\n"
+				t.Note = "The outputs were trained by squared error: they are no logits, and their cross-entropy says little."
 			}
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	t.print(c.out)
-	c.printf("%s", t.Note)
 	if len(bad) > 0 {
 		return notFiniteError(bad)
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -30,7 +29,7 @@ func (j *job) compare(c *console) error {
 		return err
 	}
 	start := time.Now()
-	c.printf("Comparing PC's gradients with BP's on %d test samples, in float64\n", min(compareBatch, j.test.Len()))
+	c.printf("Comparing PC's gradients with BP's on %d test samples, in float64 (-no-compare leaves that out)\n", min(compareBatch, j.test.Len()))
 	b, err := newBench(j.net, j.flags, w, j.test, compareBatch)
 	if err != nil {
 		return err
@@ -195,17 +194,9 @@ type agreeLine struct {
 	Weights   map[string]train.Agreement `json:"weights"`
 }
 
-// logAgreement adds a line per comparison to metrics.jsonl. One with numbers that are not finite, which JSON has no words
-// for, is left out.
+// logAgreement adds a line per comparison to metrics.jsonl.
 func (f *folder) logAgreement(a agreement, precision float64) error {
 	for _, c := range a.rows {
-		numbers := append([]float64{c.Energy, c.Residual, c.Whole.Cosine, c.Whole.Relative, c.Whole.Ratio}, c.Terms...)
-		for _, p := range c.Params {
-			numbers = append(numbers, p.Cosine, p.Relative, p.Ratio)
-		}
-		if !kernel.AllFinite(numbers) {
-			continue
-		}
 		l := agreeLine{Kind: "agreement", Precision: precision, Step: c.Step, Energy: c.Energy, Residual: c.Residual, Whole: c.Whole,
 			Terms: make(map[string]float64), Weights: make(map[string]train.Agreement)}
 		for i, name := range a.terms {

@@ -471,15 +471,12 @@ type wayLine struct {
 	Seconds  float64  `json:"seconds"`
 }
 
-// logWay adds the path of a way to metrics.jsonl, as far as its numbers are finite.
+// logWay adds the path of a way to metrics.jsonl.
 func (f *folder) logWay(w way) error {
 	for _, s := range w.path {
 		l := wayLine{"inference", w.name, s.step, s.evals, s.time, s.energy, s.residual, s.gap, nil, s.seconds}
-		if s.off-s.off == 0 {
+		if !math.IsNaN(s.off) { // else it was not measured there
 			l.Off = &s.off
-		}
-		if sum := s.energy + s.residual + s.gap; sum-sum != 0 {
-			continue
 		}
 		if err := f.line(l); err != nil {
 			return err

@@ -107,8 +107,10 @@ func (t table) print(out io.Writer) {
 		io.WriteString(w, "  "+strings.Join(row, "\t")+"\t\n")
 	}
 	w.Flush()
-	if t.Legend != "" {
-		io.WriteString(out, "  "+strings.Join(wrapped(t.Legend, 108), "\n  ")+"\n")
+	for _, text := range []string{t.Note, t.Legend} {
+		if text != "" {
+			io.WriteString(out, "  "+strings.Join(wrapped(text, 108), "\n  ")+"\n")
+		}
 	}
 	io.WriteString(out, "\n")
 }

@@ -60,9 +60,7 @@ func (j *job) rest(c *console) error {
 			return err
 		}
 		if w != "" {
-			w = p.name + ": " + w
-			t.Note += w
-			c.printf("Note: %s\n", w)
+			t.Note += fmt.Sprintf("%s: %s ", p.name, w)
 		}
 	}
 	if linear { // else there is no closed form to hold it against
