@@ -80,7 +80,7 @@ func (c *console) live(flags folderFlags, seed uint64, name string, options any,
 	m := &manifest{Command: name, State: running, Again: c.again(seed), Options: options, Seed: seed, Started: start, Version: readVersion(),
 		Checkpoint: checkpoint, Data: []data.File{}, Files: []string{}, Weights: []weightsFile{}, Results: make(map[string]any), Seconds: make(map[string]float64)}
 	r := &runDir{folder: f, manifest: m}
-	c.doing("preparing")
+	c.doing("working")
 	defer func() {
 		c.doing("")
 		m.end(err, time.Since(start))

@@ -48,7 +48,7 @@ func (f dataFlags) load(c *console, seed uint64, widths []int) (training, test *
 		return nil, nil, err
 	}
 	c.doing("reading the data")
-	defer c.doing("preparing")
+	defer c.doing("working")
 	if training, test, err = source.Load(); kindOf(f.Data) == namedData {
 		return training, test, err
 	}
