@@ -206,14 +206,15 @@ func (m *Model[T]) differentiateWeights(total *graph.Node) error {
 
 // withoutEffect explains err, of the gradient of cost by weights, if that is because one of them has no effect.
 func (m *Model[T]) withoutEffect(cost *graph.Node, by []*graph.Node, err error) error {
-	for _, w := range graph.Independent(cost, by...) {
-		name := m.u.weights[slices.Index(m.u.params, w)].Name
-		if block, is := strings.CutSuffix(name, "/"+precisionName); is {
-			return errors.Errorf("block %q learns its precision (Block.Precision) and its likelihood does not use it, so that %s has no gradient: make NegLog of the likelihood use Site.LogPrecision, as energy.Gaussian does, or leave Precision out", block, name)
-		}
-		return errors.Errorf("the energy does not depend on the weight %s, which therefore has no gradient: make Forward of its layer use it, or leave it out of Params", name)
+	without := graph.Independent(cost, by...)
+	if len(without) == 0 {
+		return err
 	}
-	return err
+	name := m.u.weights[slices.Index(m.u.params, without[0])].Name
+	if block, is := strings.CutSuffix(name, "/"+precisionName); is {
+		return errors.Errorf("block %q learns its precision (Block.Precision) and its likelihood does not use it, so that %s has no gradient: make NegLog of the likelihood use Site.LogPrecision, as energy.Gaussian does, or leave Precision out", block, name)
+	}
+	return errors.Errorf("the energy does not depend on the weight %s, which therefore has no gradient: make Forward of its layer use it, or leave it out of Params", name)
 }
 
 // seen leaves out what is nil.

@@ -48,12 +48,6 @@ func (n *Network) sites() []site {
 	return ss
 }
 
-// site finds a site; there must be one of that name.
-func (n *Network) site(name string) site {
-	ss := n.sites()
-	return ss[slices.IndexFunc(ss, func(s site) bool { return s.name == name })]
-}
-
 // target is the site that block i predicts.
 func (n *Network) target(i int) string {
 	if b := n.Blocks[i]; b.Predicts != "" {

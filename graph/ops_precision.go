@@ -126,7 +126,7 @@ func (o sumAll) shape([]tensor.Shape) (tensor.Shape, error) { return tensor.Scal
 func (o sumAll) split(batched []bool) split                 { return sumSplit(batched) }
 
 func (o sumAll) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", filledLike{coef: o.coef}, in[0], g)
+	d, err := apply("", filledLike(o), in[0], g)
 	return []*Node{d}, err
 }
 
@@ -182,7 +182,7 @@ func (o filledLike) diff(_ []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	ds := make([]*Node, 2)
 	var err error
 	if want[1] {
-		ds[1], err = apply("", sumAll{coef: o.coef}, g)
+		ds[1], err = apply("", sumAll(o), g)
 	}
 	return ds, err
 }
