@@ -694,7 +694,7 @@ func Example_testHpc() {
 
 // _check_param_type: there are no names to get wrong, but what cannot be built is an error that says where and why.
 func Example_checkParamType() {
-	_, err := arch.NewWeights[float64](network(arch.Chain{Scaling: arch.MuPC{Gamma: -1}, Widths: []int{3, 4, 2}}), rand.New(rand.NewPCG(1, 0)))
+	_, err := arch.Chain{Scaling: arch.MuPC{Gamma: -1}, Widths: []int{3, 4, 2}}.Network()
 	fmt.Println(err)
 	_, err = arch.Chain{Widths: []int{3, 4, 8, 2}, Skips: true}.Network()
 	fmt.Println(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,23 +44,11 @@ func openSaved(from string) (*savedRun, error) {
 	if err != nil {
 		return nil, errors.Errorf("%s: the manifest says which network the weights are of: %v", savedRemedy, err)
 	}
-	m := manifest{Options: &s.options}
-	if err := jsonfloat.Unmarshal(text, &m); err != nil {
-		var head struct{ Command string }
-		if json.Unmarshal(text, &head) != nil || trained(head.Command) {
-			return nil, errors.Errorf("%s: %s is damaged: %v", savedRemedy, path, err)
-		}
-		m.Command = head.Command // whose options are others
-	}
-	if !trained(m.Command) {
-		return nil, errors.Errorf("%s: %s is of a run of %q", savedRemedy, path, m.Command)
+	m, err := parseSaved(text, &s.options)
+	if err != nil {
+		return nil, errors.Errorf("%s: %s: %v", savedRemedy, path, err)
 	}
 	s.encoding, s.data, s.weights = m.Encoding, m.Data, m.Weights
-	if s.encoding != nil {
-		if err := s.encoding.Validate(); err != nil {
-			return nil, errors.Errorf("%s: the encoding of its data in %s is damaged: %v", savedRemedy, path, err)
-		}
-	}
 	if len(s.weights) == 0 {
 		return nil, errors.Errorf("%s has no weights yet: %s", s.dir, s.why(m.State))
 	}
@@ -73,13 +62,47 @@ func openSaved(from string) (*savedRun, error) {
 	return s, nil
 }
 
+// parseSaved reads a manifest, and the options of its run, whatever is in it: it is a file that anybody may have written.
+func parseSaved(text []byte, options *trainCmd) (*manifest, error) {
+	var head struct{ Command string }
+	if err := json.Unmarshal(text, &head); err != nil {
+		return nil, errors.Wrap(err, "it is damaged")
+	}
+	if !trained(head.Command) { // whose options are others
+		return nil, errors.Errorf("it is of a run of %q", head.Command)
+	}
+	m := &manifest{Options: options}
+	if err := jsonfloat.Unmarshal(text, m); err != nil {
+		return nil, errors.Wrap(err, "it is damaged")
+	}
+	if m.Options != any(options) { // null
+		return nil, errors.New("it is damaged: the options of the run are missing")
+	}
+	if err := options.Validate(); err != nil {
+		return nil, errors.Wrap(err, "its options")
+	}
+	if m.Encoding != nil {
+		if err := m.Encoding.Validate(); err != nil {
+			return nil, errors.Wrap(err, "the encoding of its data is damaged")
+		}
+	}
+	seen := make(map[string]bool)
+	for _, w := range m.Weights {
+		if !plain(w.File) || seen[w.File] {
+			return nil, errors.Errorf("it is damaged: it names the weights %q, which is no file of the folder, or twice", w.File)
+		}
+		seen[w.File] = true
+	}
+	return m, nil
+}
+
 // trained reports whether a command of that name saves weights.
 func trained(command string) bool { return command == "mnist" || strings.HasPrefix(command, "train-") }
 
 // why says why there are no weights.
 func (s *savedRun) why(state state) string {
 	if state != running {
-		return "the run " + map[rune]string{'f': "failed", 'd': "diverged", 'i': "was interrupted"}[rune((string(state) + " ")[0])] + " before it saved any"
+		return fmt.Sprintf("the run ended before it saved any (%s)", state)
 	}
 	l, err := lockfile.Acquire(filepath.Join(s.dir, lockName))
 	l.Release()
@@ -101,9 +124,6 @@ func (s *savedRun) names() []string {
 
 // load reads weights, which must be those that the run wrote.
 func (s *savedRun) load(w weightsFile, net *arch.Network) (*graph.Vector[float32], error) {
-	if !plain(w.File) {
-		return nil, errors.Errorf("%s names %q, which is no file of the folder: the manifest is damaged", filepath.Join(s.dir, manifestName), w.File)
-	}
 	path := filepath.Join(s.dir, w.File)
 	sum, err := sumOf(path)
 	if err != nil {
