@@ -25,6 +25,7 @@ func (cmd compareCmd) Validate() error {
 
 // Run compares in the precision asked for.
 func (cmd compareCmd) Run(c *console) error {
+	cmd.settle(cmd.Errors)
 	return c.live(cmd.folderFlags, cmd.Seed, "compare-"+cmd.name(), cmd, "", func(r *runDir) error {
 		training, _, err := cmd.load(c, cmd.Seed, cmd.Widths)
 		if err != nil {

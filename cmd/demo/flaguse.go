@@ -64,6 +64,8 @@ func from(kinds ...kind) func(choice) bool {
 	return func(c choice) bool { return c.data != "" && slices.Contains(kinds, kindOf(c.data)) }
 }
 
+func takesErrors(c choice) bool { return ruleFlag{c.rule}.takesErrors() }
+
 func infers(c choice) bool { var f ruleFlag; f.name = c.rule; return f.infers() }
 
 func with(flag string) func(choice) bool {
@@ -89,9 +91,8 @@ var flagUses = []flagUse{
 	{[]string{"coordcheck"}, []string{"act"}, archs("mlp", "cnn", "resnet"), byArch, "-arch mlp, cnn and resnet"},
 	{[]string{"coordcheck"}, []string{"steps", "rate"}, func(c choice) bool { return !c.bp }, func(choice) string { return "-bp" }, "predictive coding, which infers"},
 	{[]string{"infer", "graph"}, []string{"errors"}, func(choice) bool { return false }, byCommand, "demo train and demo compare (infer measures both coordinates, graph draws activities)"},
-	{ruleCommands, []string{"errors"}, func(c choice) bool {
-		return slices.Contains([]string{"pc", "incremental", "nudged", "centred", "montecarlo"}, c.rule)
-	}, byRule, "-rule pc, incremental, nudged, centred and montecarlo, whose inference can move either"},
+	{[]string{"mnist"}, []string{"activities"}, takesErrors, byRule, "-rule pc, incremental, nudged, centred and montecarlo (the others move activities, or nothing)"},
+	{ruleCommands, []string{"errors"}, takesErrors, byRule, "-rule pc, incremental, nudged, centred and montecarlo, whose inference can move either"},
 	{ruleCommands, []string{"steps", "rate", "precision"}, infers, byRule, "rules that infer: pc, incremental, nudged, centred, fixed, montecarlo"},
 	{nil, []string{"checkpoint-every"}, with("checkpoint"), func(choice) string { return without("checkpoint") }, "trainings that are kept: name the folder with -checkpoint"},
 	{nil, []string{"overwrite"}, with("out"), func(choice) string { return without("out") }, "a folder of your own: name it with -out"},

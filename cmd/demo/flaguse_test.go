@@ -85,6 +85,7 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"infer -errors", "errors", "demo train"},
 		{"graph -errors", "errors", "demo train"},
 		{"train -rule zil -errors", "errors", "centred"},
+		{"-rule fixed -activities", "activities", "-rule pc, incremental"},
 		{"-rule zil -steps 3", "steps", "rules that infer"},
 		{"-rule feedback -rate 3", "rate", "rules that infer"},
 		{"train -rule direct -precision .1", "precision", "rules that infer"},

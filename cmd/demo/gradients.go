@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -30,7 +31,9 @@ func (j *job) compare(c *console) error {
 	}
 	start := time.Now()
 	c.printf("Comparing PC's gradients with BP's on %d test samples, in float64 (-no-compare leaves that out)\n", min(compareBatch, j.test.Len()))
-	b, err := newBench(j.net, j.flags, w, j.test, compareBatch)
+	flags := j.flags
+	flags.Errors = false // activities show how the error comes down layer by layer; errors are in every layer at once
+	b, err := newBench(j.net, flags, w, j.test, compareBatch)
 	if err != nil {
 		return err
 	}
@@ -43,7 +46,16 @@ func (j *job) compare(c *console) error {
 		furthest = max(furthest, begun+min(step, room))
 		show.step(furthest, horizon+restExpected*len(precisions))
 	}
-	a, err := b.inference(c.ctx, 1, inferFlags{Steps: horizon, Rate: j.learn.Rate})
+	// Steps of half the largest stable rate, or of the training's where that is lower: what one sees is inference, not its failing.
+	stable, err := stableRate(b, 1, arch.Activities)
+	if err != nil {
+		return err
+	}
+	rate := stable / 2
+	if j.learn.Rule.infers() && !j.flags.Errors {
+		rate = min(rate, j.learn.Rate)
+	}
+	a, err := b.inference(c.ctx, 1, inferFlags{Steps: horizon, Rate: rate})
 	if err != nil {
 		return err
 	}
@@ -56,7 +68,7 @@ func (j *job) compare(c *console) error {
 	}
 	where := fmt.Sprintf("the first %d test samples, in float64, with the weights that %s learned", b.batch, p.name)
 	if len(a.rows) > 0 {
-		j.report.Tables = append(j.report.Tables, alongTable(a, where))
+		j.report.Tables = append(j.report.Tables, alongTable(a, fmt.Sprintf("%s; inference moves activities at rate %.2g", where, rate)))
 	}
 	start = time.Now()
 	begun, room = horizon, restExpected

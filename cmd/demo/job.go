@@ -18,8 +18,9 @@ type mnistCmd struct {
 	learnFlags
 	keepFlags
 	compareFlags
-	Loss lossFlag `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
-	Dir  string   `placeholder:"DIR" help:"Folder of MNIST's IDX files (default: searched, see \"demo data\")." json:"-"`
+	Activities bool     `help:"Let inference move activities: without it, it moves prediction errors, which come nearer to equilibrium at the same price." json:"-"`
+	Loss       lossFlag `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Dir        string   `placeholder:"DIR" help:"Folder of MNIST's IDX files (default: searched, see \"demo data\")." json:"-"`
 }
 
 // Validate is called by kong.
@@ -37,6 +38,7 @@ func (cmd mnistCmd) Run(c *console) error {
 		return err
 	}
 	all.Widths, all.Gamma, all.Precision, all.Loss = []int{784, 300, 300, 10}, 1, 1, cmd.Loss
+	all.Errors = !cmd.Activities && cmd.Rule.takesErrors()
 	err := all.job(c, "mnist")
 	if errors.Is(err, data.ErrNotFound) && cmd.Dir == "" {
 		c.printf("%v\n\nUntil then: two moons, made from the seed, by the settings of \"demo toy moons\"; of the flags -seed and -out apply.\n\n", err)
@@ -70,6 +72,7 @@ type compareFlags struct {
 
 // job loads the data and runs.
 func (cmd trainCmd) job(c *console, name string) error {
+	cmd.settle(cmd.Errors)
 	return c.live(cmd.folderFlags, cmd.Seed, name, cmd, cmd.Checkpoint, func(r *runDir) error {
 		training, test, err := cmd.load(c, cmd.Seed, cmd.Widths)
 		if err != nil {
@@ -191,6 +194,14 @@ func (j *job) finish(c *console) error {
 	return nil
 }
 
+// moved names what inference moves.
+func moved(errors bool) string {
+	if errors {
+		return "prediction errors"
+	}
+	return "activities"
+}
+
 func widthsOf(widths []int) string {
 	s := make([]string, len(widths))
 	for i, w := range widths {
@@ -209,7 +220,7 @@ func (j *job) describe() {
 	}
 	rule := fmt.Sprintf("%s (%s, batches of %d)", j.learn.Rule.title(), j.learn.Rule.short(), j.learn.Batch)
 	if j.learn.Rule.infers() {
-		rule = fmt.Sprintf("%s (%s, %d inference steps of rate %g per batch of %d)", j.learn.Rule.title(), j.learn.Rule.short(), j.learn.Steps, j.learn.Rate, j.learn.Batch)
+		rule = fmt.Sprintf("%s (%s, %d inference steps of rate %g on %s per batch of %d)", j.learn.Rule.title(), j.learn.Rule.short(), j.learn.Steps, j.learn.Rate, moved(j.flags.Errors), j.learn.Batch)
 	}
 	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by %s and by backprop (BP), both with %s.",
 		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.optimizer())

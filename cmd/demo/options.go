@@ -26,14 +26,45 @@ type outFlags struct {
 	Seed uint64 `default:"1" help:"Seed of weights, order and toy data: the same seed gives the same numbers." json:"seed"`
 }
 
-// inferFlags describe inference: descent on the activities.
+// inferFlags describe inference: descent on the activities, or on the prediction errors.
 type inferFlags struct {
-	Steps int     `default:"16" help:"Inference steps per batch, of rules that infer." json:"steps"`
-	Rate  float64 `default:"0.2" help:"Rate of an inference step, per sample." json:"rate"`
+	GivenSteps *int     `name:"steps" placeholder:"N" help:"Inference steps per batch, of rules that infer (default: 16 on activities, 8 on errors)." json:"-"`
+	GivenRate  *float64 `name:"rate" placeholder:"R" help:"Rate of an inference step, per sample: descent is stable below 2 / largest curvature (default: 0.1 on activities, 0.4 on errors)." json:"-"`
+
+	Steps int     `kong:"-" json:"steps"` // after settle
+	Rate  float64 `kong:"-" json:"rate"`
 }
 
 func (f inferFlags) validate() error {
-	return first(count("steps", f.Steps, 1), positive("rate", f.Rate))
+	if f.GivenSteps != nil {
+		f.Steps = *f.GivenSteps
+	}
+	if f.GivenRate != nil {
+		f.Rate = *f.GivenRate
+	}
+	var errs []error
+	if f.GivenSteps != nil || f.Steps != 0 {
+		errs = append(errs, count("steps", f.Steps, 1))
+	}
+	if f.GivenRate != nil || f.Rate != 0 {
+		errs = append(errs, positive("rate", f.Rate))
+	}
+	return first(errs...)
+}
+
+// settle takes what was not given from what suits the coordinates. Prediction errors are near equilibrium in fewer and longer steps:
+// their curvature stays near that of the start while activities grow stiffer as weights grow.
+func (f *inferFlags) settle(onErrors bool) {
+	f.Steps, f.Rate = 16, .1
+	if onErrors {
+		f.Steps, f.Rate = 8, .4
+	}
+	if f.GivenSteps != nil {
+		f.Steps = *f.GivenSteps
+	}
+	if f.GivenRate != nil {
+		f.Rate = *f.GivenRate
+	}
 }
 
 // learnFlags describe training.

@@ -151,7 +151,12 @@ func (j *job) stableRate(p *pupil) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	m, err := arch.Compile(j.net, w, arch.Plan{Batch: b.batch, Energy: j.flags.energy(p.precision), Coordinates: j.learn.Rule.coordinates(j.flags.coordinates())})
+	return stableRate(b, p.precision, j.learn.Rule.coordinates(j.flags.coordinates()))
+}
+
+// stableRate is the rate below which plain descent on a batch is stable in some coordinates, 2 / largest curvature.
+func stableRate(b *bench[float64], precision float64, coordinates arch.Coordinates) (float64, error) {
+	m, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision), Coordinates: coordinates})
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
@@ -51,6 +52,11 @@ func (f ruleFlag) title() string {
 
 // infers tells whether the rule relaxes activities by the flags -steps and -rate.
 func (f ruleFlag) infers() bool { return f.name != "zil" && f.name != "feedback" && f.name != "direct" }
+
+// takesErrors reports whether the rule's inference can move prediction errors instead of activities.
+func (f ruleFlag) takesErrors() bool {
+	return slices.Contains([]string{"pc", "incremental", "nudged", "centred", "montecarlo"}, f.String())
+}
 
 // coordinates are those of the rule's model, where inference would move those given.
 func (f ruleFlag) coordinates(c arch.Coordinates) arch.Coordinates {
