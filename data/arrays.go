@@ -10,7 +10,7 @@ import (
 //
 //	data.Arrays[float64]{Inputs: x, Labels: labels}
 //
-// Rows of a flat slice x [n, In] are slices.Collect(slices.Chunk(x, In)). Set.Guesses tells what the targets were taken for, which
+// Rows of a flat slice x [n, In] are slices.Collect(slices.Chunk(x, In)). Set.Guesses tells what the targets were read as, which
 // columns are constant and which samples are held out; see Preparation.
 type Arrays[T Float] struct {
 	Name    string // for reports; empty means "arrays"

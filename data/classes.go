@@ -134,7 +134,7 @@ func (s *samples) namesOfSigns(parts []*samples, k int) {
 		if s.width != 1 || len(seen) != 2 {
 			return
 		}
-		s.say("classes", `the labels -1 and 1 were taken for two classes of these names, in this order`, "Task", false)
+		s.say("classes", `the labels -1 and 1 were read as two classes of these names, in this order`, "Task", false)
 	} else if parts[0].classes == nil || !slices.Equal(parts[0].classes, signNames) {
 		return
 	}
@@ -169,12 +169,12 @@ func (p Preparation) task(parts []*samples) (task Task, hot bool, err error) {
 	return Regression, false, nil
 }
 
-// tellRegression says what was taken for numbers to be predicted.
+// tellRegression says what was read as numbers to be predicted.
 func (s *samples) tellRegression(p Preparation, parts []*samples) {
 	if p.Task != Auto {
 		return
 	}
-	what := fmt.Sprintf("targets (%s) were taken for numbers to be predicted", s.targetNames())
+	what := fmt.Sprintf("targets (%s) were read as numbers to be predicted", s.targetNames())
 	seen := make(map[float64]bool)
 	for _, part := range parts {
 		for _, v := range part.targets {
@@ -229,12 +229,12 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, heldOut bool) {
 	case e.ClassNames != nil:
 		s.say("classes", fmt.Sprintf("%s by name: %s", counted(n, "class"), listed(printables(e.ClassNames), 10)), "Task", there > 20 && there*10 > samples)
 	case e.OneHot:
-		s.say("classes", fmt.Sprintf("one-hot rows were taken for %s", counted(n, "class")), "Task", false)
+		s.say("classes", fmt.Sprintf("one-hot rows were read as %s", counted(n, "class")), "Task", false)
 	case there > 10 && there*10 > samples:
-		s.say("classes", fmt.Sprintf("whole numbers were taken for labels of %s, %d of which %d samples have; if they are numbers to be predicted, give the Task Regression",
+		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, %d of which %d samples have; if they are numbers to be predicted, give the Task Regression",
 			counted(n, "class"), there, samples), "Task", true)
 	default:
-		s.say("classes", fmt.Sprintf("whole numbers were taken for labels of %s, 0 to %d", counted(n, "class"), n-1), "Task", false)
+		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, 0 to %d", counted(n, "class"), n-1), "Task", false)
 	}
 	if len(none) > 0 {
 		why := ""

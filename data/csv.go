@@ -299,7 +299,7 @@ func (t *table) choose(targets []string) error {
 	}
 	if len(t.inputs) > 1 && t.inputs[0] == 0 && len(t.headLines) >= 10 && counts(t.headLines) {
 		named := t.header == nil || slices.Contains([]string{"id", "index", "idx", "nr", "no", "no.", "row", "n", "#", "unnamed: 0", "sample", "number"}, strings.ToLower(t.header[0]))
-		t.say("columns", t.column(0)+", which counts the lines, was taken for an input", "", named)
+		t.say("columns", t.column(0)+", which counts the lines, was read as an input", "", named)
 	}
 	if len(t.inputs) == 0 {
 		more := ""
@@ -466,7 +466,7 @@ func (t *table) fill(r *recordReader, n int) error {
 			}
 			switch {
 			case t.n == 0 && left[0] > 0:
-				return errors.Errorf("no samples: %s, from line %d on, begin with # and were taken for remarks: give a table with a line for each sample",
+				return errors.Errorf("no samples: %s, from line %d on, begin with # and were read as remarks: give a table with a line for each sample",
 					counted(left[0], "line"), first[0])
 			case t.n == 0:
 				return errors.New("no samples: give a table with a line for each")
@@ -743,7 +743,7 @@ func (t *table) decode(task Task, classes []string) error {
 		classes = slices.Sorted(slices.Values(t.words))
 		for _, name := range classes {
 			if missing(name) {
-				t.say("missing values", fmt.Sprintf("the target %q was taken for a class of that name, not for a value that is missing", printable(name)), "", true)
+				t.say("missing values", fmt.Sprintf("the target %q was read as a class of that name, not for a value that is missing", printable(name)), "", true)
 			}
 		}
 	}

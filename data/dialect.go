@@ -515,7 +515,7 @@ func (d *dialect) chooseDecimal(s CSV) error {
 		d.decimal = ','
 		d.say("decimal sign", "the comma is the decimal sign: 1,5 is one and a half", "Decimal", false)
 	case d.separator != ',' && points > 0 && points == groupedPoints && groups == 0 && commas == 0 && d.separator != '\t':
-		d.say("decimal sign", fmt.Sprintf("the point was taken for the decimal sign, so that %s is less than a thousand; if it groups thousands, write the numbers without it", sample), "Decimal", true)
+		d.say("decimal sign", fmt.Sprintf("the point was read as the decimal sign, so that %s is less than a thousand; if it groups thousands, write the numbers without it", sample), "Decimal", true)
 	default:
 		d.say("decimal sign", "the point is the decimal sign", "Decimal", false)
 	}
@@ -537,20 +537,20 @@ func (d *dialect) chooseHeader(s CSV, names []string) error {
 	first := d.headLines[0]
 	switch {
 	case d.header != nil:
-		d.say("header", fmt.Sprintf("line %d, which begins with #, was taken for names of columns", d.headerAt), "Header", false)
+		d.say("header", fmt.Sprintf("line %d, which begins with #, was read as names of columns", d.headerAt), "Header", false)
 	case s.Header == HeaderPresent:
 		d.takeHeader()
 	case s.Header == HeaderAbsent:
 	case d.rowNames:
 		d.takeHeader()
-		d.say("header", fmt.Sprintf("line %d was taken for names of columns; it has one name less than the others have fields, as R's write.table writes it: "+
-			"the first column was taken for names of rows and left out (row.names=FALSE or col.names=NA of write.table avoid it)", first.line), "Header", false)
+		d.say("header", fmt.Sprintf("line %d was read as names of columns; it has one name less than the others have fields, as R's write.table writes it: "+
+			"the first column was read as names of rows and left out (row.names=FALSE or col.names=NA of write.table avoid it)", first.line), "Header", false)
 	case d.trailing:
 		d.takeHeader()
-		d.say("header", fmt.Sprintf("line %d was taken for names of columns; all other lines end in a separator, which was left out", first.line), "Header", false)
+		d.say("header", fmt.Sprintf("line %d was read as names of columns; all other lines end in a separator, which was left out", first.line), "Header", false)
 	case len(names) > 0 && containsAll(first.fields, names):
 		d.takeHeader()
-		d.say("header", fmt.Sprintf("line %d was taken for names of columns: it has those of the training data", first.line), "Header", false)
+		d.say("header", fmt.Sprintf("line %d was read as names of columns: it has those of the training data", first.line), "Header", false)
 	default:
 		if err := d.guessHeader(); err != nil {
 			return err
@@ -661,11 +661,11 @@ func (d *dialect) guessHeader() error {
 	index := len(rest) > 0 && columns > 1 && first.fields[0] == "" && counts(rest)
 	present := func(why string, likely bool) error {
 		d.takeHeader()
-		d.say("header", at+" was taken for names of columns: "+why, "Header", likely)
+		d.say("header", at+" was read as names of columns: "+why, "Header", likely)
 		return nil
 	}
 	absent := func(why string, likely bool) error {
-		d.say("header", at+" was taken for a sample: "+why, "Header", likely)
+		d.say("header", at+" was read as a sample: "+why, "Header", likely)
 		return nil
 	}
 	switch {

@@ -45,7 +45,7 @@ func ExampleSet_Guesses() {
 	// Output:
 	// separator: fields are separated by commas (Separator)
 	// decimal sign: the point is the decimal sign (Decimal)
-	// header: line 1 was taken for names of columns: "sepal length" is in it, and all other lines have numbers there (Header)
+	// header: line 1 was read as names of columns: "sepal length" is in it, and all other lines have numbers there (Header)
 	// columns: column 1, without a name in the header, left out of the inputs (Header)
 }
 

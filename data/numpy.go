@@ -101,9 +101,14 @@ func (s NumPy) parts(store npys, targets bool) (training, held *samples, err err
 				others = append(others, printable(name))
 			}
 		}
-		what := strings.Join(taken, ", ") + " were taken for inputs and targets"
-		if len(taken) == 4 {
-			what += " and those of the test part"
+		what := strings.Join(taken, ", ") + " were read as inputs and targets"
+		switch {
+		case keys.Targets == "" && keys.TestInputs == "":
+			what = keys.Inputs + " was read as inputs"
+		case keys.Targets == "":
+			what = keys.Inputs + ", then " + keys.TestInputs + ", were read as inputs"
+		case len(taken) == 4:
+			what += ", and as those of the test part"
 		}
 		if len(others) > 0 {
 			what += "; not used: " + listed(others, 5)

@@ -24,10 +24,10 @@ const (
 
 // A Preparation makes a training and a test part of a user's own numbers. Its zero value standardises the inputs and, of a
 // regression, the targets, by the training part alone, and holds a fifth of the samples out where there is no test part. What it decides
-// is told by Set.Guesses: what the targets were taken for, classes without samples, columns that are constant, the samples held out.
+// is told by Set.Guesses: what the targets were read as, classes without samples, columns that are constant, the samples held out.
 //
 // A column that is constant in the training part, but for rounding, is not scaled: its Scale has the Deviation 1. Targets of one class
-// alone are an error, and so are 20 or more that all differ, if they were taken for classes by Auto: nothing can be learned of them.
+// alone are an error, and so are 20 or more that all differ, if they were read as classes by Auto: nothing can be learned of them.
 type Preparation struct {
 	Task    Task    // what targets are
 	Classes int     // at most 65536; 0 means the largest label plus 1, or the names there are
@@ -123,12 +123,12 @@ func (p Preparation) sets(name string, train, test *samples) (*Set, *Set, error)
 		if sets, err = p.split(sets[0]); err != nil {
 			return nil, nil, err
 		}
-		train.say("held out", fmt.Sprintf("%d of %s, drawn by the Seed %d, are the test part", sets[1].n, counted(train.n, "sample"), p.Seed), "HeldOut", false)
+		train.say("held out", fmt.Sprintf("%d of %s, chosen with seed %d, are the test part", sets[1].n, counted(train.n, "sample"), p.Seed), "HeldOut", false)
 	}
 	e.measure(sets[0], train)
 	train.tellScaling(e, sets[0])
 	train.tellClasses(e, sets[0], sets[1], test == nil)
-	train.say("missing values", "none: an input or a target that is missing or not finite is an error", "", false)
+	train.say("missing values", "not allowed: an input or a target that is missing or not finite is an error", "", false)
 	for _, set := range sets {
 		if err := e.apply(set, train); err != nil {
 			return nil, nil, err
@@ -211,7 +211,7 @@ func (p Preparation) layOut(parts []*samples, e *Encoding) error {
 	axes, in := first.axes, product(first.axes)
 	e.Axes = slices.Clone(axes)
 	guessed := func(axes []int, likely bool) {
-		first.say("shape", fmt.Sprintf("inputs %v were taken for pictures of %d x %d pixels, %s", e.Axes, axes[0], axes[1], counted(axes[2], "channel")), "Shape", likely)
+		first.say("shape", fmt.Sprintf("inputs %v were read as pictures of %d x %d pixels, %s", e.Axes, axes[0], axes[1], counted(axes[2], "channel")), "Shape", likely)
 	}
 	switch want := []int{p.Shape.Height, p.Shape.Width, p.Shape.Channels}; {
 	case p.Shape != Shape{}:
@@ -229,7 +229,7 @@ func (p Preparation) layOut(parts []*samples, e *Encoding) error {
 		both := axes[0] <= 4 && axes[2] <= 4 && axes[0] != 2 // channels may be first or last
 		if e.Planes = axes[0] <= 4 && axes[2] > 4; e.Planes {
 			axes = []int{axes[1], axes[2], axes[0]}
-			first.say("shape", fmt.Sprintf("inputs %v were taken for pictures of %d x %d pixels, %s, the channels first", e.Axes, axes[0], axes[1], counted(axes[2], "channel")), "Shape", false)
+			first.say("shape", fmt.Sprintf("inputs %v were read as pictures of %d x %d pixels, %s, the channels first", e.Axes, axes[0], axes[1], counted(axes[2], "channel")), "Shape", false)
 		} else {
 			guessed(axes, both || axes[2] > 4)
 		}

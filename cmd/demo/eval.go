@@ -27,7 +27,13 @@ func (cmd evalCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t := table{Title: fmt.Sprintf("%s, %s: %s", of.title(), test.Name, plural(test.Len(), "sample")), Head: []string{"weights", "squared error", "cross-entropy", "accuracy"}}
+	t := table{Title: fmt.Sprintf("%s, %s: %s", of.title(), test.Name, plural(test.Len(), "sample")), Head: []string{"weights", "test loss"}}
+	t.Legend = "Test loss: 1/2 |y - output|^2 per sample."
+	if test.Classes() > 0 {
+		t.Head = append(t.Head, "cross-entropy", "accuracy")
+	} else if test.TargetScales() != nil {
+		t.Legend = "Test loss: 1/2 |y - output|^2 per sample, in units of the standardised targets."
+	}
 	var bad []string
 	for _, file := range s.weights {
 		w, err := s.load(file, net)
@@ -44,13 +50,13 @@ func (cmd evalCmd) Run(c *console) error {
 		if err != nil {
 			return errors.WithMessage(err, file.File)
 		}
-		row := []string{file.File, number(score.Loss), "-", "-"}
+		row := []string{file.File, number(score.Loss)}
 		if score.Loss-score.Loss != 0 {
-			bad = append(bad, file.File+" has the squared error "+row[1])
+			bad = append(bad, file.File+" has the test loss "+row[1])
 		}
 		if test.Classes() > 0 {
-			row[3] = fmt.Sprintf("%.2f %%", 100*score.Accuracy)
-			if row[2] = number(score.CrossEntropy); !of.Loss.ce {
+			row = append(row, number(score.CrossEntropy), fmt.Sprintf("%.2f %%", 100*score.Accuracy))
+			if !of.Loss.ce {
 				t.Note = "The outputs were trained by squared error: they are no logits, and their cross-entropy says little."
 			}
 		}

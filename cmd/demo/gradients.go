@@ -113,10 +113,10 @@ func agreementFigures(a agreement, points []precisionPoint) []figure {
 	if len(a.rows) > 0 {
 		fs = append(fs,
 			figure{File: "agreement.png", Title: "The gradient finds its direction, layer by layer",
-				Caption: "Before inference only the output layer has an error, and there PC's gradient is already BP's; every step carries the error one layer further down. Soon the directions agree (1 is parallel, 0 is no gradient yet or a right angle); the lengths take longer, and as long as the output pulls with a precision that is not small, an angle remains.",
+				Caption: "Before inference only the output layer has an error, and there PC's gradient is already BP's; every step carries the error one layer further down. A cosine of 1 means parallel, 0 no gradient yet or a right angle. At equilibrium a difference remains unless the precision of the output is small.",
 				draw:    agreementMap(a)},
 			figure{File: "energy.png", Title: "Where the energy goes",
-				Caption: "Inference moves the error at the output (top line at the start) into the hidden layers, which begin at zero. At a rate that is small enough the sum falls; where its line is flat, the activities rest and the weights may learn.",
+				Caption: "Inference moves the error at the output (top line at the start) into the hidden layers, which begin at zero. At a rate below the stable limit the sum falls until the activities are at equilibrium.",
 				draw:    decay(a)})
 	}
 	if len(points) > 0 {

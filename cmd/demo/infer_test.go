@@ -61,7 +61,7 @@ func TestTrain_ReportsHowInferenceEnded(t *testing.T) {
 		if code != exitOK {
 			t.Fatal(stderr)
 		}
-		if got := strings.Contains(strings.Join(strings.Fields(stdout), " "), "nearer to it come more -steps, a higher -rate"); got != c.warns {
+		if got := strings.Contains(strings.Join(strings.Fields(stdout), " "), "closer to equilibrium: more -steps, a higher -rate"); got != c.warns {
 			t.Errorf("%s: warned %v: %s", c.args, got, stdout)
 		}
 		var m struct {

@@ -79,7 +79,7 @@ func (cmd trainCmd) job(c *console, name string) error {
 			return err
 		}
 		if n := cmd.updates(training); kindOf(cmd.Data) != namedData && cmd.Limit == 0 && n < fewUpdates {
-			c.printf("%d updates of the weights in all are few for a network: -epochs %d gives %d.\n", n, (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
+			c.printf("Only %s: -epochs %d makes %d.\n", plural(n, "weight update"), (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
 		}
 		net, err := cmd.network(training, cmd.hidden(training)...)
 		if err != nil {
@@ -261,10 +261,7 @@ func (j *job) describe() {
 	if len(j.pupils[len(j.pupils)-1].trace) == 0 {
 		return // interrupted before the first update
 	}
-	caption := "Both rules see the same batches from the same initial weights."
-	if j.learn.Rule.short() == "PC" {
-		caption += " PC follows BP closely: at the small errors of a network that learns, its relaxed activities carry nearly the gradient that backprop computes."
-	}
+	caption := "Both rules see the same batches from the same initial weights. Where the curves lie on each other, the weight gradients of PC do what those of backprop do."
 	r.Figures = append(r.Figures, figure{File: "curves.png", Title: "How both learn",
 		Caption: caption,
 		draw:    curves(j.pupils, classes)})

@@ -156,16 +156,16 @@ func (cmd landscapeCmd) descend(c *console, name string) (path, error) {
 	p := path{name: name}
 	update := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: cmd.LR}}
 	grad := make([]float64, len(w.Data()))
-	for range cmd.Time {
+	for i := range cmd.Time + 1 { // the start, and what every update leads to
 		report, err := rule.Gradient(grad, []float64{cmd.X}, []float64{cmd.Y}, 1)
 		if err != nil {
 			return p, err
 		}
 		p.at, p.loss = append(p.at, plotter.XY{X: w.Data()[0], Y: w.Data()[1]}), append(p.loss, report.Loss)
-		update.Step(w, grad)
-		if c.ctx.Err() != nil {
+		if i == cmd.Time || c.ctx.Err() != nil {
 			break
 		}
+		update.Step(w, grad)
 	}
 	return p, nil
 }

@@ -114,12 +114,12 @@ func run(c *console, args []string, stderr io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "demo: (demo%s -help says what can be given) %v\n", commandOf(parser, args), err)
+		fmt.Fprintf(stderr, "demo: %v (see demo%s -help)\n", err, commandOf(parser, args))
 		return exitUsage
 	}
 	c.note(parsed)
 	if err := checkUses(c, parsed); err != nil {
-		fmt.Fprintf(stderr, "demo: (demo %s -help says what can be given) %v\n", parsed.Selected().Name, err)
+		fmt.Fprintf(stderr, "demo: %v (see demo %s -help)\n", err, parsed.Selected().Name)
 		return exitUsage
 	}
 	switch err := parsed.Run(); {
@@ -129,7 +129,7 @@ func run(c *console, args []string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "demo: %v\n", err)
 		return exitDiverged
 	case errors.Is(err, errInterrupted):
-		fmt.Fprintf(stderr, "demo: interrupted: what is written holds what there was\n")
+		fmt.Fprintf(stderr, "demo: interrupted: results up to the interruption are written\n")
 		return exitInterrupted
 	default:
 		fmt.Fprintf(stderr, "demo: %v\n", err)

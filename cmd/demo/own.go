@@ -275,13 +275,13 @@ var flagOf = map[string]string{"Keys": "-keys", "Targets": "-targets", "TestFile
 // sayGuesses prints what the reader of a file decided where the file leaves a choice, a line each.
 func sayGuesses(c *console, set *data.Set) {
 	for _, g := range set.Guesses() {
-		word := "Guessed"
+		word := "Guess"
 		if g.Likely {
 			word = "Warning"
 		}
 		line := fmt.Sprintf("%s, %s: %s", word, g.About, g.Taken)
 		if flag := flagOf[g.Field]; flag != "" {
-			line += " (otherwise: " + flag + ")"
+			line += " (override with " + flag + ")"
 		}
 		c.printf("%s\n", line)
 	}

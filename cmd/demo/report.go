@@ -26,6 +26,7 @@ type report struct {
 	Passages    []passage
 	Again       string // the command line that gives the run again
 	Version     version
+	Metrics     bool // there is a metrics.jsonl
 }
 
 // A tile is one number of the head of the page.
@@ -60,6 +61,7 @@ func (r *report) finish(c *console, f *folder) error {
 			return err
 		}
 	}
+	r.Metrics = f.metrics != nil
 	page, err := template.New("report").Parse(reportTemplate)
 	if err != nil {
 		return errors.Wrap(err, "report")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -32,7 +33,7 @@ func (f divergenceFlag) MarshalText() ([]byte, error) {
 // rest adds to the report how near to equilibrium the weights learned, and warns if that was far.
 func (j *job) rest(c *console) error {
 	t := table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "skipped", "residual", "residual left", "evaluations"},
-		Legend: "How inference ended, in per cent of the batches: converged to its tolerance, or stopped by the limit on steps or on time, or its numbers went wrong; skipped: batches that changed no weight because numbers went wrong. " +
+		Legend: "How inference ended, in per cent of the batches: converged to its tolerance, or stopped by the limit on steps or on time, or diverged to NaN or infinity; skipped: batches that changed no weight because they diverged. " +
 			"Residual: root mean square of dF/dz where inference ended, mean over the batches, 0 at equilibrium; residual left: the same in per cent of what it was where inference began. Evaluations: of the energy and dF/dz, in all."}
 	linear := false
 	for _, p := range j.pupils {
@@ -115,25 +116,28 @@ func (j *job) restNote(c *console, p *pupil) (string, error) {
 		}
 	}
 	return fmt.Sprintf("in %d of %d batches inference was stopped far from equilibrium, with %.3g %% of the starting residual left (mean of all batches): %s.",
-		r.Far, r.Measured, 100*r.Left, restAdvice(c, r, j.learn.Rate, stable)), nil
+		r.Far, r.Measured, 100*r.Left, restAdvice(c, r, j.learn.Rate, stable, j.flags.Errors)), nil
 }
 
 // restAdvice says what brings inference nearer to equilibrium; stable is the rate below which descent is stable, 0 if that is not known.
-func restAdvice(c *console, r train.Rest, rate, stable float64) string {
-	limit := fmt.Sprintf("on the network as it is now, descent is stable below a rate of %.2g, 2 / largest curvature", stable)
+func restAdvice(c *console, r train.Rest, rate, stable float64, onErrors bool) string {
+	limit := fmt.Sprintf("for the network as trained, descent is stable below a rate of %.2g, 2 / largest curvature", stable)
 	switch {
 	case stable > 0 && rate > stable:
-		return fmt.Sprintf("lower -rate: %s", limit)
+		return fmt.Sprintf("lower -rate: %s, and this limit falls as weights grow: take half of it", limit)
 	case r.Left > 1:
 		return "it goes uphill: lower -rate"
 	}
 	var flags []string
 	for _, f := range []struct{ name, words string }{{"steps", "more -steps"}, {"rate", "a higher -rate"}, {"time", "a longer -time"}, {"errors", "in deep networks -errors"}} {
-		if c.has(f.name) {
+		if c.has(f.name) && !(f.name == "errors" && onErrors) {
 			flags = append(flags, f.words)
 		}
 	}
-	advice := "this is usual for a short inference, and weights learn all the same; nearer to it come " + strings.Join(flags, ", ")
+	if slices.Contains(c.given, "activities") {
+		flags = append(flags, "leaving out -activities")
+	}
+	advice := "usual for a short inference, and the weights learn all the same; closer to equilibrium: " + strings.Join(flags, ", ")
 	if stable > 0 {
 		advice += " (" + limit + ")"
 	}

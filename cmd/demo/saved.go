@@ -33,7 +33,7 @@ const savedRemedy = "give the folder of a run of mnist or train, runs/NAME-TIME,
 func openSaved(from string) (*savedRun, error) {
 	info, err := os.Stat(from)
 	if err != nil {
-		return nil, errors.Errorf("%s: %v", savedRemedy, err)
+		return nil, errors.Errorf("%v: %s", err, savedRemedy)
 	}
 	s, only := &savedRun{dir: from}, ""
 	if !info.IsDir() {
@@ -190,7 +190,11 @@ func (f savedFlags) samples(c *console, s *savedRun, targets bool) (set *data.Se
 	if err != nil {
 		return nil, inFlags(err)
 	}
-	c.printf("%s is new data: all of its samples are used, encoded as the training data were\n", of.Data)
+	if same {
+		c.printf("%s is the file of the training: all of its samples are used, training and test part\n", of.Data)
+	} else {
+		c.printf("%s is new data: all of its samples are used, encoded as the training data were\n", of.Data)
+	}
 	sayGuesses(c, set)
 	return set, nil
 }

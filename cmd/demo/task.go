@@ -230,7 +230,7 @@ func (t *study) run(work func() error) error {
 func (t *study) learnBy(net *arch.Network, rule train.Rule[float32], graded string) (*pupil, error) {
 	t.net = net
 	start := time.Now()
-	p := &pupil{name: "PC", rule: rule}
+	p := &pupil{name: "PC", rule: rule, precision: 1}
 	err := t.teach(t.console, p)
 	t.manifest.Seconds["training"] = time.Since(start).Seconds()
 	if err != nil {

@@ -72,6 +72,9 @@ func TestTasks_WriteReportAndPictures(t *testing.T) {
 			if page, err := os.ReadFile(filepath.Join(out, "report.html")); err != nil || strings.Count(string(page), "data:image/png") != len(c.pictures) {
 				t.Errorf("the report does not show its pictures: %v", err)
 			}
+			if text, err := os.ReadFile(filepath.Join(out, metricsName)); err == nil && (strings.Contains(string(text), "Infinity") || strings.Contains(string(text), "NaN")) {
+				t.Errorf("numbers in metrics.jsonl are not finite: %.500s", text)
+			}
 			if m := manifestOf(t, out); m.Error != "" || m.State != done || m.Seed != 1 && !strings.HasPrefix(c.args, "landscape") || m.Interrupted {
 				t.Errorf("manifest %+v", m)
 			}
