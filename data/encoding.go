@@ -20,6 +20,10 @@ type Encoding struct {
 	InputColumns  []int `json:"input_columns,omitempty"`  // of a table, from 1
 	TargetColumns []int `json:"target_columns,omitempty"` // of a table, from 1
 
+	// How the training table was written, which settles what a short new one leaves open; empty for arrays.
+	Separator string `json:"separator,omitempty"`
+	Decimal   string `json:"decimal,omitempty"` // "." or ","
+
 	Axes   []int `json:"axes"`             // of one input as it was read
 	Planes bool  `json:"planes,omitempty"` // these are [channels, height, width]
 	Shape  []int `json:"shape"`            // of one input as the network sees it: [In], or [height, width, channels] of pictures
@@ -129,8 +133,10 @@ func (e *Encoding) validate() error {
 		return errors.Errorf("ClassNames are %d, of %d Classes", len(e.ClassNames), e.Classes)
 	case !slices.IsSorted(e.ClassNames) || hasTwice(e.ClassNames):
 		return errors.New("ClassNames are not sorted, or one is given twice")
-	case e.Columns < 0 || (e.Columns == 0) != (len(e.InputColumns) == 0):
-		return errors.Errorf("Columns is %d, and InputColumns are %d", e.Columns, len(e.InputColumns))
+	case e.Columns < 0 || (e.Columns == 0) != (len(e.InputColumns) == 0) || (e.Columns == 0) != (len(e.TargetColumns) == 0):
+		return errors.Errorf("Columns is %d, InputColumns are %d and TargetColumns %d: expected some of each, or none", e.Columns, len(e.InputColumns), len(e.TargetColumns))
+	case len(e.Separator) > 1 || e.Decimal != "" && e.Decimal != "." && e.Decimal != ",":
+		return errors.Errorf("Separator is %q and Decimal %q: expected one character, and a point or a comma", e.Separator, e.Decimal)
 	}
 	for _, err := range []error{
 		lengths("InputScales", len(e.InputScales), scales, false), lengths("Norms", len(e.Norms), norms, false),
@@ -150,7 +156,7 @@ func (e *Encoding) validate() error {
 		seen[k] = true
 	}
 	good := func(mean, deviation float64) bool {
-		return math.Abs(mean) <= math.MaxFloat64 && deviation > 0 && deviation <= math.MaxFloat64
+		return math.Abs(mean) <= math.MaxFloat64 && deviation > 0 && deviation <= math.MaxFloat32
 	}
 	for name, of := range map[string][]Scale{"InputScales": e.InputScales, "TargetScales": e.TargetScales} {
 		for k, s := range of {
@@ -318,12 +324,15 @@ type layout struct {
 	columns           int      // without one that is empty because lines end in a separator
 	header            []string
 	strict            bool   // there may be no other columns
+	separator         string // and the decimal sign, as Encoding has them
+	decimal           string
 	of                string // whose layout it is, in messages
 }
 
 // layout returns the layout of a training part, which a test part must have.
 func (t *table) layout() *layout {
-	l := &layout{inputAt: t.inputs, targetAt: t.outputs, columns: t.effective(), header: t.header, strict: true, of: "the training part"}
+	l := &layout{inputAt: t.inputs, targetAt: t.outputs, columns: t.effective(), header: t.header, strict: true, of: "the training part",
+		separator: string(rune(t.separator)), decimal: string(rune(t.decimal))}
 	name := func(columns []int) (names []string) {
 		for _, k := range columns {
 			if t.header == nil || t.header[k] == "" || t.nameOrNumber(k) != t.header[k] || slices.Contains(t.header[k+1:], t.header[k]) {
@@ -356,6 +365,7 @@ func (l *layout) describe(e *Encoding) {
 		e.TargetColumns = append(e.TargetColumns, k+1)
 	}
 	e.Inputs, e.Targets = l.inputs, l.targets
+	e.Separator, e.Decimal = l.separator, l.decimal
 }
 
 // names are what columns a header must have, if they are known.
@@ -487,6 +497,12 @@ func (e *Encoding) layout() *layout {
 // not, or the other way round; those of Load.
 func (s CSV) LoadEncoded(e *Encoding, targets bool) (*Set, error) {
 	set, err := s.loadEncoded(e, targets)
+	if err != nil && e != nil && e.Decimal != "" && s.Separator == 0 && s.Decimal == 0 { // a short table may leave open how it is written
+		s.Separator, s.Decimal = rune(e.Separator[0]), rune(e.Decimal[0])
+		if again, e := s.loadEncoded(e, targets); e == nil {
+			return again, nil
+		}
+	}
 	return set, errors.Wrap(err, "data")
 }
 

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 )
 
 // A Norm turns the byte v of a pixel into a number,
@@ -14,6 +16,19 @@ import (
 type Norm struct {
 	Mean float64 `json:"mean"`
 	Std  float64 `json:"std"`
+}
+
+// UnmarshalJSON reads a norm, both of whose numbers must be there.
+func (n *Norm) UnmarshalJSON(text []byte) error {
+	var f struct{ Mean, Std *float64 }
+	if err := jsonfloat.Unmarshal(text, &f); err != nil {
+		return err
+	}
+	if f.Mean == nil || f.Std == nil {
+		return errors.Errorf("data: Norm %s: mean or std is missing", text)
+	}
+	*n = Norm{*f.Mean, *f.Std}
+	return nil
 }
 
 // Apply returns the number for the byte v.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 )
 
 // A Scale is how an input or a target was standardised: by mean and standard deviation (that of the population) over the training part. What
@@ -13,6 +15,19 @@ import (
 type Scale struct {
 	Mean      float64 `json:"mean"`
 	Deviation float64 `json:"deviation"`
+}
+
+// UnmarshalJSON reads a scale, both of whose numbers must be there: a mean that is missing is not 0.
+func (s *Scale) UnmarshalJSON(text []byte) error {
+	var f struct{ Mean, Deviation *float64 }
+	if err := jsonfloat.Unmarshal(text, &f); err != nil {
+		return err
+	}
+	if f.Mean == nil || f.Deviation == nil {
+		return errors.Errorf("data: Scale %s: mean or deviation is missing", text)
+	}
+	*s = Scale{*f.Mean, *f.Deviation}
+	return nil
 }
 
 // Apply returns (x - Mean) / Deviation.

@@ -76,6 +76,7 @@ func without(flag string) string { return "no -" + flag }
 
 var (
 	netCommands  = []string{"train", "compare", "infer", "graph"}
+	dataCommands = []string{"train", "compare", "infer", "coordcheck"}
 	ruleCommands = []string{"mnist", "train"}
 )
 
@@ -99,8 +100,8 @@ var flagUses = []flagUse{
 	{[]string{"train", "compare", "infer"}, []string{"dir"}, datasets("mnist", "fashion", "cifar10", "cifar100"), byData, "-data mnist, fashion, cifar10 and cifar100 (your own files: give the whole path as -data)"},
 	{nil, []string{"text", "window"}, datasets("text"), byData, "-data text"},
 	{nil, []string{"augment"}, datasets("cifar10", "cifar100"), byData, "-data cifar10 and cifar100"},
-	{nil, []string{"keys"}, from(arrayData), byData, "arrays, -data FILE.npz or a folder of .npy"},
-	{nil, []string{"targets", "test-file", "header", "separator", "decimal"}, from(tableData), byData, "tables, -data FILE.csv or FILE.tsv"},
+	{dataCommands, []string{"keys"}, from(arrayData), byData, "arrays, -data FILE.npz or a folder of .npy"},
+	{dataCommands, []string{"targets", "test-file", "header", "separator", "decimal"}, from(tableData), byData, "tables, -data FILE.csv or FILE.tsv"},
 	{nil, []string{"shape", "task", "raw"}, from(arrayData, tableData), byData, "your own data, -data FILE"},
 	{nil, []string{"held-out"}, func(c choice) bool { return from(arrayData, tableData)(c) && !with("test-file")(c) }, func(c choice) string {
 		if with("test-file")(c) {

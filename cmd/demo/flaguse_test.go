@@ -15,8 +15,8 @@ var always = map[string]string{
 	"mnist":         "out seed rule batch epochs limit lr decay eval-every on-divergence checkpoint no-compare loss dir",
 	"toy":           "out seed steps rate batch epochs limit lr",
 	"train":         "out seed rule batch epochs limit lr decay eval-every on-divergence checkpoint no-compare arch scaling gamma loss data",
-	"eval":          "data dir", // dir by savedFlags.samples, which knows the run's data
-	"predict":       "data dir rule to",
+	"eval":          "data dir keys header separator decimal", // dir by savedFlags.samples, which knows the run's data
+	"predict":       "data dir rule to keys header separator decimal",
 	"compare":       "out seed arch scaling gamma loss errors precision data steps rate batch float32",
 	"coordcheck":    "out seed arch scalings widths depths width depth loss optim lr updates seeds batch bp band data",
 	"infer":         "out seed arch scaling gamma loss precision data batch horizons tols rates evals warmup",

@@ -23,7 +23,7 @@ import (
 // folderFlags say where a run's files go.
 type folderFlags struct {
 	Out       string `placeholder:"DIR" help:"Folder for the run's files (default: runs/NAME-TIME). One that holds the files of another run is refused." json:"-"`
-	Overwrite bool   `help:"Replace the run that is in the folder of -out; files of others stay." json:"-"`
+	Overwrite bool   `help:"Replace the run that is in the folder of -out, and files there that have the names of those written; others stay." json:"-"`
 }
 
 // Names of files in a run folder.
@@ -102,7 +102,7 @@ func (f *folder) inspect(overwrite bool, checkpoint string) (err error) {
 	if err != nil {
 		return errors.Errorf("output folder: %v: %s", err, outRemedy)
 	}
-	if f.was, err = os.ReadFile(f.path(manifestName)); err == nil {
+	if f.was, err = readManifest(f.path(manifestName)); err == nil {
 		m := new(manifest)
 		if jsonfloat.Unmarshal(f.was, m) == nil && m.Command != "" {
 			f.older = m
@@ -141,6 +141,19 @@ func (f *folder) inspect(overwrite bool, checkpoint string) (err error) {
 			f.dir, f.older.Command, state, f.older.Started.Format("2006-01-02 15:04"), outRemedy)
 	}
 	return errors.Errorf("output folder %s is not empty (%s): %s, or write into it with -overwrite", f.dir, strings.Join(there[:min(3, len(there))], ", "), outRemedy)
+}
+
+// readManifest reads the text of a manifest, which may be anything that somebody put there.
+func readManifest(path string) ([]byte, error) {
+	const most = 1 << 26
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > most:
+		return nil, errors.Errorf("%s is no regular file of at most %d bytes", path, most)
+	}
+	return os.ReadFile(path)
 }
 
 // half reports whether a file is what a killed run left of one that it was writing: in folders of runs, where the file of that name
@@ -221,7 +234,10 @@ func (f *folder) flush() (err error) {
 		if err := f.clear(); err != nil {
 			return err
 		}
-		if f.metrics, err = os.Create(f.path(metricsName)); err != nil {
+		if err := os.Remove(f.path(metricsName)); err != nil && !errors.Is(err, fs.ErrNotExist) { // a link, or another run's
+			return errors.Wrap(err, "output folder")
+		}
+		if f.metrics, err = os.OpenFile(f.path(metricsName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
 			return errors.Wrap(err, "output folder")
 		}
 		f.add(metricsName)

@@ -40,7 +40,7 @@ func openSaved(from string) (*savedRun, error) {
 		s.dir, only = filepath.Split(from)
 	}
 	path := filepath.Join(s.dir, manifestName)
-	text, err := os.ReadFile(path)
+	text, err := readManifest(path)
 	if err != nil {
 		return nil, errors.Errorf("%s: the manifest says which network the weights are of: %v", savedRemedy, err)
 	}
@@ -140,6 +140,31 @@ type savedFlags struct {
 	From string `arg:"" name:"run" help:"Folder of a run of mnist or train, for all weights that its manifest lists, or one of its files of weights. The network and the data are those of its manifest.json."`
 	Data string `placeholder:"DATA" help:"Where the run's data are now, or new data: a file of your own is encoded as the training data were (same scaling, classes and columns), and all of its samples are used."`
 	Dir  string `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")."`
+	dialectFlags
+}
+
+// dialectFlags say how a new file is written where that differs from the training's.
+type dialectFlags struct {
+	Keys    []string    `placeholder:"NAME" help:"New arrays: names of inputs and targets, then of those of a test part."`
+	Header  headerFlag  `default:"auto" help:"New table: whether line 1 holds the names of the columns: yes, no or auto."`
+	Sep     sepFlag     `name:"separator" placeholder:"CHAR" help:"New table: what stands between fields: comma, semicolon, tab, space or any one character."`
+	Decimal decimalFlag `placeholder:"SIGN" help:"New table: decimal sign, point or comma."`
+}
+
+// into overrides what the run was given.
+func (f dialectFlags) into(own *ownFlags) {
+	if len(f.Keys) > 0 {
+		own.Keys = f.Keys
+	}
+	if f.Header.Header != data.HeaderAuto {
+		own.Header = f.Header
+	}
+	if f.Sep.rune != 0 {
+		own.Sep = f.Sep
+	}
+	if f.Decimal.rune != 0 {
+		own.Decimal = f.Decimal
+	}
 }
 
 // samples are the test part of the data that the run was made from, or all of a new file.
@@ -171,6 +196,10 @@ func (f savedFlags) samples(c *console, s *savedRun, targets bool) (set *data.Se
 	if err != nil {
 		return nil, err
 	}
+	if !same {
+		of.TestFile = "" // which is of the training data
+	}
+	f.dialectFlags.into(&of.ownFlags)
 	source := of.ownFlags.source(of.Data, of.Seed)
 	if same && targets {
 		_, test, err := source.Load()
@@ -199,7 +228,7 @@ func (f savedFlags) samples(c *console, s *savedRun, targets bool) (set *data.Se
 	return set, nil
 }
 
-// sameFile reports whether a path holds the very bytes of the training data.
+// sameFile reports whether a path holds the very bytes of the training data; a test file is not that, but the first file of the run is.
 func (s *savedRun) sameFile(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -218,5 +247,5 @@ func (s *savedRun) sameFile(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(s.data, func(f data.File) bool { return f.SHA256 == sum }), nil
+	return len(s.data) > 0 && s.data[0].SHA256 == sum, nil
 }

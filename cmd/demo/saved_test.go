@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,6 +45,8 @@ func TestParseSaved_TrustsNothing(t *testing.T) {
 		{"weights anywhere", `"file": "pc.safetensors"`, `"file": "/etc/passwd"`, "no file of the folder"},
 		{"weights twice", `"file": "pc.safetensors"`, `"file": "bp.safetensors"`, "twice"},
 		{"classes that are not there", `"outputs": 3`, `"outputs": 4`, "encoding"},
+		{"a mean that is missing", `"mean":`, `"middle":`, "damaged"},
+		{"targets that are nowhere", `"target_columns": [`, `"other_columns": [`, "encoding"},
 		{"a scale of zero", `"deviation":`, `"deviation": 0, "was":`, "encoding"},
 		{"a scale that is not finite", `"deviation":`, `"deviation": "Infinity", "was":`, "encoding"},
 	} {
@@ -53,6 +58,56 @@ func TestParseSaved_TrustsNothing(t *testing.T) {
 		if _, err := parseSaved([]byte(text), new(trainCmd)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q in it", c.name, err, c.want)
 		}
+	}
+}
+
+// TestEval_NewFiles: the test file of the training, given by name, is scaled as the training data were and gives what the run had; a
+// new file is all that is evaluated, whatever test file the training had; one line of a table with decimal commas is read as the
+// training's were.
+func TestEval_NewFiles(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	rng := rand.New(rand.NewPCG(1, 0))
+	table := func(name string, n int, shift float64, comma bool) {
+		var b strings.Builder
+		b.WriteString("a;b;side\n")
+		for range n {
+			a := shift + rng.NormFloat64()
+			line := fmt.Sprintf("%.3f;%.3f;%s\n", a, rng.NormFloat64(), map[bool]string{true: "right", false: "left"}[a > 0])
+			if comma {
+				line = strings.ReplaceAll(line, ".", ",")
+			}
+			b.WriteString(line)
+		}
+		if err := os.WriteFile(file(name), []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table("train.csv", 300, 0, true)
+	table("test.csv", 80, 1, true)
+	table("new.csv", 30, -1, true)
+	table("one.csv", 1, 5, true)
+	run := func(args ...string) string {
+		t.Helper()
+		code, stdout, stderr := demo(t, t.Context(), args...)
+		if code != exitOK {
+			t.Fatalf("demo %v: exit code %d, %s", args, code, stderr)
+		}
+		return stdout
+	}
+	run("train", "-data", file("train.csv"), "-test-file", file("test.csv"), "-epochs", "20", "-lr", ".01", "-no-compare", "-out", file("run"))
+	rows := func(stdout string) string {
+		return strings.Join(regexp.MustCompile(`(?m)^ +\w+\.safetensors.*$`).FindAllString(stdout, -1), "\n")
+	}
+	as := rows(run("eval", file("run")))
+	if given := rows(run("eval", file("run"), "-data", file("test.csv"))); given != as || !strings.Contains(as, "%") {
+		t.Errorf("the test file gives\n%s\nin the run, and by name\n%s", as, given)
+	}
+	if out := run("eval", file("run"), "-data", file("new.csv")); !strings.Contains(out, "new: 30 samples") {
+		t.Errorf("30 new samples: %s", out)
+	}
+	if out := run("predict", file("run"), "-data", file("one.csv")); strings.Count(out, "\n") != 2 || !strings.Contains(out, "1,right,") {
+		t.Errorf("one new sample: %s", out)
 	}
 }
 

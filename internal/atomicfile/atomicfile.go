@@ -9,6 +9,7 @@ package atomicfile
 import (
 	"bufio"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -20,7 +21,10 @@ const Suffix = ".new"
 
 // Write makes content the file path. After an error the old file is as it was, and no temporary file is left.
 func Write(path string, content func(io.Writer) error) error {
-	f, err := os.OpenFile(path+Suffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err := os.Remove(path + Suffix); err != nil && !errors.Is(err, fs.ErrNotExist) { // what a killed process left, or a link
+		return errors.Wrapf(err, "write %s", path)
+	}
+	f, err := os.OpenFile(path+Suffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return errors.Wrapf(err, "write %s", path)
 	}

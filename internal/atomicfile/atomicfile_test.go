@@ -40,6 +40,19 @@ func TestWrite_WholeOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("new")
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := os.WriteFile(victim, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if os.Symlink(victim, path+Suffix) == nil { // where links take no privilege
+		if err := Write(path, text("newer")); err != nil {
+			t.Fatal(err)
+		}
+		check("newer")
+		if got, _ := os.ReadFile(victim); string(got) != "precious" {
+			t.Errorf("written through a link: %q", got)
+		}
+	}
 	if err := Write(filepath.Join(dir, "missing", "b"), text("x")); err == nil {
 		t.Error("a missing folder is no error")
 	}

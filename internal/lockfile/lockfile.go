@@ -37,7 +37,11 @@ func (e *InUseError) Error() string {
 // process, and another error if the file cannot be made.
 func Acquire(path string) (*Lock, error) {
 	for {
-		l := &Lock{file: flock.New(path, flock.SetPermissions(0o644))}
+		// A link or a pipe in the place of the file is somebody's trap: nothing is written through it.
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+			return nil, errors.Errorf("lock: %s is no regular file (%v): remove it", path, info.Mode().Type())
+		}
+		l := &Lock{file: flock.New(path, flock.SetPermissions(0o644), flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow))}
 		got, err := l.file.TryLock()
 		switch {
 		case errors.Is(err, stderrors.ErrUnsupported):
@@ -50,7 +54,7 @@ func Acquire(path string) (*Lock, error) {
 		}
 		// A previous owner may have removed the file between our opening and locking it: then others lock another file.
 		held, err := l.file.Stat()
-		named, e := os.Stat(path)
+		named, e := os.Lstat(path)
 		if err != nil || e != nil || !os.SameFile(held, named) {
 			l.file.Unlock()
 			continue

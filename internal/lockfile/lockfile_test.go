@@ -63,6 +63,32 @@ func first(errs ...error) error {
 	return nil
 }
 
+// TestAcquire_FollowsNoLinks: a link in the place of the lock file, whether what it names exists or not, is refused and unchanged.
+func TestAcquire_FollowsNoLinks(t *testing.T) {
+	dir := t.TempDir()
+	victim := filepath.Join(dir, "victim")
+	if err := os.WriteFile(victim, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{victim, filepath.Join(dir, "missing")} {
+		path := filepath.Join(dir, "lock")
+		if err := os.Symlink(target, path); err != nil {
+			t.Skip(err) // where links take a privilege
+		}
+		if l, err := Acquire(path); err == nil || !strings.Contains(err.Error(), "no regular file") {
+			t.Errorf("%s: %v", target, err)
+			l.Release()
+		}
+		os.Remove(path)
+	}
+	if text, _ := os.ReadFile(victim); string(text) != "precious" {
+		t.Errorf("the file behind the link holds %q", text)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "missing")); err == nil {
+		t.Error("the file behind the link was made")
+	}
+}
+
 // TestAcquire_DeadOwner: the lock of a process that was killed is taken over.
 func TestAcquire_DeadOwner(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
