@@ -315,7 +315,7 @@ func (t *table) choose(targets []string) error {
 // setLayout fills in what samples know of the columns.
 func (t *table) setLayout() {
 	t.axes, t.width = []int{len(t.inputs)}, max(1, len(t.outputs))
-	t.eps = epsOf64
+	t.eps, t.targetEps = epsOf64, epsOf64
 	t.input = func(i, j int) string { return t.of + t.place(i, t.inputs[j]) }
 	t.target = func(i, j int) string { return t.of + t.place(i, t.outputs[j]) }
 	t.inputName = func(j int) string { return t.column(t.inputs[j]) }
