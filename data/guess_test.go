@@ -35,6 +35,14 @@ func lines(n int, f func(i int) string) string {
 	return b.String()
 }
 
+// one is 1 if it is so, else 0.
+func one(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 // utf16Of is a text in UTF-16 behind a byte order mark.
 func utf16Of(text string, order binary.AppendByteOrder) string {
 	var b []byte
@@ -57,7 +65,7 @@ func TestCSV_WhatIsGuessedIsToldOrRefused(t *testing.T) {
 		n       int      // samples; 0 means an error
 		in      int      // inputs
 		classes int      // 0: regression
-		told    []string // pieces of guesses "about: taken [field]", "!about" if likely wrong; or of the error
+		told    []string // pieces of guesses "about: taken [field]", "!about" if likely wrong, "-..." if it must not be told; or of the error
 	}{
 		// Which line is a header.
 		{"names", names + plain, CSV{}, 20, 3, 2, []string{"header: line 1 was read as names", "target: column 4 (y), by its name", "separator: fields are separated by commas [Separator]"}},
@@ -151,6 +159,27 @@ func TestCSV_WhatIsGuessedIsToldOrRefused(t *testing.T) {
 		{"numbers and names", "a,y\n1,1\n2,2\n3,2b\n4,1\n", CSV{}, 0, 0, 0, []string{`line 4, column 2 (y): "2b" is no number`, "give the Task Classification"}},
 		{"the same as classes", "a,y\n1,1\n2,2\n3,2b\n4,1\n5,2\n", CSV{Prepare: Preparation{Task: Classification}}, 5, 1, 3, []string{"classes: 3 classes by name: 1, 2, 2b"}},
 		{"bread", "a,y\n1,nan\n2,dal\n3,nan\n4,roti\n5,dal\n", CSV{}, 5, 1, 3, []string{`!missing values: the target "nan" was read as a class of that name`}},
+		{"names with marks of thousands", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,\"%d,037\"", i, 1+i%4) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers or dates (1,037, 2,037, 3,037 and 1 more)", "[Task]"}},
+		{"money as names", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,$%d", i, 1+i%4) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers"}},
+		{"euros as names", "a;y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d;%d €", i, 1+i%4) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers"}},
+		{"per cent as names", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%d%%", i, 10*(i%4)) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers"}},
+		{"units as names", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%d kg", i, i%4) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers"}},
+		{"units at once as names", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%d.5kg", i, i%4) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers"}},
+		{"dates as names", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,2020-0%d-01", i, 1+i%4) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers"}},
+		{"dates of Europe as names", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,1.%d.2020 10:30", i, 1+i%4) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers"}},
+		{"times as names", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,1%d:30", i, i%4) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers"}},
+		{"decimal commas as names", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,\"%d,5\"", i, i%4) }), CSV{}, 40, 1, 4, []string{"!classes: names of classes look like numbers"}},
+		{"units that are said to be names", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%d kg", i, i%4) }), CSV{Prepare: Preparation{Task: Classification}}, 40, 1, 4, []string{"-classes: names of classes look like"}},
+		{"ordinals", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%s", i, []string{"1st", "2nd", "3rd", "4th"}[i%4]) }), CSV{}, 40, 1, 4, []string{"-classes: names of classes look like"}},
+		{"names with digits", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%s", i, []string{"1a", "1b", "2a", "T2"}[i%4]) }), CSV{}, 40, 1, 4, []string{"-classes: names of classes look like"}},
+		{"incomes of adults", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%s", i, []string{"<=50K", ">50K"}[i%2]) }), CSV{}, 40, 1, 2, []string{"-classes: names of classes look like"}},
+		{"2D and 3D", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%dD", i, 2+i%2) }), CSV{}, 40, 1, 2, []string{"-classes: names of classes look like"}},
+		{"flowers", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%s", i, []string{"Iris-setosa", "Iris-virginica"}[i%2]) }), CSV{}, 40, 1, 2, []string{"-classes: names of classes look like", "-alike"}},
+		{"capitals", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%s", i, []string{"Yes", "yes", "No", "no"}[i%4]) }), CSV{}, 40, 1, 4, []string{`!classes: names that differ in capitals or blanks alone are classes of their own: "No" and "no", "Yes" and "yes"`}},
+		{"one sample of the other class, held out", lines(40, func(i int) string { return fmt.Sprintf("%d,%d.5,%d", i%4, i, one(i == 31)) }), CSV{Prepare: Preparation{Seed: 3}}, 0, 0, 0, []string{"all targets (column 3) of the training samples are 0, since the only 1 sample of class 1 was held out", "column 1 has 4 values"}},
+		{"one sample of the other class, trained on", lines(40, func(i int) string { return fmt.Sprintf("%d,%d.5,%d", i%4, i, one(i == 0)) }), CSV{Prepare: Preparation{Seed: 3}}, 40, 2, 2, []string{"!classes: class 1 has 1 sample, the other 39 are all of one class; is the target (column 3) another one? column 1"}},
+		{"two samples of the other class, held out", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%s", i, []string{"no", "yes"}[one(i == 6 || i == 31)]) }), CSV{Prepare: Preparation{Seed: 3}}, 0, 0, 0, []string{`since the 2 samples of class "yes" were all held out, by the seed 3`, "another Seed"}},
+		{"the same, not held out", "a,y\n" + lines(40, func(i int) string { return fmt.Sprintf("%d.5,%s", i, []string{"no", "yes"}[one(i == 6 || i == 31)]) }), CSV{Prepare: Preparation{Seed: 4}}, 40, 1, 2, nil},
 		{"a constant", "a,b,y\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,.3,%d", i, i%2) }), CSV{}, 20, 2, 2, []string{"constant columns: 1 input of 2 constant up to rounding", "column 2 (b)"}},
 		{"held out", names + plain, CSV{Prepare: Preparation{Seed: 9}}, 20, 3, 2, []string{"held out: 4 of 20 samples, chosen with seed 9, are the test part [HeldOut]", "missing values: not allowed", "scaling: each input has the mean 0"}},
 	} {
@@ -173,6 +202,12 @@ func TestCSV_WhatIsGuessedIsToldOrRefused(t *testing.T) {
 		}
 		told := toldBy(train)
 		for _, piece := range c.told {
+			if not, is := strings.CutPrefix(piece, "-"); is {
+				if strings.Contains(told, not) {
+					t.Errorf("%s: %q in\n%s", c.reason, not, told)
+				}
+				continue
+			}
 			if !strings.Contains(told, piece) {
 				t.Errorf("%s: no %q in\n%s", c.reason, piece, told)
 			}

@@ -123,11 +123,16 @@ func (p Preparation) sets(name string, train, test *samples) (*Set, *Set, error)
 		if sets, err = p.split(sets[0]); err != nil {
 			return nil, nil, err
 		}
+		if e.Task == Classification {
+			if err := p.oneClassLeft(e, train, sets[0], sets[1]); err != nil {
+				return nil, nil, err
+			}
+		}
 		train.say("held out", fmt.Sprintf("%d of %s, chosen with seed %d, are the test part", sets[1].n, counted(train.n, "sample"), p.Seed), "HeldOut", false)
 	}
 	e.measure(sets[0], train)
 	train.tellScaling(e, sets[0])
-	train.tellClasses(e, sets[0], sets[1], test == nil)
+	train.tellClasses(e, sets[0], sets[1], p.Task)
 	train.say("missing values", "not allowed: an input or a target that is missing or not finite is an error", "", false)
 	for _, set := range sets {
 		if err := e.apply(set, train); err != nil {
