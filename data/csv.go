@@ -81,6 +81,11 @@ func (s CSV) load() (train, test *Set, err error) {
 // sets makes both parts of tables.
 func (s CSV) sets(training, held *table) (train, test *Set, err error) {
 	path := shown(s.File)
+	defer func() {
+		if k := slices.IndexFunc(training.samples.guesses, func(g Guess) bool { return g.About == "header" && g.Likely }); err != nil && k >= 0 {
+			err = errors.Errorf("%v; %s", err, training.samples.guesses[k].Taken) // it may be the cause
+		}
+	}()
 	if err := training.decode(s.Prepare.Task, nil); err != nil {
 		return nil, nil, errors.Wrap(err, path)
 	}

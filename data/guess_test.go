@@ -77,6 +77,15 @@ func TestCSV_WhatIsGuessedIsToldOrRefused(t *testing.T) {
 		{"years", "2019,2020,2021,2022\n" + plain, CSV{}, 0, 0, 0, []string{"may be a header"}},
 		{"years beside a name", "2019,2020,2021,y\n" + plain, CSV{}, 20, 3, 2, []string{"header: line 1 was read as names"}},
 		{"numbers that count anyhow", lines(20, func(i int) string { return fmt.Sprintf("%d,%d,%d", i, i+1, i+2) }), CSV{Prepare: Preparation{Task: Regression}}, 20, 2, 0, []string{"header: line 1 was read as a sample"}},
+		{"wavelengths over labels", "400.5,402.1,404.9,409.3\n" + plain, CSV{}, 21, 3, 0, []string{"!header: line 1 was read as a sample: all its fields (400.5, 402.1, 404.9, 409.3) are numbers; but 409.3 in column 4", "give HeaderPresent as Header"}},
+		{"names that pandas made different", "1,1.1,1.2,1.3\n" + plain, CSV{}, 21, 3, 0, []string{"!header: line 1 was read as a sample"}},
+		{"numbers that count, with a gap", "0,1,3,4\n" + plain, CSV{}, 21, 3, 5, []string{"!header: line 1 was read as a sample", "4 in column 4, which is to be predicted, is in no other line, and all others there are one of 2 values"}},
+		{"numbers that count down", "3,2,1,0\n" + plain, CSV{}, 21, 3, 2, []string{"!header: line 1 was read as a sample", "its numbers are whole and go steadily one way, as those of no other line"}},
+		{"an index over an index", "0,0,1,2\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,%d.5,%d,%d", i, i, i%7, i%2) }), CSV{}, 21, 3, 3, []string{"!header: line 1 was read as a sample"}},
+		{"wavelengths over numbers", "400.5,402.1,404.9,409.3\n" + lines(20, func(i int) string { return fmt.Sprintf("%d.5,.%d,%d.25,%d.125", i, i+1, i*i, i*7%11) }), CSV{}, 21, 3, 0, []string{"!header: line 1 was read as a sample", "each of them is beyond all others in its column"}},
+		{"the target first, by number", "409.3,402.5,404.1,401.9\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,%d.5,%d,%d.125", i%2, i, i%7, i%3) }), CSV{Targets: []string{"1"}}, 21, 3, 0, []string{"!header: line 1 was read as a sample", "409.3 in column 1"}},
+		{"a gap over names of classes", "0,1,3,4\n" + lines(20, func(i int) string { return fmt.Sprintf("%d.5,%d,%d,%c", i, i%5, i%7, 'a'+i%2) }), CSV{}, 0, 0, 0, []string{"4 in column 4 is a number where all others are text: give HeaderPresent as Header"}},
+		{"a large label in the first line", "400,402,405,409\n" + plain, CSV{}, 0, 0, 0, []string{"the largest label is 409, of 21 samples", "give HeaderPresent as Header if it is names"}},
 		{"said to be names", "0,1,2,3\n" + plain, CSV{Header: HeaderPresent}, 20, 3, 2, nil},
 		{"said to be a sample", "0,1,2,1\n" + plain, CSV{Header: HeaderAbsent}, 21, 3, 2, nil},
 		{"names of pandas beside an index", ",0,1,2,3\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,%d.5,%d,%d,%d", i, i, i*i, 7*i%10, i%2) }), CSV{}, 20, 3, 2, []string{"header: line 1 was read as names", "columns: column 1, without a name"}},
@@ -214,6 +223,56 @@ func TestCSV_WhatIsGuessedIsToldOrRefused(t *testing.T) {
 		}
 		if !slices.Equal(train.Guesses(), test.Guesses()) {
 			t.Errorf("%s: guesses differ", c.reason)
+		}
+	}
+}
+
+// A table without names is not taken for one with numbers as names, more often than one in a hundred times.
+func TestCSV_SamplesAreNotNames(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 0))
+	for kind, line := range map[string]func(i int) string{
+		"real numbers and labels": func(i int) string {
+			return fmt.Sprintf("%.3f,%.3f,%.3f,%d", r.NormFloat64(), r.NormFloat64(), r.NormFloat64(), r.IntN(3))
+		},
+		"petals": func(i int) string {
+			return fmt.Sprintf("%.1f,%.1f,%.1f,%.1f,%d", 5+r.Float64(), 3+r.Float64(), 1+5*r.Float64(), 2*r.Float64(), i/17)
+		},
+		"real numbers": func(i int) string { return fmt.Sprintf("%.2f,%.2f,%.2f", r.Float64(), r.Float64(), r.Float64()) },
+		"one-hot columns": func(i int) string {
+			k := r.IntN(3)
+			return fmt.Sprintf("%.2f,%d,%d,%d,%d", r.Float64(), one(k == 0), one(k == 1), one(k == 2), r.IntN(2))
+		},
+		"digits": func(i int) string { return fmt.Sprintf("%d,%d,%d,%d", r.IntN(10), r.IntN(10), r.IntN(10), r.IntN(10)) },
+		"an index and digits": func(i int) string {
+			return fmt.Sprintf("%d,%d,%d,%d,%d", i, r.IntN(10), r.IntN(10), r.IntN(10), r.IntN(4))
+		},
+		"many digits": func(i int) string {
+			return fmt.Sprintf("%d,%d,%d,%d,%d,%d", r.IntN(256), r.IntN(256), r.IntN(256), r.IntN(256), r.IntN(256), r.IntN(10))
+		},
+		"sorted numbers": func(i int) string {
+			a, b := r.Float64(), r.Float64()
+			return fmt.Sprintf("%.3f,%.3f,%.3f", a, a+b, a+b+r.Float64())
+		},
+		"times that go on":           func(i int) string { return fmt.Sprintf("%d,%d,%d,%.2f", i, 2*i, 3*i, r.Float64()) },
+		"whole numbers and a rare 1": func(i int) string { return fmt.Sprintf("%d,%.2f,%d", r.IntN(100), r.Float64(), one(i%9 == 0)) },
+		"ratings and a whole price":  func(i int) string { return fmt.Sprintf("%d,%d,%d", 1+r.IntN(5), 1+r.IntN(5), 100*r.IntN(50)) },
+		"whole numbers, real targets": func(i int) string {
+			return fmt.Sprintf("%d,%d,%d,%.1f", r.IntN(20), r.IntN(20), r.IntN(20), 10*r.Float64())
+		},
+	} {
+		alarms, tables := 0, 200
+		for range tables {
+			text := lines(51, line)
+			d, err := CSV{}.guess([]byte(text), true, "", nil)
+			if err != nil {
+				continue // may be a header that counts
+			}
+			if slices.ContainsFunc(d.guesses, func(g Guess) bool { return g.About == "header" && g.Likely }) {
+				alarms++
+			}
+		}
+		if alarms*100 > tables {
+			t.Errorf("%s: %d of %d are said to be names", kind, alarms, tables)
 		}
 	}
 }
