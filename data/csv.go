@@ -41,7 +41,7 @@ import (
 type CSV struct {
 	File      string
 	TestFile  string   // table of the test part, with the same columns; empty: a part of the lines is held out
-	Targets   []string // columns by name, or by number from 1; empty means label, class, target or y, else the last that has a name
+	Targets   []string // columns by name, or by number from 1; empty means label, class, target, y, labels or targets, else the last that has a name
 	Header    Header   // whether the first line is names of columns; HeaderAuto guesses
 	Separator rune     // between fields, an ASCII character; ' ' means any number of blanks; 0 guesses
 	Decimal   rune     // '.' or ','; 0 guesses
@@ -49,7 +49,7 @@ type CSV struct {
 }
 
 // usualTargets are names of the column to be predicted.
-var usualTargets = []string{"label", "class", "target", "y"}
+var usualTargets = []string{"label", "class", "target", "y", "labels", "targets"}
 
 const csvAdvice = "correct the line, or leave it out"
 
@@ -299,6 +299,15 @@ func (t *table) choose(targets []string) error {
 		}
 		t.inputs = append(t.inputs, k)
 	}
+	var namesakes []string
+	for _, k := range t.inputs {
+		if t.header != nil && slices.ContainsFunc(t.outputs, func(o int) bool { return strings.EqualFold(t.header[o], t.header[k]) }) {
+			namesakes = append(namesakes, t.column(k))
+		}
+	}
+	if len(namesakes) > 0 {
+		t.say("columns", listed(namesakes, 5)+", of the same name as the column to be predicted, was read as an input: if it holds the same, the target is known from the inputs; leave it out", "Targets", true)
+	}
 	if len(left) > 0 && !(t.rowNames && len(left) == 1) {
 		t.say("columns", listed(left, 5)+", without a name in the header, left out of the inputs", "Header", !(len(left) == 1 && left[0] == "column 1"))
 	}
@@ -308,7 +317,10 @@ func (t *table) choose(targets []string) error {
 	}
 	if len(t.inputs) == 0 {
 		more := ""
-		if t.maybe != 0 {
+		switch {
+		case t.said != 0:
+			more = fmt.Sprintf("; the first line says that fields are separated by %s: correct or remove that line, or give Separator", separatorName(t.said))
+		case t.maybe != 0:
 			more = fmt.Sprintf("; %q may be what separates fields here: give it as Separator", t.maybe)
 		}
 		return errors.Errorf("no column is left for inputs: give a table with more columns, separated by commas, semicolons or tabs%s", more)
@@ -668,6 +680,10 @@ func isNumberBy(field string, decimal byte) bool {
 func commaAdvice(field string, decimal byte) string {
 	other := byte('.' + ',' - decimal)
 	if !groupedBy(field, other) {
+		if groupedBy(field, decimal) && strings.Contains(field, string(other)) {
+			return fmt.Sprintf("its %q groups thousands and its %q is the decimal sign: write %s, without marks that group thousands, in every line, and give Decimal %q", decimal, other,
+				strings.ReplaceAll(field, string(decimal), ""), other)
+		}
 		if groupedBy(field, decimal) && strings.Count(field, string(decimal)) > 1 {
 			return fmt.Sprintf("write it without the marks that group thousands: %s", strings.ReplaceAll(field, string(decimal), ""))
 		}
@@ -675,7 +691,7 @@ func commaAdvice(field string, decimal byte) string {
 	}
 	whole := strings.ReplaceAll(field, string(other), "")
 	if strings.Count(field, string(other)) > 1 || strings.Contains(field, string(decimal)) {
-		return fmt.Sprintf("write it without the marks that group thousands: %s", whole)
+		return fmt.Sprintf("its %q groups thousands: write it without the marks that group thousands: %s", other, whole)
 	}
 	return fmt.Sprintf("it may be %s, its %q grouping thousands, or %s, its %q being the decimal sign: write every such number the one way or the other (in the "+
 		"second case, Decimal %q reads the table as it is)", whole, other, strings.Replace(field, string(other), string(decimal), 1), other, other)

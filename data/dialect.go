@@ -36,6 +36,7 @@ type dialect struct {
 	rowNames  bool     // the first column is names of rows, for which the header has no name, as R writes it
 	trailing  bool     // all lines but the header end in a separator
 	latin     bool     // some field of the head is not UTF-8
+	said      byte     // the separator that a line sep= gives; 0 if there is none
 	maybe     rune     // what may separate the fields of a table that nothing usual splits
 	floats    bool     // some number of the head is not a whole one in 0..255
 	index     bool     // the first column has no name and counts
@@ -73,6 +74,9 @@ func (s CSV) guess(head []byte, whole bool, mark string, names []string) (*diale
 		d.end = '\r'
 		d.say("line ends", "lines end in a carriage return alone", "", false)
 	}
+	if feeds, returns := lineEnds(head); d.end == '\n' && returns > feeds {
+		return nil, errors.Errorf("lines end in a carriage return alone (%d of them) and in a line feed (%d), mixed: save the table with one kind of line ends", returns, feeds)
+	}
 	if what := otherFormat(head); what != "" {
 		return nil, errors.Errorf("the file begins as %s does: give a table of text, such as one saved as CSV", what)
 	}
@@ -89,6 +93,23 @@ func (s CSV) guess(head []byte, whole bool, mark string, names []string) (*diale
 		return nil, err
 	}
 	return d, d.chooseHeader(s, names)
+}
+
+// lineEnds counts line feeds, and carriage returns that no line feed follows, without those in quotes.
+func lineEnds(head []byte) (feeds, returns int) {
+	quoted := false
+	for k, b := range head {
+		switch {
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '\n':
+			feeds++
+		case b == '\r' && k+1 < len(head) && head[k+1] != '\n' && head[k+1] != '\r':
+			returns++
+		}
+	}
+	return feeds, returns
 }
 
 // otherFormat names the format of a file that is no table.
@@ -201,7 +222,7 @@ func (d *dialect) separate(s CSV, head []byte, whole bool) error {
 		return firstErr
 	}
 	d.separator, d.headLines = best, bestRecords
-	d.preamble = 0
+	d.preamble, d.said = 0, said
 	if said != 0 {
 		d.preamble = 1
 	}
@@ -209,6 +230,8 @@ func (d *dialect) separate(s CSV, head []byte, whole bool) error {
 		d.adviseSeparator(bestRecords)
 	}
 	switch {
+	case s.Separator != 0 && said != 0 && said != d.separator:
+		d.say("separator", fmt.Sprintf("fields are separated by %s, as Separator says; the first line says %s", separatorName(d.separator), separatorName(said)), "Separator", false)
 	case s.Separator != 0:
 	case said != 0:
 		d.say("separator", "the first line says that fields are separated by "+separatorName(said), "Separator", false)
@@ -615,9 +638,8 @@ func (d *dialect) dropLast(s CSV) {
 			return
 		}
 	}
-	if d.trailing = true; d.header == nil {
-		d.say("separator", "every line ends in a separator, which was left out", "", false)
-	}
+	d.trailing = true
+	d.say("separator", "every line ends in a separator, which was left out", "", false)
 }
 
 const headerAdvice = "give HeaderPresent as Header if it is names of columns, HeaderAbsent if it is a sample"
