@@ -25,7 +25,8 @@ import (
 //     most are numbers; or by what a first line sep=; says.
 //   - The first line is names of columns where it has text in a column that is numbers in all other lines, where it has no number and
 //     all columns are text, and where its numbers count beside text that no other line has. A line of numbers that count (0, 1, 2 ... or
-//     1, 2, 3 ..., as pandas names columns) is an error until Header says what it is.
+//     1, 2, 3 ..., as pandas names columns) is an error until Header says what it is. Other numbers are a sample, with a warning where they are
+//     unlike all lines after them: 400.5, 402.1, 404.9 above labels 0 and 1.
 //   - The decimal sign is a point, or a comma where fields are not separated by commas, some number cannot be read otherwise (1,5), and
 //     none has a point. Nothing groups thousands: 1,000 is an error.
 //   - A column without a name is left out: it is the index that pandas writes, the names of rows that R writes, or what stands behind
@@ -41,15 +42,15 @@ import (
 type CSV struct {
 	File      string
 	TestFile  string   // table of the test part, with the same columns; empty: a part of the lines is held out
-	Targets   []string // columns by name, or by number from 1; empty means label, class, target, y, labels or targets, else the last that has a name
+	Targets   []string // columns by name, or by number from 1; empty means label, labels, class, target, targets or y, else the last that has a name
 	Header    Header   // whether the first line is names of columns; HeaderAuto guesses
 	Separator rune     // between fields, an ASCII character; ' ' means any number of blanks; 0 guesses
 	Decimal   rune     // '.' or ','; 0 guesses
 	Prepare   Preparation
 }
 
-// usualTargets are names of the column to be predicted.
-var usualTargets = []string{"label", "class", "target", "y", "labels", "targets"}
+// usualTargets are names of the column to be predicted, the first that is there: beside labels, y is a coordinate.
+var usualTargets = []string{"label", "labels", "class", "target", "targets", "y"}
 
 const csvAdvice = "correct the line, or leave it out"
 

@@ -160,6 +160,7 @@ func TestCSV_WhatIsGuessedIsToldOrRefused(t *testing.T) {
 		{"an index that is an input", "id,a,y\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,%d,%d", i, i*i, i%2) }), CSV{}, 20, 2, 2, []string{"!columns: column 1 (id), which counts the lines, was read as an input"}},
 		// Targets.
 		{"labels by name", "labels,a,b\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,%d,%d.5", i%2, i*i, i) }), CSV{}, 20, 2, 2, []string{"target: column 1 (labels), by its name"}},
+		{"labels of points", "labels,x,y\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,%d,%d.5", i%2, i*i, i) }), CSV{}, 20, 2, 2, []string{"target: column 1 (labels), by its name"}},
 		{"targets by name", "Targets,a,b\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,%d,%d.5", i%2, i*i, i) }), CSV{}, 20, 2, 2, []string{"target: column 1 (Targets), by its name"}},
 		{"two columns of the target's name", "y,a,y\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,%d.5,%d", i%2, i, i%2) }), CSV{}, 20, 2, 2, []string{"!target: column 1 (y)", "!columns: column 3 (y), of the same name as the column to be predicted, was read as an input"}},
 		{"the same, given by number", "Y,a,y\n" + lines(20, func(i int) string { return fmt.Sprintf("%d,%d.5,%d", i%2, i, i%2) }), CSV{Targets: []string{"3"}}, 20, 2, 2, []string{"!columns: column 1 (Y), of the same name"}},

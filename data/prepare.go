@@ -26,8 +26,9 @@ const (
 // regression, the targets, by the training part alone, and holds a fifth of the samples out where there is no test part. What it decides
 // is told by Set.Guesses: what the targets were read as, classes without samples, columns that are constant, the samples held out.
 //
-// A column that is constant in the training part, but for rounding, is not scaled: its Scale has the Deviation 1. Targets of one class
-// alone are an error, and so are 20 or more that all differ, if they were read as classes by Auto: nothing can be learned of them.
+// A column that is constant in the training part, but for rounding, is not scaled: its Scale has the Deviation 1. What is rounding
+// around zero cannot be told from a small signal; Guesses warns where samples that were not trained on lie 1e4 deviations away. Targets of one class
+// alone are an error, also where the others are all held out by chance, and so are 20 or more that all differ, if they were read as classes by Auto: nothing can be learned of them.
 type Preparation struct {
 	Task    Task    // what targets are
 	Classes int     // at most 65536; 0 means the largest label plus 1, or the names there are
