@@ -3,6 +3,7 @@ package data
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,7 +190,7 @@ func (s *samples) tellRegression(p Preparation, parts []*samples) {
 }
 
 // tellClasses says what the classes are, and which of them have no samples.
-func (s *samples) tellClasses(e *Encoding, train, test *Set, heldOut bool) {
+func (s *samples) tellClasses(e *Encoding, train, test *Set, task Task) {
 	if e.Task != Classification {
 		return
 	}
@@ -202,7 +203,7 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, heldOut bool) {
 		tested[l]++
 	}
 	var only, none, untested []string // classes
-	lowest, there := -1, 0
+	lowest, there, single := -1, 0, ""
 	for c := range n {
 		name := strconv.Itoa(c)
 		if e.ClassNames != nil && c < len(e.ClassNames) {
@@ -221,6 +222,9 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, heldOut bool) {
 			if there++; lowest < 0 {
 				lowest = c
 			}
+			if trained[c]+tested[c] == 1 {
+				single = name
+			}
 		}
 	}
 	samples := train.n + test.n
@@ -228,6 +232,7 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, heldOut bool) {
 	case slices.Equal(e.ClassNames, signNames): // said
 	case e.ClassNames != nil:
 		s.say("classes", fmt.Sprintf("%s by name: %s", counted(n, "class"), listed(printables(e.ClassNames), 10)), "Task", there > 20 && there*10 > samples)
+		s.tellOddNames(e.ClassNames, task)
 	case e.OneHot:
 		s.say("classes", fmt.Sprintf("one-hot rows were read as %s", counted(n, "class")), "Task", false)
 	case there > 10 && there*10 > samples:
@@ -235,6 +240,9 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, heldOut bool) {
 			counted(n, "class"), there, samples), "Task", true)
 	default:
 		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, 0 to %d", counted(n, "class"), n-1), "Task", false)
+	}
+	if there == 2 && single != "" && samples >= 20 {
+		s.say("classes", fmt.Sprintf("class %s has 1 sample, the other %d are all of one class; is the target (%s) another one? %s", single, samples-1, s.targetNames(), s.otherTargets()), "", true)
 	}
 	if len(none) > 0 {
 		why := ""
@@ -258,6 +266,96 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, heldOut bool) {
 	if len(untested) > 0 {
 		s.say("classes", fmt.Sprintf("%s %s: no samples in the test part", plural(len(untested), "class"), listed(untested, 10)), "HeldOut", false)
 	}
+}
+
+// tellOddNames warns of names of classes that are probably meant as numbers, or as the same class.
+func (s *samples) tellOddNames(names []string, task Task) {
+	if task == Auto && lookLikeNumbers(names) {
+		s.say("classes", fmt.Sprintf("names of classes look like numbers or dates (%s): if they are to be predicted as numbers, write them without marks of thousands, signs and "+
+			"units, dates as a number; give the Task Classification if they are names", listed(printables(names), 3)), "Task", true)
+	}
+	spelled := make(map[string]string)
+	var same []string
+	for _, name := range names {
+		folded := strings.ToLower(strings.Join(strings.Fields(name), " "))
+		if other, is := spelled[folded]; is {
+			same = append(same, fmt.Sprintf("%q and %q", clip(other), clip(name)))
+			continue
+		}
+		spelled[folded] = name
+	}
+	if len(same) > 0 {
+		s.say("classes", fmt.Sprintf("names that differ in capitals or blanks alone are classes of their own: %s: write them alike if they mean the same", listed(same, 5)), "", true)
+	}
+}
+
+var (
+	dates    = regexp.MustCompile(`^(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4})([ T]\d{1,2}:\d{2}\S*( [AaPp][Mm])?)?$`)
+	times    = regexp.MustCompile(`^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?$`)
+	ordinals = regexp.MustCompile(`^\d*(1st|2nd|3rd|\dth)\b`)
+	glued    = regexp.MustCompile(`^[-+]?[\d.,]+\p{L}`)
+)
+
+// lookLikeNumbers reports whether most names of classes are numbers with marks of thousands, a decimal comma, a sign of money or per
+// cent or a unit, or dates. Letters that follow a number at once are a unit only if several numbers have the same: 3a and 3b, 1st and
+// 2nd, 2D and 3D are names.
+func lookLikeNumbers(names []string) bool {
+	alike, units := 0, make(map[string]int)
+	for _, name := range names {
+		switch {
+		case ordinals.MatchString(strings.ToLower(name)):
+		case isNumberBy(name, '.'): // beside names, by Task; or written twice
+		case dates.MatchString(name), times.MatchString(name), grouped(name), isNumberBy(name, ','), plainNumber(name) != "":
+			alike++
+		case hasUnit(name) && glued.MatchString(name):
+			units[strings.TrimLeft(name, "+-.,0123456789")]++
+		case hasUnit(name):
+			alike++
+		}
+	}
+	for _, n := range units {
+		if n >= 3 {
+			alike += n
+		}
+	}
+	return alike*2 > len(names)
+}
+
+// oneClassLeft is the error of a training part whose samples are all of one class, since the others were held out. Of
+// a handful of samples, which are a trial of the reader, it is told only (tellClasses).
+func (p Preparation) oneClassLeft(e *Encoding, s *samples, train, held *Set) error {
+	only := train.labels[0]
+	if train.n < 4 || slices.ContainsFunc(train.labels, func(l uint16) bool { return l != only }) {
+		return nil
+	}
+	others, kinds := 0, make(map[uint16]bool)
+	for _, l := range held.labels {
+		if l != only {
+			others++
+			kinds[l] = true
+		}
+	}
+	if others == 0 {
+		return nil
+	}
+	name := func(l uint16) string {
+		if int(l) < len(e.ClassNames) {
+			return strconv.Quote(clip(e.ClassNames[l]))
+		}
+		return strconv.Itoa(int(l))
+	}
+	var of []string
+	for l := range kinds {
+		of = append(of, name(l))
+	}
+	slices.Sort(of)
+	what := fmt.Sprintf("%s of %s %s", counted(others, "sample"), plural(len(of), "class"), listed(of, 5))
+	if others > 1 {
+		return errors.Errorf("all targets (%s) of the training samples are %s, since the %s were all held out, by the seed %d: nothing can be learned: give another Seed or a "+
+			"smaller HeldOut, or more samples of the other classes", s.targetNames(), name(only), what, p.Seed)
+	}
+	return errors.Errorf("all targets (%s) of the training samples are %s, since the only %s was held out: nothing can be learned: give more samples of it; is the target another one? %s",
+		s.targetNames(), name(only), what, s.otherTargets())
 }
 
 // plural is a noun for n things, without the number.

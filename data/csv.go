@@ -25,7 +25,8 @@ import (
 //     most are numbers; or by what a first line sep=; says.
 //   - The first line is names of columns where it has text in a column that is numbers in all other lines, where it has no number and
 //     all columns are text, and where its numbers count beside text that no other line has. A line of numbers that count (0, 1, 2 ... or
-//     1, 2, 3 ..., as pandas names columns) is an error until Header says what it is.
+//     1, 2, 3 ..., as pandas names columns) is an error until Header says what it is. Other numbers are a sample, with a warning where they are
+//     unlike all lines after them: 400.5, 402.1, 404.9 above labels 0 and 1.
 //   - The decimal sign is a point, or a comma where fields are not separated by commas, some number cannot be read otherwise (1,5), and
 //     none has a point. Nothing groups thousands: 1,000 is an error.
 //   - A column without a name is left out: it is the index that pandas writes, the names of rows that R writes, or what stands behind
@@ -41,15 +42,15 @@ import (
 type CSV struct {
 	File      string
 	TestFile  string   // table of the test part, with the same columns; empty: a part of the lines is held out
-	Targets   []string // columns by name, or by number from 1; empty means label, class, target or y, else the last that has a name
+	Targets   []string // columns by name, or by number from 1; empty means label, labels, class, target, targets or y, else the last that has a name
 	Header    Header   // whether the first line is names of columns; HeaderAuto guesses
 	Separator rune     // between fields, an ASCII character; ' ' means any number of blanks; 0 guesses
 	Decimal   rune     // '.' or ','; 0 guesses
 	Prepare   Preparation
 }
 
-// usualTargets are names of the column to be predicted.
-var usualTargets = []string{"label", "class", "target", "y"}
+// usualTargets are names of the column to be predicted, the first that is there: beside labels, y is a coordinate.
+var usualTargets = []string{"label", "labels", "class", "target", "targets", "y"}
 
 const csvAdvice = "correct the line, or leave it out"
 
@@ -81,6 +82,11 @@ func (s CSV) load() (train, test *Set, err error) {
 // sets makes both parts of tables.
 func (s CSV) sets(training, held *table) (train, test *Set, err error) {
 	path := shown(s.File)
+	defer func() {
+		if k := slices.IndexFunc(training.samples.guesses, func(g Guess) bool { return g.About == "header" && g.Likely }); err != nil && k >= 0 {
+			err = errors.Errorf("%v; %s", err, training.samples.guesses[k].Taken) // it may be the cause
+		}
+	}()
 	if err := training.decode(s.Prepare.Task, nil); err != nil {
 		return nil, nil, errors.Wrap(err, path)
 	}
@@ -294,6 +300,15 @@ func (t *table) choose(targets []string) error {
 		}
 		t.inputs = append(t.inputs, k)
 	}
+	var namesakes []string
+	for _, k := range t.inputs {
+		if t.header != nil && slices.ContainsFunc(t.outputs, func(o int) bool { return strings.EqualFold(t.header[o], t.header[k]) }) {
+			namesakes = append(namesakes, t.column(k))
+		}
+	}
+	if len(namesakes) > 0 {
+		t.say("columns", listed(namesakes, 5)+", of the same name as the column to be predicted, was read as an input: if it holds the same, the target is known from the inputs; leave it out", "Targets", true)
+	}
 	if len(left) > 0 && !(t.rowNames && len(left) == 1) {
 		t.say("columns", listed(left, 5)+", without a name in the header, left out of the inputs", "Header", !(len(left) == 1 && left[0] == "column 1"))
 	}
@@ -303,7 +318,10 @@ func (t *table) choose(targets []string) error {
 	}
 	if len(t.inputs) == 0 {
 		more := ""
-		if t.maybe != 0 {
+		switch {
+		case t.said != 0:
+			more = fmt.Sprintf("; the first line says that fields are separated by %s: correct or remove that line, or give Separator", separatorName(t.said))
+		case t.maybe != 0:
 			more = fmt.Sprintf("; %q may be what separates fields here: give it as Separator", t.maybe)
 		}
 		return errors.Errorf("no column is left for inputs: give a table with more columns, separated by commas, semicolons or tabs%s", more)
@@ -315,7 +333,7 @@ func (t *table) choose(targets []string) error {
 // setLayout fills in what samples know of the columns.
 func (t *table) setLayout() {
 	t.axes, t.width = []int{len(t.inputs)}, max(1, len(t.outputs))
-	t.eps = epsOf64
+	t.eps, t.targetEps = epsOf64, epsOf64
 	t.input = func(i, j int) string { return t.of + t.place(i, t.inputs[j]) }
 	t.target = func(i, j int) string { return t.of + t.place(i, t.outputs[j]) }
 	t.inputName = func(j int) string { return t.column(t.inputs[j]) }
@@ -663,6 +681,10 @@ func isNumberBy(field string, decimal byte) bool {
 func commaAdvice(field string, decimal byte) string {
 	other := byte('.' + ',' - decimal)
 	if !groupedBy(field, other) {
+		if groupedBy(field, decimal) && strings.Contains(field, string(other)) {
+			return fmt.Sprintf("its %q groups thousands and its %q is the decimal sign: write %s, without marks that group thousands, in every line, and give Decimal %q", decimal, other,
+				strings.ReplaceAll(field, string(decimal), ""), other)
+		}
 		if groupedBy(field, decimal) && strings.Count(field, string(decimal)) > 1 {
 			return fmt.Sprintf("write it without the marks that group thousands: %s", strings.ReplaceAll(field, string(decimal), ""))
 		}
@@ -670,7 +692,7 @@ func commaAdvice(field string, decimal byte) string {
 	}
 	whole := strings.ReplaceAll(field, string(other), "")
 	if strings.Count(field, string(other)) > 1 || strings.Contains(field, string(decimal)) {
-		return fmt.Sprintf("write it without the marks that group thousands: %s", whole)
+		return fmt.Sprintf("its %q groups thousands: write it without the marks that group thousands: %s", other, whole)
 	}
 	return fmt.Sprintf("it may be %s, its %q grouping thousands, or %s, its %q being the decimal sign: write every such number the one way or the other (in the "+
 		"second case, Decimal %q reads the table as it is)", whole, other, strings.Replace(field, string(other), string(decimal), 1), other, other)

@@ -36,6 +36,7 @@ type dialect struct {
 	rowNames  bool     // the first column is names of rows, for which the header has no name, as R writes it
 	trailing  bool     // all lines but the header end in a separator
 	latin     bool     // some field of the head is not UTF-8
+	said      byte     // the separator that a line sep= gives; 0 if there is none
 	maybe     rune     // what may separate the fields of a table that nothing usual splits
 	floats    bool     // some number of the head is not a whole one in 0..255
 	index     bool     // the first column has no name and counts
@@ -73,6 +74,9 @@ func (s CSV) guess(head []byte, whole bool, mark string, names []string) (*diale
 		d.end = '\r'
 		d.say("line ends", "lines end in a carriage return alone", "", false)
 	}
+	if feeds, returns := lineEnds(head); d.end == '\n' && returns > feeds {
+		return nil, errors.Errorf("lines end in a carriage return alone (%d of them) and in a line feed (%d), mixed: save the table with one kind of line ends", returns, feeds)
+	}
 	if what := otherFormat(head); what != "" {
 		return nil, errors.Errorf("the file begins as %s does: give a table of text, such as one saved as CSV", what)
 	}
@@ -89,6 +93,23 @@ func (s CSV) guess(head []byte, whole bool, mark string, names []string) (*diale
 		return nil, err
 	}
 	return d, d.chooseHeader(s, names)
+}
+
+// lineEnds counts line feeds, and carriage returns that no line feed follows, without those in quotes.
+func lineEnds(head []byte) (feeds, returns int) {
+	quoted := false
+	for k, b := range head {
+		switch {
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '\n':
+			feeds++
+		case b == '\r' && k+1 < len(head) && head[k+1] != '\n' && head[k+1] != '\r':
+			returns++
+		}
+	}
+	return feeds, returns
 }
 
 // otherFormat names the format of a file that is no table.
@@ -201,7 +222,7 @@ func (d *dialect) separate(s CSV, head []byte, whole bool) error {
 		return firstErr
 	}
 	d.separator, d.headLines = best, bestRecords
-	d.preamble = 0
+	d.preamble, d.said = 0, said
 	if said != 0 {
 		d.preamble = 1
 	}
@@ -209,6 +230,8 @@ func (d *dialect) separate(s CSV, head []byte, whole bool) error {
 		d.adviseSeparator(bestRecords)
 	}
 	switch {
+	case s.Separator != 0 && said != 0 && said != d.separator:
+		d.say("separator", fmt.Sprintf("fields are separated by %s, as Separator says; the first line says %s", separatorName(d.separator), separatorName(said)), "Separator", false)
 	case s.Separator != 0:
 	case said != 0:
 		d.say("separator", "the first line says that fields are separated by "+separatorName(said), "Separator", false)
@@ -552,7 +575,7 @@ func (d *dialect) chooseHeader(s CSV, names []string) error {
 		d.takeHeader()
 		d.say("header", fmt.Sprintf("line %d was read as names of columns: it has those of the training data", first.line), "Header", false)
 	default:
-		if err := d.guessHeader(); err != nil {
+		if err := d.guessHeader(s.Targets); err != nil {
 			return err
 		}
 	}
@@ -615,16 +638,15 @@ func (d *dialect) dropLast(s CSV) {
 			return
 		}
 	}
-	if d.trailing = true; d.header == nil {
-		d.say("separator", "every line ends in a separator, which was left out", "", false)
-	}
+	d.trailing = true
+	d.say("separator", "every line ends in a separator, which was left out", "", false)
 }
 
 const headerAdvice = "give HeaderPresent as Header if it is names of columns, HeaderAbsent if it is a sample"
 
 // guessHeader decides from the lines after it what the first line is. It is names where it holds text, other than a mark of a missing
-// value, in a column that is numbers in all other lines.
-func (d *dialect) guessHeader() error {
+// value, in a column that is numbers in all other lines. targets are those that were asked for.
+func (d *dialect) guessHeader(targets []string) error {
 	first, rest := d.headLines[0], d.headLines[1:]
 	var numbers []float64
 	var named, unseen, marks []int // columns: text over numbers; text over text, not seen again; marks of missing values over numbers
@@ -672,6 +694,9 @@ func (d *dialect) guessHeader() error {
 	case len(numbers) == columns && d.counting(numbers, rest):
 		return errors.Errorf("%s is %s, which may be a header that counts, as pandas writes one, or a sample: %s", at, listed(first.fields, 4), headerAdvice)
 	case len(numbers) == columns:
+		if why := d.unlikeOthers(numbers, rest, targets); why != "" {
+			return absent(fmt.Sprintf("all its fields (%s) are numbers; but %s: give HeaderPresent as Header if it is names of columns", listed(first.fields, 4), why), true)
+		}
 		return absent("all its fields are numbers", false)
 	case len(numbers) == 0 && len(rest) == 0:
 		return present("none of its fields is a number", false)
@@ -721,6 +746,108 @@ func progression(numbers []float64) (is bool, step float64) {
 		}
 	}
 	return step > 0 && numbers[0] == math.Trunc(numbers[0]), step
+}
+
+// unlikeOthers says why a first line of numbers, which do not count, may be names of columns all the same; empty if it looks like the
+// lines after it. It takes ten of these to say so. A sample that is the first looks so rarely: each rule asks for what one in some hundred
+// random lines has, or less.
+func (d *dialect) unlikeOthers(numbers []float64, rest []record, targets []string) string {
+	columns := len(numbers)
+	values, texts := make([][]float64, columns), 0 // of the lines after it, by column
+	for _, r := range rest {
+		if len(r.fields) != columns || !slices.ContainsFunc(r.fields, func(f string) bool { return f != "" }) {
+			continue
+		}
+		for j, f := range r.fields {
+			v, kind := number(f, d.decimal)
+			switch {
+			case kind == isText && !missing(f) && j == columns-1:
+				texts++
+			case kind != isNumber:
+				return ""
+			}
+			values[j] = append(values[j], v)
+		}
+	}
+	n := len(values[0])
+	if n >= 10 && texts == n {
+		return fmt.Sprintf("%v in column %d is a number where all others are text", numbers[columns-1], columns)
+	}
+	if texts > 0 || n < 10 || columns < 2 {
+		return ""
+	}
+	whole := func(v []float64) bool {
+		return !slices.ContainsFunc(v, func(x float64) bool { return x != math.Trunc(x) })
+	}
+	// Its target.
+	outputs := []int{columns - 1}
+	if len(targets) > 0 {
+		outputs = nil
+	}
+	for _, target := range targets {
+		if k, err := strconv.Atoi(target); err == nil && k >= 1 && k <= columns {
+			outputs = append(outputs, k-1)
+		}
+	}
+	for _, j := range outputs {
+		counts := make(map[float64]int)
+		for _, v := range values[j] {
+			counts[v]++
+		}
+		rare := false
+		for _, c := range counts {
+			rare = rare || c < 2
+		}
+		switch {
+		case len(counts) < 2:
+		case whole(values[j]) && numbers[j] != math.Trunc(numbers[j]):
+			return fmt.Sprintf("%v in column %d, which is to be predicted, is no whole number, and all others there are", numbers[j], j+1)
+		case whole(values[j]) && !rare && counts[numbers[j]] == 0 && n >= 15 && len(counts) <= max(2, n/10):
+			return fmt.Sprintf("%v in column %d, which is to be predicted, is in no other line, and all others there are one of %d values", numbers[j], j+1, len(counts))
+		}
+	}
+	// Numbers that go up or down, as no other line does.
+	from := 0
+	if columns > 3 && counts(rest) { // an index
+		from = 1
+	}
+	if columns-from < 3 || !monotone(numbers[from:]) {
+		return ""
+	}
+	outside, fractions, others, alike := true, 0, false, 0
+	for j := from; j < columns; j++ {
+		low, high := slices.Min(values[j]), slices.Max(values[j])
+		outside = outside && (numbers[j] < low || numbers[j] > high)
+		if !whole(values[j]) {
+			fractions++
+		}
+	}
+	for i := range n {
+		line := make([]float64, 0, columns)
+		for j := from; j < columns; j++ {
+			line = append(line, values[j][i])
+		}
+		if monotone(line) {
+			alike++
+			others = others || whole(line)
+		}
+	}
+	switch {
+	case outside && alike*4 <= n:
+		return "its numbers go steadily one way, and each of them is beyond all others in its column"
+	case whole(numbers[from:]) && !others && (fractions >= 2 || columns-from >= 7):
+		return "its numbers are whole and go steadily one way, as those of no other line"
+	}
+	return ""
+}
+
+// monotone reports whether numbers go up, or down, each of them.
+func monotone(v []float64) bool {
+	up, down := true, true
+	for k := 1; k < len(v); k++ {
+		up, down = up && v[k] > v[k-1], down && v[k] < v[k-1]
+	}
+	return up || down
 }
 
 // counted0 reports whether numbers are 0, 1, 2 ... or 1, 2, 3 ...

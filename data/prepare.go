@@ -26,8 +26,9 @@ const (
 // regression, the targets, by the training part alone, and holds a fifth of the samples out where there is no test part. What it decides
 // is told by Set.Guesses: what the targets were read as, classes without samples, columns that are constant, the samples held out.
 //
-// A column that is constant in the training part, but for rounding, is not scaled: its Scale has the Deviation 1. Targets of one class
-// alone are an error, and so are 20 or more that all differ, if they were read as classes by Auto: nothing can be learned of them.
+// A column that is constant in the training part, but for rounding, is not scaled: its Scale has the Deviation 1. What is rounding
+// around zero cannot be told from a small signal; Guesses warns where samples that were not trained on lie 1e4 deviations away. Targets of one class
+// alone are an error, also where the others are all held out by chance, and so are 20 or more that all differ, if they were read as classes by Auto: nothing can be learned of them.
 type Preparation struct {
 	Task    Task    // what targets are
 	Classes int     // at most 65536; 0 means the largest label plus 1, or the names there are
@@ -123,11 +124,16 @@ func (p Preparation) sets(name string, train, test *samples) (*Set, *Set, error)
 		if sets, err = p.split(sets[0]); err != nil {
 			return nil, nil, err
 		}
+		if e.Task == Classification {
+			if err := p.oneClassLeft(e, train, sets[0], sets[1]); err != nil {
+				return nil, nil, err
+			}
+		}
 		train.say("held out", fmt.Sprintf("%d of %s, chosen with seed %d, are the test part", sets[1].n, counted(train.n, "sample"), p.Seed), "HeldOut", false)
 	}
 	e.measure(sets[0], train)
 	train.tellScaling(e, sets[0])
-	train.tellClasses(e, sets[0], sets[1], test == nil)
+	train.tellClasses(e, sets[0], sets[1], p.Task)
 	train.say("missing values", "not allowed: an input or a target that is missing or not finite is an error", "", false)
 	for _, set := range sets {
 		if err := e.apply(set, train); err != nil {

@@ -90,8 +90,12 @@ func (e *Encoding) measure(train *Set, s *samples) {
 // apply scales a set whose numbers are as they were read.
 func (e *Encoding) apply(set *Set, s *samples) error {
 	if set.targets != nil && e.TargetScales != nil {
-		if err := standardise(e.TargetScales, s.targetName, set.targets); err != nil {
-			return err
+		if s.targets != nil { // else they were not read
+			far, err := standardise(e.TargetScales, s.targetName, set.targets)
+			if err != nil {
+				return err
+			}
+			s.tellFar(far, e.TargetScales, s.targetName)
 		}
 		set.units = e.TargetScales
 	}
@@ -107,23 +111,58 @@ func (e *Encoding) apply(set *Set, s *samples) error {
 		}
 	case set.pixels != nil:
 		set.levels = make([][256]float64, set.in)
+		far := make([]float64, set.in)
 		for j := range set.levels {
 			set.levels[j] = identity()
-			if !e.Raw {
-				if err := standardise(e.InputScales[j:j+1], func(int) string { return s.inputName(j) }, set.levels[j][:]); err != nil {
-					return err
+			if e.Raw {
+				continue
+			}
+			most, err := standardise(e.InputScales[j:j+1], func(int) string { return s.inputName(j) }, set.levels[j][:])
+			if err != nil {
+				return err
+			}
+			if most[0] > farAway { // of some byte, which may be none of the set's
+				for k := j; k < len(set.pixels); k += set.in {
+					far[j] = max(far[j], math.Abs(set.levels[j][set.pixels[k]]))
 				}
 			}
 		}
+		s.tellFar(far, e.InputScales, s.inputName)
 	case e.InputScales != nil:
-		return standardise(e.InputScales, func(j int) string {
+		name := func(j int) string {
 			if len(e.Shape) == 3 {
 				return fmt.Sprintf("channel %d", j)
 			}
 			return s.inputName(j)
-		}, set.values)
+		}
+		far, err := standardise(e.InputScales, name, set.values)
+		if err != nil {
+			return err
+		}
+		s.tellFar(far, e.InputScales, name)
 	}
 	return nil
+}
+
+// farAway is the number of deviations from the mean of the training part beyond which a sample is told of. No one of n training samples
+// lies further from it than sqrt(n - 1) deviations (Samuelson's inequality), so that it takes 1e8 of them to have one there.
+const farAway = 1e4
+
+// tellFar warns of columns in which samples lie far from the training part: far are the largest distances, in deviations. Such a column
+// may be rounding alone, as what is left of (i + .3) - i or of shares that sum to 1: around zero this cannot be told from a signal that is
+// small, since the mean gives no measure of how large the numbers were that it was computed from.
+func (s *samples) tellFar(far []float64, scales []Scale, name func(j int) string) {
+	var columns []string
+	for j, d := range far {
+		if d > farAway {
+			columns = append(columns, fmt.Sprintf("%s, up to %.3g deviations of %.3g", name(j), d, scales[j].Deviation))
+		}
+	}
+	if len(columns) == 0 {
+		return
+	}
+	s.say("scaling", fmt.Sprintf("samples that were not trained on lie more than %g deviations from the mean of the training part in %s (%s): it hardly varies in the "+
+		"training part, maybe by rounding alone: leave it out, or train with Raw", float64(farAway), counted(len(columns), "column"), listed(columns, 5)), "Raw", true)
 }
 
 // identity is what bytes stand for that are numbers as they are.
@@ -134,16 +173,20 @@ func identity() (level [256]float64) {
 	return level
 }
 
-// standardise applies scales to columns of inputs or outputs.
-func standardise(scales []Scale, name func(j int) string, values []float64) error {
+// standardise applies scales to columns of inputs or outputs and returns the largest magnitude in each.
+func standardise(scales []Scale, name func(j int) string, values []float64) (far []float64, err error) {
+	far = make([]float64, len(scales))
 	for k, v := range values {
 		s := scales[k%len(scales)]
 		if values[k] = s.Apply(v); !(math.Abs(values[k]) <= math.MaxFloat32) {
-			return errors.Errorf("%v, in %s of a sample, is beyond float32 once it is divided by %v, the standard deviation of the "+
+			return nil, errors.Errorf("%v, in %s of a sample, is beyond float32 once it is divided by %v, the standard deviation of the "+
 				"training part: leave it out, or give Raw", v, name(k%len(scales)), s.Deviation)
 		}
+		if z := math.Abs(values[k]); z > far[k%len(scales)] {
+			far[k%len(scales)] = z
+		}
 	}
-	return nil
+	return far, nil
 }
 
 // byteNorm returns the normalisation of channel c of pictures, and whether the channel varies.
