@@ -18,7 +18,7 @@ import (
 // ownFlags say how a user's own data is read.
 type ownFlags struct {
 	Keys     []string    `placeholder:"NAME" help:"Arrays: names of inputs and targets, then of those of the test part (default: x_train,y_train,x_test,y_test, or x,y, and the like)." json:"keys,omitempty"`
-	Targets  []string    `placeholder:"COLUMN" help:"Table: column to be predicted, by name or by number from 1; several are a regression (default: label, class, target or y, else the last)." json:"targets,omitempty"`
+	Targets  []string    `placeholder:"COLUMN" help:"Table: column to be predicted, by name or by number from 1; several are a regression (default: label, labels, class, target, targets or y, else the last)." json:"targets,omitempty"`
 	TestFile string      `placeholder:"FILE" help:"Table: the test part, with the same columns." json:"test_file,omitempty"`
 	Header   headerFlag  `default:"auto" help:"Table: whether line 1 holds the names of the columns: yes, no, or auto: where it cannot be a sample." json:"header,omitzero"`
 	Sep      sepFlag     `name:"separator" placeholder:"CHAR" help:"Table: what stands between the fields of a line: comma, semicolon, tab, space or any one character (default: what splits all lines alike)." json:"separator,omitzero"`
