@@ -361,8 +361,7 @@ func (m *Model[T]) Show() {
 }
 
 // StateGrad writes each sample's own gradient dF_i/dz_i at the activities z to dst (with Plan.Dendrites what they say instead)
-// and returns F. Both are as long as
-// State; z may be State itself or any other point. It panics if the lengths differ, or if dst shares memory with z or State.
+// and returns F. Both are as long as State; z may be State itself or any other point. It panics if the lengths differ, or if dst shares memory with z or State.
 func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
 	m.enter("StateGrad")
 	defer m.leave()

@@ -136,6 +136,9 @@ type Claim struct {
 	Shuffled string
 	// Verdict is how the claim came out when it was last looked at; a run that comes out differently is news.
 	Verdict Verdict
+	// QuickPasses says, of a claim whose verdict is Fails, that the small networks of Quick scale do not show it: there the check
+	// is to pass, which decides nothing, and a check that fails is news.
+	QuickPasses bool
 	// Care is needed unless the verdict is Holds: what the sentence needs to be true here, or what happens instead. Measured
 	// numbers in it are read from the table; it must not panic on one with missing cells.
 	Care func(Table) string
@@ -154,6 +157,8 @@ func (c Claim) Validate() error {
 		return errors.Errorf("claim %s: it needs Grid and Check", c.ID)
 	case (c.Verdict == Holds) != (c.Care == nil):
 		return errors.Errorf("claim %s: Care goes with all verdicts but Holds, and only with them", c.ID)
+	case c.QuickPasses && c.Verdict != Fails:
+		return errors.Errorf("claim %s: QuickPasses is for claims that do not hold in full", c.ID)
 	case len(c.Bounds) == 0:
 		return errors.Errorf("claim %s: it needs Bounds: what Check holds the measurements against, and where that comes from", c.ID)
 	}
@@ -194,7 +199,8 @@ type Outcome struct {
 var ErrIncomplete = errors.New("cells of the table are missing")
 
 // Judge holds a claim against a complete table. A statement whose check passes has the verdict that is recorded, or Holds if
-// that was Fails; otherwise the verdict is Fails. One that is Open becomes Holds at Full scale. The error is ErrIncomplete,
+// that was Fails; otherwise the verdict is Fails. One that is Open becomes Holds at Full scale. At Quick scale a claim with
+// QuickPasses keeps its verdict if its check passes, and becomes Open if it does not. The error is ErrIncomplete,
 // or for tables that cannot be read.
 func (c Claim) Judge(t Table) (Outcome, error) {
 	if len(t.Results) == 0 || !t.Complete() {
@@ -204,8 +210,12 @@ func (c Claim) Judge(t Table) (Outcome, error) {
 	switch {
 	case errors.Is(err, ErrTable):
 		return Outcome{}, errors.Wrapf(err, "claim %s", c.ID)
+	case err != nil && c.QuickPasses && t.Scale == Quick:
+		return Outcome{Verdict: Open, Ours: ours, Reason: "at quick scale it was to pass: " + err.Error()}, nil
 	case err != nil:
 		return Outcome{Verdict: Fails, Ours: ours, Reason: err.Error()}, nil
+	case c.QuickPasses && t.Scale == Quick:
+		return Outcome{Verdict: c.Verdict, Ours: ours}, nil
 	case c.Verdict == Fails, c.Verdict == Open && t.Scale == Full:
 		return Outcome{Verdict: Holds, Ours: ours}, nil
 	}

@@ -49,17 +49,20 @@ func TestJudge_RecordsDecideOnlyWhatTheCheckLeavesOpen(t *testing.T) {
 		recorded Verdict
 		fails    bool
 		want     Verdict
+		quick    bool // QuickPasses
 	}{
-		{"as recorded", Holds, false, Holds},
-		{"as recorded", WithCare, false, WithCare},
-		{"as recorded", Fails, true, Fails},
-		{"news", Holds, true, Fails},
-		{"news", WithCare, true, Fails},
-		{"nothing is decided at quick scale", Open, false, Open},
-		{"news", Fails, false, Holds},
+		{"as recorded", Holds, false, Holds, false},
+		{"as recorded", WithCare, false, WithCare, false},
+		{"as recorded", Fails, true, Fails, false},
+		{"news", Holds, true, Fails, false},
+		{"news", WithCare, true, Fails, false},
+		{"nothing is decided at quick scale", Open, false, Open, false},
+		{"news", Fails, false, Holds, false},
+		{"quick networks are no test", Fails, false, Fails, true},
+		{"news: they were to pass", Fails, true, Open, true},
 	} {
 		c := sums(1, nil)
-		c.Verdict = test.recorded
+		c.Verdict, c.QuickPasses = test.recorded, test.quick
 		c.Check = func(Table) (string, error) {
 			if test.fails {
 				return "3", errors.New("three")

@@ -93,8 +93,8 @@ func collapses() claim.Claim {
 		Paper:     "65-70 / 65-70 / 53 / 10 / 10 % after 300 iterations at H = 8, 16, 32, 64, 128; 82 / 82 / 67 / 10 / 10 % after 900",
 		Grid:      standard,
 		Bounds: []claim.Bound{
-			{Text: "at the best rates after 300 iterations accuracy falls by at least 10 points from 8 to 32 hidden layers, and at no depth rises by more than 5", Origin: claim.After,
-				Note: "set when less than half of the grid was known, by the paper, which falls by 12 to 17 and is level from 8 to 16. A fall of at least 20 points from 32 to 64 was asked for as well, where the paper falls by 43: it is not met (see the care) and was taken out afterwards, as the sentence does not say it. Before, the rate of the activities was .1 at all depths, and the deepest was to be 20 points below the shallowest"},
+			{Text: "at the best rates after 300 iterations accuracy falls by at least 10 points from 8 to 32 hidden layers, by at least 20 from 32 to 64, and at no depth rises by more than 5", Origin: claim.After,
+				Note: "set when less than half of the grid was known, by the paper, which falls by 12 to 17 and by 43 and is level from 8 to 16; before, the rate of the activities was .1 at all depths, and the deepest was to be 20 points below the shallowest"},
 			{Text: "at most 15 % from 64 hidden layers on", Origin: claim.Before, Commit: "0dd3103", Note: "chance is 10 %"},
 		},
 		Check: func(t claim.Table) (string, error) {
@@ -114,7 +114,7 @@ func collapses() claim.Claim {
 					off.add("H=%d: %s, H=%d: %s: it rises with depth", hs[i-1], percent(at[hs[i-1]].Mean), h, percent(at[h].Mean))
 				}
 			}
-			falls := map[claim.Scale][][3]float64{claim.Full: {{8, 32, .1}}, claim.Quick: {{4, 24, .05}}}[t.Scale]
+			falls := map[claim.Scale][][3]float64{claim.Full: {{8, 32, .1}, {32, 64, .2}}, claim.Quick: {{4, 24, .05}}}[t.Scale]
 			for _, f := range falls {
 				a, b := at[int(f[0])], at[int(f[1])]
 				if !(a.Mean-b.Mean >= f[2]) {
@@ -123,7 +123,9 @@ func collapses() claim.Claim {
 			}
 			return fmt.Sprintf("at the best rates after %d iterations ", compared(t.Scale)) + strings.Join(words, "; "), off.err()
 		},
-		Verdict: claim.WithCare,
+		Verdict:     claim.Fails,
+		QuickPasses: true,
+		Shuffled:    "the sentence is refuted by what its own cells gave, and results in the wrong cells refute it as well",
 		Care: func(t claim.Table) string {
 			rows, err := results(t, func(Setup) bool { return true })
 			if err != nil {
@@ -157,7 +159,7 @@ func collapses() claim.Claim {
 				"so that the best at a depth may be better than what is given."
 			if at, _, err := bestPairs(t); err == nil {
 				if middle, is := at[32]; is && t.Scale == claim.Full {
-					text += fmt.Sprintf(" The sizes are not the paper's: with 32 hidden layers the best is %s where the paper has 53, so that networks fall by less from 32 to 64 hidden layers, by %.0f points, than the 20 that were asked for at first and the paper's 43.",
+					text += fmt.Sprintf(" The sizes are not the paper's: with 32 hidden layers the best is %s where the paper has 53, so that they fall from 32 to 64 hidden layers by %.0f points only, where at least 20 were asked for and the paper has 43. The rest of the sentence holds: networks get worse with depth and are at chance from 64 on.",
 						percent(middle.Mean), 100*(middle.Mean-at[64].Mean))
 				}
 			}
