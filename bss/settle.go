@@ -1,0 +1,120 @@
+package bss
+
+import (
+	"github.com/pkg/errors"
+)
+
+// Inference are the options of the inner iterations: from y = 0 and theta = 0 for every sample,
+//
+//	y <- nonlinearity(y - s_k g(y); theta),   k = 0, 1, ...
+//
+// until |y - y_before|_2 < Tol |y|_2 or Iterations are made.
+type Inference struct {
+	Step       Schedule // s_k
+	Iterations int      // at most so many
+	Tol        float64  // relative change that ends them
+	Threshold  float64  // beta, the rate of the thresholds theta; unused by domains without
+}
+
+func (in Inference) validate(method string, d Domain, sources int) error {
+	if err := in.Step.validate(method, "Inference.Step"); err != nil {
+		return err
+	}
+	if in.Iterations < 1 {
+		return errors.Errorf("bss: %s: %d inner iterations: want one or more", method, in.Iterations)
+	}
+	if !(in.Tol >= 0) {
+		return errors.Errorf("bss: %s: Inference.Tol is %v: want a relative change, 0 or more", method, in.Tol)
+	}
+	if d == nil {
+		return errors.Errorf("bss: %s: Domain is missing", method)
+	}
+	if v, ok := d.(interface{ Validate(sources int) error }); ok {
+		if err := v.Validate(sources); err != nil {
+			return err
+		}
+	}
+	if d.Thresholds(sources) > 0 {
+		return positive(method, option{"Inference.Threshold", in.Threshold})
+	}
+	return nil
+}
+
+// settling are the inner iterations of PEM and CorInfoMax, whose gradient is linear in y while a sample is looked at:
+//
+//	g(y) = M y - b
+type settling struct {
+	domain Domain
+	beta   float64
+	tol2   float64
+	steps  []float64 // s_k
+	m      []float64 // M [sources, sources]
+	b      []float64
+	y, g   []float64
+	theta  []float64
+}
+
+func newSettling(d Domain, in Inference, n int) settling {
+	return settling{domain: d, beta: in.Threshold, tol2: in.Tol * in.Tol, steps: in.Step.table(in.Iterations),
+		m: make([]float64, n*n), b: make([]float64, n), y: make([]float64, n), g: make([]float64, n), theta: make([]float64, d.Thresholds(n))}
+}
+
+// run iterates and returns how many iterations it made.
+func (s *settling) run() int {
+	clear(s.y)
+	clear(s.theta)
+	if b, is := s.domain.(box); is {
+		return s.clipped(b.lo, b.hi)
+	}
+	y, g := s.y, s.g
+	for k, step := range s.steps {
+		s.gradient()
+		for i, v := range y {
+			y[i], g[i] = v-step*g[i], v // g holds y as it was
+		}
+		s.domain.Activate(y, s.theta, s.beta)
+		moved, size := 0., 0.
+		for i, v := range y {
+			d := v - g[i]
+			moved += d * d
+			size += v * v
+		}
+		if moved < s.tol2*size {
+			return k + 1
+		}
+	}
+	return len(s.steps)
+}
+
+// gradient writes g = M y - b.
+func (s *settling) gradient() {
+	y, n := s.y, len(s.y)
+	for i := range s.g {
+		sum := -s.b[i]
+		for j, v := range s.m[i*n : i*n+n] {
+			sum += v * y[j]
+		}
+		s.g[i] = sum
+	}
+}
+
+// clipped is run for a box, with gradient, step, nonlinearity and stop test in one pass.
+func (s *settling) clipped(lo, hi float64) int {
+	y, g, n := s.y, s.g, len(s.y)
+	for k, step := range s.steps {
+		s.gradient()
+		moved, size := 0., 0.
+		for i := range n {
+			old := y[i]
+			v := min(max(old-step*g[i], lo), hi)
+			d := v - old
+			moved += d * d
+			size += v * v
+			y[i] = v
+		}
+		if moved < s.tol2*size {
+			return k + 1
+		}
+	}
+	return len(s.steps)
+}
