@@ -7,7 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // teaching is the text of -help above the commands and flags.
