@@ -21,6 +21,7 @@ var all = []string{"experiments/claim", "train", "arch", "infer", "infer/ode", "
 // everybody.
 var allowed = map[string][]string{
 	"internal/atomicfile": {},
+	"internal/buildinfo":  {},
 	"internal/jsonfloat":  {},
 	"internal/layered":    {},
 	"internal/lockfile":   {},

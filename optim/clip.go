@@ -79,6 +79,9 @@ func (c *Clip[T]) LearningRate() *float64 {
 	return nil
 }
 
+// ChangesGradient returns true: the gradient is scaled in place.
+func (c *Clip[T]) ChangesGradient() bool { return true }
+
 // State returns the state of Opt; an empty one if Opt is not [Stateful].
 func (c *Clip[T]) State(n int) State[T] {
 	if s, ok := c.Opt.(Stateful[T]); ok {
