@@ -134,7 +134,7 @@ func (n *newton[T]) suits() error {
 		return errors.Errorf("an energy of type %T: want energy.PC", m.plan.Energy)
 	case m.plan.Dendrites != nil:
 		return errors.New("dendrites: their steps are not the gradient of the energy")
-	case m.descent == nil && len(m.states) > 0:
+	case m.fused == nil && len(m.states) > 0:
 		return errors.New("samples depend on each other: there is no curvature by sample")
 	}
 	if err := m.TakesBatches(); err != nil {

@@ -93,7 +93,7 @@ func Compare[T graph.Float](pc, bp *arch.Model[T], solver infer.Solver[T], stop 
 		}
 		rows = append(rows, c)
 	}
-	res, err := infer.Run(solver, infer.Problem[T]{Energy: pc.StateGrad, Newton: pc.Newton, Where: pc.StateVector().Where}, pc.State(), stop, look)
+	res, err := infer.Run(solver, ProblemOf(pc), pc.State(), stop, look)
 	if err == nil {
 		err = failed
 	}

@@ -95,7 +95,7 @@ func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (Report, error) {
 		return Report{}, err
 	}
 	if r.m != m {
-		r.m, r.problem = m, problem(m)
+		r.m, r.problem = m, ProblemOf(m)
 	}
 	if n := batch * len(r.Input); n > len(r.inputs) {
 		r.inputs = Repeat(r.Input, batch)

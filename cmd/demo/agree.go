@@ -157,7 +157,7 @@ func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreemen
 	stop := infer.Any{cancelled{ctx}, infer.Stationary{Rel: restRel}, level, infer.Steps(restSteps)}
 	solver := &infer.LBFGS[T]{MaxSteps: 2 * restSteps}
 	var last infer.Reading
-	a.result, err = infer.Run(solver, infer.Problem[T]{Energy: pc.StateGrad, Where: pc.StateVector().Where}, pc.State(), stop,
+	a.result, err = infer.Run(solver, train.ProblemOf(pc), pc.State(), stop,
 		func(r infer.Reading) { last = r; b.tell(r.Step) })
 	if err != nil || ctx.Err() != nil || a.result.Status == infer.Diverged {
 		return a, err
