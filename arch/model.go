@@ -11,7 +11,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // A Model is a network with memory: one expression graph, one energy, and one program over weights that it shares with

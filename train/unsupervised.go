@@ -8,8 +8,8 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Unsupervised is predictive coding of a network whose input is not data: it learns to make the samples of a set of causes
