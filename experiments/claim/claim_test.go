@@ -240,7 +240,7 @@ func TestRun_RefusesWhatCannotBeKept(t *testing.T) {
 	c.Grid = Grid("test/infinite", 1, func(Scale) []int { return []int{1} }, func(context.Context, int, *Cell) (float64, error) {
 		return math.Inf(1), nil
 	})
-	if _, err := (&Runner{}).Run(t.Context(), Quick, c); err == nil || !strings.Contains(err.Error(), "claim.Float") {
+	if _, err := (&Runner{}).Run(t.Context(), Quick, c); err == nil || !strings.Contains(err.Error(), "claim.Nullable") {
 		t.Errorf("error %v", err)
 	}
 	c.Grid = Grid("test/twice", 1, func(Scale) []int { return []int{1, 1} }, func(context.Context, int, *Cell) (float64, error) { return 1, nil })

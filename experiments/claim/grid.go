@@ -55,7 +55,7 @@ func (c *Cell) Folder() (string, error) {
 //
 // P may have methods Cores() int, how many cores a measurement keeps busy (1 without), and Cost() float64, about how
 // many seconds it takes (1 without): for the order of work, and for the time that is left, where only proportions count. A
-// number that may be NaN or infinite has the type [Float] in R.
+// number that may be NaN or infinite has the type [Nullable] in R.
 func Grid[P, R any](name string, version int, cells func(Scale) []P, measure func(context.Context, P, *Cell) (R, error)) Experiment {
 	return Experiment{
 		name:    name,
@@ -88,7 +88,7 @@ func Grid[P, R any](name string, version int, cells func(Scale) []P, measure fun
 				return nil, errors.Wrapf(err, "experiment %s: cell %s", name, params)
 			}
 			result, err := json.Marshal(r)
-			return result, errors.Wrapf(err, "experiment %s: cell %s: result (numbers that may be infinite have type claim.Float)", name, params)
+			return result, errors.Wrapf(err, "experiment %s: cell %s: result (numbers that may be infinite have type claim.Nullable)", name, params)
 		},
 	}
 }
@@ -100,22 +100,22 @@ func strict(text []byte, v any) error {
 	return d.Decode(v)
 }
 
-// Float is a number that may be NaN or infinite, for results of runs that may diverge: JSON has no such numbers, so they
-// are written as null and read as NaN.
-type Float float64
+// A Nullable is a number that may be NaN or infinite, for results of runs that may diverge. JSON has no such numbers: they are
+// written as null, and null is read as NaN.
+type Nullable float64
 
-// MarshalJSON is called by encoding/json.
-func (f Float) MarshalJSON() ([]byte, error) {
+// MarshalJSON implements json.Marshaler.
+func (f Nullable) MarshalJSON() ([]byte, error) {
 	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(f))
 }
 
-// UnmarshalJSON is called by encoding/json.
-func (f *Float) UnmarshalJSON(text []byte) error {
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *Nullable) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
-		*f = Float(math.NaN())
+		*f = Nullable(math.NaN())
 		return nil
 	}
 	return json.Unmarshal(text, (*float64)(f))

@@ -30,7 +30,7 @@ func (p point) Cost() float64 { return float64(p.X) }
 type square struct {
 	Square float64   `json:"square"`
 	List   []float64 `json:"list"`
-	Lost   Float     `json:"lost"`
+	Lost   Nullable     `json:"lost"`
 }
 
 func points(n int) func(Scale) []point {
@@ -46,7 +46,7 @@ func points(n int) func(Scale) []point {
 }
 
 func squared(p point) square {
-	return square{float64(p.X*p.X + p.Seed), []float64{float64(p.X), .1}, Float(math.Inf(1))}
+	return square{float64(p.X*p.X + p.Seed), []float64{float64(p.X), .1}, Nullable(math.Inf(1))}
 }
 
 // sums is a claim over the grid whose cells do f first.

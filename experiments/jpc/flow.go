@@ -33,11 +33,11 @@ func (p path) Cost() float64 { return float64(len(p.Method.tableau().B)) / p.Ste
 // A descent is how the energy fell along a path.
 type descent struct {
 	LossRatio float64       `json:"loss_ratio"` // loss of the feedforward pass / F*
-	Error     claim.Float   `json:"error"`      // distance from the exact flow at time 20, over the distance from its start
+	Error     claim.Nullable   `json:"error"`      // distance from the exact flow at time 20, over the distance from its start
 	Evals     int           `json:"evals"`      // up to time 20
-	Lowest    claim.Float   `json:"lowest"`     // least F - F* at any time; never negative
+	Lowest    claim.Nullable   `json:"lowest"`     // least F - F* at any time; never negative
 	Times     []float64     `json:"times"`
-	Gap       []claim.Float `json:"gap"` // F/F* - 1
+	Gap       []claim.Nullable `json:"gap"` // F/F* - 1
 }
 
 // times are per sample.
@@ -92,7 +92,7 @@ var paths = claim.Grid("jpc/flow", 1, func(s claim.Scale) []path {
 		return descent{}, err
 	}
 	start := append([]float64(nil), m.State()...)
-	d := descent{LossRatio: pass.Loss / equilibrium.Energy, Times: times, Lowest: claim.Float(math.Inf(1))}
+	d := descent{LossRatio: pass.Loss / equilibrium.Energy, Times: times, Lowest: claim.Nullable(math.Inf(1))}
 	field := func(dst, z []float64) error {
 		_, err := m.StateGrad(dst, z)
 		for i := range dst {
@@ -109,11 +109,11 @@ var paths = claim.Grid("jpc/flow", 1, func(s claim.Scale) []path {
 	z := append([]float64(nil), start...)
 	next := 0
 	_, err = infer.Run(f, problem, z, nil, func(r infer.Reading) {
-		d.Lowest = min(d.Lowest, claim.Float(r.Energy-equilibrium.Energy))
+		d.Lowest = min(d.Lowest, claim.Nullable(r.Energy-equilibrium.Energy))
 		if next < len(times) && r.Time > times[next]-1e-9 {
-			d.Gap = append(d.Gap, claim.Float(r.Energy/equilibrium.Energy-1))
+			d.Gap = append(d.Gap, claim.Nullable(r.Energy/equilibrium.Energy-1))
 			if times[next] == at {
-				d.Error, d.Evals = claim.Float(distance(z, exact)/distance(exact, start)), r.Evals-1
+				d.Error, d.Evals = claim.Nullable(distance(z, exact)/distance(exact, start)), r.Evals-1
 			}
 			next++
 		}

@@ -34,9 +34,9 @@ func (r race) Cost() float64 {
 // A finish is what a race took: until the rms of the gradient is a tenth and a hundredth of its start; NaN if it never is
 // within the horizon.
 type finish struct {
-	Tenth        claim.Float `json:"tenth"`        // evaluations
-	Hundredth    claim.Float `json:"hundredth"`    // evaluations
-	Milliseconds claim.Float `json:"milliseconds"` // until the tenth, on the machine that did it
+	Tenth        claim.Nullable `json:"tenth"`        // evaluations
+	Hundredth    claim.Nullable `json:"hundredth"`    // evaluations
+	Milliseconds claim.Nullable `json:"milliseconds"` // until the tenth, on the machine that did it
 	Rejected     int         `json:"rejected"`     // trial steps of all
 }
 
@@ -63,7 +63,7 @@ var races = claim.Grid("jpc/race", 1, func(s claim.Scale) []race {
 	}
 	return grid
 }, func(ctx context.Context, p race, cell *claim.Cell) (finish, error) {
-	nan := claim.Float(math.NaN())
+	nan := claim.Nullable(math.NaN())
 	f := finish{Tenth: nan, Hundredth: nan, Milliseconds: nan}
 	sets, err := mnist()
 	if err != nil {
@@ -96,7 +96,7 @@ var races = claim.Grid("jpc/race", 1, func(s claim.Scale) []race {
 	}
 	r, err := infer.Run(run, problem, m.State(), infer.Any{infer.Stationary{Rel: .01}, until{ctx}}, func(r infer.Reading) {
 		if math.IsNaN(float64(f.Tenth)) && r.Residual <= .1*r.Initial {
-			f.Tenth, f.Milliseconds = claim.Float(r.Evals), claim.Float(1e3*r.Elapsed.Seconds())
+			f.Tenth, f.Milliseconds = claim.Nullable(r.Evals), claim.Nullable(1e3*r.Elapsed.Seconds())
 		}
 		cell.Progress(int(r.Time), int(run.Horizon))
 	})
@@ -105,7 +105,7 @@ var races = claim.Grid("jpc/race", 1, func(s claim.Scale) []race {
 	}
 	f.Rejected = r.Rejected
 	if r.Status == infer.Converged {
-		f.Hundredth = claim.Float(r.Evals)
+		f.Hundredth = claim.Nullable(r.Evals)
 	}
 	return f, ctx.Err()
 })

@@ -42,9 +42,9 @@ func (t trained) Cost() float64 {
 type training struct {
 	Accuracy     float64     `json:"accuracy"`     // on the test set at the end; that of chance if it diverged
 	Diverged     int         `json:"diverged"`     // iteration, 0: none
-	Evals        claim.Float `json:"evals"`        // of an inference, mean
-	Milliseconds claim.Float `json:"milliseconds"` // of an inference, median, on the machine that did it
-	Residual     claim.Float `json:"residual"`     // rms of the gradient at the end of inference over that at its start, mean over the last tenth
+	Evals        claim.Nullable `json:"evals"`        // of an inference, mean
+	Milliseconds claim.Nullable `json:"milliseconds"` // of an inference, median, on the machine that did it
+	Residual     claim.Nullable `json:"residual"`     // rms of the gradient at the end of inference over that at its start, mean over the last tenth
 }
 
 // settings are the solvers of the claims on training: the paper's steps below .5 lead the same way in more of them.
@@ -122,7 +122,7 @@ var trainings = claim.Grid("jpc/train", 1, func(s claim.Scale) []trained {
 			return r, err
 		}
 		if result.Status == infer.Diverged || f-f != 0 || !update.Finite(grad) {
-			nan := claim.Float(math.NaN())
+			nan := claim.Nullable(math.NaN())
 			r.Diverged, r.Evals, r.Milliseconds, r.Residual = step+1, nan, nan, nan
 			return r, nil
 		}
@@ -130,8 +130,8 @@ var trainings = claim.Grid("jpc/train", 1, func(s claim.Scale) []trained {
 		cell.Progress(step+1, p.Iterations)
 	}
 	slices.Sort(took)
-	r.Milliseconds = claim.Float(1e3 * took[len(took)/2].Seconds())
-	r.Evals, r.Residual = claim.Float(float64(evals)/float64(p.Iterations)), claim.Float(residual/float64(late))
+	r.Milliseconds = claim.Nullable(1e3 * took[len(took)/2].Seconds())
+	r.Evals, r.Residual = claim.Nullable(float64(evals)/float64(p.Iterations)), claim.Nullable(residual/float64(late))
 	score, err := train.Evaluate(m.Predict, test)
 	r.Accuracy = score.Accuracy
 	return r, err

@@ -39,7 +39,7 @@ const narrowSteps, longSteps = 1000, 30000
 type escaped struct {
 	BP     int             `json:"bp"`
 	PC     int             `json:"pc"`
-	Losses [][]claim.Float `json:"losses"` // of BP and PC before steps 0, 20, ..., where they are drawn
+	Losses [][]claim.Nullable `json:"losses"` // of BP and PC before steps 0, 20, ..., where they are drawn
 }
 
 // often is the distance of the recorded losses.
@@ -107,7 +107,7 @@ var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []squeeze {
 })
 
 // escape learns until limit, or until it has arrived if the losses after that are not asked for.
-func (l *learner) escape(ctx context.Context, limit int, all bool) (at int, losses []claim.Float, err error) {
+func (l *learner) escape(ctx context.Context, limit int, all bool) (at int, losses []claim.Nullable, err error) {
 	at = limit + 1
 	for t := range limit + 1 {
 		if err := ctx.Err(); err != nil {
@@ -123,7 +123,7 @@ func (l *learner) escape(ctx context.Context, limit int, all bool) (at int, loss
 			}
 		}
 		if t%often == 0 {
-			losses = append(losses, claim.Float(short(s.loss)))
+			losses = append(losses, claim.Nullable(short(s.loss)))
 		}
 		l.learn(s)
 	}

@@ -241,7 +241,7 @@ var toyApproaches = claim.Claim{
 	},
 }
 
-func floats(list []claim.Float) []float64 {
+func floats(list []claim.Nullable) []float64 {
 	f := make([]float64, len(list))
 	for i, v := range list {
 		f[i] = float64(v)

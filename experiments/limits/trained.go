@@ -36,8 +36,8 @@ type look struct {
 	BP     float64     `json:"bp"`     // loss of the network that learns by BP
 	PC     float64     `json:"pc"`     // loss of the one that learns by PC
 	Ratio  float64     `json:"ratio"`  // loss over equilibrated energy, of the latter
-	Apart  claim.Float `json:"apart"`  // cosine of PC's gradient to BP's, each in its own network, as the paper's code has it
-	Within claim.Float `json:"within"` // cosine of the two in the network that learns by PC
+	Apart  claim.Nullable `json:"apart"`  // cosine of PC's gradient to BP's, each in its own network, as the paper's code has it
+	Within claim.Nullable `json:"within"` // cosine of the two in the network that learns by PC
 }
 
 // looks are those of a course: a list cannot be a map's key, and a table shows what has a name.
@@ -125,7 +125,7 @@ var trained = claim.Grid("limits/trained", 1, func(s claim.Scale) []course {
 			if err != nil {
 				return looks{}, err
 			}
-			seen = append(seen, look{BP: a.loss, PC: b.loss, Ratio: b.loss / b.energy, Apart: claim.Float(fine(apart)), Within: claim.Float(fine(within))})
+			seen = append(seen, look{BP: a.loss, PC: b.loss, Ratio: b.loss / b.energy, Apart: claim.Nullable(fine(apart)), Within: claim.Nullable(fine(within))})
 		}
 		if t < c.Steps {
 			bp.learn(a)

@@ -52,8 +52,8 @@ func (r random) Cost() float64 { return float64(r.Hidden*r.Width*r.Width) + 1e4 
 
 // A spectrum is what inference meets.
 type spectrum struct {
-	Condition claim.Float `json:"condition"` // of the activity Hessian
-	Theory    claim.Float `json:"theory"`    // closed form, for orthogonal weights
+	Condition claim.Nullable `json:"condition"` // of the activity Hessian
+	Theory    claim.Nullable `json:"theory"`    // closed form, for orthogonal weights
 }
 
 // generator is the source of all randomness of a cell.
@@ -88,9 +88,9 @@ var curvature = claim.Grid("mupc/conditioning", 1, func(s claim.Scale) []random 
 		return spectrum{}, err
 	}
 	c, err := net.Condition()
-	s := spectrum{Condition: claim.Float(c), Theory: claim.Float(math.NaN())}
+	s := spectrum{Condition: claim.Nullable(c), Theory: claim.Nullable(math.NaN())}
 	if r.Scaling == Orthogonal {
-		s.Theory = claim.Float(theory.OrthogonalCondition(r.Hidden))
+		s.Theory = claim.Nullable(theory.OrthogonalCondition(r.Hidden))
 	}
 	return s, err
 })

@@ -30,11 +30,11 @@ func (w watched) Cost() float64 {
 
 // A curve is how conditioning went.
 type curve struct {
-	Start     claim.Float   `json:"start"` // condition number before training
-	End       claim.Float   `json:"end"`   // and after it
+	Start     claim.Nullable   `json:"start"` // condition number before training
+	End       claim.Nullable   `json:"end"`   // and after it
 	Accuracy  float64       `json:"accuracy"`
 	At        []int         `json:"at"` // iterations
-	Condition []claim.Float `json:"condition"`
+	Condition []claim.Nullable `json:"condition"`
 }
 
 var conditionTrained = claim.Grid("mupc/conditioning-training", 1, func(s claim.Scale) []watched {
@@ -77,7 +77,7 @@ var conditionTrained = claim.Grid("mupc/conditioning-training", 1, func(s claim.
 	var c curve
 	t.look = func(step int) error {
 		k, err := sampleCondition(net, w, test)
-		c.At, c.Condition = append(c.At, step), append(c.Condition, claim.Float(k))
+		c.At, c.Condition = append(c.At, step), append(c.Condition, claim.Nullable(k))
 		return err
 	}
 	if err := t.look(0); err != nil {

@@ -33,14 +33,14 @@ func (e exact) Cost() float64 {
 
 // An exactRun is how the training went.
 type exactRun struct {
-	Ratio     claim.Float   `json:"ratio"`     // loss / equilibrated energy, geometric mean over the last tenth of the iterations
-	First     claim.Float   `json:"first"`     // the same before training
-	Rescaling claim.Float   `json:"rescaling"` // mean diagonal of S before training
-	Theory    claim.Float   `json:"theory"`    // its expectation in closed form
-	Accuracy  claim.Float   `json:"accuracy"`  // on the test set at the end
-	Loss      claim.Float   `json:"loss"`      // mean over the last tenth
+	Ratio     claim.Nullable   `json:"ratio"`     // loss / equilibrated energy, geometric mean over the last tenth of the iterations
+	First     claim.Nullable   `json:"first"`     // the same before training
+	Rescaling claim.Nullable   `json:"rescaling"` // mean diagonal of S before training
+	Theory    claim.Nullable   `json:"theory"`    // its expectation in closed form
+	Accuracy  claim.Nullable   `json:"accuracy"`  // on the test set at the end
+	Loss      claim.Nullable   `json:"loss"`      // mean over the last tenth
 	At        []int         `json:"at"`        // iterations at which Ratios were taken
-	Ratios    []claim.Float `json:"ratios"`
+	Ratios    []claim.Nullable `json:"ratios"`
 }
 
 var marks = []int{0, 5, 10, 50, 100, 200, 450, 900}
@@ -60,8 +60,8 @@ func (e exact) measure(ctx context.Context, at *claim.Cell) (exactRun, error) {
 	if err != nil {
 		return exactRun{}, err
 	}
-	nan := claim.Float(math.NaN())
-	r := exactRun{Ratio: nan, First: nan, Rescaling: nan, Theory: claim.Float(expected), Accuracy: nan, Loss: nan}
+	nan := claim.Nullable(math.NaN())
+	r := exactRun{Ratio: nan, First: nan, Rescaling: nan, Theory: claim.Nullable(expected), Accuracy: nan, Loss: nan}
 	adams := make([]optim.Adam[float64], len(net.Weights))
 	const batch = 64
 	x, y := mat.NewDense(batch, training.In(), nil), mat.NewDense(batch, training.Out(), nil)
@@ -84,16 +84,16 @@ func (e exact) measure(ctx context.Context, at *claim.Cell) (exactRun, error) {
 			}
 			ratio := pass.Loss / equilibrium.Energy
 			if slices.Contains(marks, step) || step == e.Iterations {
-				r.At, r.Ratios = append(r.At, step), append(r.Ratios, claim.Float(ratio))
+				r.At, r.Ratios = append(r.At, step), append(r.Ratios, claim.Nullable(ratio))
 			}
 			if step == 0 {
-				r.First, r.Rescaling = claim.Float(ratio), claim.Float(mat.Trace(equilibrium.Rescaling)/float64(training.Out()))
+				r.First, r.Rescaling = claim.Nullable(ratio), claim.Nullable(mat.Trace(equilibrium.Rescaling)/float64(training.Out()))
 			}
 			if step >= e.Iterations-e.Iterations/10 {
 				logs, losses, late = logs+math.Log(ratio), losses+pass.Loss, late+1
 			}
 			if step == e.Iterations {
-				r.Ratio, r.Loss = claim.Float(math.Exp(logs/float64(late))), claim.Float(losses/float64(late))
+				r.Ratio, r.Loss = claim.Nullable(math.Exp(logs/float64(late))), claim.Nullable(losses/float64(late))
 				r.Accuracy, err = scored(net, test.Slice(0, e.Test))
 				return r, err
 			}
@@ -109,7 +109,7 @@ func (e exact) measure(ctx context.Context, at *claim.Cell) (exactRun, error) {
 }
 
 // scored is the accuracy of a linear network, as one product.
-func scored(net theory.Linear, test *data.Set) (claim.Float, error) {
+func scored(net theory.Linear, test *data.Set) (claim.Nullable, error) {
 	x, y := mat.NewDense(test.Len(), test.In(), nil), mat.NewDense(test.Len(), test.Out(), nil)
 	idx := make([]int, test.Len())
 	for i := range idx {
@@ -132,7 +132,7 @@ func scored(net theory.Linear, test *data.Set) (claim.Float, error) {
 			right++
 		}
 	}
-	return claim.Float(float64(right) / float64(len(idx))), nil
+	return claim.Nullable(float64(right) / float64(len(idx))), nil
 }
 
 func exactly(name string, grid func(claim.Scale) []exact) claim.Experiment {

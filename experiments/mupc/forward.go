@@ -50,10 +50,10 @@ func (p pass) Cores() int {
 
 // Gains are the rms of activities over that of the inputs.
 type gains struct {
-	Start  claim.Float     `json:"start"`  // of the last hidden layer, before training
-	End    claim.Float     `json:"end"`    // and after it
+	Start  claim.Nullable     `json:"start"`  // of the last hidden layer, before training
+	End    claim.Nullable     `json:"end"`    // and after it
 	Layers []int           `json:"layers"` // that were looked at, from 1
-	Gains  [][]claim.Float `json:"gains"`  // by step of training, by layer
+	Gains  [][]claim.Nullable `json:"gains"`  // by step of training, by layer
 }
 
 var forward = claim.Grid("mupc/forward", 1, func(s claim.Scale) []pass {
@@ -129,9 +129,9 @@ func measureForward(ctx context.Context, p pass, at *claim.Cell) (gains, error) 
 		if err := pc.Forward(); err != nil {
 			return gains{}, err
 		}
-		var row []claim.Float
+		var row []claim.Nullable
 		for _, l := range g.Layers {
-			row = append(row, claim.Float(rms(pc.StateVector().Field(fmt.Sprintf("block%d/z", l)))/rms(x)))
+			row = append(row, claim.Nullable(rms(pc.StateVector().Field(fmt.Sprintf("block%d/z", l)))/rms(x)))
 		}
 		g.Gains = append(g.Gains, row)
 		if step == p.Steps {
@@ -150,7 +150,7 @@ func measureForward(ctx context.Context, p pass, at *claim.Cell) (gains, error) 
 		at.Progress(step+1, p.Steps)
 	}
 	last := len(g.Layers) - 1
-	g.Start, g.End = g.Gains[0][last], claim.Float(math.NaN())
+	g.Start, g.End = g.Gains[0][last], claim.Nullable(math.NaN())
 	if len(g.Gains) == p.Steps+1 {
 		g.End = g.Gains[p.Steps][last]
 	}
