@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/pkg/errors"
@@ -65,9 +64,9 @@ func (s solver) String() string {
 
 // flow is the solver up to a horizon in the paper's time.
 func flow[T infer.Float](s solver, horizon float64) *infer.Flow[T] {
-	f := &infer.Flow[T]{Method: s.Method.tableau(), Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: perSample(horizon), MaxTrials: 1 << 20}
+	f := &infer.Flow[T]{Method: s.Method.tableau(), Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: claim.PerSample(horizon, batch), MaxTrials: 1 << 20}
 	if s.Step > 0 {
-		f.Control = ode.Constant{Step: perSample(s.Step)}
+		f.Control = ode.Constant{Step: claim.PerSample(s.Step, batch)}
 	}
 	return f
 }
@@ -95,15 +94,3 @@ var mnist = sync.OnceValues(func() ([2]*data.Set, error) {
 	training, test, err := data.MNIST{}.Load()
 	return [2]*data.Set{training, test}, errors.WithMessage(err, "data missing: MNIST")
 })
-
-// offs collects what is off, so that an error tells all of it.
-type offs []string
-
-func (o *offs) add(format string, args ...any) { *o = append(*o, fmt.Sprintf(format, args...)) }
-
-func (o offs) err() error {
-	if len(o) == 0 {
-		return nil
-	}
-	return errors.New(strings.Join(o, "; "))
-}

@@ -83,8 +83,8 @@ const tiny = 1e-4
 
 // paths are a PC and a BP network that learn the same from the same weights, each on its own way.
 type paths struct {
-	BP     []float64     `json:"bp"`     // loss before step 0, 1, ...
-	PC     []float64     `json:"pc"`     // loss too, not energy
+	BP     []float64        `json:"bp"`     // loss before step 0, 1, ...
+	PC     []float64        `json:"pc"`     // loss too, not energy
 	Apart  []claim.Nullable `json:"apart"`  // cosine of PC's gradient on its path to BP's on BP's, as the paper's code has it
 	Within []claim.Nullable `json:"within"` // cosine of PC's gradient to BP's at the same weights, those of PC
 }
