@@ -82,6 +82,13 @@ func Fits[T Float](o Optimizer[T], n int) error {
 	return nil
 }
 
+// ChangesGradient reports whether a step of o may change the gradient that it is given, as [Clip] does. An optimiser says so
+// by a method ChangesGradient() bool; one without it is taken to change its gradient.
+func ChangesGradient[T Float](o Optimizer[T]) bool {
+	c, ok := o.(interface{ ChangesGradient() bool })
+	return !ok || c.ChangesGradient()
+}
+
 // sameLength panics unless a gradient is as long as the weights.
 func sameLength(w, grad int) {
 	if w != grad {

@@ -3,7 +3,7 @@ package optim
 import (
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // SGD is plain gradient descent,
@@ -77,6 +77,9 @@ func (o *SGD[T]) Reset() { o.steps, o.n = 0, 0 }
 // LearningRate lends Rate.
 func (o *SGD[T]) LearningRate() *float64 { return &o.Rate }
 
+// ChangesGradient returns false.
+func (o *SGD[T]) ChangesGradient() bool { return false }
+
 // State returns the step counter; SGD has no slots.
 func (o *SGD[T]) State(int) State[T] { return State[T]{Steps: &o.steps} }
 
@@ -147,6 +150,9 @@ func (o *Momentum[T]) Reset() { o.v.reset(); o.steps = 0 }
 
 // LearningRate lends Rate.
 func (o *Momentum[T]) LearningRate() *float64 { return &o.Rate }
+
+// ChangesGradient returns false.
+func (o *Momentum[T]) ChangesGradient() bool { return false }
 
 // State returns the velocity and the step counter.
 func (o *Momentum[T]) State(n int) State[T] {

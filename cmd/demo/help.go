@@ -7,7 +7,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/buildinfo"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // teaching is the text of -help above the commands and flags.
@@ -46,16 +47,13 @@ Flags are written -name or --name, as -name value or -name=value; one that has n
 Ctrl-C, SIGTERM and a closed terminal finish the step and write the report with what there is; a second Ctrl-C kills.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 numbers went wrong (everything is written), 130 interrupted.`
 
-// module is this module's path.
-const module = "github.com/pcgraph/pcgraph"
-
 // versionFlag prints the version instead of running anything.
 type versionFlag bool
 
 // BeforeReset is called by kong as soon as it sees the flag.
 func (versionFlag) BeforeReset(app *kong.Kong) error {
 	v := readVersion()
-	fmt.Fprintf(app.Stdout, "demo %s %s", module, v.Module)
+	fmt.Fprintf(app.Stdout, "demo %s %s", buildinfo.Module, v.Module)
 	if v.Revision != "" {
 		fmt.Fprintf(app.Stdout, " (revision %s)", v.Revision)
 	}
@@ -66,7 +64,7 @@ func (versionFlag) BeforeReset(app *kong.Kong) error {
 
 // A version says what was built, and what it runs on.
 type version struct {
-	Module   string            `json:"module"`             // of the main module: (devel) in a checkout
+	Module   string            `json:"module"`             // buildinfo.Version
 	Revision string            `json:"revision,omitempty"` // of git, "+dirty" if modified
 	Go       string            `json:"go"`
 	OS       string            `json:"os"`
@@ -77,26 +75,11 @@ type version struct {
 }
 
 func readVersion() version {
-	v := version{Module: "(unknown)", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+	v := version{Module: buildinfo.Version, Revision: buildinfo.Revision(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 		Kernels: kernel.Set(), Cores: runtime.GOMAXPROCS(0)}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
-	}
-	if info.Main.Version != "" {
-		v.Module = info.Main.Version
-	}
-	dirty := ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			v.Revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "+dirty"
-		}
-	}
-	if v.Revision != "" {
-		v.Revision += dirty
 	}
 	v.Deps = make(map[string]string, len(info.Deps))
 	for _, d := range info.Deps {
