@@ -2,7 +2,7 @@
 // gradient flow, its closed form for linear networks, and Heun's method against Euler's.
 //
 // The paper's text was not at hand: statements are those of its released code, its figures, and notes on it. Cells carry
-// the paper's units, in which time is that of the flow of the batch's mean energy; units.go alone converts it.
+// the paper's units, in which time is that of the flow of the batch's mean energy; PerSample alone converts it.
 package jpc
 
 import (
@@ -62,11 +62,14 @@ func (s solver) String() string {
 	return fmt.Sprintf("%s, step %g", s.Method, s.Step)
 }
 
+// PerSample is claim.PerSample for the batch of the paper and its notebooks.
+func PerSample(time float64) float64 { return claim.PerSample(time, batch) }
+
 // flow is the solver up to a horizon in the paper's time.
 func flow[T infer.Float](s solver, horizon float64) *infer.Flow[T] {
-	f := &infer.Flow[T]{Method: s.Method.tableau(), Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: claim.PerSample(horizon, batch), MaxTrials: 1 << 20}
+	f := &infer.Flow[T]{Method: s.Method.tableau(), Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: PerSample(horizon), MaxTrials: 1 << 20}
 	if s.Step > 0 {
-		f.Control = ode.Constant{Step: claim.PerSample(s.Step, batch)}
+		f.Control = ode.Constant{Step: PerSample(s.Step)}
 	}
 	return f
 }

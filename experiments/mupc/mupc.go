@@ -2,7 +2,7 @@
 // closed forms of linear networks.
 //
 // The paper's text was not at hand: statements are those of its released code, its figures, and notes on it. Cells carry
-// the paper's units, in which rates of inference are on the gradient of the batch mean; units.go alone converts them.
+// the paper's units, in which rates of inference are on the gradient of the batch mean; claim.PerSample alone converts them.
 package mupc
 
 import (
