@@ -577,7 +577,7 @@ func TestGraphs_DescendIsOneByOneToTheBit(t *testing.T) {
 		ok(t, fast.Forward())
 		ok(t, slow.Forward())
 		got, want := make([]float64, len(fast.State())), make([]float64, len(fast.State()))
-		f, done, err := fast.Descend(got, fast.State(), rate, moves)
+		f, done, err := fast.FusedSteps(got, fast.State(), rate, moves)
 		ok(t, err)
 		if !done {
 			t.Fatal("no descent: samples are taken to depend on each other")

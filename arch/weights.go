@@ -7,9 +7,9 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/graph/safetensors"
 	"github.com/pcgraph/pcgraph/internal/buildinfo"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // What the metadata of a file of weights say.

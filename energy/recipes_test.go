@@ -115,7 +115,7 @@ func TestRecipes_AreTheirFormulas(t *testing.T) {
 func TestRecipes_SamplesStayApart(t *testing.T) {
 	for _, l := range []energy.Likelihood{Laplace{Scale: 2}, Huber{Delta: .7}, PseudoHuber{Delta: .7}, StudentT{Freedom: 3}} {
 		m := robust[float32](l)
-		if _, ok, err := m.Descend(make([]float32, len(m.State())), m.State(), .01, 3); !ok || err != nil {
+		if _, ok, err := m.FusedSteps(make([]float32, len(m.State())), m.State(), .01, 3); !ok || err != nil {
 			t.Errorf("%T: not sample by sample (error %v)", l, err)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Conv says how a convolution slides over images. Pairs are height, width. The zero value moves by one pixel, without

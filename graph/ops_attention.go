@@ -7,7 +7,7 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // multiHead is how tokens attend to each other (Vaswani et al. 2017). The operand holds queries, keys and values side by

@@ -4,7 +4,7 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // rowAdd and rowMul are x + p and x * p, element by element, where p has the last dimensions of x and is repeated over

@@ -6,7 +6,7 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // The three operations of a convolution are bilinear and each other's derivatives: with y = conv2d(x, w) and a

@@ -6,7 +6,7 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // matmul is alpha (op(A) op(B) + 1 c), where op transposes or not and the row vector c is optional.

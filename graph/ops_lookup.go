@@ -6,7 +6,7 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // lookup takes rows of a table: ids [...] and table [v, n] give [..., n]. An id that is not an integer from 0 to v-1 is

@@ -7,7 +7,7 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // standard is how rows, taken along the last axis, are standardised: with centre to mean 0 and variance 1 (layer

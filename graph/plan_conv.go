@@ -3,7 +3,7 @@ package graph
 import (
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // mostSums bounds the partial sums of a convolution's weight gradient, and sumElements their memory, in elements.

@@ -9,7 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // chainOf lists the blocks of a chain, input first: each reads the site before it and nothing else, the last is the output.

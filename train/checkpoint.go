@@ -17,12 +17,12 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/graph/safetensors"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/atomicfile"
 	"github.com/pcgraph/pcgraph/internal/buildinfo"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/internal/lockfile"
 	"github.com/pcgraph/pcgraph/optim"
 )

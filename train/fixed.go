@@ -8,8 +8,8 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // FixedPrediction is predictive coding under the fixed prediction assumption (Millidge, Tschantz and Buckley 2020, arXiv

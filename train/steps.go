@@ -11,9 +11,9 @@ import (
 
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/infer/ode"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/optim"
 )
 
@@ -329,12 +329,12 @@ func (r *run[T]) evaluate(ctx context.Context) error {
 
 // A stepper turns batches into steps: nothing else moves the weights of a rule by an optimiser.
 type stepper[T graph.Float] struct {
-	rule      Rule[T]
-	update    Update[T]
-	grad      []T
-	changes   bool               // the optimiser may change grad
-	norm      float64            // of the last gradient; NaN if grad is as it was
-	look      func(Report) error // called with every gradient before the step; may be nil
+	rule    Rule[T]
+	update  Update[T]
+	grad    []T
+	changes bool               // the optimiser may change grad
+	norm    float64            // of the last gradient; NaN if grad is as it was
+	look    func(Report) error // called with every gradient before the step; may be nil
 }
 
 func newStepper[T graph.Float](rule Rule[T], o optim.Optimizer[T]) stepper[T] {

@@ -67,6 +67,7 @@ func TestTrainer_StepsEndWithTheContext(t *testing.T) {
 	tr := pcTrainer(t)
 	tr.Checkpoint.File = filepath.Join(t.TempDir(), "kept")
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	var last error
 	for s, err := range tr.Steps(ctx) {
 		if last = err; s.Step == 3 {

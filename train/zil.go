@@ -6,8 +6,8 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // ZIL is zero-divergence inference learning (Song, Lukasiewicz, Xu and Bogacz 2020): inference from the feedforward pass at

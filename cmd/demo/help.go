@@ -7,8 +7,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/internal/buildinfo"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // teaching is the text of -help above the commands and flags.

@@ -216,7 +216,7 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 				break
 			}
 			stop := infer.Any{cancelled{ctx}, infer.Stationary{Tol: 1e-12}, infer.Within(5 * time.Second)}
-			if _, err := infer.Run(&infer.LBFGS[float64]{Memory: 20}, problemOf(m), m.State(), stop, nil); err != nil {
+			if _, err := infer.Run(&infer.LBFGS[float64]{Memory: 20}, train.ProblemOf(m), m.State(), stop, nil); err != nil {
 				return nil, err
 			}
 		}
@@ -243,11 +243,6 @@ func (a *arena) consider(m *arch.Model[float64]) error {
 		copy(a.gradient, a.grad)
 	}
 	return err
-}
-
-// problemOf is inference on a model.
-func problemOf(m *arch.Model[float64]) infer.Problem[float64] {
-	return infer.Problem[float64]{Energy: m.StateGrad, Newton: m.Newton, Where: m.StateVector().Where}
 }
 
 // steepest is the largest curvature of a sample's energy around the present activities: power iteration on differences of
@@ -342,7 +337,7 @@ func (a *arena) race(ctx context.Context, w *way) error {
 			return err
 		}
 		var err error
-		w.result, err = infer.Run(w.solver, problemOf(m), m.State(), stop, observe)
+		w.result, err = infer.Run(w.solver, train.ProblemOf(m), m.State(), stop, observe)
 		if errors.Is(err, ode.ErrUnderflow) { // a flow at its end: not worse than a limit
 			err = nil
 		}

@@ -371,7 +371,7 @@ func front() (*plot.Plot, error) {
 	solver, _ := settle()
 	done := 0
 	for k, steps := range []int{0, 10, 100, 1000, 10000} {
-		if _, err := infer.Run(solver, infer.Problem[float64]{Energy: m.StateGrad}, m.State(), infer.Steps(steps-done), nil); err != nil {
+		if _, err := infer.Run(solver, train.ProblemOf(m), m.State(), infer.Steps(steps-done), nil); err != nil {
 			return nil, err
 		}
 		done = steps
