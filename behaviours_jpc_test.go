@@ -625,7 +625,7 @@ func TestJPC_Updates(t *testing.T) {
 				moved[i] = before[i] - rate*moved[i]
 			}
 			inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: rate}}
-			r, err := infer.Run(inference, infer.Problem[float64]{Energy: b.m.StateGrad, Descend: b.m.Descend}, b.m.State(), infer.Steps(1), nil)
+			r, err := infer.Run(inference, infer.Problem[float64]{Energy: b.m.StateGrad, FusedSteps: b.m.FusedSteps}, b.m.State(), infer.Steps(1), nil)
 			ok(t, err)
 			near(t, what+": energy", []float64{r.Energy}, []float64{want}, exactly)
 			near(t, what+": state", b.m.State(), moved, exactly)
@@ -851,7 +851,7 @@ func TestJPC_Theory(t *testing.T) {
 		curvature, err := theory.Eigenvalues(h)
 		ok(t, err)
 		inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: 1.8 / curvature[39]}}
-		_, err = infer.Run(inference, infer.Problem[float64]{Energy: b.m.StateGrad, Descend: b.m.Descend}, b.m.State(), infer.Steps(4000), nil)
+		_, err = infer.Run(inference, infer.Problem[float64]{Energy: b.m.StateGrad, FusedSteps: b.m.FusedSteps}, b.m.State(), infer.Steps(4000), nil)
 		ok(t, err)
 		near(t, s.String()+": activities", b.m.State(), flat(e.Activities), 1e-9) // rounding times condition numbers up to 1e3
 		dw := make([]float64, len(b.m.Weights().Data()))
@@ -906,7 +906,7 @@ func TestJPC_ScalarRescaling(t *testing.T) {
 		near(t, "F*", []float64{e.Energy}, []float64{loss / s}, exactly)
 		ok(t, m.Forward())
 		inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .5}}
-		_, err = infer.Run(inference, infer.Problem[float64]{Energy: m.StateGrad, Descend: m.Descend}, m.State(), infer.Steps(200), nil)
+		_, err = infer.Run(inference, infer.Problem[float64]{Energy: m.StateGrad, FusedSteps: m.FusedSteps}, m.State(), infer.Steps(200), nil)
 		ok(t, err)
 		f, err := m.Energy()
 		ok(t, err)

@@ -45,7 +45,7 @@ func ExampleBlock_lateral() {
 		panic(err)
 	}
 	dz := make([]float64, len(m.State()))
-	if _, _, err := m.Descend(dz, m.State(), .2, 500); err != nil {
+	if _, _, err := m.FusedSteps(dz, m.State(), .2, 500); err != nil {
 		panic(err)
 	}
 	fmt.Printf("%.3f\n", m.State())

@@ -6,7 +6,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // A StateHessian is the second derivative of each sample's own energy by its free activities, d^2F_i/dz_i^2, as an operator:

@@ -11,7 +11,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // A Model is a network with memory: one expression graph, one energy, and one program over weights that it shares with
@@ -38,10 +38,10 @@ type Model[T graph.Float] struct {
 	terms   []energy.Term
 	dz, dw  []*graph.Node // dw nil for a weight that the energy does not depend on
 	chain   []graph.Link[T]
-	whole   []graph.Link[T]   // the same, where it cannot be done sample by sample
-	begin   []func()          // sets the states that the chain leaves out to where inference begins
-	chained []bool            // states that the chain sets
-	descent *graph.Descent[T] // nil where samples depend on each other
+	whole   []graph.Link[T]      // the same, where it cannot be done sample by sample
+	begin   []func()             // sets the states that the chain leaves out to where inference begins
+	chained []bool               // states that the chain sets
+	fused   *graph.FusedSteps[T] // nil where samples depend on each other
 	clamps  []*clamp[T]
 	extras  []*extra[T]
 	x, y    []*clamp[T] // those of the inputs and of the outputs
@@ -172,7 +172,7 @@ func (m *Model[T]) differentiate() error {
 	}
 	m.hold(at)
 	m.extras = extrasOf(u, m.prog)
-	m.descent, _ = m.prog.Descent(stateTarget, moved)
+	m.fused, _ = m.prog.FuseSteps(stateTarget, moved)
 	return nil
 }
 
@@ -212,7 +212,7 @@ func (m *Model[T]) withoutEffect(cost *graph.Node, by []*graph.Node, err error) 
 	}
 	name := m.u.weights[slices.Index(m.u.params, without[0])].Name
 	if block, is := strings.CutSuffix(name, "/"+precisionName); is {
-		return errors.Errorf("block %q learns its precision (Block.Precision) and its likelihood does not use it, so that %s has no gradient: make NegLog of the likelihood use Site.LogPrecision, as energy.Gaussian does, or leave Precision out", block, name)
+		return errors.Errorf("block %q learns its precision (Block.Precision) and its likelihood does not use it, so that %s has no gradient: make NegLog of the likelihood use Prediction.LogPrecision, as energy.Gaussian does, or leave Precision out", block, name)
 	}
 	return errors.Errorf("the energy does not depend on the weight %s, which therefore has no gradient: make Forward of its layer use it, or leave it out of Params", name)
 }
@@ -379,29 +379,29 @@ func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
 	return m.energy(), nil
 }
 
-// Descend makes moves steps z <- z - rate dF_i/dz_i in place, one or more: the same bits as StateGrad and optim.SGD in
+// FusedSteps makes moves steps z <- z - rate dF_i/dz_i in place, one or more: the same bits as StateGrad and optim.SGD in
 // turn, but faster, each piece of the batch being taken through all steps at once. The gradient before the last step goes
 // to grad, and F there is returned. If numbers are not finite there, or if samples depend on each other, ok is false and z
 // is left as it was. It panics if the lengths are not that of State, if grad shares memory with z or State, and on less than
 // one step.
-func (m *Model[T]) Descend(grad, z []T, rate float64, moves int) (f float64, ok bool, err error) {
-	m.enter("Descend")
+func (m *Model[T]) FusedSteps(grad, z []T, rate float64, moves int) (f float64, ok bool, err error) {
+	m.enter("FusedSteps")
 	defer m.leave()
-	m.stateSized("Descend", "grad", grad)
-	m.stateSized("Descend", "z", z)
-	apart("Descend", "grad", grad, "z", z)
-	apart("Descend", "grad", grad, "State", m.state.Data())
+	m.stateSized("FusedSteps", "grad", grad)
+	m.stateSized("FusedSteps", "z", z)
+	apart("FusedSteps", "grad", grad, "z", z)
+	apart("FusedSteps", "grad", grad, "State", m.state.Data())
 	if moves < 1 {
-		panic(fmt.Sprintf("arch: Descend of %d steps: want one or more", moves))
+		panic(fmt.Sprintf("arch: FusedSteps of %d steps: want one or more", moves))
 	}
-	if m.descent == nil {
+	if m.fused == nil {
 		return 0, false, nil
 	}
 	m.ready()
 	for i := range m.states {
-		m.descent.Bind(i, m.state.Part(z, i), m.state.Part(grad, i))
+		m.fused.Bind(i, m.state.Part(z, i), m.state.Part(grad, i))
 	}
-	if ok, err = m.prog.Descend(m.descent, T(rate), moves); !ok || err != nil {
+	if ok, err = m.prog.RunSteps(m.fused, T(rate), moves); !ok || err != nil {
 		return 0, false, err
 	}
 	return m.energy(), true, nil

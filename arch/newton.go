@@ -7,7 +7,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Newton writes to step what solves, sample by sample,
@@ -134,7 +134,7 @@ func (n *newton[T]) suits() error {
 		return errors.Errorf("an energy of type %T: want energy.PC", m.plan.Energy)
 	case m.plan.Dendrites != nil:
 		return errors.New("dendrites: their steps are not the gradient of the energy")
-	case m.descent == nil && len(m.states) > 0:
+	case m.fused == nil && len(m.states) > 0:
 		return errors.New("samples depend on each other: there is no curvature by sample")
 	}
 	if err := m.TakesBatches(); err != nil {
@@ -152,7 +152,7 @@ func (n *newton[T]) suits() error {
 			lik = pc.Output
 			outputs++
 		}
-		if own := pc.Sites[b.Name]; own != nil {
+		if own := pc.Blocks[b.Name]; own != nil {
 			lik = own
 		}
 		precision := 0.

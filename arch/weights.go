@@ -1,15 +1,15 @@
 package arch
 
 import (
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/graph/safetensors"
+	"github.com/pcgraph/pcgraph/internal/buildinfo"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // What the metadata of a file of weights say.
@@ -38,7 +38,7 @@ func SaveWeights[T graph.Float](path string, n *Network, w *graph.Vector[T]) err
 		return wrap(errors.Errorf("weight %s is %v: save what was before the numbers went wrong", w.Where(i), w.Data()[i]))
 	}
 	f := &safetensors.File{Meta: map[string]string{
-		kindKey: weightsKind, versionKey: weightsVersion, programKey: Program(), networkKey: strings.Join(n.lines(), "\n")}}
+		kindKey: weightsKind, versionKey: weightsVersion, programKey: buildinfo.String(), networkKey: strings.Join(n.lines(), "\n")}}
 	for i, field := range w.Fields() {
 		f.Tensors = append(f.Tensors, safetensors.Tensor{Name: field.Name, Shape: field.Shape, Data: w.Part(w.Data(), i)})
 	}
@@ -173,28 +173,4 @@ func take[T graph.Float](dst []T, t *safetensors.Tensor) error {
 		return errors.Errorf("weight %s is of bytes: want float32 or float64", t.Name)
 	}
 	return nil
-}
-
-// Program names this library and its version as it was built into the running program, for files that say what wrote them.
-func Program() string {
-	const path = "github.com/pcgraph/pcgraph"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return path
-	}
-	version := ""
-	if info.Main.Path == path {
-		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && !strings.Contains(version, s.Value[:min(12, len(s.Value))]) {
-				version += " " + s.Value
-			}
-		}
-	}
-	for _, d := range info.Deps {
-		if d.Path == path {
-			version = d.Version
-		}
-	}
-	return strings.TrimSpace(path + " " + version)
 }

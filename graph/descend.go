@@ -5,13 +5,13 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
-// A Descent moves inputs against their gradients, sample by sample. Given the weights, the samples of a batch have
+// FusedSteps move inputs against their gradients, sample by sample. Given the weights, the samples of a batch have
 // nothing to do with each other, so each shard is taken through all steps at once: what it works on stays in the cache
 // of its core, and the cores meet once instead of at every step.
-type Descent[T Float] struct {
+type FusedSteps[T Float] struct {
 	Target int // computes the gradients, and whatever else is wanted at the last evaluation
 	Fields []Moved[T]
 
@@ -27,7 +27,7 @@ type Descent[T Float] struct {
 // A chunk is a piece of one step: instructions, and the fields that can move after them.
 type chunk struct{ instrs, moves []int }
 
-// Moved is one input that a Descent moves.
+// Moved is one input that FusedSteps move.
 type Moved[T Float] struct {
 	Input, Grad *Node
 
@@ -36,9 +36,9 @@ type Moved[T Float] struct {
 	last        []T // where the last gradient is written
 }
 
-// Descent resolves a descent once. It reports gradients that need more than their own sample and the weights.
-func (p *Program[T]) Descent(target int, fields []Moved[T]) (*Descent[T], error) {
-	d := &Descent[T]{Target: target, Fields: fields, finite: make([]bool, len(p.shards))}
+// FuseSteps prepares fused steps once. It reports gradients that need more than their own sample and the weights.
+func (p *Program[T]) FuseSteps(target int, fields []Moved[T]) (*FusedSteps[T], error) {
+	d := &FusedSteps[T]{Target: target, Fields: fields, finite: make([]bool, len(p.shards))}
 	var rows *stage
 	for i := range p.targets[target].stages {
 		st := &p.targets[target].stages[i]
@@ -47,7 +47,7 @@ func (p *Program[T]) Descent(target int, fields []Moved[T]) (*Descent[T], error)
 			break
 		}
 		if !st.static {
-			return nil, errors.New("graph: a descent needs something that is computed over the whole batch")
+			return nil, errors.New("graph: fused steps are not possible: the gradient needs something that is computed over the whole batch")
 		}
 	}
 	inRows := make(map[int]bool)
@@ -100,7 +100,7 @@ const (
 //
 // The conditions are that values without memory of their own do not outlive a chunk; that a moved input has been moved; and
 // that whoever reads what is written, in the step before, has done so.
-func (p *Program[T]) cut(d *Descent[T], instrs []int) {
+func (p *Program[T]) cut(d *FusedSteps[T], instrs []int) {
 	producer, reader := make(map[int]int), make(map[int]int) // positions, of values: first and last
 	for at, i := range instrs {
 		ins := &p.instrs[i]
@@ -181,17 +181,17 @@ func (p *Program[T]) bytesOf(id int) int {
 }
 
 // Bind says where the rows of field i start and end, and where the last gradient goes. Both are as long as the input.
-func (d *Descent[T]) Bind(i int, z, grad []T) { d.Fields[i].from, d.Fields[i].last = z, grad }
+func (d *FusedSteps[T]) Bind(i int, z, grad []T) { d.Fields[i].from, d.Fields[i].last = z, grad }
 
-// Descend makes moves steps, one or more, of
+// RunSteps makes moves steps, one or more, of
 //
 //	z <- z - rate dz
 //
 // from the bound points, with dz evaluated before each, and computes the rest of the target where the last dz was taken.
 // The bits are those of running the target and moving the inputs in turn. It says whether the last gradients and the sums
 // over rows are finite; if they are not, the bound memory is left as it was.
-func (p *Program[T]) Descend(d *Descent[T], rate T, moves int) (finite bool, err error) {
-	p.enter("Descend")
+func (p *Program[T]) RunSteps(d *FusedSteps[T], rate T, moves int) (finite bool, err error) {
+	p.enter("RunSteps")
 	defer p.leave()
 	for _, f := range d.Fields {
 		p.load(f.Input, f.from)
@@ -251,7 +251,7 @@ func (p *Program[T]) stale(sh *shard, id int) {
 }
 
 // finiteRows looks at the last gradients and the sums of one shard.
-func (p *Program[T]) finiteRows(ctx *context[T], sh *shard, st *stage, d *Descent[T]) bool {
+func (p *Program[T]) finiteRows(ctx *context[T], sh *shard, st *stage, d *FusedSteps[T]) bool {
 	for k := range d.Fields {
 		if !kernel.AllFinite(p.rowsOf(ctx, sh, d.Fields[k].grad)) {
 			return false

@@ -7,7 +7,7 @@
 // Program: a flat list of instructions over preallocated storage that implements gorgonia.VM.
 //
 // It is not a network library: it knows neither layers nor energies nor learning (layers, energy, arch, train), and
-// it holds no numerical kernels (graph/kernel).
+// it holds no numerical kernels (internal/kernel).
 package graph
 
 import (
@@ -17,7 +17,7 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Float is the element type of a compiled program.

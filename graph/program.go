@@ -14,7 +14,7 @@ import (
 // implements gorgonia.VM and allocates nothing per run (operations of Gorgonia's own, added by Builder.Do, excepted).
 //
 // Outputs are valid until the next Run. A Program spreads its own work over the cores, and the result is the same to the last
-// bit on any number of them. It is used by one goroutine at a time: Run, RunAll, RunChain, Descend, Load, LoadNow, Store, Into
+// bit on any number of them. It is used by one goroutine at a time: Run, RunAll, RunChain, RunSteps, Load, LoadNow, Store, Into
 // and Touch panic if another call of these is under way, because the numbers of both would be wrong. They panic on a nil Program,
 // too, and where a slice has not the length of its node or a node is none of the program's.
 type Program[T Float] struct {
@@ -83,7 +83,7 @@ type round[T Float] struct {
 	first   bool // the stage that loads inputs
 	last    bool // the stage that copies outputs
 	chain   []Link[T]
-	descent *Descent[T] // with a stage, its steps; without, writing out where they came to
+	descent *FusedSteps[T] // with a stage, its steps; without, writing out where they came to
 }
 
 // parallelWork is the number of operations below which a stage is not worth a second core.
@@ -302,8 +302,8 @@ func (p *Program[T]) Run(t int) error {
 	return err
 }
 
-// runTarget runs the stages of a target. With a descent, which is by rows, that takes the place of the first such stage.
-func (p *Program[T]) runTarget(tg *target, d *Descent[T]) error {
+// runTarget runs the stages of a target. With fused steps, which are by rows, these take the place of the first such stage.
+func (p *Program[T]) runTarget(tg *target, d *FusedSteps[T]) error {
 	first, last := -1, -1 // stages by rows, which load and store on the way
 	for i := range tg.stages {
 		if tg.stages[i].byRows {

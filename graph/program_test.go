@@ -378,7 +378,7 @@ func TestProgram_InUse(t *testing.T) {
 		return map[string]func(){
 			"Run": func() { _ = p.Run(0) }, "RunAll": func() { _ = p.RunAll() }, "Load": func() { p.Load(x, v) }, "LoadNow": func() { p.LoadNow() },
 			"Store": func() { p.Store(y, v) }, "Into": func() { p.Into(y, v) }, "Touch": func() { p.Touch() }, "RunChain": func() { _ = p.RunChain(nil) },
-			"Descend": func() { _, _ = p.Descend(nil, 1, 1) },
+			"RunSteps": func() { _, _ = p.RunSteps(nil, 1, 1) },
 		}
 	}
 	message := func(f func()) (s string) {
@@ -394,7 +394,7 @@ func TestProgram_InUse(t *testing.T) {
 	}
 	p.leave()
 	for name, call := range calls(p) {
-		if s := message(call); name != "Descend" && s != "" {
+		if s := message(call); name != "RunSteps" && s != "" {
 			t.Errorf("%s: panic %q", name, s)
 		}
 	}

@@ -39,14 +39,14 @@ func (d *Descent[T]) Move(_ Problem[T], z []T) (Motion, error) {
 // leap hands all steps to the problem, if it takes them and the optimiser is plain.
 func (d *Descent[T]) leap(p Problem[T], z []T, n int) (Evaluation[T], bool, error) {
 	sgd, plain := d.Optimizer.(*optim.SGD[T])
-	if p.Descend == nil || !plain {
+	if p.FusedSteps == nil || !plain {
 		return Evaluation[T]{}, false, nil
 	}
 	rate, ok := sgd.Lend(n)
 	if !ok {
 		return Evaluation[T]{}, false, nil
 	}
-	energy, ok, err := p.Descend(d.grad, z, rate, n)
+	energy, ok, err := p.FusedSteps(d.grad, z, rate, n)
 	if !ok || err != nil {
 		sgd.Lend(-n)
 		return Evaluation[T]{}, false, err

@@ -38,7 +38,7 @@ type Problem[T Float] struct {
 	// and the mean energy 1/B sum_i F_i. It must not change z or keep either
 	// slice. It may be called at other points than the z given to Run.
 	Energy func(grad, z []T) (float64, error)
-	// Descend, if not nil, does at once what n times Energy and then
+	// FusedSteps, if not nil, does at once what n times Energy and then
 	//
 	//	z <- z - rate grad
 	//
@@ -46,7 +46,7 @@ type Problem[T Float] struct {
 	// gradient before the last move, and the energy there is returned. If
 	// numbers are not finite there, or it cannot, ok is false and z unchanged.
 	// It may save the evaluation at z that has just been made.
-	Descend func(grad, z []T, rate float64, n int) (energy float64, ok bool, err error)
+	FusedSteps func(grad, z []T, rate float64, n int) (energy float64, ok bool, err error)
 	// Newton, if not nil, writes to step what solves
 	//
 	//	C step = grad

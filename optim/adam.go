@@ -3,7 +3,7 @@ package optim
 import (
 	"math"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Adam is the method of Kingma and Ba (2015, algorithm 1), with the semantics

@@ -3,7 +3,7 @@ package optim
 import (
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // SGD is plain gradient descent,

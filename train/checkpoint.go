@@ -17,11 +17,12 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/graph/safetensors"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/atomicfile"
+	"github.com/pcgraph/pcgraph/internal/buildinfo"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/internal/lockfile"
 	"github.com/pcgraph/pcgraph/optim"
 )
@@ -233,7 +234,7 @@ func (k *keeper[T]) save(h *History) error {
 		return wrap(err)
 	}
 	f := &safetensors.File{
-		Meta: map[string]string{kindKey: checkpointKind, versionKey: checkpointVersion, programKey: arch.Program(), settingsKey: k.settings},
+		Meta: map[string]string{kindKey: checkpointKind, versionKey: checkpointVersion, programKey: buildinfo.String(), settingsKey: k.settings},
 		Tensors: []safetensors.Tensor{{Name: stateName, Shape: []int{len(text)}, Data: text},
 			{Name: ownName, Shape: []int{len(own)}, Data: own}},
 	}

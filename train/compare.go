@@ -8,8 +8,8 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // An Agreement is how far a gradient is from backprop's.
@@ -93,7 +93,7 @@ func Compare[T graph.Float](pc, bp *arch.Model[T], solver infer.Solver[T], stop 
 		}
 		rows = append(rows, c)
 	}
-	res, err := infer.Run(solver, infer.Problem[T]{Energy: pc.StateGrad, Newton: pc.Newton, Where: pc.StateVector().Where}, pc.State(), stop, look)
+	res, err := infer.Run(solver, ProblemOf(pc), pc.State(), stop, look)
 	if err == nil {
 		err = failed
 	}

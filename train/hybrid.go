@@ -88,7 +88,7 @@ func (r *Hybrid[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	}
 	if r.m != m {
 		r.m, r.free = m, !r.supervised()
-		r.problem = infer.Problem[T]{Energy: m.StateGrad, Descend: m.Descend, Where: m.StateVector().Where}
+		r.problem = ProblemOf(m)
 	}
 	cause, seen := y, x
 	if r.free {

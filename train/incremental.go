@@ -6,8 +6,8 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Incremental is incremental predictive coding (iPC, Salvatori et al. 2024, arXiv 2212.00720): activities and weights move

@@ -4,8 +4,8 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // MonteCarlo is Monte Carlo predictive coding (Oliviers, Bogacz and Meulemans 2024): the weight gradient is the mean over

@@ -89,7 +89,7 @@ func (r *PC[T]) start(x, y []T, batch int) (*arch.Model[T], error) {
 	}
 	if r.m != m {
 		r.m = m
-		r.problem = infer.Problem[T]{Energy: m.StateGrad, Descend: m.Descend, Newton: m.Newton, Where: m.StateVector().Where}
+		r.problem = ProblemOf(m)
 	}
 	if err := m.Clamp(x, y); err != nil {
 		return nil, err

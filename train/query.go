@@ -70,7 +70,7 @@ func (q *Query[T]) Ask(x, y []T, n int) (activities []T, energy float64, err err
 		if err := begin(q.Start, m, part(x), part(y)); err != nil {
 			return nil, 0, err
 		}
-		q.Last, err = infer.Run(q.Solver, problem(m), m.State(), q.Stop, nil)
+		q.Last, err = infer.Run(q.Solver, ProblemOf(m), m.State(), q.Stop, nil)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -103,8 +103,3 @@ func (q *Query[T]) Inputs(y []T) ([]T, error) {
 
 // field is where the state of a site is in the slab, -1 if it has none.
 func field[T graph.Float](m *arch.Model[T], site string) int { return slices.Index(m.Free(), site) }
-
-// problem is the inference problem of a model.
-func problem[T graph.Float](m *arch.Model[T]) infer.Problem[T] {
-	return infer.Problem[T]{Energy: m.StateGrad, Descend: m.Descend, Where: m.StateVector().Where}
-}

@@ -79,7 +79,7 @@ func (s *Stream[T]) Activity() []T { return s.memory() }
 func (s *Stream[T]) memory() []T {
 	if s.z == nil {
 		in, _ := s.Model.Sizes()
-		s.carried, s.problem = s.Model.StateVector().Part(s.Model.State(), field(s.Model, s.Site)), problem(s.Model)
+		s.carried, s.problem = s.Model.StateVector().Part(s.Model.State(), field(s.Model, s.Site)), ProblemOf(s.Model)
 		s.z, s.ahead = make([]T, s.Model.Plan().Batch*in), make([]T, s.Model.Plan().Batch*in)
 	}
 	return s.z

@@ -24,9 +24,7 @@ func Trace[T graph.Float](m *arch.Model[T], solver infer.Solver[T], stop infer.S
 		return nil, infer.Result{}, errors.WithMessage(err, "train: trace")
 	}
 	var moments []Moment
-	p := problem(m)
-	p.Descend = nil // every point is wanted
-	r, err := infer.Run(solver, p, m.State(), stop, func(now infer.Reading) {
+	r, err := infer.Run(solver, ProblemOf(m), m.State(), stop, func(now infer.Reading) {
 		moments = append(moments, Moment{Reading: now, Terms: make([]float64, len(m.Terms()))})
 		m.TermEnergies(moments[len(moments)-1].Terms)
 	})

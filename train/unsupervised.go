@@ -8,8 +8,8 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Unsupervised is predictive coding of a network whose input is not data: it learns to make the samples of a set of causes
@@ -95,7 +95,7 @@ func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (Report, error) {
 		return Report{}, err
 	}
 	if r.m != m {
-		r.m, r.problem = m, problem(m)
+		r.m, r.problem = m, ProblemOf(m)
 	}
 	if n := batch * len(r.Input); n > len(r.inputs) {
 		r.inputs = Repeat(r.Input, batch)

@@ -10,8 +10,8 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -157,7 +157,7 @@ func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreemen
 	stop := infer.Any{cancelled{ctx}, infer.Stationary{Rel: restRel}, level, infer.Steps(restSteps)}
 	solver := &infer.LBFGS[T]{MaxSteps: 2 * restSteps}
 	var last infer.Reading
-	a.result, err = infer.Run(solver, infer.Problem[T]{Energy: pc.StateGrad, Where: pc.StateVector().Where}, pc.State(), stop,
+	a.result, err = infer.Run(solver, train.ProblemOf(pc), pc.State(), stop,
 		func(r infer.Reading) { last = r; b.tell(r.Step) })
 	if err != nil || ctx.Err() != nil || a.result.Status == infer.Diverged {
 		return a, err

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/arch"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/layers"
 )
 

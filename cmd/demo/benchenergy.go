@@ -9,10 +9,11 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // benchSeed is the seed of all that is made for measurements.
@@ -130,7 +131,7 @@ func benchModel(net *arch.Network, weights *graph.Vector[float32], plan arch.Pla
 		kernel.Add(b.z[i], b.z[i], state)
 	}
 	b.grad, b.param = make([]float32, len(state)), make([]float32, len(weights.Data()))
-	b.problem = infer.Problem[float32]{Energy: b.model.StateGrad, Descend: b.model.Descend}
+	b.problem = train.ProblemOf(b.model)
 	return b, nil
 }
 

@@ -108,7 +108,7 @@ type arena struct {
 
 // Run sweeps.
 func (cmd inferCmd) Run(c *console) error {
-	return c.live(cmd.folderFlags, cmd.Seed, "infer-"+cmd.name(), cmd, "", func(r *runDir) error { return cmd.measure(c, r) })
+	return c.run("infer-"+cmd.name(), cmd, func(r *runDir) error { return cmd.measure(c, r) })
 }
 
 // measure does the work of Run in a folder.
@@ -146,19 +146,11 @@ func (cmd inferCmd) measure(c *console, out *runDir) error {
 			return err
 		}
 	}
-	m.Interrupted = c.ctx.Err() != nil
-	r := cmd.report(a, ways, training)
-	r.Version, r.Interrupted, r.Again = m.Version, m.Interrupted, c.again(cmd.Seed)
+	out.page = cmd.report(a, ways, training)
 	m.Results["fastest"] = fastest(ways)
-	if err := r.finish(c, out.folder); err != nil {
-		return err
-	}
-	for _, t := range r.Tiles {
+	c.printf("\n")
+	for _, t := range out.page.Tiles {
 		c.printf("%s: %s\n", t.Label, t.Value)
-	}
-	c.printf("Report: %s\n", out.path("report.html"))
-	if m.Interrupted {
-		return errInterrupted
 	}
 	return nil
 }
@@ -216,7 +208,7 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 				break
 			}
 			stop := infer.Any{cancelled{ctx}, infer.Stationary{Tol: 1e-12}, infer.Within(5 * time.Second)}
-			if _, err := infer.Run(&infer.LBFGS[float64]{Memory: 20}, problemOf(m), m.State(), stop, nil); err != nil {
+			if _, err := infer.Run(&infer.LBFGS[float64]{Memory: 20}, train.ProblemOf(m), m.State(), stop, nil); err != nil {
 				return nil, err
 			}
 		}
@@ -243,11 +235,6 @@ func (a *arena) consider(m *arch.Model[float64]) error {
 		copy(a.gradient, a.grad)
 	}
 	return err
-}
-
-// problemOf is inference on a model.
-func problemOf(m *arch.Model[float64]) infer.Problem[float64] {
-	return infer.Problem[float64]{Energy: m.StateGrad, Newton: m.Newton, Where: m.StateVector().Where}
 }
 
 // steepest is the largest curvature of a sample's energy around the present activities: power iteration on differences of
@@ -342,7 +329,7 @@ func (a *arena) race(ctx context.Context, w *way) error {
 			return err
 		}
 		var err error
-		w.result, err = infer.Run(w.solver, problemOf(m), m.State(), stop, observe)
+		w.result, err = infer.Run(w.solver, train.ProblemOf(m), m.State(), stop, observe)
 		if errors.Is(err, ode.ErrUnderflow) { // a flow at its end: not worse than a limit
 			err = nil
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/theory"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A path is the flow of the activities of a linear network at initialisation, on random data, with a fixed step.
@@ -105,7 +106,7 @@ var paths = claim.Grid("jpc/flow", 1, func(s claim.Scale) []path {
 		return descent{}, err
 	}
 	f := &infer.Flow[float64]{Method: p.Method.tableau(), Control: ode.Constant{Step: p.Step}, Horizon: times[len(times)-1]}
-	problem := infer.Problem[float64]{Energy: m.StateGrad}
+	problem := train.ProblemOf(m)
 	z := append([]float64(nil), start...)
 	next := 0
 	_, err = infer.Run(f, problem, z, nil, func(r infer.Reading) {

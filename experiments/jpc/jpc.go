@@ -65,9 +65,9 @@ func (s solver) String() string {
 
 // flow is the solver up to a horizon in the paper's time.
 func flow[T infer.Float](s solver, horizon float64) *infer.Flow[T] {
-	f := &infer.Flow[T]{Method: s.Method.tableau(), Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: perSample(horizon), MaxTrials: 1 << 20}
+	f := &infer.Flow[T]{Method: s.Method.tableau(), Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: PerSample(horizon), MaxTrials: 1 << 20}
 	if s.Step > 0 {
-		f.Control = ode.Constant{Step: perSample(s.Step)}
+		f.Control = ode.Constant{Step: PerSample(s.Step)}
 	}
 	return f
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A race is the inference of one batch of a tanh network at initialisation until the energy's gradient has become small.
@@ -86,7 +87,7 @@ var races = claim.Grid("jpc/race", 1, func(s claim.Scale) []race {
 	if err := m.Clamp(x, y); err != nil {
 		return f, err
 	}
-	problem := infer.Problem[float32]{Energy: m.StateGrad}
+	problem := train.ProblemOf(m)
 	run := flow[float32](p.solver, raceHorizon)
 	if err := m.Forward(); err != nil {
 		return f, err

@@ -154,7 +154,7 @@ func theoryClaims() []claim.Claim {
 			}
 			return fmt.Sprintf("The energy does, and this alone is checked. Its distance from the closed form, F/F* - 1, grows in training, at T = %g, which is %.2g per sample, from %.2g to %.2g. "+
 				"Accuracies do not rank alike in this run of one seed: by accuracy the times are %s; what scatter seeds have was not measured.",
-				last.Params.Horizon, perSample(last.Params.Horizon), gap(0), gap(len(last.Result.At)-1), strings.Join(ranked, ", "))
+				last.Params.Horizon, PerSample(last.Params.Horizon), gap(0), gap(len(last.Result.At)-1), strings.Join(ranked, ", "))
 		},
 		Plot: func(t claim.Table) ([]claim.Figure, error) {
 			rows, err := claim.Rows[deepLinear, comparison](t)

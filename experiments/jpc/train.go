@@ -88,7 +88,7 @@ var trainings = claim.Grid("jpc/train", 1, func(s claim.Scale) []trained {
 	update := train.Update[float32]{Optimizer: &optim.Adam[float32]{Rate: 1e-3}}
 	grad := make([]float32, len(w.Data()))
 	x, y := make([]float32, batch*examples.In()), make([]float32, batch*examples.Out())
-	run, problem := flow[float32](p.solver, p.Horizon), infer.Problem[float32]{Energy: m.StateGrad}
+	run, problem := flow[float32](p.solver, p.Horizon), train.ProblemOf(m)
 	r := training{Accuracy: .1}
 	var took []time.Duration
 	evals, residual, late := 0, 0., 0

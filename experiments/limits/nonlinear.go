@@ -88,13 +88,14 @@ var nonlinear = claim.Grid("limits/nonlinear", 1, subjects, func(ctx context.Con
 		return rested{}, err
 	}
 	const most = 400
-	result, err := infer.Run(&infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: .3, Mu: .5}}, infer.Problem[float64]{
-		Energy: func(grad, z []float64) (float64, error) {
-			if err := ctx.Err(); err != nil {
-				return 0, err
-			}
-			return m.StateGrad(grad, z)
-		}}, m.State(), infer.Any{infer.Stationary{Rel: 1e-6}, infer.Steps(most)}, func(r infer.Reading) { at.Progress(r.Evals, most) })
+	problem := train.ProblemOf(m)
+	problem.Energy = func(grad, z []float64) (float64, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return m.StateGrad(grad, z)
+	}
+	result, err := infer.Run(&infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: .3, Mu: .5}}, problem, m.State(), infer.Any{infer.Stationary{Rel: 1e-6}, infer.Steps(most)}, func(r infer.Reading) { at.Progress(r.Evals, most) })
 	if err != nil {
 		return rested{}, err
 	}

@@ -74,6 +74,7 @@ func main() {
 		}
 	}
 	writeOps(*folder, vector)
+	writeLayout(*folder)
 	stubs := ir.NewFile()
 	stubs.Includes = nil
 	for _, f := range declared {

@@ -32,14 +32,18 @@ func writeOps(folder string, names []string) {
 		}
 		fmt.Fprint(calls, "}\n}\n\n")
 	}
-	for file, text := range map[string]*bytes.Buffer{"vectorop.go": constants, "vectorop_amd64.go": calls} {
-		formatted, err := format.Source(text.Bytes())
-		if err != nil {
-			log.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(folder, file), formatted, 0o666); err != nil {
-			log.Fatal(err)
-		}
+	writeGo(filepath.Join(folder, "vectorop.go"), constants.String())
+	writeGo(filepath.Join(folder, "vectorop_amd64.go"), calls.String())
+}
+
+// writeGo writes Go text, formatted.
+func writeGo(path, text string) {
+	formatted, err := format.Source([]byte(text))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(path, formatted, 0o666); err != nil {
+		log.Fatal(err)
 	}
 }
 
