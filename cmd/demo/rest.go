@@ -153,6 +153,6 @@ func stableRate(b *bench[float64], precision float64, coordinates arch.Coordinat
 	if err := m.Forward(); err != nil {
 		return 0, err
 	}
-	curvature, err := steepest(m)
+	curvature, err := infer.LargestCurvature(train.ProblemOf(m), m.State())
 	return 2 / curvature, err
 }
