@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"optim":               {"internal/kernel"},
 	"data":                {},
 	"theory":              {},
+	"report":              {},
 	"graph/safetensors":   {},
 	"graph":               {"internal/kernel"},
 	"infer":               {"optim", "infer/ode", "internal/kernel"},
@@ -44,7 +45,7 @@ var allowed = map[string][]string{
 	"experiments/mupc":    all,
 	"experiments/jpc":     all,
 	"experiments/thesis":  all,
-	"cmd/demo":            append([]string{"experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
+	"cmd/demo":            append([]string{"report", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia.
