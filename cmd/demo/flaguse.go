@@ -5,6 +5,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/experiments/jpc/notebooks"
 )
 
 // A choice is what decides which flags of a command have a use.
@@ -14,6 +16,7 @@ type choice struct {
 	data    string
 	rule    string
 	bp      bool // coordcheck -bp
+	solver  string
 	given   []string
 }
 
@@ -49,10 +52,15 @@ func byData(c choice) string {
 	}
 	return "-data " + c.data
 }
+func bySolver(c choice) string  { return "-solver " + c.solver }
 func byCommand(c choice) string { return "demo " + c.command }
 
 func archs(names ...string) func(choice) bool {
 	return func(c choice) bool { return slices.Contains(names, c.arch) }
+}
+
+func solvers(names ...string) func(choice) bool {
+	return func(c choice) bool { return slices.Contains(names, c.solver) }
 }
 
 func datasets(names ...string) func(choice) bool {
@@ -77,6 +85,7 @@ func without(flag string) string { return "no -" + flag }
 var (
 	netCommands  = []string{"train", "compare", "infer", "graph"}
 	dataCommands = []string{"train", "compare", "infer", "coordcheck"}
+	taskCommands = []string{"classify", "generate", "latent", "complete", "stream", "linear", "hybrid", "bidirectional"}
 	ruleCommands = []string{"mnist", "train"}
 )
 
@@ -109,6 +118,10 @@ var flagUses = []flagUse{
 		}
 		return byData(c)
 	}, "your own data, -data FILE, without a test part"},
+	{taskCommands, []string{"time"}, solvers(notebooks.Heun, notebooks.Bosh3, notebooks.Tsit5, notebooks.Euler), bySolver, "-solver heun, bosh3, tsit5 and euler"},
+	{taskCommands, []string{"tol"}, solvers(notebooks.Heun, notebooks.Bosh3, notebooks.Tsit5), bySolver, "-solver heun, bosh3 and tsit5, whose steps are adaptive"},
+	{taskCommands, []string{"steps"}, solvers(notebooks.SGD), bySolver, "-solver sgd"},
+	{taskCommands, []string{"rate"}, solvers(notebooks.SGD, notebooks.Euler), bySolver, "-solver sgd and euler"},
 	{[]string{"claims"}, []string{"long"}, func(c choice) bool { return !with("write")(c) }, func(choice) string { return "-write" }, "the list in the terminal"},
 }
 
