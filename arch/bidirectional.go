@@ -84,9 +84,9 @@ func Backwards[T graph.Float](c Bidirectional, w *graph.Vector[T]) (*Network, *g
 // Energy is the energy of the network for Plan.Energy. Its Output may be replaced by another likelihood.
 func (c Bidirectional) Energy() energy.PC {
 	forward, back := energy.Gaussian{Precision: c.Forward}, energy.Gaussian{Precision: c.Backward}
-	e := energy.PC{Hidden: forward, Output: forward, Sites: make(map[string]energy.Likelihood)}
+	e := energy.PC{Hidden: forward, Output: forward, Blocks: make(map[string]energy.Likelihood)}
 	for k := 1; k < len(c.Widths); k++ {
-		e.Sites[backName(k)] = back
+		e.Blocks[backName(k)] = back
 	}
 	return e
 }

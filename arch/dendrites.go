@@ -168,7 +168,7 @@ func (m *Model[T]) termsOf(byBlock map[int][]int, blocks ...int) *graph.Node {
 func (u *unrolled) predictions() map[string]*graph.Node {
 	ns := make(map[string]*graph.Node)
 	for _, s := range u.sites {
-		ns[s.Name] = s.Prediction
+		ns[s.Name] = s.Mean
 	}
 	return ns
 }

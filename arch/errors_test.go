@@ -138,7 +138,7 @@ func TestCompile_RefusesWrongDescriptions(t *testing.T) {
 			n.Blocks[1].Precision, p.Energy = arch.ScalarPrecision, energy.PC{Output: energy.Categorical{}}
 		}, []string{"energy", "b", "categorical", "Precision"}},
 		{"a likelihood of nothing", func(_ *arch.Network, p *arch.Plan) {
-			p.Energy = energy.PC{Sites: map[string]energy.Likelihood{"q": energy.Gaussian{}}}
+			p.Energy = energy.PC{Blocks: map[string]energy.Likelihood{"q": energy.Gaussian{}}}
 		}, []string{"energy", `"q"`, "there are a, b"}},
 		{"hold of nothing", func(_ *arch.Network, p *arch.Plan) { p.Hold = map[string]arch.Hold{"q": arch.Clamped} }, []string{`"q"`, "no site", "x, a, b"}},
 		{"unknown hold", func(_ *arch.Network, p *arch.Plan) { p.Hold = map[string]arch.Hold{"a": 7} }, []string{`"a"`, "hold 7"}},

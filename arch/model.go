@@ -212,7 +212,7 @@ func (m *Model[T]) withoutEffect(cost *graph.Node, by []*graph.Node, err error) 
 	}
 	name := m.u.weights[slices.Index(m.u.params, without[0])].Name
 	if block, is := strings.CutSuffix(name, "/"+precisionName); is {
-		return errors.Errorf("block %q learns its precision (Block.Precision) and its likelihood does not use it, so that %s has no gradient: make NegLog of the likelihood use Site.LogPrecision, as energy.Gaussian does, or leave Precision out", block, name)
+		return errors.Errorf("block %q learns its precision (Block.Precision) and its likelihood does not use it, so that %s has no gradient: make NegLog of the likelihood use Prediction.LogPrecision, as energy.Gaussian does, or leave Precision out", block, name)
 	}
 	return errors.Errorf("the energy does not depend on the weight %s, which therefore has no gradient: make Forward of its layer use it, or leave it out of Params", name)
 }

@@ -152,7 +152,7 @@ func (n *newton[T]) suits() error {
 			lik = pc.Output
 			outputs++
 		}
-		if own := pc.Sites[b.Name]; own != nil {
+		if own := pc.Blocks[b.Name]; own != nil {
 			lik = own
 		}
 		precision := 0.

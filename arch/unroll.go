@@ -16,7 +16,7 @@ type unrolled struct {
 	places []*place // in the order of n.sites()
 	byName map[string]*place
 	free   []energy.Named
-	sites  []energy.Site
+	sites  []energy.Prediction
 	exact  []string
 	loop   []string // blocks that predict each other, so that there is no feedforward pass
 	order  []int    // of the blocks; that of the feedforward pass, if there is one
@@ -186,7 +186,7 @@ func (u *unrolled) predicted(i int, at *place, mu *graph.Node) {
 		u.open(at, mu.Shape()[1:])
 	}
 	u.b.Within(blk.Name, func() {
-		s := energy.Site{Name: blk.Name, Prediction: mu, Output: at.output}
+		s := energy.Prediction{Name: blk.Name, Mean: mu, Output: at.output}
 		if blk.Predicts == "" {
 			s.Error = u.land(at, mu, blk.Start != nil)
 		}
@@ -254,7 +254,7 @@ func (u *unrolled) batched() []*graph.Node {
 
 // latents is what the energy is a function of.
 func (u *unrolled) latents() energy.Latents {
-	return energy.Latents{Sites: u.sites, Exact: u.exact, Free: u.free, Weights: u.Regular(), Batch: u.plan.Batch}
+	return energy.Latents{Predictions: u.sites, Exact: u.exact, Free: u.free, Weights: u.Regular(), Batch: u.plan.Batch}
 }
 
 // unseen tells whether weight i is a precision that no energy depends on, for its site costs nothing.

@@ -95,13 +95,13 @@ func newGuess[T graph.Float](amortiser, m *arch.Model[T]) (*guess[T], error) {
 	inputs, _ := m.Network().Ends()
 	g := &guess[T]{readsX: n.Inputs[0].Name == inputs[0]}
 	_, outputs := n.Ends()
-	var sites []energy.Site
+	var sites []energy.Prediction
 	for _, i := range order {
 		name := n.Blocks[i].Name
 		mu := at[name]
 		g.sites, s.values = append(g.sites, name), append(s.values, mu)
 		target := s.input(name+"/target", mu.Shape()[1:])
-		sites = append(sites, energy.Site{Name: name, Prediction: mu, Activity: target, Output: slices.Contains(outputs, name)})
+		sites = append(sites, energy.Prediction{Name: name, Mean: mu, Activity: target, Output: slices.Contains(outputs, name)})
 	}
 	total := s.total(amortiser.Plan().Energy, nil, sites...)
 	for k, i := range order {

@@ -129,7 +129,7 @@ func newPass[T graph.Float](m *arch.Model[T], batch int) (*pass[T], error) {
 			others = append(others, b.Name)
 		}
 	}
-	p.loss = s.total(m.Plan().Energy, others, energy.Site{Name: n.Blocks[p.chain[last]].Name, Prediction: at, Activity: y, Output: true})
+	p.loss = s.total(m.Plan().Energy, others, energy.Prediction{Name: n.Blocks[p.chain[last]].Name, Mean: at, Activity: y, Output: true})
 	if err := s.b.Err(); err != nil {
 		return nil, err
 	}

@@ -97,22 +97,22 @@ type linearised struct{ of energy.PC }
 func (f linearised) Terms(b *graph.Builder, l energy.Latents) []energy.Term {
 	var ts []energy.Term
 	outputs := l
-	outputs.Sites = nil
-	for _, s := range l.Sites {
+	outputs.Predictions = nil
+	for _, s := range l.Predictions {
 		if s.Output {
-			outputs.Sites = append(outputs.Sites, s)
+			outputs.Predictions = append(outputs.Predictions, s)
 			continue
 		}
 		b.Within(s.Name, func() {
-			e := b.State(errorName, s.Prediction.Shape()...)
-			ts = append(ts, energy.Term{Name: s.Name, Node: b.Scale(b.Inner(e, s.Prediction), -1/float64(l.Batch))})
+			e := b.State(errorName, s.Mean.Shape()...)
+			ts = append(ts, energy.Term{Name: s.Name, Node: b.Scale(b.Inner(e, s.Mean), -1/float64(l.Batch))})
 		})
 	}
 	of := f.of
-	of.Sites = make(map[string]energy.Likelihood) // those of hidden blocks have no site to be of
-	for _, s := range outputs.Sites {
-		if lik := f.of.Sites[s.Name]; lik != nil {
-			of.Sites[s.Name] = lik
+	of.Blocks = make(map[string]energy.Likelihood) // those of hidden blocks have no site to be of
+	for _, s := range outputs.Predictions {
+		if lik := f.of.Blocks[s.Name]; lik != nil {
+			of.Blocks[s.Name] = lik
 		}
 	}
 	return append(ts, of.Terms(b, outputs)...)

@@ -59,11 +59,11 @@ func (s *sheet[T]) learn(i int, cost *graph.Node, held []*graph.Node) error {
 
 // total is the sum of the terms of an energy, which become those that are reported. It has likelihoods for exact blocks and
 // does not use them.
-func (s *sheet[T]) total(f energy.Functional, exact []string, sites ...energy.Site) *graph.Node {
+func (s *sheet[T]) total(f energy.Functional, exact []string, sites ...energy.Prediction) *graph.Node {
 	if f == nil {
 		f = energy.PC{}
 	}
-	s.terms = f.Terms(s.b, energy.Latents{Sites: sites, Exact: exact, Weights: s.blocks.Regular(), Batch: s.batch})
+	s.terms = f.Terms(s.b, energy.Latents{Predictions: sites, Exact: exact, Weights: s.blocks.Regular(), Batch: s.batch})
 	s.losses = len(s.terms)
 	return s.sum(nodesOf(s.terms)...)
 }

@@ -88,7 +88,7 @@ func (r *Nudged[T]) Validate() error {
 	if err != nil {
 		return errors.WithMessage(err, "Nudged")
 	}
-	for _, lik := range append(likelihoods(pc.Sites), pc.Output) {
+	for _, lik := range append(likelihoods(pc.Blocks), pc.Output) {
 		if _, categorical := lik.(energy.Categorical); categorical {
 			return errors.New("Nudged: NudgedTarget moves the output between prediction and target, and a categorical prediction is logits: use NudgedCost, or a Gaussian output")
 		}

@@ -96,7 +96,7 @@ func TestFixedPrediction_OfOutputsWithLikelihoodsOfTheirOwn(t *testing.T) {
 		{Name: "a", Layer: layers.Linear{In: 3, Out: 1, Act: layers.Tanh}, Output: true},
 		{Name: "b", From: []string{"h"}, Layer: layers.Linear{In: 3, Out: 2, Act: layers.Tanh}, Output: true},
 	}}
-	g := given{n, arch.Plan{Batch: 2, Energy: energy.PC{Sites: map[string]energy.Likelihood{"a": energy.Gaussian{Precision: 5}}}}, numbers(4), numbers(6)}
+	g := given{n, arch.Plan{Batch: 2, Energy: energy.PC{Blocks: map[string]energy.Likelihood{"a": energy.Gaussian{Precision: 5}}}}, numbers(4), numbers(6)}
 	want := g.gradientOf(t, &train.Backprop[float64]{Model: g.model(t, arch.Feedforward)})
 	if d := relative(g.gradientOf(t, &train.FixedPrediction[float64]{PC: plainPC(g.model(t, arch.Activities), 1, 3)}), want); !(d < 1e-12) {
 		t.Errorf("%.3g from backprop", d)

@@ -41,7 +41,7 @@ func (r *ZIL[T]) Validate() error {
 		return errors.New("ZIL: a model with dendrites does not step along the gradient of the energy: compile it without")
 	}
 	pc, err := chainEnergy(r.Model.Plan().Energy)
-	for _, lik := range append(likelihoods(pc.Sites), pc.Hidden) {
+	for _, lik := range append(likelihoods(pc.Blocks), pc.Hidden) {
 		if g, gaussian := lik.(energy.Gaussian); lik != nil && (!gaussian || g.Precision != 0 && g.Precision != 1) {
 			err = first(err, errors.Errorf("hidden likelihood %+v: want energy.Gaussian of unit precision, and no likelihoods of single blocks but that", lik))
 		}

@@ -34,7 +34,7 @@ func (d deepNet) tape() (*tapeBench, error) {
 			for _, p := range block.Layer.Params() {
 				params = append(params, b.Param(p.Name, p.Shape...))
 			}
-			site := energy.Site{Name: block.Name, Prediction: block.Layer.Forward(b, params, z)}
+			site := energy.Prediction{Name: block.Name, Mean: block.Layer.Forward(b, params, z)}
 			if site.Output = i == d.depth-1; site.Output {
 				z = b.Data("y", d.batch, d.width)
 			} else {
@@ -42,7 +42,7 @@ func (d deepNet) tape() (*tapeBench, error) {
 				states = append(states, z)
 			}
 			site.Activity = z
-			l.Sites = append(l.Sites, site)
+			l.Predictions = append(l.Predictions, site)
 		})
 	}
 	var ones []float64

@@ -1,7 +1,6 @@
 package main
 
 import (
-
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/train"

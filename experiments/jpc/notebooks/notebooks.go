@@ -120,7 +120,7 @@ func (s *Setup) trainer(rule train.Rule[float32], graded bool, models ...*arch.M
 		spans = append(spans, train.InWhole(m.Weights(), train.AdamSpans(m.Network(), m.Weights()))...)
 	}
 	t := &train.Trainer[float32]{Rule: rule, Optimizer: &optim.AdamW[float32]{Rate: s.Rate, Spans: spans}, Train: s.Train,
-		Batch: s.Batch, Epochs: 1 + s.Updates*s.Batch/s.Train.Len(), Steps: s.Updates, Seed: s.Seed, EvalEvery: s.EvalEvery}
+		Batch: s.Batch, Epochs: 1 + s.Updates*s.Batch/s.Train.Len(), MaxSteps: s.Updates, Seed: s.Seed, EvalEvery: s.EvalEvery}
 	if graded {
 		t.Test = s.Test
 	}
@@ -129,40 +129,37 @@ func (s *Setup) trainer(rule train.Rule[float32], graded bool, models ...*arch.M
 
 // learn runs a trainer with the setup's callbacks. watch, if not nil, is called after every update.
 func (s *Setup) learn(ctx context.Context, t *train.Trainer[float32], watch func(step int) error) (l Learned, err error) {
-	var failed error
-	keep := func(err error) {
-		if failed == nil {
-			failed = err
-		}
-	}
-	t.OnStep = func(step train.Step[float32]) {
-		if s.OnStep != nil {
-			keep(s.OnStep(t.Rule.Terms(), step))
-		}
-		if watch != nil {
-			keep(watch(step.Step))
-		}
-	}
+	var failed error // of OnEval
 	t.OnEval = func(e train.Eval) {
 		if s.OnEval != nil {
-			keep(s.OnEval(e))
+			failed = cmp.Or(failed, s.OnEval(e))
 		}
 	}
-	l = Learned{Rule: t.Rule, Graded: t.Test != nil}
-	if l.History, err = t.Run(ctx); err != nil {
+	for step, stopped := range t.Steps(ctx) {
+		err = cmp.Or(stopped, failed)
+		if err == nil && s.OnStep != nil {
+			err = s.OnStep(t.Rule.Terms(), step)
+		}
+		if err == nil && watch != nil {
+			err = watch(step.Step)
+		}
+		if err != nil {
+			break
+		}
+	}
+	l = Learned{Rule: t.Rule, Graded: t.Test != nil, History: t.History()}
+	if err = cmp.Or(err, failed); err != nil && !(l.History != nil && l.History.Interrupted) {
 		return l, err
 	}
-	return l, s.end(l, failed)
+	return l, s.end(l)
 }
 
 // end calls OnEnd.
-func (s *Setup) end(l Learned, err error) error {
-	if s.OnEnd != nil {
-		if e := s.OnEnd(l); err == nil {
-			err = e
-		}
+func (s *Setup) end(l Learned) error {
+	if s.OnEnd == nil {
+		return nil
 	}
-	return err
+	return s.OnEnd(l)
 }
 
 // pictures are the first n test pictures [n, in] and their labels [n, classes].

@@ -159,7 +159,7 @@ func (c Stream) learn(ctx context.Context, s *Setup, net *arch.Network, w *graph
 			}
 		}
 	}
-	return s.end(r.Learned, nil)
+	return s.end(r.Learned)
 }
 
 // expect compares what is expected with the frames of test streams.
