@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
@@ -24,7 +25,7 @@ type closeness struct {
 
 // inferenceTable adds to the page how inference ended in the pupils' trainings, and a warning where the weights learned far from
 // equilibrium.
-func inferenceTable(c *console, r *runDir, pupils []*pupil, by closeness) error {
+func inferenceTable(c *cli.Console, r *cli.RunDir, pupils []*pupil, by closeness) error {
 	t := report.Table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "skipped", "residual", "residual left", "evaluations"},
 		Legend: "How inference ended, in per cent of the batches: converged to its tolerance, or stopped by the limit on steps or on time, or diverged to NaN or infinity; skipped: batches that changed no weight because they diverged. " +
 			"Residual: root mean square of dF/dz where inference ended, mean over the batches, 0 at equilibrium; residual left: the same in per cent of what it was where inference began. Evaluations: of the energy and dF/dz, in all."}
@@ -50,7 +51,7 @@ func inferenceTable(c *console, r *runDir, pupils []*pupil, by closeness) error 
 			}
 		}
 		t.Rows = append(t.Rows, row)
-		r.manifest.Results[p.name+" inference"] = map[string]any{"ended": shares, "left_out": p.history.Skipped, "residual": rest.Residual, "of_start": rest.Left, "far": rest.Far, "evaluations": rest.Evaluations}
+		r.Manifest.Results[p.name+" inference"] = map[string]any{"ended": shares, "left_out": p.history.Skipped, "residual": rest.Residual, "of_start": rest.Left, "far": rest.Far, "evaluations": rest.Evaluations}
 		note, err := by.note(c, p)
 		if err != nil {
 			return err
@@ -68,20 +69,20 @@ func inferenceTable(c *console, r *runDir, pupils []*pupil, by closeness) error 
 		}
 	}
 	if len(t.Rows) > 0 {
-		r.page.Tables = append(r.page.Tables, t)
+		r.Page.Tables = append(r.Page.Tables, t)
 	}
 	return nil
 }
 
 // note says that weights learned far from equilibrium, how far, and by which flags of the command that changes; empty if less than a
 // tenth of the batches did.
-func (by closeness) note(c *console, p *pupil) (string, error) {
+func (by closeness) note(c *cli.Console, p *pupil) (string, error) {
 	r := p.history.Rest
 	if r.Warning() == "" {
 		return "", nil
 	}
 	stable := 0.
-	if by.stable != nil && c.has("rate") && by.rate > 0 {
+	if by.stable != nil && c.Has("rate") && by.rate > 0 {
 		var err error
 		if stable, err = by.stable(p); err != nil {
 			return "", err
@@ -92,7 +93,7 @@ func (by closeness) note(c *console, p *pupil) (string, error) {
 }
 
 // restAdvice says what brings inference nearer to equilibrium; stable is the rate below which descent is stable, 0 if that is not known.
-func restAdvice(c *console, r train.Rest, rate, stable float64, onErrors bool) string {
+func restAdvice(c *cli.Console, r train.Rest, rate, stable float64, onErrors bool) string {
 	limit := fmt.Sprintf("for the network as trained, descent is stable below a rate of %.2g, 2 / largest curvature", stable)
 	switch {
 	case stable > 0 && rate > stable:
@@ -102,11 +103,11 @@ func restAdvice(c *console, r train.Rest, rate, stable float64, onErrors bool) s
 	}
 	var flags []string
 	for _, f := range []struct{ name, words string }{{"steps", "more -steps"}, {"rate", "a higher -rate"}, {"time", "a longer -time"}, {"errors", "in deep networks -errors"}} {
-		if c.has(f.name) && !(f.name == "errors" && onErrors) {
+		if c.Has(f.name) && !(f.name == "errors" && onErrors) {
 			flags = append(flags, f.words)
 		}
 	}
-	if slices.Contains(c.given, "activities") {
+	if slices.Contains(c.Given, "activities") {
 		flags = append(flags, "leaving out -activities")
 	}
 	advice := "usual for a short inference, and the weights learn all the same; closer to equilibrium: " + strings.Join(flags, ", ")

@@ -2,31 +2,22 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
-	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// weightStream is the second half of the seed of the initial weights: the same seed starts every rule at the same point.
-const weightStream = 1
-
-// writeStream is that of what a network writes.
+// writeStream is the second half of the seed of what a network writes.
 const writeStream = 2
-
-// newWeights draws the start of a network.
-func newWeights[T graph.Float](net *arch.Network, seed uint64) (*graph.Vector[T], error) {
-	return arch.NewWeights[T](net, rand.New(rand.NewPCG(seed, weightStream)))
-}
 
 // A pupil is a network under one rule, and what came of it.
 type pupil struct {
@@ -59,18 +50,18 @@ func (p *pupil) losses() plotter.XYs {
 // A lesson is what both pupils are taught, in the same order from the same start.
 type lesson struct {
 	net   *arch.Network
-	flags netFlags
-	learn learnFlags
+	flags cli.NetFlags
+	learn cli.LearnFlags
 	seed  uint64
 	train *data.Set
 	test  *data.Set
-	*runDir
+	*cli.RunDir
 	keep keepFlags
 }
 
 // newPupil compiles the network for a rule, "BP" or the lesson's, from the start that the seed gives.
 func (l *lesson) newPupil(name string) (*pupil, error) {
-	w, err := newWeights[float32](l.net, l.seed)
+	w, err := cli.NewWeights[float32](l.net, l.seed)
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +70,9 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 	if name == "BP" { // whose gradient a precision would only multiply, against an epsilon of Adam that stays
 		p.precision, plan.Coordinates = 1, arch.Feedforward
 	} else {
-		plan.Coordinates = l.learn.Rule.coordinates(l.flags.coordinates())
+		plan.Coordinates = l.learn.Rule.Coordinates(l.flags.Coordinates())
 	}
-	plan.Energy = l.flags.energy(p.precision)
+	plan.Energy = l.flags.Energy(p.precision)
 	m, err := arch.Compile(l.net, w, plan)
 	if err != nil {
 		return nil, err
@@ -89,7 +80,7 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 	if name == "BP" {
 		p.rule = &train.Backprop[float32]{Model: m, Seed: l.seed}
 	} else {
-		p.rule = ruleOf(l.learn.Rule, m, l.learn.inferFlags, l.seed)
+		p.rule = l.learn.Rule.Build(m, l.learn.InferFlags, l.seed)
 	}
 	return p, nil
 }
@@ -101,11 +92,6 @@ const adamEpsilon = 1e-8
 // is that of the unscaled gradient.
 func (l *lesson) optimizer(p *pupil) *optim.AdamW[float32] {
 	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, p.rule.Weights())}
-}
-
-// descent is inference at a rate.
-func descent[T graph.Float](rate float64) *infer.Descent[T] {
-	return &infer.Descent[T]{Optimizer: &optim.SGD[T]{Rate: rate}}
 }
 
 // A stepLine is a training step in metrics.jsonl. All but Seconds depends on the options alone.
@@ -144,7 +130,7 @@ func (l *lesson) evalLine(name string, e train.Eval) evalLine { return evalLineO
 
 // loss is the test loss as the lesson's likelihood has it.
 func (l *lesson) loss(e train.Eval) float64 {
-	if l.flags.Loss.ce {
+	if l.flags.Loss.CE {
 		return e.CrossEntropy
 	}
 	return e.Loss
@@ -153,7 +139,7 @@ func (l *lesson) loss(e train.Eval) float64 {
 // An observer shows the progress of a pupil's training and writes its metrics.
 type observer struct {
 	pupil   *pupil
-	console *console
+	console *cli.Console
 	add     func(line any) error // to metrics.jsonl
 	classes bool                 // evaluations have an accuracy
 	begin   func(train.Step[float32])
@@ -169,7 +155,7 @@ func (o *observer) step(terms []string, s train.Step[float32]) error {
 		if o.begin != nil {
 			o.begin(s)
 		}
-		o.show = o.console.progress(p.name, "step")
+		o.show = o.console.Progress(p.name, "step")
 		o.show.Start = o.show.Start.Add(-s.Elapsed)
 	}
 	loss := s.Loss / p.precision
@@ -202,25 +188,25 @@ func (o *observer) eval(e train.Eval, loss float64) error {
 
 // end ends the progress.
 func (o *observer) end() {
-	o.console.doing("looking at what was learned")
+	o.console.Doing("looking at what was learned")
 	if o.show == nil {
 		return
 	}
 	o.show.End()
-	if o.score > 0 && !o.console.terminal {
-		o.console.printf("%-4s test accuracy %5.2f %% at the end\n", o.pupil.name, 100*o.score)
+	if o.score > 0 && !o.console.Terminal {
+		o.console.Printf("%-4s test accuracy %5.2f %% at the end\n", o.pupil.name, 100*o.score)
 	}
 }
 
 // teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
-func (l *lesson) teach(c *console, p *pupil) error {
-	checkpoint, rec, err := l.keep.checkpoint(p, l.folder)
+func (l *lesson) teach(c *cli.Console, p *pupil) error {
+	checkpoint, rec, err := l.keep.checkpoint(p, l.Folder)
 	if err != nil {
 		return err
 	}
 	o := &observer{pupil: p, console: c, add: rec.add, classes: l.test.Classes() > 0, begin: func(s train.Step[float32]) {
 		if s.Step > 1 {
-			c.printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
+			c.Printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
 		}
 	}}
 	terms := p.rule.Terms()
@@ -231,17 +217,17 @@ func (l *lesson) teach(c *console, p *pupil) error {
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, MaxSteps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
 		Divergence: l.learn.OnDivergence.Divergence, Checkpoint: checkpoint,
-		OnSkip: func(step int, why error) { c.printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
-		OnStep: func(s train.Step[float32]) { failed = first(failed, o.step(terms, s)) },
-		OnEval: func(e train.Eval) { failed = first(failed, o.eval(e, l.loss(e))) },
+		OnSkip: func(step int, why error) { c.Printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
+		OnStep: func(s train.Step[float32]) { failed = cli.First(failed, o.step(terms, s)) },
+		OnEval: func(e train.Eval) { failed = cli.First(failed, o.eval(e, l.loss(e))) },
 	}
-	c.doing(p.name + " learns")
-	p.history, err = t.Run(c.ctx)
+	c.Doing(p.name + " learns")
+	p.history, err = t.Run(c.Context)
 	o.end()
 	if o.show == nil && err == nil && !p.history.Interrupted {
-		c.printf("%-4s was at its end, after step %d, in %s\n", p.name, p.history.Steps, checkpoint.File)
+		c.Printf("%-4s was at its end, after step %d, in %s\n", p.name, p.history.Steps, checkpoint.File)
 	}
-	return first(err, failed)
+	return cli.First(err, failed)
 }
 
 // losses are what a training step came to, for the line of progress.

@@ -2,32 +2,14 @@ package main
 
 import (
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// A divergenceFlag says what becomes of batches that diverge, by name.
-type divergenceFlag struct{ train.Divergence }
-
-// UnmarshalText is called by kong.
-func (f *divergenceFlag) UnmarshalText(name []byte) error {
-	if string(name) == "skip" {
-		f.Divergence = train.SkipBatch
-	}
-	return known("way to take a divergence", string(name), "stop", "skip")
-}
-
-// MarshalText writes the name.
-func (f divergenceFlag) MarshalText() ([]byte, error) {
-	if f.Divergence == train.SkipBatch {
-		return []byte("skip"), nil
-	}
-	return []byte("stop"), nil
-}
-
 // rest adds to the page how near to equilibrium the weights learned, and warns if that was far.
-func (j *job) rest(c *console) error {
-	return inferenceTable(c, j.runDir, j.pupils, closeness{errors: j.flags.Errors, rate: j.learn.Rate, excess: j.excess, samples: min(compareBatch, j.test.Len()), stable: j.stableRate})
+func (j *job) rest(c *cli.Console) error {
+	return inferenceTable(c, j.RunDir, j.pupils, closeness{errors: j.flags.Errors, rate: j.learn.Rate, excess: j.excess, samples: min(compareBatch, j.test.Len()), stable: j.stableRate})
 }
 
 // excess is F(z_T)/F* - 1 after the pupil's inference on test samples; ok is false unless the network is a linear chain.
@@ -64,12 +46,12 @@ func (j *job) stableRate(p *pupil) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return stableRate(b, p.precision, j.learn.Rule.coordinates(j.flags.coordinates()))
+	return stableRate(b, p.precision, j.learn.Rule.Coordinates(j.flags.Coordinates()))
 }
 
 // stableRate is the rate below which plain descent on a batch is stable in some coordinates, 2 / largest curvature.
 func stableRate(b *bench[float64], precision float64, coordinates arch.Coordinates) (float64, error) {
-	m, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision), Coordinates: coordinates})
+	m, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision), Coordinates: coordinates})
 	if err != nil {
 		return 0, err
 	}

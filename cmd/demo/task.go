@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/experiments/jpc/notebooks"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
@@ -18,7 +19,7 @@ import (
 
 // solverFlags are notebooks.Inference as flags; what is zero is the task's.
 type solverFlags struct {
-	Solver string  `placeholder:"NAME" help:"Inference: heun, bosh3 or tsit5 (adaptive steps), euler (steps of -rate), or sgd (default: what suits the task)." json:"solver"`
+	Solver string  `placeholder:"NAME" help:"Inference: ${solvers}: the first three integrate with adaptive steps, euler with steps of -rate, sgd descends (default: what suits the task)." json:"solver"`
 	Time   float64 `placeholder:"T" help:"Time to integrate to, per sample: JPC's max_t1 divided by the batch." json:"time,omitempty"`
 	Steps  int     `placeholder:"N" help:"Inference steps of sgd." json:"steps,omitempty"`
 	Rate   float64 `placeholder:"R" help:"Rate of sgd's steps, and length of euler's, per sample." json:"rate,omitempty"`
@@ -27,7 +28,7 @@ type solverFlags struct {
 
 // taskFlags are the flags of every task on pictures.
 type taskFlags struct {
-	outFlags
+	cli.OutFlags
 	solverFlags
 	Data      string  `default:"mnist" help:"Pictures: mnist or fashion." json:"data"`
 	Dir       string  `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")." json:"-"`
@@ -40,24 +41,24 @@ type taskFlags struct {
 
 // Validate is called by kong.
 func (f taskFlags) Validate() error {
-	err := first(known("data", f.Data, "mnist", "fashion"), count("steps", f.Steps, 0), count("limit", f.Limit, 0), count("batch", f.Batch, 1),
-		count("eval-every", f.EvalEvery, 0), count("test", f.Test, 1))
+	err := cli.First(cli.Known("data", f.Data, "mnist", "fashion"), cli.Count("steps", f.Steps, 0), cli.Count("limit", f.Limit, 0), cli.Count("batch", f.Batch, 1),
+		cli.Count("eval-every", f.EvalEvery, 0), cli.Count("test", f.Test, 1))
 	if f.Solver != "" {
-		err = first(err, known("solver", f.Solver, notebooks.Solvers...))
+		err = cli.First(err, cli.Known("solver", f.Solver, notebooks.Solvers...))
 	}
 	for _, n := range []struct {
 		flag string
 		v    float64
 	}{{"time", f.Time}, {"rate", f.Rate}, {"tol", f.Tol}, {"lr", f.LR}} {
 		if n.v != 0 {
-			err = first(err, positive(n.flag, n.v))
+			err = cli.First(err, cli.Positive(n.flag, n.v))
 		}
 	}
 	return err
 }
 
-func (f taskFlags) choice() choice {
-	return choice{data: f.Data, solver: notebooks.Inference(f.solverFlags).Or(notebooks.Inference{Solver: notebooks.SGD}).Solver}
+func (f taskFlags) Choice() cli.Choice {
+	return cli.Choice{Data: f.Data, Solver: notebooks.Inference(f.solverFlags).Or(notebooks.Inference{Solver: notebooks.SGD}).Solver}
 }
 
 // A notebook is a command of one of the notebooks' tasks.
@@ -76,14 +77,14 @@ type notebook struct {
 // A study is a task that runs.
 type study struct {
 	notebook
-	*runDir
+	*cli.RunDir
 	notebooks.Setup
 	pupil *pupil
 }
 
 // do runs a task in a folder of its own; options are those of the command.
-func (f taskFlags) do(c *console, options runner, t notebook) error {
-	source, err := dataFlags{Data: f.Data, Dir: f.Dir}.source(f.Seed, nil)
+func (f taskFlags) do(c *cli.Console, options cli.RunOptions, t notebook) error {
+	source, err := cli.DataFlags{Data: f.Data, Dir: f.Dir}.Source(f.Seed, nil)
 	if err != nil {
 		return err
 	}
@@ -93,31 +94,31 @@ func (f taskFlags) do(c *console, options runner, t notebook) error {
 	}
 	s := &study{notebook: t, Setup: notebooks.Setup{Train: training, Test: test.Slice(0, min(f.Test, test.Len())), Seed: f.Seed, Batch: f.Batch,
 		Budget: notebooks.Budget{Updates: f.Limit, EvalEvery: f.EvalEvery, Rate: f.LR, Inference: notebooks.Inference(f.solverFlags)}.Or(t.budget)}}
-	return c.run(t.name, options, func(r *runDir) error {
-		if err := r.used(training, s.Test); err != nil {
+	return c.Run(t.name, options, func(r *cli.RunDir) error {
+		if err := r.Used(training, s.Test); err != nil {
 			return err
 		}
-		s.runDir, r.page.Title = r, t.title
-		r.page.Lead = strings.NewReplacer("{updates}", strconv.Itoa(s.Updates), "{batch}", strconv.Itoa(s.Batch), "{inference}", s.Inference.String(),
+		s.RunDir, r.Page.Title = r, t.title
+		r.Page.Lead = strings.NewReplacer("{updates}", strconv.Itoa(s.Updates), "{batch}", strconv.Itoa(s.Batch), "{inference}", s.Inference.String(),
 			"{budget}", fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d", s.Updates, s.Rate, s.Batch)).Replace(t.lead)
-		c.printf("%s; inference: %v; seed %d; files go to %s\n\n", t.title, s.Inference, s.Seed, s.dir)
+		c.Printf("%s; inference: %v; seed %d; files go to %s\n\n", t.title, s.Inference, s.Seed, s.Dir)
 		start := time.Now()
 		s.pupil = &pupil{name: "PC", precision: 1}
-		o := &observer{pupil: s.pupil, console: c, add: s.line, classes: s.Test.Classes() > 0}
+		o := &observer{pupil: s.pupil, console: c, add: s.Line, classes: s.Test.Classes() > 0}
 		s.OnStep = o.step
 		s.OnEval = func(e train.Eval) error { return o.eval(e, e.Loss) }
 		s.OnEnd = func(l notebooks.Learned) error {
 			o.end()
-			s.manifest.Seconds["training"] = time.Since(start).Seconds()
+			s.Manifest.Seconds["training"] = time.Since(start).Seconds()
 			return s.learned(c, l)
 		}
-		c.doing("PC learns")
-		return t.run(c.ctx, s)
+		c.Doing("PC learns")
+		return t.run(c.Context, s)
 	})
 }
 
 // learned adds the curves, the inferences of training and, if it is graded, the accuracies.
-func (s *study) learned(c *console, l notebooks.Learned) error {
+func (s *study) learned(c *cli.Console, l notebooks.Learned) error {
 	p := s.pupil
 	p.rule, p.history = l.Rule, l.History
 	right := "right the " + s.graded
@@ -130,7 +131,7 @@ func (s *study) learned(c *console, l notebooks.Learned) error {
 	if len(p.trace) > 0 {
 		s.figure("curves.png", "Learning", "Left the energy at the start of inference, before the weights of that step; "+right+".", s.curves())
 	}
-	return inferenceTable(c, s.runDir, []*pupil{p}, closeness{})
+	return inferenceTable(c, s.RunDir, []*pupil{p}, closeness{})
 }
 
 // grade is the table of accuracies, beside those that the notebook saved.
@@ -149,23 +150,23 @@ func (s *study) grade(h *train.History) {
 	}
 	s.tile(accuracy(h.Last()), s.graded)
 	if v := saved(h.Last()); v != "-" {
-		s.page.Tiles = append(s.page.Tiles, report.Tile{Value: v, Label: "JPC's notebook"})
+		s.Page.Tiles = append(s.Page.Tiles, report.Tile{Value: v, Label: "JPC's notebook"})
 	}
-	s.manifest.Results["test"] = evalLineOf("PC", h.Last(), h.Last().Loss)
+	s.Manifest.Results["test"] = evalLineOf("PC", h.Last(), h.Last().Loss)
 }
 
 func (s *study) figure(file, title, caption string, draw report.Drawing) {
-	s.page.Figures = append(s.page.Figures, report.Figure{File: file, Title: title, Caption: caption, Draw: draw})
+	s.Page.Figures = append(s.Page.Figures, report.Figure{File: file, Title: title, Caption: caption, Draw: draw})
 }
 
 // table adds a table and returns it, for rows to be added.
 func (s *study) table(title, note string, head []string, rows ...[]string) *report.Table {
-	s.page.Tables = append(s.page.Tables, report.Table{Title: title, Note: note, Head: head, Rows: rows})
-	return &s.page.Tables[len(s.page.Tables)-1]
+	s.Page.Tables = append(s.Page.Tables, report.Table{Title: title, Note: note, Head: head, Rows: rows})
+	return &s.Page.Tables[len(s.Page.Tables)-1]
 }
 
 func (s *study) tile(value, label string) {
-	s.page.Tiles = append(s.page.Tiles, report.Tile{Value: value, Label: label, Class: "pc"})
+	s.Page.Tiles = append(s.Page.Tiles, report.Tile{Value: value, Label: label, Class: "pc"})
 }
 
 // curves are loss and accuracy of a graded task, or the energies before and after inference.

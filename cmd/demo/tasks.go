@@ -9,6 +9,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/experiments/jpc/notebooks"
 	"github.com/pcgraph/pcgraph/report"
 )
@@ -21,11 +22,11 @@ type classifyCmd struct {
 
 // Validate is called by kong.
 func (cmd classifyCmd) Validate() error {
-	return first(known("network", cmd.Net, notebooks.Classifiers...), cmd.taskFlags.Validate())
+	return cli.First(cli.Known("network", cmd.Net, notebooks.Classifiers...), cmd.taskFlags.Validate())
 }
 
 // Run trains and shows how inference spreads the error.
-func (cmd classifyCmd) Run(c *console) error {
+func (cmd classifyCmd) Run(c *cli.Console) error {
 	k := notebooks.Classify{Net: cmd.Net}
 	if solver := notebooks.Inference(cmd.solverFlags).Or(k.Budget().Inference).Solver; cmd.Net == "errors" && solver != notebooks.SGD {
 		return errors.Errorf("-solver %s: the prediction errors of this network are inferred by sgd only", solver)
@@ -54,11 +55,11 @@ type generateCmd struct {
 
 // Validate is called by kong.
 func (cmd generateCmd) Validate() error {
-	return first(cmd.taskFlags.Validate(), notNegative("std", cmd.Std))
+	return cli.First(cmd.taskFlags.Validate(), cli.NotNegative("std", cmd.Std))
 }
 
 // Run trains a network from labels to pictures and inverts it.
-func (cmd generateCmd) Run(c *console) error {
+func (cmd generateCmd) Run(c *cli.Console) error {
 	g := notebooks.Generate{Std: cmd.Std}
 	return cmd.do(c, cmd, notebook{name: "generate", budget: g.Budget(), graded: "accuracy of inferred labels",
 		title: "A generator of pictures from labels, 10-300-300-784",
@@ -76,7 +77,7 @@ func (cmd generateCmd) Run(c *console) error {
 			s.digits(r.Digits)
 			s.figure("energy.png", "Energy by layer along inversion",
 				"The picture is clamped, the label and everything between begin near zero. Where the lines are flat the label rests.", layerEnergies(r.Inversion))
-			s.manifest.Results["updates"] = r.History.Steps
+			s.Manifest.Results["updates"] = r.History.Steps
 			return nil
 		}})
 }
@@ -90,11 +91,11 @@ type latentCmd struct {
 
 // Validate is called by kong.
 func (cmd latentCmd) Validate() error {
-	return first(cmd.taskFlags.Validate(), count("test", cmd.Test, 2), count("latents", cmd.Latents, 1), positive("std", cmd.Std))
+	return cli.First(cmd.taskFlags.Validate(), cli.Count("test", cmd.Test, 2), cli.Count("latents", cmd.Latents, 1), cli.Positive("std", cmd.Std))
 }
 
 // Run trains without labels and shows what the network makes of its causes.
-func (cmd latentCmd) Run(c *console) error {
+func (cmd latentCmd) Run(c *cli.Console) error {
 	l := notebooks.Latent{Latents: cmd.Latents, Std: cmd.Std}
 	return cmd.do(c, cmd, notebook{name: "latent", budget: l.Budget(),
 		title: fmt.Sprintf("Pictures from latent causes, %d-300-300-784", cmd.Latents),
@@ -119,7 +120,7 @@ func (cmd latentCmd) Run(c *console) error {
 			s.figure("reconstructed.png", "Pictures and what their causes make of them",
 				"Test pictures above; below, what the network makes of the inferred causes in one feedforward pass.",
 				strips([]strip{{name: "test pictures", pictures: s.shown(r.Pictures, 12)}, {name: "reconstructed", pictures: s.shown(r.Reconstructed, 12)}}))
-			s.manifest.Results["reconstruction error per pixel"] = r.Error
+			s.Manifest.Results["reconstruction error per pixel"] = r.Error
 			s.tile(report.Number(r.Error), "squared error per pixel of reconstructions (blank guess: 1)")
 			rows := []strip{{name: "drawn at random"}, {}}
 			for k, pictures := range r.Samples {
@@ -146,15 +147,15 @@ type completeCmd struct {
 // Validate is called by kong.
 func (cmd completeCmd) Validate() error {
 	for _, n := range cmd.Hidden {
-		if err := count("hidden", n, 1); err != nil {
+		if err := cli.Count("hidden", n, 1); err != nil {
 			return err
 		}
 	}
-	return first(known("missing", cmd.Missing, notebooks.Missing...), cmd.taskFlags.Validate(), count("latents", cmd.Latents, 1))
+	return cli.First(cli.Known("missing", cmd.Missing, notebooks.Missing...), cmd.taskFlags.Validate(), cli.Count("latents", cmd.Latents, 1))
 }
 
 // Run trains on whole pictures and completes halves.
-func (cmd completeCmd) Run(c *console) error {
+func (cmd completeCmd) Run(c *cli.Console) error {
 	k := notebooks.Complete{Latents: cmd.Latents, Hidden: cmd.Hidden, Missing: cmd.Missing}
 	return cmd.do(c, cmd, notebook{name: "complete", budget: k.Budget(),
 		title: fmt.Sprintf("Half a picture is given (missing: %s), inference finds the rest", cmd.Missing),
@@ -167,7 +168,7 @@ func (cmd completeCmd) Run(c *console) error {
 			}
 			explained := 1 - r.Error/r.MeanError
 			s.tile(percent(explained), "of the variance of missing pixels is explained")
-			s.manifest.Results["explained variance of missing pixels"] = explained
+			s.Manifest.Results["explained variance of missing pixels"] = explained
 			s.table("Missing pixels", fmt.Sprintf("Of %d test pictures, in units of normalised pixels.", len(r.Pictures)/s.Test.In()), []string{"guess", "mean squared error"},
 				[]string{"inference", report.Number(r.Error)}, []string{"mean of the training pictures", report.Number(r.MeanError)})
 			given := func(pixels []float32) image.Image {
@@ -192,11 +193,11 @@ type streamCmd struct {
 
 // Validate is called by kong.
 func (cmd streamCmd) Validate() error {
-	return first(cmd.taskFlags.Validate(), count("units", cmd.Units, 1), count("frames", cmd.Frames, 4), positive("turn", math.Abs(cmd.Turn)))
+	return cli.First(cmd.taskFlags.Validate(), cli.Count("units", cmd.Units, 1), cli.Count("frames", cmd.Frames, 4), cli.Positive("turn", math.Abs(cmd.Turn)))
 }
 
 // Run learns to expect the next frame.
-func (cmd streamCmd) Run(c *console) error {
+func (cmd streamCmd) Run(c *cli.Console) error {
 	k := notebooks.Stream{Units: cmd.Units, Frames: cmd.Frames, Turn: cmd.Turn}
 	return cmd.do(c, cmd, notebook{name: "stream", budget: k.Budget(),
 		title: "What comes next: temporal prediction of turning digits",
@@ -210,7 +211,7 @@ func (cmd streamCmd) Run(c *console) error {
 			}
 			s.tile(report.Number(r.NextError), "squared error per pixel of the next frame, expected")
 			s.tile(report.Number(r.SameError), "of the guess that it is like this one")
-			s.manifest.Results["next frame"] = map[string]float64{"expected": r.NextError, "previous frame": r.SameError, "mean picture": r.MeanError}
+			s.Manifest.Results["next frame"] = map[string]float64{"expected": r.NextError, "previous frame": r.SameError, "mean picture": r.MeanError}
 			s.table("The next frame", fmt.Sprintf("Of %d streams of test digits, frames 3 to %d, in units of normalised pixels.", r.Streams, cmd.Frames),
 				[]string{"guess", "squared error per pixel"}, []string{"the network's", report.Number(r.NextError)},
 				[]string{"like this frame", report.Number(r.SameError)}, []string{"mean digit, upright", report.Number(r.MeanError)})
@@ -237,7 +238,7 @@ func (cmd streamCmd) Run(c *console) error {
 type linearCmd struct{ taskFlags }
 
 // Run trains and holds every energy against its closed form.
-func (cmd linearCmd) Run(c *console) error {
+func (cmd linearCmd) Run(c *cli.Console) error {
 	k := notebooks.Linear{}
 	return cmd.do(c, cmd, notebook{name: "linear", budget: k.Budget(), graded: "test accuracy",
 		title: "A deep linear network, whose energy at equilibrium is known beforehand",
@@ -249,17 +250,17 @@ func (cmd linearCmd) Run(c *console) error {
 			}
 			last := r.Updates[len(r.Updates)-1]
 			s.tile(fmt.Sprintf("%.2g", r.Worst()), "largest relative distance from F* over training")
-			s.manifest.Results["F/F*-1, largest"] = r.Worst()
-			s.manifest.Results["last update"] = map[string]float64{"loss": last.Loss, "energy": last.Energy, "theory": last.Theory}
-			learning := s.page.Figures
-			s.page.Figures = nil
+			s.Manifest.Results["F/F*-1, largest"] = r.Worst()
+			s.Manifest.Results["last update"] = map[string]float64{"loss": last.Loss, "energy": last.Energy, "theory": last.Theory}
+			learning := s.Page.Figures
+			s.Page.Figures = nil
 			s.figure("theory.png", "Energy along training: measured and predicted",
 				"The measured energy where inference ends lies on the closed form; the loss, from which inference starts, is what backprop would see of the same weights.",
 				energyAndTheory(r.Updates))
 			s.figure("approach.png", "How inference comes to the closed form",
 				"On test pictures, in float32, followed eight times longer than in training. Where the lines are rough, adaptive steps hover at the level that their tolerance (here 1e-4) sets.",
 				approach(r.Traces, r.Ends))
-			s.page.Figures = append(s.page.Figures, learning...)
+			s.Page.Figures = append(s.Page.Figures, learning...)
 			return nil
 		}})
 }
@@ -268,7 +269,7 @@ func (cmd linearCmd) Run(c *console) error {
 type hybridCmd struct{ taskFlags }
 
 // Run trains both networks and compares where the inference of labels may start.
-func (cmd hybridCmd) Run(c *console) error {
+func (cmd hybridCmd) Run(c *cli.Console) error {
 	k := notebooks.Hybrid{}
 	return cmd.do(c, cmd, notebook{name: "hybrid", budget: k.Budget(), graded: "accuracy of guessed labels",
 		title: "A generator and an amortiser that guesses its activities",
@@ -287,7 +288,7 @@ func (cmd hybridCmd) Run(c *console) error {
 					saved = fmt.Sprintf("%.1f %%", l.Saved)
 				}
 				t.Rows = append(t.Rows, []string{l.Name, percent(l.Accuracy), saved})
-				s.manifest.Results[l.Name] = l.Accuracy
+				s.Manifest.Results[l.Name] = l.Accuracy
 				traces = append(traces, l.Trace)
 			}
 			s.figure("energy.png", "The guess saves inference",
@@ -305,11 +306,11 @@ type bidirectionalCmd struct {
 
 // Validate is called by kong.
 func (cmd bidirectionalCmd) Validate() error {
-	return first(cmd.taskFlags.Validate(), positive("back", cmd.Back))
+	return cli.First(cmd.taskFlags.Validate(), cli.Positive("back", cmd.Back))
 }
 
 // Run trains both directions in one energy.
-func (cmd bidirectionalCmd) Run(c *console) error {
+func (cmd bidirectionalCmd) Run(c *cli.Console) error {
 	k := notebooks.Bidirectional{Back: cmd.Back}
 	return cmd.do(c, cmd, notebook{name: "bidirectional", budget: k.Budget(), graded: "test accuracy",
 		title: "One network that classifies and generates, 784-256-10 both ways",
@@ -321,7 +322,7 @@ func (cmd bidirectionalCmd) Run(c *console) error {
 			}
 			s.table("Labels of test pictures", fmt.Sprintf("Of the first %d test samples.", r.Few), []string{"labels by", "accuracy"},
 				[]string{"forward pass", percent(r.Forward)}, []string{"inference with the label free", percent(r.Free)})
-			s.manifest.Results["inferred labels"] = r.Free
+			s.Manifest.Results["inferred labels"] = r.Free
 			s.digits(r.Digits)
 			return nil
 		}})
