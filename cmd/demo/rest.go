@@ -4,6 +4,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/train"
 )
 
