@@ -141,6 +141,42 @@ func apply(scope string, s spec, kids ...*Node) (*Node, error) {
 	}
 }
 
+// gradients calls the rules of the operands whose gradients are wanted: vector-Jacobian products of the gradient of the result. A nil
+// rule stands for an operand whose gradient is zero almost everywhere.
+func gradients(want []bool, rules ...func() (*Node, error)) ([]*Node, error) {
+	ds := make([]*Node, len(want))
+	for i := range want {
+		if !want[i] || rules[i] == nil {
+			continue
+		}
+		var err error
+		if ds[i], err = rules[i](); err != nil {
+			return nil, err
+		}
+	}
+	return ds, nil
+}
+
+// only is the gradient of an operation of one operand.
+func only(d *Node, err error) ([]*Node, error) { return []*Node{d}, err }
+
+// scaledOp is c s(xs...).
+func scaledOp(c float64, s spec, xs ...*Node) (*Node, error) {
+	n, err := apply("", s, xs...)
+	if err != nil {
+		return nil, err
+	}
+	return scaled(n, c)
+}
+
+// linearly is s(xs...) for an operation that is linear in its last operand, whose factor is taken out in front.
+func linearly(s spec, xs ...*Node) (*Node, error) {
+	last := len(xs) - 1
+	base, c := unscale(xs[last])
+	xs[last] = base
+	return scaledOp(c, s, xs...)
+}
+
 // shapes are those of the operands.
 func (o *op) shapes() []tensor.Shape {
 	ss := make([]tensor.Shape, len(o.kids))

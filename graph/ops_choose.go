@@ -19,17 +19,10 @@ func (chosen) split(batched []bool) split                    { return elementwis
 
 // diff: the mask is constant almost everywhere.
 func (chosen) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 3)
-	for i, of := range []masked{{}, {clamped: true}, {clamped: false}} {
-		if i == 0 || !want[i] {
-			continue
-		}
-		var err error
-		if ds[i], err = apply("", of, in[0], g); err != nil {
-			return nil, err
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		nil,
+		func() (*Node, error) { return apply("", masked{clamped: true}, in[0], g) },
+		func() (*Node, error) { return apply("", masked{}, in[0], g) })
 }
 
 func (o chosen) f32(c *call[float32]) { runChosen(c) }
@@ -65,12 +58,9 @@ func (masked) shape(in []tensor.Shape) (tensor.Shape, error) { return sameShape(
 func (masked) split(batched []bool) split                    { return elementwise(batched) }
 
 func (o masked) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[1] {
-		ds[1], err = apply("", o, in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		nil,
+		func() (*Node, error) { return apply("", o, in[0], g) })
 }
 
 func (o masked) f32(c *call[float32]) { runMasked(o, c) }

@@ -199,15 +199,11 @@ func imageSplit(batched []bool) split {
 	return rowwise
 }
 
-// bilinear applies s to operands whose factors are drawn out in front.
+// bilinear is s(a, b) for an operation that is linear in both operands, whose factors are taken out in front.
 func bilinear(s spec, a, b *Node) (*Node, error) {
 	a, ca := unscale(a)
 	b, cb := unscale(b)
-	n, err := apply("", s, a, b)
-	if err != nil {
-		return nil, err
-	}
-	return scaled(n, ca*cb)
+	return scaledOp(ca*cb, s, a, b)
 }
 
 // conv2d is the convolution of x with w, with bias [out] added to every pixel.
@@ -259,24 +255,12 @@ func (o convInput) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	return diffConv(in, g, want, conv2d{c: o.c}, func() (*Node, error) { return bilinear(convWeight{o.c}, g, in[0]) })
 }
 
-// diffConv gives the gradients of conv2d or convInput: by the image it is the other one, by the weights byWeights.
-func diffConv(in []*Node, g *Node, want []bool, other spec, byWeights func() (*Node, error)) ([]*Node, error) {
-	ds := make([]*Node, len(in))
-	var err error
-	if want[0] {
-		if ds[0], err = bilinear(other, g, in[1]); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		if ds[1], err = byWeights(); err != nil {
-			return nil, err
-		}
-	}
-	if len(in) > 2 && want[2] {
-		ds[2], err = columnSums(g, 1)
-	}
-	return ds, err
+// diffConv gives the gradients of conv2d or convInput: of the image it is the other one, of the weights toWeights.
+func diffConv(in []*Node, g *Node, want []bool, other spec, toWeights func() (*Node, error)) ([]*Node, error) {
+	return gradients(want,
+		func() (*Node, error) { return bilinear(other, g, in[1]) },
+		toWeights,
+		func() (*Node, error) { return columnSums(g, 1) })
 }
 
 // convWeight is the gradient of <g, conv2d(x, w)> by w, of operands x and g.
@@ -293,17 +277,9 @@ func (o convWeight) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o convWeight) split([]bool) split { return joint }
 
 func (o convWeight) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = bilinear(convInput{c: o.c}, in[1], g); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = bilinear(conv2d{c: o.c}, in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return bilinear(convInput{c: o.c}, in[1], g) },
+		func() (*Node, error) { return bilinear(conv2d{c: o.c}, in[0], g) })
 }
 
 // The methods below serve Gorgonia's machines and allocate; programs use what the compile methods make of them.

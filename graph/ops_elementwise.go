@@ -249,16 +249,9 @@ func (hadamard) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (hadamard) split(batched []bool) split { return elementwise(batched) }
 
 func (hadamard) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	for i := range ds {
-		if want[i] {
-			var err error
-			if ds[i], err = apply("", hadamard{}, in[1-i], g); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) { return apply("", hadamard{}, in[1], g) },
+		func() (*Node, error) { return apply("", hadamard{}, in[0], g) })
 }
 
 func (o hadamard) f32(c *call[float32]) { runHadamard(c) }
@@ -287,17 +280,9 @@ func (scaleBy) split(batched []bool) split {
 }
 
 func (scaleBy) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", inner{coef: 1}, g, in[1]); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = scaledBy(in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return apply("", inner{coef: 1}, g, in[1]) },
+		func() (*Node, error) { return scaledBy(in[0], g) })
 }
 
 // scaledBy is s x, a plain scaling when s is a constant.
