@@ -12,22 +12,23 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A spec says what a fused operation is. One type per operation; op makes a gorgonia.Op of it.
+// A spec describes a fused operation: one type per operation, in one file with its Builder method, its derivative and its kernel. An op
+// makes a gorgonia.Op of it. Further abilities are the optional methods of roomy, costly, formulaic, commutative and compiled.
 type spec interface {
 	// String names the operation with every parameter: two specs that print alike are the same operation.
 	String() string
 	// shape checks the operands' shapes and gives the result's.
 	shape(in []tensor.Shape) (tensor.Shape, error)
-	// split says how the work may be divided, given which operands carry the batch in their leading dimension.
+	// split is how the work may be divided, given which operands carry the batch in their leading dimension.
 	split(batched []bool) split
-	// diff gives the gradients of the operands that are wanted, from the gradient g of the result.
+	// diff adds the gradients of the wanted operands to the graph: vector-Jacobian products of the gradient g of the result.
 	diff(in []*Node, out, g *Node, want []bool) ([]*Node, error)
 	// f32 and f64 compute; both call the one generic kernel of the operation.
 	f32(c *call[float32])
 	f64(c *call[float64])
 }
 
-// A roomy operation works in memory beside its result.
+// A roomy operation needs scratch memory.
 type roomy interface {
 	// room is the number of elements that one call needs at a time.
 	room(in []tensor.Shape) int
@@ -59,7 +60,7 @@ type compiled interface {
 	compile64(c *compiler[float64], ins *instr[float64], n *Node)
 }
 
-// split says how an operation may be divided.
+// A split is how an operation may be divided.
 type split uint8
 
 const (
@@ -85,7 +86,7 @@ type call[T Float] struct {
 
 func (c *call[T]) rows() int { return c.hi - c.lo }
 
-// markZero fills the result with zeros and says so.
+// markZero fills the result with zeros and marks it as exactly zero.
 func (c *call[T]) markZero() {
 	clear(c.dst)
 	*c.dstZero = true
@@ -98,9 +99,9 @@ type op struct {
 	scope string
 	out   tensor.Shape
 	dt    tensor.Dtype
-	salt  int    // told apart from a node of equal 32-bit hash, see apply
+	salt  int    // makes it distinct from a node of equal 32-bit hash, see apply
 	grad  bool   // added by Grad
-	by    string // what it is the gradient by, if it is a result of Grad
+	by    string // the node whose gradient it is, if it is a result of Grad
 }
 
 var (
@@ -109,7 +110,7 @@ var (
 )
 
 // apply adds the node spec(kids...) to the graph, or finds it there. Gorgonia takes nodes of equal 32-bit hash for
-// equal without looking at their operands; apply looks, and asks again under another hash when they differ.
+// equal without comparing their operands; apply compares them, and tries again under another hash when they differ.
 func apply(scope string, s spec, kids ...*Node) (*Node, error) {
 	shapes := make([]tensor.Shape, len(kids))
 	for i, k := range kids {

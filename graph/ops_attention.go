@@ -104,7 +104,7 @@ func (o multiHead) gradients(want []bool, rules ...func() (*Node, error)) ([]*No
 }
 
 // attention is the value; attentionGrad is J^T g of the tokens and g, with J its Jacobian; attentionSlope is J v; and
-// attentionHess, of the tokens, g and v, is the gradient of g^T J v by the tokens.
+// attentionHess, of the tokens, g and v, is the gradient of g^T J v with respect to the tokens.
 type (
 	attention      struct{ multiHead }
 	attentionGrad  struct{ multiHead }

@@ -3,7 +3,7 @@ package graph
 import "gorgonia.org/tensor"
 
 // Choose is data where mask is not zero and x where it is, element by element: units that are clamped and units that are
-// free. It selects and does not multiply, so that the gradient by x is exactly zero where data is taken.
+// free. It selects and does not multiply, so that the gradient with respect to x is exactly zero where data is taken.
 func (b *Builder) Choose(mask, data, x *Node) *Node { return b.add(chosen{}, mask, data, x) }
 
 // Only is x where mask is not zero and 0 where it is.

@@ -9,7 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
-// Conv says how a convolution slides over images. Pairs are height, width. The zero value moves by one pixel, without
+// Conv is the geometry of a convolution of images. Pairs are height, width. The zero value moves by one pixel, without
 // padding, gaps or groups: a zero Stride or Dilation is 1, and so are zero Groups.
 type Conv struct {
 	Stride   [2]int
@@ -101,7 +101,7 @@ func (b *Builder) Conv2D(x, w, bias *Node, c Conv) *Node {
 //
 // x [batch, height, width, channels], w [kernel height, kernel width, out/groups, channels], bias [out] or nil; the
 // result is [batch, height', width', out] with height' = (height - 1) S - 2 P + D (kernel height - 1) + 1 + extra.
-// With a stride several sizes are mapped to one by Conv2D; extra, smaller than the stride, tells which is meant.
+// With a stride several sizes are mapped to one by Conv2D; extra, smaller than the stride, selects one of them.
 func (b *Builder) ConvTranspose2D(x, w, bias *Node, c Conv, extra [2]int) *Node {
 	if !b.images("transposed convolution", x, w) {
 		return nil
@@ -137,7 +137,7 @@ func (c Conv) transposed(x, w tensor.Shape, extra [2]int) (kernel.Conv, error) {
 }
 
 // The three operations of a convolution are bilinear and each other's derivatives: with y = conv2d(x, w) and a
-// gradient g like y, the gradient by x is convInput(g, w) and that by w is convWeight(x, g). Images are channels-last,
+// gradient g like y, the gradient with respect to x is convInput(g, w) and with respect to w convWeight(x, g). Images are channels-last,
 // [batch, height, width, channels], weights [kernel height, kernel width, in/groups, out].
 
 // convName writes an operation with its geometry.
@@ -230,7 +230,7 @@ func (o conv2d) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	return diffConv(in, g, want, convInput{c: o.c}, func() (*Node, error) { return bilinear(convWeight{o.c}, in[0], g) })
 }
 
-// convInput is the transpose of conv2d as a linear map of x: the gradient by x, or a transposed convolution with
+// convInput is the transpose of conv2d as a linear map of x: the gradient with respect to x, or a transposed convolution with
 // bias [in]. Its operands are g and w.
 type convInput struct {
 	c    kernel.Conv
@@ -263,7 +263,7 @@ func diffConv(in []*Node, g *Node, want []bool, other spec, toWeights func() (*N
 		func() (*Node, error) { return columnSums(g, 1) })
 }
 
-// convWeight is the gradient of <g, conv2d(x, w)> by w, of operands x and g.
+// convWeight is the gradient of <g, conv2d(x, w)> with respect to w, of operands x and g.
 type convWeight struct{ c kernel.Conv }
 
 func (o convWeight) String() string { return convName("convWeight", o.c, false) }

@@ -181,7 +181,7 @@ func runCrossEntropy[T Float](o crossEntropy, c *call[T]) {
 	})
 }
 
-// softmaxError is sum(y) softmax(m) - y: the gradient of the cross-entropy by the logits m.
+// softmaxError is sum(y) softmax(m) - y: the gradient of the cross-entropy with respect to the logits m.
 type softmaxError struct{}
 
 func (softmaxError) String() string  { return "softmaxError" }
@@ -215,7 +215,7 @@ func (logSoftmax) formula() string                               { return "log s
 func (logSoftmax) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
 func (logSoftmax) split(batched []bool) split                    { return elementwise(batched) }
 
-// diff: with s = softmax(m), the gradient of <g, log s> by m is g - sum(g) s, the softmax error of g, negated.
+// diff: with s = softmax(m), the gradient of <g, log s> with respect to m is g - sum(g) s, the softmax error of g, negated.
 func (logSoftmax) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
 	return only(scaledOp(-1, softmaxError{}, g, in[0]))
 }
@@ -230,7 +230,7 @@ func runLogSoftmax[T Float](c *call[T]) {
 	}
 }
 
-// softmaxShift is (s . v) 1 - v with s = softmax(m): the derivative of the softmax error by its targets, on v.
+// softmaxShift is (s . v) 1 - v with s = softmax(m): the derivative of the softmax error with respect to its targets, times v.
 type softmaxShift struct{}
 
 func (softmaxShift) String() string { return "softmaxShift" }
@@ -257,7 +257,7 @@ func runSoftmaxShift[T Float](c *call[T]) {
 	}
 }
 
-// softmaxHess is sum(y) s (v - s . v) with s = softmax(m): the Hessian of the cross-entropy by the logits, on v.
+// softmaxHess is sum(y) s (v - s . v) with s = softmax(m): the Hessian of the cross-entropy with respect to the logits, times v.
 type softmaxHess struct{}
 
 func (softmaxHess) String() string { return "softmaxHess" }

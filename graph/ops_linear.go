@@ -10,7 +10,7 @@ import (
 )
 
 // Linear is factor (x W + c): x [batch, ..., in], W [in, out], c [out] or nil; the result is [batch, ..., out]. A factor
-// that W has already is drawn into it, if c has the same.
+// that W already has is folded into it, if c has the same.
 func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
 	if b.err != nil {
 		return nil
@@ -39,7 +39,7 @@ func (b *Builder) MatMul(x, y *Node, transX, transY bool) *Node {
 		b.Fail(errors.New("product with a missing operand"))
 		return nil
 	}
-	return b.keep(product(x, y, transX, transY, 1))
+	return b.record(product(x, y, transX, transY, 1))
 }
 
 // SubIdentity is x - I for a square matrix.
@@ -149,7 +149,7 @@ func (o matmul) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 		func() (*Node, error) { return columnSums(g, o.alpha) })
 }
 
-// product is alpha op(A) op(B); factors of the operands are drawn into alpha.
+// product is alpha op(A) op(B); factors of the operands are folded into alpha.
 func product(a, b *Node, transA, transB bool, alpha float64) (*Node, error) {
 	a, ca := unscale(a)
 	b, cb := unscale(b)

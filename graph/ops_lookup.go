@@ -10,7 +10,7 @@ import (
 )
 
 // Lookup takes rows of a table: ids [batch, ...] and table [v, n] give [batch, ..., n]. An id that is no whole number
-// from 0 to v-1 is an error of the run. There is a gradient by the table only.
+// from 0 to v-1 is an error of the run. Only the table has a gradient.
 func (b *Builder) Lookup(ids, table *Node) *Node { return b.add(lookup{}, ids, table) }
 
 // lookup takes rows of a table: ids [...] and table [v, n] give [..., n]. An id that is not an integer from 0 to v-1 is

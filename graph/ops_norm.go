@@ -45,7 +45,7 @@ func (o standard) rule(in []tensor.Shape) (tensor.Shape, error) {
 }
 
 // standardise, standardiseGrad and standardiseHess are y(x), J(x) g with the symmetric Jacobian J of y, and the
-// gradient of v^T J(x) g by x: see kernel.
+// gradient of v^T J(x) g with respect to x: see kernel.
 type (
 	standardise     struct{ standard }
 	standardiseGrad struct{ standard }

@@ -11,7 +11,7 @@ import (
 
 // Pooling of images [batch, height, width, channels], by channel.
 
-// Pool says how the window of a pooling slides over images. Pairs are height, width; a zero Stride is the Size.
+// Pool is the geometry of a pooling of images. Pairs are height, width; a zero Stride is the Size.
 type Pool struct {
 	Size   [2]int
 	Stride [2]int
@@ -117,7 +117,7 @@ func (o maxPoolGrad) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o maxPoolGrad) split(batched []bool) split { return elementwise(batched) }
 func (o maxPoolGrad) room([]tensor.Shape) int    { return o.p.Room() }
 
-// diff: where the largest pixel is does not change with x, almost everywhere; so there is no gradient by x.
+// diff: where the largest pixel is does not change with x, almost everywhere; so x has no gradient.
 func (o maxPoolGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	return gradients(want,
 		nil,

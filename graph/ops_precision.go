@@ -10,8 +10,8 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
-// The energy of a learned precision needs a few operations whose derivatives are again of their number, so that it can be
-// differentiated any number of times.
+// Operations of the energy of a learned precision. They are closed under differentiation, so that the energy can be differentiated
+// any number of times.
 
 // Exp is e^x, element by element.
 func (b *Builder) Exp(x *Node) *Node { return b.add(elementExp{}, x) }
