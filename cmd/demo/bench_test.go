@@ -24,7 +24,6 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	code := m.Run()
-	os.RemoveAll(builtDir)
 	os.Exit(code)
 }
 

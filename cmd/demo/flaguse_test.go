@@ -21,7 +21,7 @@ var always = map[string]string{
 	"predict":       "data dir rule to keys header separator decimal",
 	"compare":       "out seed arch scaling gamma loss errors precision data steps rate batch float32",
 	"coordcheck":    "out seed arch scalings widths depths width depth loss optim lr updates seeds batch bp band data",
-	"infer":         "out seed arch scaling gamma loss precision data batch horizons tols rates evals warmup",
+	"infer":         "out seed arch scaling gamma loss precision data batch horizons tols rates evals warmup clock",
 	"graph":         "out arch scaling gamma loss precision batch what",
 	"classify":      "out seed solver data dir limit batch lr eval-every test",
 	"generate":      "out seed solver data dir limit batch lr eval-every test std",

@@ -19,7 +19,7 @@ import (
 // fall the more, the longer they run.
 func TestInfer_FindsTheEquilibriumOfTheLinearTheory(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
-	code, stdout, stderr := demo(t, t.Context(), strings.Fields("infer -data moons -widths 2,8,8,2 -act linear -precision 3 -evals 150 -batch 16 -out "+out)...)
+	code, stdout, stderr := demo(t, t.Context(), strings.Fields("infer -data moons -widths 2,8,8,2 -act linear -precision 3 -evals 150 -batch 16 -clock 1ms -out "+out)...)
 	if code != cli.ExitOK {
 		t.Fatal(stderr)
 	}

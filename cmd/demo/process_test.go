@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,36 +17,16 @@ import (
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
-// built is the command as a file, made once for all tests that need a process; TestMain removes it.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "demo-test-*")
-	if err != nil {
-		return "", err
-	}
-	builtDir = dir
-	binary := filepath.Join(dir, "demo.exe")
-	text, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	if err != nil {
-		os.Stderr.Write(text)
-	}
-	return binary, err
-})
-
-// builtDir is where it is; empty if no test needed it.
-var builtDir string
-
 // process is the command with its arguments, in a folder of its own.
 func process(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("builds the command")
-	}
-	binary, err := built()
+	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), asCommand+"=1")
 	return cmd
 }
 
@@ -107,6 +86,7 @@ func TestProcess_SignalsEndARunInOrder(t *testing.T) {
 	demo := process(t, "toy", "moons", "-epochs", "40", "-out", out)
 	cmd := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`}, demo.Args...)...)
 	cmd.Dir = demo.Dir
+	cmd.Env = demo.Env
 	said := startUntil(t, cmd, out)
 	cmd.Process.Signal(syscall.SIGHUP)
 	if err := cmd.Wait(); err != nil || manifestOf(t, out).State != cli.Done {

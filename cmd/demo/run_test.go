@@ -62,7 +62,7 @@ func TestFolder_HoldsReportPicturesMetricsAndManifest(t *testing.T) {
 		{"toy sine -limit 40", []string{"curves.png", "fit.png"}},
 		{"toy linear -limit 40", []string{"curves.png", "fit.png"}},
 		{"compare -data moons -widths 2,8,8,2 -act tanh -steps 8", []string{"agreement.png", "energy.png"}},
-		{"infer -data moons -widths 2,8,8,2 -act tanh -evals 40 -warmup 20 -batch 8", []string{"heun.png", "solvers.png"}},
+		{"infer -data moons -widths 2,8,8,2 -act tanh -evals 40 -warmup 20 -batch 8 -clock 1ms", []string{"heun.png", "solvers.png"}},
 		{"compare -data random -widths 5,6,3 -float32 -scaling mupc -steps 3", []string{"agreement.png", "energy.png"}},
 		{"train -data moons -widths 2,8,8,2 -limit 20 -loss ce -scaling ntp -skips", []string{"agreement.png", "curves.png", "energy.png", "precision.png"}},
 		{"train -data bars -arch cnn -width 3 -limit 10 -steps 4", []string{"agreement.png", "curves.png", "digits.png", "energy.png", "filters.png", "precision.png"}},

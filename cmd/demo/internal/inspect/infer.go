@@ -25,12 +25,13 @@ type InferCmd struct {
 	cli.OutFlags
 	cli.NetFlags
 	cli.DataFlags
-	Batch    int       `default:"64" help:"Samples in the batch." json:"batch"`
-	Horizons []float64 `default:"5,20,50" help:"Times, per sample, at which the flows are read; they end at the last one." json:"horizons"`
-	Tols     []float64 `default:"1e-2,1e-3,1e-4" help:"Tolerances of adaptive steps, relative and absolute." json:"tolerances"`
-	Rates    []float64 `default:"0.1,0.5" help:"Steps of the flows by Euler and Heun, beside the largest that is stable: several, for they are what is compared. Other commands have one -rate." json:"rates"`
-	Evals    int       `default:"300" help:"Evaluations at most, for each way." json:"evals"`
-	Warmup   int       `default:"0" help:"Weight updates by backprop (Adam, rate 0.001) before: inference on a network that has learned." json:"warmup"`
+	Batch    int           `default:"64" help:"Samples in the batch." json:"batch"`
+	Horizons []float64     `default:"5,20,50" help:"Times, per sample, at which the flows are read; they end at the last one." json:"horizons"`
+	Tols     []float64     `default:"1e-2,1e-3,1e-4" help:"Tolerances of adaptive steps, relative and absolute." json:"tolerances"`
+	Rates    []float64     `default:"0.1,0.5" help:"Steps of the flows by Euler and Heun, beside the largest that is stable: several, for they are what is compared. Other commands have one -rate." json:"rates"`
+	Evals    int           `default:"300" help:"Evaluations at most, for each way." json:"evals"`
+	Warmup   int           `default:"0" help:"Weight updates by backprop (Adam, rate 0.001) before: inference on a network that has learned." json:"warmup"`
+	Clock    time.Duration `default:"400ms" hidden:"" help:"Repeat every way for so long at least, to time it." json:"-"`
 }
 
 // Validate is called by kong.
@@ -104,7 +105,8 @@ type arena struct {
 	exact       float64                 // F* of theory; NaN if the network is not linear
 	gradient    []float64               // there
 	grad        []float64
-	evaluations int // budget of each way
+	evaluations int           // budget of each way
+	clock       time.Duration // each way is repeated for so long at least
 }
 
 // Run sweeps.
@@ -173,7 +175,7 @@ func (cmd InferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 			return nil, err
 		}
 	}
-	a := &arena{evaluations: cmd.Evals, best: math.Inf(1), exact: math.NaN(), grad: make([]float64, len(w.Data())), gradient: make([]float64, len(w.Data()))}
+	a := &arena{evaluations: cmd.Evals, clock: cmd.Clock, best: math.Inf(1), exact: math.NaN(), grad: make([]float64, len(w.Data())), gradient: make([]float64, len(w.Data()))}
 	for i, coordinates := range []arch.Coordinates{arch.Activities, arch.Errors} {
 		m, err := arch.Compile(net, w, arch.Plan{Batch: b.Batch, Energy: cmd.Energy(cmd.Precision), Coordinates: coordinates})
 		if err != nil {
@@ -305,7 +307,7 @@ func (a *arena) race(ctx context.Context, w *Way) error {
 		shown[s] = true
 	}
 	var clock [][]float64 // seconds of each run, by station
-	for start := time.Now(); w.Runs < fewestRuns || time.Since(start) < 400*time.Millisecond; at = 0 {
+	for start := time.Now(); w.Runs < fewestRuns || time.Since(start) < a.clock; at = 0 {
 		err := run(stop, func(r infer.Reading) {
 			if at == len(w.Path) {
 				w.Path = append(w.Path, Station{step: r.Step, Evals: r.Evals, time: r.Time, Seconds: math.Inf(1), energy: r.Energy, residual: r.Residual,
