@@ -36,7 +36,10 @@ type studied struct {
 const studyData = 1
 
 var meanField = claim.Grid("limits/meanfield", 2, func(s claim.Scale) []study {
-	const steps = 30
+	steps := 30
+	if s == claim.Quick {
+		steps = 21
+	}
 	var grid []study
 	add := func(hidden int, gamma float64, widths ...int) {
 		grid = append(grid, study{Hidden: hidden, Gamma: gamma, Steps: steps})

@@ -51,7 +51,7 @@ func (p squeeze) drawn() bool { return p.Hidden == 5 && p.Width > 1 }
 var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []squeeze {
 	hidden, widths, count := []int{1, 3, 5, 7}, []int{1, 4, 8}, 5
 	if s == claim.Quick {
-		hidden, widths, count = []int{1, 5}, []int{4, 8}, 3
+		hidden, widths, count = []int{1, 5}, []int{4, 8}, 2
 	}
 	var grid []squeeze
 	for _, small := range []bool{true, false} {

@@ -80,10 +80,10 @@ func lessons(s claim.Scale) []lesson {
 		}
 	}
 	if s == claim.Quick {
-		add(3, true, 1, 20, 8, 32, 128, 512)
-		add(15, true, 1, 20, 8, 32, 128)
+		add(3, true, 1, 10, 8, 32, 128, 512)
+		add(15, true, 1, 10, 8, 32, 128)
 		for _, g := range []float64{.1, 1, 4} {
-			add(1, false, g, 20, 256)
+			add(1, false, g, 10, 256)
 		}
 		return grid
 	}
