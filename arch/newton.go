@@ -47,6 +47,13 @@ func (m *Model[T]) Newton(step, grad, z []T) (evals int, err error) {
 	return m.newton.solve(step, grad, z)
 }
 
+// TakesNewton reports why there are no Newton steps of the model; nil if there are.
+func (m *Model[T]) TakesNewton() error {
+	m.there("TakesNewton")
+	n := &newton[T]{m: m}
+	return errors.WithMessage(n.suits(), "arch: Newton")
+}
+
 // A newton is the memory of Gauss-Newton steps.
 type newton[T graph.Float] struct {
 	m         *Model[T]
