@@ -20,16 +20,20 @@ var all = []string{"experiments/claim", "train", "arch", "infer", "infer/ode", "
 // A folder below a listed one belongs to it unless it is listed itself. Those of internal/ import nothing of ours and are there for
 // everybody, except internal/kernel, which is listed where it is used.
 var allowed = map[string][]string{
+	".":                   {},
 	"internal/atomicfile": {},
 	"internal/buildinfo":  {},
 	"internal/jsonfloat":  {},
 	"internal/layered":    {},
+	"internal/mutate":     {},
+	"internal/reference":  {},
 	"internal/lockfile":   {},
 	"internal/kernel":     {},
 	"internal/kernel/gen": {},
 	"optim":               {"internal/kernel"},
 	"data":                {},
 	"theory":              {},
+	"report":              {},
 	"graph/safetensors":   {},
 	"graph":               {"internal/kernel"},
 	"infer":               {"optim", "infer/ode", "internal/kernel"},
@@ -44,7 +48,8 @@ var allowed = map[string][]string{
 	"experiments/mupc":    all,
 	"experiments/jpc":     all,
 	"experiments/thesis":  all,
-	"cmd/demo":            append([]string{"experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
+	"examples":            append([]string{"report"}, all...),
+	"cmd/demo":            append([]string{"report", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia.

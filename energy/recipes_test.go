@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/pkg/errors"
@@ -117,31 +114,6 @@ func TestRecipes_SamplesStayApart(t *testing.T) {
 		m := robust[float32](l)
 		if _, ok, err := m.FusedSteps(make([]float32, len(m.State())), m.State(), .01, 3); !ok || err != nil {
 			t.Errorf("%T: not sample by sample (error %v)", l, err)
-		}
-	}
-}
-
-// TestRecipes_AreThoseOfThePage: every block of Go on docs/RECIPES.md stands, word by word, in a test file that is compiled.
-func TestRecipes_AreThoseOfThePage(t *testing.T) {
-	page, err := os.ReadFile("../docs/RECIPES.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var source strings.Builder
-	for _, path := range []string{"recipes_test.go", "../layers/recipes_test.go", "../infer/recipes_test.go"} {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		source.Write(text)
-	}
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	if len(blocks) < 7 {
-		t.Errorf("%d blocks of Go on the page, want 7 or more", len(blocks))
-	}
-	for _, b := range blocks {
-		if !strings.Contains(source.String(), b[1]) {
-			t.Errorf("the page has code that no test file has:\n%s", b[1])
 		}
 	}
 }

@@ -46,6 +46,19 @@ type costly interface {
 	work(in []tensor.Shape) float64
 }
 
+// A formulaic operation is drawn as a formula of its operands a, b, c; any other by its String.
+type formulaic interface{ formula() string }
+
+// A commutative operation may report that its operands can be exchanged, so that pictures need not tell them apart.
+type commutative interface{ symmetric() bool }
+
+// A compiled operation changes its instruction after the compiler has made it from the methods of spec: it gives the work and the
+// rows that may be divided, packs weights, or is fused with an operand. Both methods call one generic function, as f32 and f64 do.
+type compiled interface {
+	compile32(c *compiler[float32], ins *instr[float32], n *Node)
+	compile64(c *compiler[float64], ins *instr[float64], n *Node)
+}
+
 // split says how an operation may be divided.
 type split uint8
 

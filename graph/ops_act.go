@@ -7,6 +7,17 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
+// Act is f(x), element by element.
+func (b *Builder) Act(f Activation, x *Node) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if f == kernel.Linear {
+		return x
+	}
+	return b.add(activate{f: f}, x)
+}
+
 // activate is f(x), element by element.
 type activate struct{ f kernel.Activation }
 
@@ -37,7 +48,8 @@ func runActivate[T Float](o activate, c *call[T]) { kernel.Activate(o.f, c.dst, 
 // activateGrad is g f'(x): the gradient of activate.
 type activateGrad struct{ f kernel.Activation }
 
-func (o activateGrad) String() string { return o.f.String() + "Grad" }
+func (o activateGrad) String() string  { return o.f.String() + "Grad" }
+func (o activateGrad) formula() string { return o.f.String() + "'(a) b" }
 func (o activateGrad) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return sameShape(o.String(), in)
 }
@@ -71,7 +83,8 @@ func runActivateGrad[T Float](o activateGrad, c *call[T]) {
 // activateGrad2 is g v f”(x): what a Hessian-vector product needs of an activation.
 type activateGrad2 struct{ f kernel.Activation }
 
-func (o activateGrad2) String() string { return o.f.String() + "Grad2" }
+func (o activateGrad2) String() string  { return o.f.String() + "Grad2" }
+func (o activateGrad2) formula() string { return o.f.String() + "''(a) b c" }
 func (o activateGrad2) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return sameShape(o.String(), in)
 }

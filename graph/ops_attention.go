@@ -10,6 +10,21 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
+// Attention is multi-head attention of tokens to each other. Of qkv [batch, t, 3 n], queries, keys and values side by side,
+// head h has the features [h d, (h+1) d) of each, d = n/heads, and gives those of the result [batch, t, n]:
+//
+//	softmax(scale q k^T) v
+//
+// Causal lets a token see itself and those before it. Padding [batch, t], nil for none, says which tokens are seen by none:
+// those where it is positive. A token that sees none gives zeros. Logits of any finite size are safe.
+func (b *Builder) Attention(qkv, padding *Node, heads int, scale float64, causal bool) *Node {
+	o := attention{multiHead{heads: heads, scale: scale, causal: causal, masked: padding != nil}}
+	if padding == nil {
+		return b.add(o, qkv)
+	}
+	return b.add(o, qkv, padding)
+}
+
 // multiHead is how tokens attend to each other (Vaswani et al. 2017). The operand holds queries, keys and values side by
 // side, [batch, t, 3 n], each of them divided into heads of d = n/heads features; of one head,
 //

@@ -7,6 +7,12 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
+// AddRow is x + p with p, which has the last dimensions of x, repeated over the others: a position [t, n] on [batch, t, n].
+func (b *Builder) AddRow(x, p *Node) *Node { return b.add(rowAdd{}, x, p) }
+
+// MulRow is x * p, element by element, with p repeated as in AddRow: a gain [n] on [batch, ..., n].
+func (b *Builder) MulRow(x, p *Node) *Node { return b.add(rowMul{}, x, p) }
+
 // rowAdd and rowMul are x + p and x * p, element by element, where p has the last dimensions of x and is repeated over
 // the others: a gain [n] or a position [t, n] on tokens [batch, t, n].
 type (
@@ -32,6 +38,7 @@ func rowSplit(batched []bool) split {
 }
 
 func (rowAdd) String() string                                { return "rowAdd" }
+func (rowAdd) formula() string                               { return "a + rows of b" }
 func (rowAdd) shape(in []tensor.Shape) (tensor.Shape, error) { return rowShape("sum of", in) }
 func (rowAdd) split(batched []bool) split                    { return rowSplit(batched) }
 
@@ -56,6 +63,7 @@ func runRowAdd[T Float](c *call[T]) {
 }
 
 func (rowMul) String() string                                { return "rowMul" }
+func (rowMul) formula() string                               { return "a * rows of b" }
 func (rowMul) shape(in []tensor.Shape) (tensor.Shape, error) { return rowShape("product of", in) }
 func (rowMul) split(batched []bool) split                    { return rowSplit(batched) }
 

@@ -13,6 +13,7 @@ func (b *Builder) Only(mask, x *Node) *Node { return b.add(masked{clamped: true}
 type chosen struct{}
 
 func (chosen) String() string                                { return "choose" }
+func (chosen) formula() string                               { return "b where a, else c" }
 func (chosen) shape(in []tensor.Shape) (tensor.Shape, error) { return sameShape("choice", in) }
 func (chosen) split(batched []bool) split                    { return elementwise(batched) }
 
@@ -53,6 +54,12 @@ func (o masked) String() string {
 		return "whereClamped"
 	}
 	return "whereFree"
+}
+func (o masked) formula() string {
+	if o.clamped {
+		return "b where a, else 0"
+	}
+	return "0 where a, else b"
 }
 func (masked) shape(in []tensor.Shape) (tensor.Shape, error) { return sameShape("masking", in) }
 func (masked) split(batched []bool) split                    { return elementwise(batched) }

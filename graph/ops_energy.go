@@ -10,6 +10,19 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
+// HalfSquare is the scalar coef/2 sum x^2 / batch; batch 1 for what is not averaged.
+func (b *Builder) HalfSquare(x *Node, coef float64, batch int) *Node {
+	return b.add(halfSquare{coef: coef, batch: batch}, x)
+}
+
+// Inner is the scalar sum x y.
+func (b *Builder) Inner(x, y *Node) *Node { return b.add(inner{coef: 1}, x, y) }
+
+// CrossEntropy is the scalar -coef sum_ik y_ik log softmax(logits_i)_k / batch, stable for logits of any size.
+func (b *Builder) CrossEntropy(y, logits *Node, coef float64, batch int) *Node {
+	return b.add(crossEntropy{coef: coef, batch: batch}, y, logits)
+}
+
 // sumShape is the shape rule of sums of everything: a scalar.
 func sumShape(what string, in []tensor.Shape) (tensor.Shape, error) {
 	if _, err := sameShape(what, in); err != nil {
@@ -55,6 +68,9 @@ type halfSquare struct {
 func (o halfSquare) String() string {
 	return fmt.Sprintf("halfSquare(coef=%v batch=%d)", o.coef, o.batch)
 }
+func (o halfSquare) formula() string {
+	return fmt.Sprintf("%v/2 sum a²%s", short(o.coef), over(o.batch))
+}
 func (o halfSquare) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return tensor.ScalarShape(), averagedOver("half square", o.batch)
 }
@@ -95,6 +111,8 @@ func runHalfSquare[T Float](o halfSquare, c *call[T]) {
 type inner struct{ coef float64 }
 
 func (o inner) String() string                                { return fmt.Sprintf("inner(coef=%v)", o.coef) }
+func (o inner) formula() string                               { return factor(o.coef) + "sum a b" }
+func (inner) symmetric() bool                                 { return true }
 func (o inner) shape(in []tensor.Shape) (tensor.Shape, error) { return sumShape("inner product", in) }
 func (o inner) split(batched []bool) split                    { return sumSplit(batched) }
 
@@ -128,6 +146,7 @@ type crossEntropy struct {
 func (o crossEntropy) String() string {
 	return fmt.Sprintf("crossEntropy(coef=%v batch=%d)", o.coef, o.batch)
 }
+func (o crossEntropy) formula() string { return factor(o.coef) + "cross-entropy" + over(o.batch) }
 
 func (o crossEntropy) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if in[0].IsScalar() {
@@ -168,7 +187,7 @@ func (o crossEntropy) f32(c *call[float32]) { runCrossEntropy(o, c) }
 func (o crossEntropy) f64(c *call[float64]) { runCrossEntropy(o, c) }
 
 func runCrossEntropy[T Float](o crossEntropy, c *call[T]) {
-	y, m, f, k := c.src[0], c.src[1], o.coef/float64(o.batch), classes(c.shapes[0])
+	y, m, f, k := c.src[0], c.src[1], o.coef/float64(o.batch), last(c.shapes[0])
 	eachRow(c, func(lo, hi int) float64 {
 		sum := 0.0
 		for i := lo; i < hi; i += k {
@@ -178,13 +197,11 @@ func runCrossEntropy[T Float](o crossEntropy, c *call[T]) {
 	})
 }
 
-// classes is the length of the axis that a softmax normalises.
-func classes(s tensor.Shape) int { return s[len(s)-1] }
-
 // softmaxError is sum(y) softmax(m) - y: the gradient of the cross-entropy by the logits m.
 type softmaxError struct{}
 
-func (softmaxError) String() string { return "softmaxError" }
+func (softmaxError) String() string  { return "softmaxError" }
+func (softmaxError) formula() string { return "softmax(b) - a" }
 func (softmaxError) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return sameShape("softmax error", in)
 }
@@ -208,7 +225,7 @@ func (o softmaxError) f32(c *call[float32]) { runSoftmaxError(c) }
 func (o softmaxError) f64(c *call[float64]) { runSoftmaxError(c) }
 
 func runSoftmaxError[T Float](c *call[T]) {
-	y, m, k := piece(c, 0), piece(c, 1), classes(c.shapes[0])
+	y, m, k := piece(c, 0), piece(c, 1), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += k {
 		kernel.SoftmaxGrad(c.dst[i:i+k], y[i:i+k], m[i:i+k], 1)
 	}
@@ -218,6 +235,7 @@ func runSoftmaxError[T Float](c *call[T]) {
 type logSoftmax struct{}
 
 func (logSoftmax) String() string                                { return "logSoftmax" }
+func (logSoftmax) formula() string                               { return "log softmax" }
 func (logSoftmax) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
 func (logSoftmax) split(batched []bool) split                    { return elementwise(batched) }
 
@@ -235,7 +253,7 @@ func (o logSoftmax) f32(c *call[float32]) { runLogSoftmax(c) }
 func (o logSoftmax) f64(c *call[float64]) { runLogSoftmax(c) }
 
 func runLogSoftmax[T Float](c *call[T]) {
-	m, k := piece(c, 0), classes(c.shapes[0])
+	m, k := piece(c, 0), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += k {
 		kernel.LogSoftmax(c.dst[i:i+k], m[i:i+k])
 	}
@@ -257,7 +275,7 @@ func (o softmaxShift) f32(c *call[float32]) { runSoftmaxShift(c) }
 func (o softmaxShift) f64(c *call[float64]) { runSoftmaxShift(c) }
 
 func runSoftmaxShift[T Float](c *call[T]) {
-	m, v, k := piece(c, 0), piece(c, 1), classes(c.shapes[0])
+	m, v, k := piece(c, 0), piece(c, 1), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += k {
 		dst, vi := c.dst[i:i+k], v[i:i+k]
 		softmax(dst, m[i:i+k])
@@ -284,7 +302,7 @@ func (o softmaxHess) f32(c *call[float32]) { runSoftmaxHess(c) }
 func (o softmaxHess) f64(c *call[float64]) { runSoftmaxHess(c) }
 
 func runSoftmaxHess[T Float](c *call[T]) {
-	y, m, v, k := piece(c, 0), piece(c, 1), piece(c, 2), classes(c.shapes[0])
+	y, m, v, k := piece(c, 0), piece(c, 1), piece(c, 2), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += k {
 		dst, vi := c.dst[i:i+k], v[i:i+k]
 		softmax(dst, m[i:i+k])

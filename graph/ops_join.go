@@ -158,7 +158,8 @@ func columnShape(x, a tensor.Shape) error {
 // timesColumn is x_ik a_i.
 type timesColumn struct{}
 
-func (timesColumn) String() string { return "timesColumn" }
+func (timesColumn) String() string  { return "timesColumn" }
+func (timesColumn) formula() string { return "a * b" }
 func (timesColumn) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return in[0].Clone(), columnShape(in[0], in[1])
 }

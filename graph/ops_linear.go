@@ -9,6 +9,42 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
+// Linear is factor (x W + c): x [batch, ..., in], W [in, out], c [out] or nil; the result is [batch, ..., out]. A factor
+// that W has already is drawn into it, if c has the same.
+func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if w != nil {
+		unscaled, f := unscale(w)
+		if bias == nil {
+			w, factor = unscaled, factor*f
+		} else if c, fc := unscale(bias); fc == f {
+			w, bias, factor = unscaled, c, factor*f
+		}
+	}
+	if bias == nil {
+		return b.add(matmul{alpha: factor}, x, w)
+	}
+	return b.add(matmul{alpha: factor, bias: true}, x, w, bias)
+}
+
+// MatMul is the product op(x) op(y) of matrices, where op transposes or not. All dimensions of x but the last are its
+// rows; y is a matrix too, unless x is transposed: then the product sums over the leading dimensions of both.
+func (b *Builder) MatMul(x, y *Node, transX, transY bool) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if x == nil || y == nil {
+		b.Fail(errors.New("product with a missing operand"))
+		return nil
+	}
+	return b.keep(product(x, y, transX, transY, 1))
+}
+
+// SubIdentity is x - I for a square matrix.
+func (b *Builder) SubIdentity(x *Node) *Node { return b.add(subIdentity{}, x) }
+
 // matmul is alpha (op(A) op(B) + 1 c), where op transposes or not and the row vector c is optional.
 //
 // Operands of more than two dimensions are taken for matrices by folding their leading dimensions into rows: of tokens
@@ -21,6 +57,21 @@ type matmul struct {
 
 func (o matmul) String() string {
 	return fmt.Sprintf("matmul(transA=%t transB=%t alpha=%v bias=%t)", o.transA, o.transB, o.alpha, o.bias)
+}
+
+func (o matmul) formula() string {
+	a, b := "a", "b"
+	if o.transA {
+		a = "a'"
+	}
+	if o.transB {
+		b = "b'"
+	}
+	f := biased(a+" "+b, o.bias)
+	if o.bias && o.alpha != 1 {
+		f = "(" + f + ")"
+	}
+	return factor(o.alpha) + f
 }
 
 // fold is a shape as a matrix: all dimensions but the last are rows.
@@ -129,7 +180,7 @@ func runMatmul[T Float](o matmul, c *call[T]) {
 	}
 	_, k, _, n := o.dims(c.shapes)
 	m := len(c.dst) / n
-	a, lda, ldb := c.src[0], classes(c.shapes[0]), classes(c.shapes[1])
+	a, lda, ldb := c.src[0], last(c.shapes[0]), last(c.shapes[1])
 	switch {
 	case o.transA:
 		a = a[c.lo:] // rows of the result are columns of A
@@ -144,6 +195,70 @@ func runMatmul[T Float](o matmul, c *call[T]) {
 		beta = T(o.alpha)
 	}
 	kernel.Gemm(o.transA, o.transB, m, n, k, T(o.alpha), a, lda, c.src[1], ldb, beta, c.dst, n)
+}
+
+func (o matmul) compile32(c *compiler[float32], ins *instr[float32], n *Node) {
+	compileMatmul(o, c, ins, n)
+}
+func (o matmul) compile64(c *compiler[float64], ins *instr[float64], n *Node) {
+	compileMatmul(o, c, ins, n)
+}
+
+// compileMatmul gives a matrix product its work and rows and, where a weight is multiplied shard by shard, its packed form.
+func compileMatmul[T Float](m matmul, c *compiler[T], ins *instr[T], n *Node) {
+	p, out := c.p, n.Shape()
+	a, b := &p.values[ins.in[0]], &p.values[ins.in[1]]
+	_, k, _, cols := m.dims([]tensor.Shape{a.shape, b.shape})
+	ins.work = 2 * float64(out.TotalSize()) * float64(k)
+	if ins.kind == joint {
+		ins.rows = out[0]
+	}
+	if ins.kind != rowwise {
+		return
+	}
+	ins.each = out.TotalSize() / cols / p.rows
+	if !b.static {
+		return
+	}
+	if !m.transB && kernel.InPlace[T](cols) {
+		alpha := T(m.alpha)
+		ins.run = func(c *call[T]) {
+			var bias []T
+			if m.bias {
+				bias = c.src[2]
+			} else if c.srcZero[0] {
+				c.markZero()
+				return
+			}
+			kernel.GemmBias(len(c.dst)/cols, cols, k, alpha, c.src[0], k, c.src[1], cols, bias, 0, c.dst, cols)
+		}
+		return
+	}
+	key := packKey{ins.in[1], m.transB}
+	pk, have := c.packs[key]
+	if !have {
+		packed := kernel.NewPacked[T](k, cols)
+		ldb, trans := b.shape[1], m.transB
+		pk = len(p.values)
+		c.packs[key] = pk
+		p.values = append(p.values, value[T]{shape: b.shape, static: true, kept: true, slot: -1, stage: -1, packed: packed})
+		p.instrs = append(p.instrs, instr[T]{
+			name: "pack", in: []int{ins.in[1]}, out: pk, kind: joint, rows: 1, work: 4 * float64(b.shape.TotalSize()),
+			run: func(c *call[T]) { packed.Pack(c.src[0], ldb, trans) },
+		})
+	}
+	packed, alpha := p.values[pk].packed, T(m.alpha)
+	ins.in = append([]int{ins.in[0], pk}, ins.in[2:]...)
+	ins.run = func(c *call[T]) {
+		var bias []T
+		if m.bias {
+			bias = c.src[2]
+		} else if c.srcZero[0] {
+			c.markZero()
+			return
+		}
+		kernel.GemmPacked(len(c.dst)/cols, alpha, c.src[0], k, packed, bias, 0, c.dst, cols)
+	}
 }
 
 // colSums is alpha times the sum over the leading dimensions: [..., n] -> [n], or what else is kept.
@@ -163,6 +278,7 @@ func leadSums(x *Node, alpha float64, keep int) (*Node, error) {
 func (o colSums) String() string {
 	return fmt.Sprintf("columnSums(alpha=%v keep=%d)", o.alpha, max(1, o.keep))
 }
+func (o colSums) formula() string { return factor(o.alpha) + "sum of rows" }
 
 // cut divides a shape into what is summed over and what is kept.
 func (o colSums) cut(s tensor.Shape) (lead, kept tensor.Shape) {
@@ -205,7 +321,8 @@ func runColSums[T Float](o colSums, c *call[T]) {
 // repeat stacks what it is given: [n] -> [lead..., n], or more dimensions after lead.
 type repeat struct{ lead tensor.Shape }
 
-func (o repeat) String() string { return fmt.Sprintf("repeat(%v)", []int(o.lead)) }
+func (o repeat) String() string  { return fmt.Sprintf("repeat(%v)", []int(o.lead)) }
+func (o repeat) formula() string { return fmt.Sprintf("repeat %d x", o.lead.TotalSize()) }
 
 func (o repeat) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if in[0].Dims() == 0 {
@@ -234,7 +351,8 @@ func runRepeat[T Float](c *call[T]) {
 // subIdentity is X - I for a square matrix.
 type subIdentity struct{}
 
-func (subIdentity) String() string { return "subIdentity" }
+func (subIdentity) String() string  { return "subIdentity" }
+func (subIdentity) formula() string { return "a - I" }
 
 func (subIdentity) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if in[0].Dims() != 2 || in[0][0] != in[0][1] {

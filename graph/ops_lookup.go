@@ -9,11 +9,16 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
+// Lookup takes rows of a table: ids [batch, ...] and table [v, n] give [batch, ..., n]. An id that is no whole number
+// from 0 to v-1 is an error of the run. There is a gradient by the table only.
+func (b *Builder) Lookup(ids, table *Node) *Node { return b.add(lookup{}, ids, table) }
+
 // lookup takes rows of a table: ids [...] and table [v, n] give [..., n]. An id that is not an integer from 0 to v-1 is
 // an error of the run.
 type lookup struct{}
 
-func (lookup) String() string { return "lookup" }
+func (lookup) String() string  { return "lookup" }
+func (lookup) formula() string { return "rows a of b" }
 
 func (lookup) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if in[0].Dims() < 1 || in[1].Dims() != 2 {
@@ -75,7 +80,7 @@ func (o scatter) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if g.Dims() != ids.Dims()+1 || !ids.Eq(g[:len(g)-1]) || o.rows < 1 {
 		return nil, errors.Errorf("rows %v added at ids %v to a table of %d: want one row per id", g, ids, o.rows)
 	}
-	return tensor.Shape{o.rows, classes(g)}, nil
+	return tensor.Shape{o.rows, last(g)}, nil
 }
 
 func (o scatter) split([]bool) split { return joint }
@@ -96,7 +101,7 @@ func runScatter[T Float](o scatter, c *call[T]) {
 		c.markZero()
 		return
 	}
-	n := classes(c.shapes[1])
+	n := last(c.shapes[1])
 	clear(c.dst)
 	for i, id := range c.src[0] {
 		k, ok := index(c, id, o.rows)

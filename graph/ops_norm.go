@@ -10,6 +10,16 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
+// LayerNorm is (x - mean) / sqrt(var + eps), with mean and variance over the last axis.
+func (b *Builder) LayerNorm(x *Node, eps float64) *Node {
+	return b.add(standardise{standard{centre: true, eps: eps}}, x)
+}
+
+// RMSNorm is x / sqrt(mean(x^2) + eps), with the mean over the last axis.
+func (b *Builder) RMSNorm(x *Node, eps float64) *Node {
+	return b.add(standardise{standard{eps: eps}}, x)
+}
+
 // standard is how rows, taken along the last axis, are standardised: with centre to mean 0 and variance 1 (layer
 // normalisation), without to mean square 1. Eps is added to the variance or mean square.
 type standard struct {
@@ -60,7 +70,7 @@ func (o standardise) f32(c *call[float32]) { runStandardise(o, c) }
 func (o standardise) f64(c *call[float64]) { runStandardise(o, c) }
 
 func runStandardise[T Float](o standardise, c *call[T]) {
-	kernel.StandardiseRows(c.dst, piece(c, 0), classes(c.shapes[0]), o.centre, o.eps)
+	kernel.StandardiseRows(c.dst, piece(c, 0), last(c.shapes[0]), o.centre, o.eps)
 }
 
 func (o standardiseGrad) String() string                                { return fmt.Sprintf("%sGrad(eps=%v)", o.name(), o.eps) }
@@ -89,7 +99,7 @@ func runStandardiseGrad[T Float](o standardiseGrad, c *call[T]) {
 		c.markZero()
 		return
 	}
-	kernel.StandardiseGradRows(c.dst, piece(c, 0), piece(c, 1), classes(c.shapes[0]), o.centre, o.eps)
+	kernel.StandardiseGradRows(c.dst, piece(c, 0), piece(c, 1), last(c.shapes[0]), o.centre, o.eps)
 }
 
 func (o standardiseHess) String() string                                { return fmt.Sprintf("%sHess(eps=%v)", o.name(), o.eps) }
@@ -104,7 +114,7 @@ func (o standardiseHess) f32(c *call[float32]) { runStandardiseHess(o, c) }
 func (o standardiseHess) f64(c *call[float64]) { runStandardiseHess(o, c) }
 
 func runStandardiseHess[T Float](o standardiseHess, c *call[T]) {
-	x, g, v, n := piece(c, 0), piece(c, 1), piece(c, 2), classes(c.shapes[0])
+	x, g, v, n := piece(c, 0), piece(c, 1), piece(c, 2), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += n {
 		kernel.StandardiseHess(c.dst[i:i+n], x[i:i+n], g[i:i+n], v[i:i+n], o.centre, o.eps)
 	}

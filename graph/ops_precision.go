@@ -59,6 +59,9 @@ type weightedSquare struct {
 func (o weightedSquare) String() string {
 	return fmt.Sprintf("weightedSquare(coef=%v batch=%d)", o.coef, o.batch)
 }
+func (o weightedSquare) formula() string {
+	return fmt.Sprintf("%v/2 sum b a²%s", short(o.coef), over(o.batch))
+}
 
 func (o weightedSquare) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if x, w := in[0], in[1]; x.Dims() < 2 || !x[1:].Eq(w) {
@@ -122,6 +125,7 @@ func runWeightedSquare[T Float](o weightedSquare, c *call[T]) {
 type sumAll struct{ coef float64 }
 
 func (o sumAll) String() string                             { return fmt.Sprintf("sum(coef=%v)", o.coef) }
+func (o sumAll) formula() string                            { return factor(o.coef) + "sum" }
 func (o sumAll) shape([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil }
 func (o sumAll) split(batched []bool) split                 { return sumSplit(batched) }
 
@@ -144,7 +148,8 @@ type filled struct {
 	to   tensor.Shape
 }
 
-func (o filled) String() string { return fmt.Sprintf("fill(coef=%v %v)", o.coef, []int(o.to)) }
+func (o filled) String() string  { return fmt.Sprintf("fill(coef=%v %v)", o.coef, []int(o.to)) }
+func (o filled) formula() string { return fmt.Sprintf("%sspread to %v", factor(o.coef), []int(o.to)) }
 
 func (o filled) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if !in[0].IsScalar() || o.to.IsScalar() {

@@ -1,9 +1,6 @@
 package graph
 
 import (
-	"fmt"
-	"slices"
-
 	"github.com/pkg/errors"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -205,18 +202,7 @@ func (c *compiler[T]) add(n *Node) error {
 		if w, ok := o.spec.(costly); ok {
 			ins.work = w.work(o.shapes())
 		}
-		switch s := o.spec.(type) {
-		case matmul:
-			c.product(&ins, s, v.shape)
-		case conv2d:
-			c.convolve(&ins, s.c, false, s.bias, v.shape)
-		case convInput:
-			c.convolve(&ins, s.c, true, s.bias, v.shape)
-		case convWeight:
-			c.correlate(&ins, s.c, v.shape)
-		case combine:
-			c.gradSum(&ins, s, o.kids)
-		}
+		specialise(c, o.spec, &ins, n)
 	} else {
 		if err := sound(n); err != nil {
 			return err
@@ -242,106 +228,6 @@ func isConstant(n *Node) bool {
 	return ok
 }
 
-// product gives a matrix product its work and rows and, where a weight is multiplied shard by shard, its packed form.
-func (c *compiler[T]) product(ins *instr[T], m matmul, out tensor.Shape) {
-	p := c.p
-	a, b := &p.values[ins.in[0]], &p.values[ins.in[1]]
-	_, k, _, n := m.dims([]tensor.Shape{a.shape, b.shape})
-	ins.work = 2 * float64(out.TotalSize()) * float64(k)
-	if ins.kind == joint {
-		ins.rows = out[0]
-	}
-	if ins.kind != rowwise {
-		return
-	}
-	ins.each = out.TotalSize() / n / p.rows
-	if !b.static {
-		return
-	}
-	if !m.transB && kernel.InPlace[T](n) {
-		alpha := T(m.alpha)
-		ins.run = func(c *call[T]) {
-			var bias []T
-			if m.bias {
-				bias = c.src[2]
-			} else if c.srcZero[0] {
-				c.markZero()
-				return
-			}
-			kernel.GemmBias(len(c.dst)/n, n, k, alpha, c.src[0], k, c.src[1], n, bias, 0, c.dst, n)
-		}
-		return
-	}
-	key := packKey{ins.in[1], m.transB}
-	pk, have := c.packs[key]
-	if !have {
-		packed := kernel.NewPacked[T](k, n)
-		ldb, trans := b.shape[1], m.transB
-		pk = len(p.values)
-		c.packs[key] = pk
-		p.values = append(p.values, value[T]{shape: b.shape, static: true, kept: true, slot: -1, stage: -1, packed: packed})
-		p.instrs = append(p.instrs, instr[T]{
-			name: "pack", in: []int{ins.in[1]}, out: pk, kind: joint, rows: 1, work: 4 * float64(b.shape.TotalSize()),
-			run: func(c *call[T]) { packed.Pack(c.src[0], ldb, trans) },
-		})
-	}
-	packed, alpha := p.values[pk].packed, T(m.alpha)
-	ins.in = append([]int{ins.in[0], pk}, ins.in[2:]...)
-	ins.run = func(c *call[T]) {
-		var bias []T
-		if m.bias {
-			bias = c.src[2]
-		} else if c.srcZero[0] {
-			c.markZero()
-			return
-		}
-		kernel.GemmPacked(len(c.dst)/n, alpha, c.src[0], k, packed, bias, 0, c.dst, n)
-	}
-}
-
-// gradSum draws the last factor of an activity's gradient, f'(x) g, into the sum that it ends in: one pass for two.
-func (c *compiler[T]) gradSum(ins *instr[T], sum combine, kids []*Node) {
-	if len(kids) < 2 {
-		return
-	}
-	at := slices.IndexFunc(kids, func(k *Node) bool {
-		o, fused := k.Op().(*op)
-		if !fused || c.uses[k] != 1 {
-			return false
-		}
-		_, grad := o.spec.(activateGrad)
-		return grad
-	})
-	if at < 0 {
-		return
-	}
-	o := kids[at].Op().(*op)
-	f := o.spec.(activateGrad).f
-	rest := combine{coefs: slices.Delete(slices.Clone(sum.coefs), at, at+1)}
-	factor := T(sum.coefs[at])
-	// operands: the other terms, then x and g of the activation
-	ins.in = append(slices.Delete(slices.Clone(ins.in), at, at+1), c.index[o.kids[0]], c.index[o.kids[1]])
-	n := len(rest.coefs)
-	ins.name = fmt.Sprintf("%s with %s", ins.name, o.spec)
-	ins.run = func(c *call[T]) {
-		x, g, gZero := c.src[n], c.src[n+1], c.srcZero[n+1]
-		src, zeros := c.src, c.srcZero
-		c.src, c.srcZero = src[:n], zeros[:n]
-		base := c.dst
-		if n == 1 && rest.coefs[0] == 1 && !gZero {
-			base = c.src[0]
-		} else {
-			runCombine(rest, c)
-		}
-		c.src, c.srcZero = src, zeros
-		if gZero {
-			return
-		}
-		*c.dstZero = false
-		kernel.ActivateGradSum(f, c.dst, base, factor, x, g)
-	}
-}
-
 // bind picks the kernel of T.
 func bind[T Float](s spec) func(*call[T]) {
 	var run any = s.f64
@@ -349,4 +235,18 @@ func bind[T Float](s spec) func(*call[T]) {
 		run = s.f32
 	}
 	return run.(func(*call[T]))
+}
+
+// specialise lets a compiled operation change its instruction.
+func specialise[T Float](c *compiler[T], s spec, ins *instr[T], n *Node) {
+	o, is := s.(compiled)
+	if !is {
+		return
+	}
+	switch c := any(c).(type) {
+	case *compiler[float32]:
+		o.compile32(c, any(ins).(*instr[float32]), n)
+	case *compiler[float64]:
+		o.compile64(c, any(ins).(*instr[float64]), n)
+	}
 }

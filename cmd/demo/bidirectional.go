@@ -7,6 +7,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -39,8 +40,8 @@ func (cmd bidirectionalCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t.report.Title = "One network that classifies and generates, 784-256-10 both ways"
-	t.report.Lead = fmt.Sprintf("The hidden layer is predicted from the picture and from the label, and predicts both; the energy of the way from labels to pictures counts %g times. %d weight updates of Adam at rate %g on batches of %d; inference: %v.",
+	t.page.Title = "One network that classifies and generates, 784-256-10 both ways"
+	t.page.Lead = fmt.Sprintf("The hidden layer is predicted from the picture and from the label, and predicts both; the energy of the way from labels to pictures counts %g times. %d weight updates of Adam at rate %g on batches of %d; inference: %v.",
 		cmd.Back, t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
 	return t.run(func() error {
 		both := arch.Bidirectional{Chain: arch.Chain{Act: layers.ReLU, Widths: []int{t.train.In(), 256, t.train.Out()}}, Backward: cmd.Back}
@@ -81,7 +82,7 @@ func (cmd bidirectionalCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		t.report.Tables = append(t.report.Tables, table{Title: "Labels of test pictures", Note: fmt.Sprintf("Of the first %d test samples.", few.Len()),
+		t.page.Tables = append(t.page.Tables, report.Table{Title: "Labels of test pictures", Note: fmt.Sprintf("Of the first %d test samples.", few.Len()),
 			Head: []string{"way", "accuracy"}, Rows: [][]string{{"forward pass", percent(passed.Accuracy)}, {"inference with the label free", percent(inferred.Accuracy)}}})
 		t.manifest.Results["inferred labels"] = inferred.Accuracy
 		back, part, err := arch.Backwards(both, w)
@@ -93,7 +94,7 @@ func (cmd bidirectionalCmd) Run(c *console) error {
 			return err
 		}
 		fig, err := t.generated(generator, p.rule.Predict)
-		t.report.Figures = append(t.report.Figures, fig)
+		t.page.Figures = append(t.page.Figures, fig)
 		return err
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/mupc"
 	"github.com/pcgraph/pcgraph/experiments/record"
 	"github.com/pcgraph/pcgraph/experiments/thesis"
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // everyClaim lists the claims of all experiments.
@@ -251,7 +252,7 @@ func (cmd runCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	return c.live(cmd.folderFlags, 0, "claims", cmd, "", func(r *runDir) error { return cmd.judge(c, claims, r) })
+	return c.run("claims", cmd, func(r *runDir) error { return cmd.judge(c, claims, r) })
 }
 
 // judge measures, judges and draws claims.
@@ -261,11 +262,10 @@ func (cmd runCmd) judge(c *console, claims []claim.Claim, out *runDir) error {
 	if len(tables) != len(claims) { // nothing could be begun
 		return errors.WithMessage(failed, "claims (give another folder with -cache, or -cache= for none)")
 	}
-	interrupted := c.ctx.Err() != nil
-	r := report{Title: "Claims: " + strings.Join(cmd.ID, ", "), Interrupted: interrupted, Version: m.Version,
-		Lead:  fmt.Sprintf("%d claims, measured at %s scale.", len(claims), cmd.scale()),
-		Again: c.again(0)}
-	verdicts := table{Title: "Verdicts", Wide: true, Head: []string{"claim", "verdict", "here", "paper"}}
+	out.page = report.Page{Title: "Claims: " + strings.Join(cmd.ID, ", "),
+		Lead: fmt.Sprintf("%d claims, measured at %s scale.", len(claims), cmd.scale())}
+	r := &out.page
+	verdicts := report.Table{Title: "Verdicts", Wide: true, Head: []string{"claim", "verdict", "here", "paper"}}
 	shown := map[string]bool{}
 	for i, cl := range claims {
 		t := tables[i]
@@ -274,7 +274,7 @@ func (cmd runCmd) judge(c *console, claims []claim.Claim, out *runDir) error {
 		}
 		if !shown[t.Experiment] {
 			shown[t.Experiment] = true
-			if err := cmd.keep(c, out.folder, t, cl, &r); err != nil {
+			if err := cmd.keep(c, out.folder, t, cl, r); err != nil {
 				return err
 			}
 			m.Seconds[t.Experiment] = t.Seconds()
@@ -302,26 +302,19 @@ func (cmd runCmd) judge(c *console, claims []claim.Claim, out *runDir) error {
 			return err
 		}
 		for _, f := range figures {
-			r.Figures = append(r.Figures, figure{File: f.Name + ".png", Title: cl.Statement, Caption: f.Caption, draw: illustration(f)})
+			r.Figures = append(r.Figures, report.Figure{File: f.Name + ".png", Title: cl.Statement, Caption: f.Caption, Draw: illustration(f)})
 		}
 	}
-	r.Tables = append([]table{verdicts}, r.Tables...)
-	if err := r.finish(c, out.folder); err != nil {
-		return err
-	}
-	c.printf("Report: %s\n", out.path("report.html"))
-	switch {
-	case interrupted:
+	r.Tables = append([]report.Table{verdicts}, r.Tables...)
+	err := out.report()
+	if errors.Is(err, errInterrupted) {
 		c.printf("The same command goes on where it was.\n")
-		return errInterrupted
-	case failed != nil:
-		return failed
 	}
-	return nil
+	return first(err, failed)
 }
 
 // keep writes a table in all its forms.
-func (cmd runCmd) keep(c *console, out *folder, t claim.Table, cl claim.Claim, r *report) error {
+func (cmd runCmd) keep(c *console, out *folder, t claim.Table, cl claim.Claim, r *report.Page) error {
 	for _, cell := range t.Results {
 		if err := out.line(map[string]any{"experiment": t.Experiment, "cell": cell}); err != nil {
 			return err
@@ -331,7 +324,7 @@ func (cmd runCmd) keep(c *console, out *folder, t claim.Table, cl claim.Claim, r
 	if err != nil {
 		return err
 	}
-	r.Tables = append(r.Tables, table{Title: fmt.Sprintf("%s: %d cells, %s", t.Experiment, len(t.Results), duration(t.Seconds())),
+	r.Tables = append(r.Tables, report.Table{Title: fmt.Sprintf("%s: %d cells, %s", t.Experiment, len(t.Results), duration(t.Seconds())),
 		Note: text.Note, Head: text.Head, Rows: text.Rows})
 	if cmd.Record == "" {
 		return nil

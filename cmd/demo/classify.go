@@ -8,6 +8,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -81,8 +82,8 @@ func (cmd classifyCmd) Run(c *console) error {
 	if k.coordinates == arch.Errors && t.opts.Solver != "sgd" {
 		return errors.Errorf("-solver %s: the errors of this network relax by sgd only", t.opts.Solver)
 	}
-	t.report.Title = "Classification by predictive coding: " + k.words
-	t.report.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d; inference on each batch: %v.", t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
+	t.page.Title = "Classification by predictive coding: " + k.words
+	t.page.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d; inference on each batch: %v.", t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
 	return t.run(func() error {
 		net, err := k.net(t.train.In(), t.train.Out())
 		if err != nil {
@@ -118,13 +119,13 @@ func (cmd classifyCmd) Run(c *console) error {
 		if err := look("After training"); err != nil {
 			return err
 		}
-		t.report.Figures = append(t.report.Figures,
-			figure{File: "energy.png", Title: "Energy by layer along inference",
+		t.page.Figures = append(t.page.Figures,
+			report.Figure{File: "energy.png", Title: "Energy by layer along inference",
 				Caption: "On the first test pictures. Inference begins at the feedforward pass, where all energy is at the output, and moves a part of it into the layers below; the weights learn from what has arrived there.",
-				draw:    layerEnergies(ins...)},
-			figure{File: "digits.png", Title: "What the network says of test pictures",
+				Draw:    layerEnergies(ins...)},
+			report.Figure{File: "digits.png", Title: "What the network says of test pictures",
 				Caption: "Under each picture is its label; framed are the mistakes, with what was predicted first.",
-				draw:    digits(p.rule, t.test)})
+				Draw:    digits(p.rule, t.test)})
 		return nil
 	})
 }

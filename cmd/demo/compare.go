@@ -6,6 +6,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // compareCmd compares gradients without training.
@@ -26,7 +27,7 @@ func (cmd compareCmd) Validate() error {
 // Run compares in the precision asked for.
 func (cmd compareCmd) Run(c *console) error {
 	cmd.settle(cmd.Errors)
-	return c.live(cmd.folderFlags, cmd.Seed, "compare-"+cmd.name(), cmd, "", func(r *runDir) error {
+	return c.run("compare-"+cmd.name(), cmd, func(r *runDir) error {
 		training, _, err := cmd.load(c, cmd.Seed, cmd.Widths)
 		if err != nil {
 			return err
@@ -56,10 +57,10 @@ func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set
 	if err != nil {
 		return err
 	}
-	show := newCounter(c, "comparison")
-	b.onStep = func(step int) { show.step(min(step, cmd.Steps), cmd.Steps) }
+	show := c.progress("comparison", "")
+	b.onStep = func(step int) { show.Step(min(step, cmd.Steps), cmd.Steps, nil) }
 	a, err := b.inference(c.ctx, cmd.Precision, cmd.inferFlags)
-	show.end()
+	show.End()
 	if err != nil {
 		return err
 	}
@@ -69,28 +70,20 @@ func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set
 	if err := a.diverged(); err != nil {
 		return err
 	}
-	interrupted := c.ctx.Err() != nil // later there is nothing left to interrupt
 	var t T
 	c.printf("%s, scaling %s, %s, precision %g, %T, seed %d\n", cmd.title(), cmd.Scaling.name, set.Name, cmd.Precision, t, cmd.Seed)
-	r := report{Title: "PC against BP, without training", Interrupted: interrupted, Version: out.manifest.Version,
+	out.page = report.Page{Title: "PC against BP, without training",
 		Lead: fmt.Sprintf("Weight gradients of a %s (scaling %s, seed %d) on a batch of %d from %s, in %T; %d inference steps of rate %g, output precision %g.",
-			cmd.title(), cmd.Scaling.name, cmd.Seed, b.batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision),
-		Again: c.again(cmd.Seed)}
+			cmd.title(), cmd.Scaling.name, cmd.Seed, b.batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision)}
+	r := &out.page
 	if len(a.rows) > 0 {
 		last, _ := a.last()
-		r.Tiles = []tile{{Value: fmt.Sprintf("%.4f", last.Whole.Cosine), Label: "cosine at the end", Class: "pc"},
+		r.Tiles = []report.Tile{{Value: fmt.Sprintf("%.4f", last.Whole.Cosine), Label: "cosine at the end", Class: "pc"},
 			{Value: fmt.Sprintf("%.2g", last.Whole.Relative), Label: "relative error at the end", Class: "pc"},
 			{Value: fmt.Sprintf("%.2g", last.Residual), Label: "rms of the energy gradient left"}}
-		r.Tables = []table{alongTable(a, "the first samples of "+set.Name)}
+		r.Tables = []report.Table{alongTable(a, "the first samples of "+set.Name)}
 		r.Figures = agreementFigures(a, nil)
 		out.manifest.Results["whole"] = last.Whole
-	}
-	if err := r.finish(c, out.folder); err != nil {
-		return err
-	}
-	c.printf("Report: %s\n", out.path("report.html"))
-	if interrupted {
-		return errInterrupted
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -81,8 +82,8 @@ func (cmd completeCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t.report.Title = fmt.Sprintf("Half a picture is given (missing: %s), inference finds the rest", cmd.Missing)
-	t.report.Lead = fmt.Sprintf("A network of %d causes, %v hidden and 784 visible units, whose causes have a normal prior, learned whole pictures by %d weight updates (inference: %v). Of test pictures it is given half: those pixels are clamped, the others are free activities like all that is hidden, and %d steps of inference with momentum complete them.",
+	t.page.Title = fmt.Sprintf("Half a picture is given (missing: %s), inference finds the rest", cmd.Missing)
+	t.page.Lead = fmt.Sprintf("A network of %d causes, %v hidden and 784 visible units, whose causes have a normal prior, learned whole pictures by %d weight updates (inference: %v). Of test pictures it is given half: those pixels are clamped, the others are free activities like all that is hidden, and %d steps of inference with momentum complete them.",
 		cmd.Latents, cmd.Hidden, t.opts.Limit, t.opts.solverFlags, readSteps)
 	return t.run(func() error {
 		l, err := cmd.memory(t)
@@ -116,19 +117,19 @@ func (cmd completeCmd) Run(c *console) error {
 			}
 		}
 		share := network / guess
-		t.report.Tiles = append(t.report.Tiles, tile{Value: percent(1 - share), Label: "of the variance of missing pixels is explained", Class: "pc"})
+		t.page.Tiles = append(t.page.Tiles, report.Tile{Value: percent(1 - share), Label: "of the variance of missing pixels is explained", Class: "pc"})
 		t.manifest.Results["explained variance of missing pixels"] = 1 - share
-		t.report.Tables = append(t.report.Tables, table{Title: "Missing pixels", Note: fmt.Sprintf("Of %d test pictures, in units of normalised pixels.", len(x)/t.test.In()),
+		t.page.Tables = append(t.page.Tables, report.Table{Title: "Missing pixels", Note: fmt.Sprintf("Of %d test pictures, in units of normalised pixels.", len(x)/t.test.In()),
 			Head: []string{"guess", "mean squared error"}, Rows: [][]string{
-				{"inference", number(network / missingPixels(x, mask))}, {"mean of the training pictures", number(guess / missingPixels(x, mask))}}})
+				{"inference", report.Number(network / missingPixels(x, mask))}, {"mean of the training pictures", report.Number(guess / missingPixels(x, mask))}}})
 		const columns = 12
 		rows := []strip{{name: "test pictures", pictures: shownAll(t.test, x, columns)}, {name: "given"}, {name: "completed", pictures: shownAll(t.test, completed, columns)}}
 		for i := range min(columns, len(x)/len(mask)) {
 			rows[1].pictures = append(rows[1].pictures, shown(t.test, x[i*len(mask):(i+1)*len(mask)], func(k int) bool { return mask[k] == 0 }))
 		}
-		t.report.Figures = append(t.report.Figures, figure{File: "completed.png", Title: "Completed pictures",
+		t.page.Figures = append(t.page.Figures, report.Figure{File: "completed.png", Title: "Completed pictures",
 			Caption: "The network never saw these pictures, nor any with parts missing. Blue is what it was not given; what was given is kept to the last bit.",
-			draw:    strips(rows)})
+			Draw:    strips(rows)})
 		return nil
 	})
 }

@@ -11,6 +11,8 @@ import (
 
 	"al.essio.dev/pkg/shellescape"
 	"github.com/alecthomas/kong"
+
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // A console is what a command talks to.
@@ -30,7 +32,7 @@ func (c *console) printf(format string, args ...any) { fmt.Fprintf(c.out, format
 
 // screen is the terminal itself, for what draws on it.
 func (c *console) screen() io.Writer {
-	if c.pulse != nil {
+	if c.terminal && c.pulse != nil {
 		return c.pulse.to
 	}
 	return c.out
@@ -68,11 +70,13 @@ func (c *console) doing(what string) {
 	}
 }
 
-// longestSilence is how long nothing may be printed while something is going on.
-const longestSilence = 2 * time.Second
-
-// silence is how long nothing need be printed of work that has gone on for some time: longer work has fewer lines.
-func silence(elapsed time.Duration) time.Duration { return max(longestSilence, elapsed/30) }
+// progress is a bar on a terminal and a line now and then elsewhere, for work that counts units, empty for work whose rate nobody wants.
+func (c *console) progress(name, unit string) *report.Progress {
+	if c.terminal {
+		c.doing("") // a bar says enough
+	}
+	return &report.Progress{Out: c.screen(), Terminal: c.terminal, Name: name, Unit: unit, Start: time.Now()}
+}
 
 // A pulse is a writer that adds a line when nothing has been written for a while. It is safe for several goroutines.
 type pulse struct {
@@ -90,7 +94,7 @@ type pulse struct {
 func newPulse(to io.Writer, broken func()) *pulse {
 	p := &pulse{to: to, broken: broken, wrote: time.Now(), stop: make(chan struct{})}
 	p.ended.Go(func() {
-		tick := time.NewTicker(longestSilence / 10)
+		tick := time.NewTicker(report.LongestSilence / 10)
 		defer tick.Stop()
 		for {
 			select {
@@ -133,7 +137,7 @@ func (p *pulse) beat() {
 	defer p.mu.Unlock()
 	// A little early, so that the line is out when the time is over.
 	elapsed := time.Since(p.since)
-	if p.what != "" && elapsed > longestSilence*3/4 && time.Since(p.wrote) > silence(elapsed)-longestSilence/5 {
+	if p.what != "" && elapsed > report.LongestSilence*3/4 && time.Since(p.wrote) > report.Silence(elapsed)-report.LongestSilence/5 {
 		p.write(fmt.Appendf(nil, "... %s: %.0f s so far\n", p.what, elapsed.Seconds()))
 	}
 }

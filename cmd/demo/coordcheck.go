@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pkg/errors"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -232,12 +232,11 @@ type coordLine struct {
 
 // Run sweeps, then reports.
 func (cmd coordCmd) Run(c *console) error {
-	return c.live(cmd.folderFlags, cmd.Seed, "coordcheck-"+cmd.Arch, cmd, "", func(r *runDir) error { return cmd.measure(c, r) })
+	return c.run("coordcheck-"+cmd.Arch, cmd, func(r *runDir) error { return cmd.measure(c, r) })
 }
 
 // measure does the work of Run in a folder.
 func (cmd coordCmd) measure(c *console, out *runDir) error {
-	start := time.Now()
 	cmd.fill()
 	set, err := cmd.load(c)
 	if err != nil {
@@ -268,7 +267,7 @@ func (cmd coordCmd) measure(c *console, out *runDir) error {
 			check.OnStep = show.step
 			w.coords, err = check.Run(c.ctx)
 			if err != nil {
-				show.counter.end()
+				show.counter.End()
 				return errors.WithMessage(err, s.name)
 			}
 			show.done += show.cost(w, len(sizes))
@@ -281,19 +280,10 @@ func (cmd coordCmd) measure(c *console, out *runDir) error {
 			}
 		}
 	}
-	show.counter.end()
-	m.Interrupted = c.ctx.Err() != nil // later there is nothing left to interrupt
-	r := cmd.report(sweeps, set)
-	r.Interrupted, r.Version, r.Again = m.Interrupted, m.Version, c.again(cmd.Seed)
+	show.counter.End()
+	out.page = cmd.report(sweeps, set)
 	for _, w := range sweeps {
 		m.Results[w.scaling+" over "+w.over] = w.verdict(cmd.Band)
-	}
-	if err := r.finish(c, out.folder); err != nil {
-		return err
-	}
-	c.printf("Report: %s (%.1f s in all)\n", out.path("report.html"), time.Since(start).Seconds())
-	if m.Interrupted {
-		return errInterrupted
 	}
 	return nil
 }
@@ -301,14 +291,15 @@ func (cmd coordCmd) measure(c *console, out *runDir) error {
 // A coordMeter shows how far all sweeps are, with the time that is left of all of them.
 type coordMeter struct {
 	cmd     coordCmd
-	counter *counter
+	counter *report.Progress
+	names   bool // lines may have names of their own
 	sweep   *sweep
 	done    float64 // cost of the sweeps that are through
 	all     float64
 }
 
 func newCoordMeter(c *console, cmd coordCmd) *coordMeter {
-	m := &coordMeter{cmd: cmd, counter: newCounter(c, "coordinate check, %")}
+	m := &coordMeter{cmd: cmd, counter: c.progress("coordinate check, %", ""), names: !c.terminal}
 	for range cmd.Scalings {
 		for over, sizes := range map[string][]int{"width": cmd.Widths, "depth": cmd.Depths} {
 			m.all += m.cost(&sweep{over: over, sizes: sizes}, len(sizes))
@@ -335,8 +326,8 @@ func (m *coordMeter) cost(w *sweep, sizes int) (c float64) {
 // begin goes on with a sweep.
 func (m *coordMeter) begin(w *sweep) {
 	m.sweep = w
-	if !m.counter.console.terminal { // lines may have names of their own
-		m.counter.name = fmt.Sprintf("%s over %s, %%", w.scaling, w.over)
+	if m.names {
+		m.counter.Name = fmt.Sprintf("%s over %s, %%", w.scaling, w.over)
 	}
 }
 
@@ -347,7 +338,7 @@ func (m *coordMeter) step(done, total int) {
 	before := m.cost(m.sweep, whole)
 	now := m.done + before + (sizes-float64(whole))*(m.cost(m.sweep, whole+1)-before)
 	if percent := int(100 * now / m.all); percent > 0 {
-		m.counter.step(min(percent, 100), 100)
+		m.counter.Step(min(percent, 100), 100, nil)
 	}
 }
 
@@ -391,12 +382,12 @@ func (w *sweep) verdict(band float64) train.Verdict {
 }
 
 // report is the page.
-func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report {
+func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report.Page {
 	rule := fmt.Sprintf("predictive coding (%d inference steps of rate %g in the coordinates of errors)", cmd.Steps, cmd.Rate)
 	if cmd.BP {
 		rule = "backprop"
 	}
-	r := report{Title: "Coordinate check: do widths and depths learn alike?",
+	r := report.Page{Title: "Coordinate check: do widths and depths learn alike?",
 		Lead: fmt.Sprintf("Networks (%s) of several widths (depth %d) and depths (width %d) made %d updates by %s with %s at rate %g, on one batch of %d from %s. In a good scaling neither the sizes of activities nor of their changes depend on width or depth: then learning rates need not be tuned anew. Sizes are root mean squares over samples and units, exponents are those of size^p, mean of %d seeds; what is within %g of zero counts as flat.",
 			cmd.Arch, cmd.Depth, cmd.Width, cmd.Updates, rule, strings.ToUpper(cmd.Optim), cmd.LR, min(cmd.Batch, set.Len()), set.Name, cmd.Seeds, cmd.Band)}
 	for _, over := range []string{"width", "depth"} {
@@ -405,16 +396,16 @@ func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report {
 			if w.over == over {
 				some = append(some, w)
 				e, what := w.steepest()
-				r.Tiles = append(r.Tiles, tile{Value: string(w.verdict(cmd.Band)), Label: fmt.Sprintf("%s over %s, steepest exponent %s (%s)", w.scaling, over, exponentText(e), what), Class: tileClass(w.verdict(cmd.Band))})
+				r.Tiles = append(r.Tiles, report.Tile{Value: string(w.verdict(cmd.Band)), Label: fmt.Sprintf("%s over %s, steepest exponent %s (%s)", w.scaling, over, exponentText(e), what), Class: tileClass(w.verdict(cmd.Band))})
 			}
 		}
 		if len(some) == 0 {
 			continue
 		}
 		r.Tables = append(r.Tables, cmd.table(some))
-		r.Figures = append(r.Figures, figure{File: over + ".png", Title: "Over " + over,
+		r.Figures = append(r.Figures, report.Figure{File: over + ".png", Title: "Over " + over,
 			Caption: "Root mean squares after the last update, by size of the network: how large the activities are, and how far they have come from the start, first in the feedforward pass, then where inference ends. Bars span the seeds; of lines that lie on one another the lower ones are wider. What is flat carries over from small networks to large ones. Where a network is not much wider than it is deep, activities after inference may rise: there the equilibrium of inference is no longer near the feedforward pass. The size of the output's activity shrinks as the width grows in the scalings of the muP family, by design, and is not counted in the verdict; its change is.",
-			draw:    coordPanels(some, cmd.Updates, cmd.Band)})
+			Draw:    coordPanels(some, cmd.Updates, cmd.Band)})
 	}
 	return r
 }
@@ -427,8 +418,8 @@ func tileClass(v train.Verdict) string {
 }
 
 // table is the exponents of some sweeps.
-func (cmd coordCmd) table(sweeps []*sweep) table {
-	t := table{Title: "Exponents over " + sweeps[0].over + ", after the last update: p where the root mean square is proportional to " + sweeps[0].over + "^p",
+func (cmd coordCmd) table(sweeps []*sweep) report.Table {
+	t := report.Table{Title: "Exponents over " + sweeps[0].over + ", after the last update: p where the root mean square is proportional to " + sweeps[0].over + "^p",
 		Note: fmt.Sprintf("Mean over the seeds (least..largest). Relaxed: where inference ends. The verdict is of the largest exponent of its row, which it names: flat within %g, else grows or shrinks. What is in [] is not counted: the output's activity may shrink with width by design, only its change counts.", cmd.Band),
 		Head: []string{"scaling", "site", "activity", "change", "activity, relaxed", "change, relaxed", "verdict"}}
 	for _, w := range sweeps {

@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -38,11 +39,11 @@ func coordRows(sweeps []*sweep) []coordRow {
 func placeLook(i int) (draw.LineStyle, draw.GlyphStyle) {
 	shapes := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}}
 	widths, sizes := []float64{5.2, 3.4, 2, 1.1}, []float64{4, 3.2, 2.8, 2.6}
-	return draw.LineStyle{Color: nth(i), Width: vg.Points(widths[i])}, draw.GlyphStyle{Color: nth(i), Radius: vg.Points(sizes[i]), Shape: shapes[i]}
+	return draw.LineStyle{Color: report.Colour(i), Width: vg.Points(widths[i])}, draw.GlyphStyle{Color: report.Colour(i), Radius: vg.Points(sizes[i]), Shape: shapes[i]}
 }
 
 // coordPanels draws sweeps side by side, with a row for each quantity; all of a row have one scale.
-func coordPanels(sweeps []*sweep, step int, band float64) func() (io.WriterTo, error) {
+func coordPanels(sweeps []*sweep, step int, band float64) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var rows [][]*plot.Plot
 		for k, what := range coordRows(sweeps) {
@@ -53,13 +54,13 @@ func coordPanels(sweeps []*sweep, step int, band float64) func() (io.WriterTo, e
 				if k == 0 {
 					title = fmt.Sprintf("%s: %s", w.scaling, w.verdict(band))
 				}
-				p := newPlot(title, w.label, "")
+				p := report.NewPlot(title, w.label, "")
 				if i == 0 {
 					p.Y.Label.Text = what.label + " (rms)"
 				}
-				grid(p)
-				logAxis(&p.X)
-				logAxis(&p.Y)
+				report.Grid(p)
+				report.LogAxis(&p.X)
+				report.LogAxis(&p.Y)
 				p.X.Tick.Marker = sizeTicks(w.sizes)
 				p.X.Min, p.X.Max = float64(slices.Min(w.sizes))*.87, float64(slices.Max(w.sizes))*1.15
 				drawCoords(p, w, step, what)
@@ -70,17 +71,17 @@ func coordPanels(sweeps []*sweep, step int, band float64) func() (io.WriterTo, e
 			}
 			for _, p := range row {
 				p.Y.Min, p.Y.Max = lo, hi
-				snap(&p.Y)
+				report.WholeDecades(&p.Y)
 			}
 			rows = append(rows, row)
 		}
-		var keys []lineKey
+		var keys []report.Key
 		for i, place := range train.Places() {
 			look, glyph := placeLook(i)
 			name := map[train.Place]string{train.FirstHidden: "first hidden site (near the input)", train.MiddleHidden: "middle hidden site", train.LastHidden: "last hidden site", train.AtOutput: "output"}[place]
-			keys = append(keys, lineKey{name, look, &glyph})
+			keys = append(keys, report.Key{Name: name, Line: look, Glyph: &glyph})
 		}
-		return keyed(math.Max(2.7, 10.4/float64(len(sweeps))), 2.6, rows, keys, len(keys)), nil
+		return report.WithKeys(math.Max(2.7, 10.4/float64(len(sweeps))), 2.6, rows, keys, len(keys)), nil
 	}
 }
 
@@ -104,7 +105,7 @@ func drawCoords(p *plot.Plot, w *sweep, step int, what coordRow) {
 			}
 			mean = append(mean, plotter.XY{X: float64(size), Y: math.Exp(logs / float64(n))})
 			if high > low {
-				p.Add(line(plotter.XYs{{X: float64(size), Y: low}, {X: float64(size), Y: high}}, nth(i), .8, nil))
+				p.Add(report.Line(plotter.XYs{{X: float64(size), Y: low}, {X: float64(size), Y: high}}, report.Colour(i), .8, nil))
 			}
 		}
 		if len(mean) > 0 {

@@ -8,10 +8,10 @@ import (
 	"strconv"
 
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -50,30 +50,30 @@ func guesses(rule train.Rule[float32], set *data.Set) (shown, mistakes []guess, 
 }
 
 // digits draws the grid: under each picture its label, and the prediction where it is wrong.
-func digits(rule train.Rule[float32], set *data.Set) func() (io.WriterTo, error) {
+func digits(rule train.Rule[float32], set *data.Set) report.Drawing {
 	return func() (io.WriterTo, error) {
 		shown, mistakes, err := guesses(rule, set)
 		if err != nil {
 			return nil, err
 		}
-		p := newPlot("", "", "")
+		p := report.NewPlot("", "", "")
 		p.HideAxes()
 		place := func(g guess, col int, row float64) {
 			x, y := float64(col), -row*1.32
 			p.Add(plotter.NewImage(tilePicture(set, g.sample), x+.06, y, x+.94, y+.88))
-			caption, paint := strconv.Itoa(g.label), color.Color(soft)
+			caption, paint := strconv.Itoa(g.label), color.Color(report.Soft)
 			if g.label != g.predicted {
-				caption, paint = strconv.Itoa(g.predicted)+", not "+strconv.Itoa(g.label), vermillion
-				p.Add(line(plotter.XYs{{X: x + .03, Y: y - .03}, {X: x + .97, Y: y - .03}, {X: x + .97, Y: y + .91}, {X: x + .03, Y: y + .91}, {X: x + .03, Y: y - .03}}, vermillion, 2, nil))
+				caption, paint = strconv.Itoa(g.predicted)+", not "+strconv.Itoa(g.label), report.Vermillion
+				p.Add(report.Line(plotter.XYs{{X: x + .03, Y: y - .03}, {X: x + .97, Y: y - .03}, {X: x + .97, Y: y + .91}, {X: x + .03, Y: y + .91}, {X: x + .03, Y: y - .03}}, report.Vermillion, 2, nil))
 			}
-			p.Add(note(x+.5, y-.17, caption, paint, draw.XCenter))
+			p.Add(report.Note(x+.5, y-.17, caption, paint, draw.XCenter))
 		}
 		for i, g := range shown {
 			place(g, i%gridColumns, float64(i/gridColumns))
 		}
 		rows := math.Ceil(float64(len(shown)) / gridColumns)
 		if len(mistakes) > 0 {
-			p.Add(note(.06, -(rows-1)*1.32-.52, "The first mistakes after those:", ink, draw.XLeft))
+			p.Add(report.Note(.06, -(rows-1)*1.32-.52, "The first mistakes after those:", report.Ink, draw.XLeft))
 		}
 		for i, g := range mistakes {
 			place(g, i, rows+.3)
@@ -85,15 +85,8 @@ func digits(rule train.Rule[float32], set *data.Set) func() (io.WriterTo, error)
 		}
 		p.Y.Min, p.Y.Max = -bottom*1.32-.35, .95
 		width := 10.4
-		return picture(width, width/gridColumns*(p.Y.Max-p.Y.Min)+.1, p), nil
+		return report.Picture(width, width/gridColumns*(p.Y.Max-p.Y.Min)+.1, p), nil
 	}
-}
-
-// note is a piece of text in a plot.
-func note(x, y float64, s string, paint color.Color, align draw.XAlignment) *plotter.Labels {
-	style := textStyle(10, paint)
-	style.XAlign = align
-	return &plotter.Labels{XYs: plotter.XYs{{X: x, Y: y}}, Labels: []string{s}, TextStyle: []draw.TextStyle{style}, Offset: vg.Point{}}
 }
 
 // tilePicture is a sample, dark on white.

@@ -6,6 +6,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -27,7 +28,7 @@ func (cmd evalCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t := table{Title: fmt.Sprintf("%s, %s: %s", of.title(), test.Name, plural(test.Len(), "sample")), Head: []string{"weights", "test loss"}}
+	t := report.Table{Title: fmt.Sprintf("%s, %s: %s", of.title(), test.Name, report.Plural(test.Len(), "sample")), Head: []string{"weights", "test loss"}}
 	t.Legend = "Test loss: 1/2 |y - output|^2 per sample."
 	if test.Classes() > 0 {
 		t.Head = append(t.Head, "cross-entropy", "accuracy")
@@ -50,19 +51,19 @@ func (cmd evalCmd) Run(c *console) error {
 		if err != nil {
 			return errors.WithMessage(err, file.File)
 		}
-		row := []string{file.File, number(score.Loss)}
+		row := []string{file.File, report.Number(score.Loss)}
 		if score.Loss-score.Loss != 0 {
 			bad = append(bad, file.File+" has the test loss "+row[1])
 		}
 		if test.Classes() > 0 {
-			row = append(row, number(score.CrossEntropy), fmt.Sprintf("%.2f %%", 100*score.Accuracy))
+			row = append(row, report.Number(score.CrossEntropy), fmt.Sprintf("%.2f %%", 100*score.Accuracy))
 			if !of.Loss.ce {
 				t.Note = "The outputs were trained by squared error: they are no logits, and their cross-entropy says little."
 			}
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	t.print(c.out)
+	t.Print(c.out)
 	if len(bad) > 0 {
 		return notFiniteError(bad)
 	}

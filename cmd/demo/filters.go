@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -18,10 +19,10 @@ import (
 const mostFilters = 48
 
 // filters is the picture of what the first layer's units look for, if they look at a picture of one channel or of three.
-func (j *job) filters() (figure, bool) {
+func (j *job) filters() (report.Figure, bool) {
 	shape := j.test.Shape()
 	if len(j.pupils) == 0 || shape.Channels != 1 && shape.Channels != 3 {
-		return figure{}, false
+		return report.Figure{}, false
 	}
 	first := j.net.Weights()[0]
 	dims := first.Param.Shape
@@ -31,12 +32,12 @@ func (j *job) filters() (figure, bool) {
 	case len(dims) == 4 && dims[2] == shape.Channels:
 		height, width = dims[0], dims[1]
 	default:
-		return figure{}, false
+		return report.Figure{}, false
 	}
-	return figure{File: "filters.png", Title: "What the first layer looks for",
+	return report.Figure{File: "filters.png", Title: "What the first layer looks for",
 		Caption: "The weights of the first units of " + first.Name + " after training, one tile each: those of PC above, those of BP below, which started as the same numbers. Black and white are weights of opposite sign, grey is none; every tile has its own scale.",
-		draw: func() (io.WriterTo, error) {
-			p := newPlot("", "", "")
+		Draw: func() (io.WriterTo, error) {
+			p := report.NewPlot("", "", "")
 			p.HideAxes()
 			units := dims[len(dims)-1]
 			shown := min(units, mostFilters)
@@ -44,7 +45,7 @@ func (j *job) filters() (figure, bool) {
 			y := 0.
 			for _, pupil := range j.pupils {
 				w := pupil.rule.Weights().Field(first.Name)
-				p.Add(note(0, y+1.25, pupil.name, ruleColour(pupil.name), draw.XLeft))
+				p.Add(report.Note(0, y+1.25, pupil.name, report.RuleColour(pupil.name), draw.XLeft))
 				for k := range shown {
 					x, row := float64(k%columns), float64(k/columns)
 					p.Add(plotter.NewImage(filter(w, k, units, height, width, shape.Channels), x+.05, y-row+.05, x+.95, y-row+.95))
@@ -52,16 +53,16 @@ func (j *job) filters() (figure, bool) {
 				y -= math.Ceil(float64(shown)/float64(columns)) + .6
 			}
 			p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, float64(columns), y+1.5, 1.5
-			return withBar(10.4, 10.4/float64(columns)*(p.Y.Max-p.Y.Min)+.1, weightBar(shape.Channels), p), nil
+			return report.WithBar(10.4, 10.4/float64(columns)*(p.Y.Max-p.Y.Min)+.1, weightBar(shape.Channels), p), nil
 		}}, true
 }
 
 // weightBar explains the greys of filters.
-func weightBar(channels int) colourBar {
-	bar := colourBar{name: "Weight, by its tile's largest", colour: func(f float64) color.Color { return color.Gray{Y: uint8(255 * f)} },
-		labels: []barLabel{{0, "-largest"}, {.5, "0"}, {1, "+largest"}}}
+func weightBar(channels int) report.ColourBar {
+	bar := report.ColourBar{Name: "Weight, by its tile's largest", Colour: func(f float64) color.Color { return color.Gray{Y: uint8(255 * f)} },
+		Labels: []report.BarLabel{{At: 0, Text: "-largest"}, {At: .5, Text: "0"}, {At: 1, Text: "+largest"}}}
 	if channels == 3 {
-		bar.name += " (red, green and blue each)"
+		bar.Name += " (red, green and blue each)"
 	}
 	return bar
 }
@@ -121,7 +122,7 @@ func (j *job) write(c *console) error {
 		if err != nil {
 			return err
 		}
-		j.report.Passages = append(j.report.Passages, passage{Title: "What " + p.name + " writes after \u201c" + vocabulary.Decode(start) + "\u201d",
+		j.page.Passages = append(j.page.Passages, report.Passage{Title: "What " + p.name + " writes after \u201c" + vocabulary.Decode(start) + "\u201d",
 			Note: "One character at a time, drawn from the network's probabilities at temperature 0.7.",
 			Text: vocabulary.Decode(ids[window:])})
 	}

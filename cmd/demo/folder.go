@@ -26,6 +26,8 @@ type folderFlags struct {
 	Overwrite bool   `help:"Replace the run that is in the folder of -out, and files there that have the names of those written; others stay." json:"-"`
 }
 
+func (f folderFlags) folder() folderFlags { return f }
+
 // Names of files in a run folder.
 const (
 	manifestName = "manifest.json"

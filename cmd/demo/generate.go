@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -31,8 +32,8 @@ func (cmd generateCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t.report.Title = "A generator of pictures from labels, 10-300-300-784"
-	t.report.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d, label in, picture out; then the label of a test picture is found by inference with the label free. Inference both times: %v.",
+	t.page.Title = "A generator of pictures from labels, 10-300-300-784"
+	t.page.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d, label in, picture out; then the label of a test picture is found by inference with the label free. Inference both times: %v.",
 		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
 	return t.run(func() error {
 		net, err := arch.MLP(nil, layers.ReLU, t.train.Out(), 300, 300, t.train.In())
@@ -84,10 +85,10 @@ func (cmd generateCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		t.report.Tables = append(t.report.Tables, longer)
-		t.report.Figures = append(t.report.Figures, generated, figure{File: "energy.png", Title: "Energy by layer along inversion",
+		t.page.Tables = append(t.page.Tables, longer)
+		t.page.Figures = append(t.page.Figures, generated, report.Figure{File: "energy.png", Title: "Energy by layer along inversion",
 			Caption: "The picture is clamped, the label and everything between begin near zero. Where the lines are flat the label rests.",
-			draw:    layerEnergies(in)})
+			Draw:    layerEnergies(in)})
 		t.manifest.Results["updates"] = p.history.Steps
 		return nil
 	})
@@ -97,8 +98,8 @@ func (cmd generateCmd) Run(c *console) error {
 const longerTest = 1000
 
 // longer is the accuracy of inferred labels when inversion takes longer than in the notebook.
-func (t *study) longer(query *train.Query[float32]) (table, error) {
-	tab := table{Title: "Labels by longer inversion", Head: []string{"inference", "accuracy", "energy gradients per batch"},
+func (t *study) longer(query *train.Query[float32]) (report.Table, error) {
+	tab := report.Table{Title: "Labels by longer inversion", Head: []string{"inference", "accuracy", "energy gradients per batch"},
 		Note: fmt.Sprintf("Of the trained generator, on the first %d test samples. The first row is the inference of training.", min(longerTest, t.test.Len()))}
 	for _, factor := range []float64{1, 4, 16} {
 		f := t.opts.solverFlags
@@ -117,7 +118,7 @@ func (t *study) longer(query *train.Query[float32]) (table, error) {
 
 // generated is the picture of digits that a network makes of labels, of test pictures, and of the labels that were found
 // for them.
-func (t *study) generated(generator *arch.Model[float32], labels func(x []float32) ([]float32, error)) (figure, error) {
+func (t *study) generated(generator *arch.Model[float32], labels func(x []float32) ([]float32, error)) (report.Figure, error) {
 	classes := t.train.Out()
 	all := make([]float32, classes*classes)
 	for k := range classes {
@@ -125,17 +126,17 @@ func (t *study) generated(generator *arch.Model[float32], labels func(x []float3
 	}
 	made, err := generator.Predict(all)
 	if err != nil {
-		return figure{}, err
+		return report.Figure{}, err
 	}
 	x, _ := t.batch(classes)
 	n := len(x) / t.test.In()
 	found, err := labels(x)
 	if err != nil {
-		return figure{}, err
+		return report.Figure{}, err
 	}
 	again, err := generator.Predict(found)
 	if err != nil {
-		return figure{}, err
+		return report.Figure{}, err
 	}
 	predicted := make([]int, n)
 	wrong := make([]bool, n)
@@ -148,7 +149,7 @@ func (t *study) generated(generator *arch.Model[float32], labels func(x []float3
 		{name: "test pictures", pictures: shownAll(t.test, x, n), captions: numbers(n, t.test.Label)},
 		{name: "their labels found", pictures: shownAll(t.test, again, n), captions: numbers(n, func(i int) int { return predicted[i] }), wrong: wrong},
 	}
-	return figure{File: "generated.png", Title: "Digits from labels, and labels from digits",
+	return report.Figure{File: "generated.png", Title: "Digits from labels, and labels from digits",
 		Caption: "Top: what the network makes of each label, at best the mean of its pictures. Below, test pictures with their labels, and what the network makes of the labels that it found for them, of which the largest is written below; framed where it is wrong.",
-		draw:    strips(rows)}, nil
+		Draw:    strips(rows)}, nil
 }

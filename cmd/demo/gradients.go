@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -37,14 +38,14 @@ func (j *job) compare(c *console) error {
 	if err != nil {
 		return err
 	}
-	show := newCounter(c, "comparison")
-	defer show.end()
+	show := c.progress("comparison", "")
+	defer show.End()
 	// The counter counts steps: horizon of them first, then restExpected for each precision, of which fewer may be needed.
 	begun, room := 0, horizon
 	furthest := 0
 	b.onStep = func(step int) {
 		furthest = max(furthest, begun+min(step, room))
-		show.step(furthest, horizon+restExpected*len(precisions))
+		show.Step(furthest, horizon+restExpected*len(precisions), nil)
 	}
 	// Steps of half the largest stable rate, or of the training's where that is lower: what one sees is inference, not its failing.
 	stable, err := stableRate(b, 1, arch.Activities)
@@ -68,7 +69,7 @@ func (j *job) compare(c *console) error {
 	}
 	where := fmt.Sprintf("the first %d test samples, in float64, with the weights that %s learned", b.batch, p.name)
 	if len(a.rows) > 0 {
-		j.report.Tables = append(j.report.Tables, alongTable(a, fmt.Sprintf("%s; inference moves activities at rate %.2g", where, rate)))
+		j.page.Tables = append(j.page.Tables, alongTable(a, fmt.Sprintf("%s; inference moves activities at rate %.2g", where, rate)))
 	}
 	start = time.Now()
 	begun, room = horizon, restExpected
@@ -95,34 +96,34 @@ func (j *job) compare(c *console) error {
 	}
 	j.manifest.Seconds["agreement over precision"] = time.Since(start).Seconds()
 	if len(points) > 0 {
-		j.report.Tables = append(j.report.Tables, precisionTable(points, where))
+		j.page.Tables = append(j.page.Tables, precisionTable(points, where))
 		j.manifest.Results["precision"] = summary(points)
 	}
-	j.report.Figures = append(j.report.Figures, agreementFigures(a, points)...)
+	j.page.Figures = append(j.page.Figures, agreementFigures(a, points)...)
 	if set := j.test; set.Shape().Channels == 1 && set.Classes() > 0 {
-		j.report.Figures = append(j.report.Figures, figure{File: "digits.png", Title: "What " + p.name + " says of test pictures",
+		j.page.Figures = append(j.page.Figures, report.Figure{File: "digits.png", Title: "What " + p.name + " says of test pictures",
 			Caption: "Under each picture is its label; framed are the mistakes, with what was predicted first. The upper rows are the first test pictures as they come, the last row is made of mistakes only.",
-			draw:    digits(p.rule, set)})
+			Draw:    digits(p.rule, set)})
 	}
 	return nil
 }
 
 // agreementFigures are those of one comparison; points may be empty.
-func agreementFigures(a agreement, points []precisionPoint) []figure {
-	var fs []figure
+func agreementFigures(a agreement, points []precisionPoint) []report.Figure {
+	var fs []report.Figure
 	if len(a.rows) > 0 {
 		fs = append(fs,
-			figure{File: "agreement.png", Title: "The gradient finds its direction, layer by layer",
+			report.Figure{File: "agreement.png", Title: "The gradient finds its direction, layer by layer",
 				Caption: "Before inference only the output layer has an error, and there PC's gradient is already BP's; every step carries the error one layer further down. A cosine of 1 means parallel, 0 no gradient yet or a right angle. At equilibrium a difference remains unless the precision of the output is small.",
-				draw:    agreementMap(a)},
-			figure{File: "energy.png", Title: "Where the energy goes",
+				Draw:    agreementMap(a)},
+			report.Figure{File: "energy.png", Title: "Where the energy goes",
 				Caption: "Inference moves the error at the output (top line at the start) into the hidden layers, which begin at zero. At a rate below the stable limit the sum falls until the activities are at equilibrium.",
-				draw:    decay(a)})
+				Draw:    decay(a)})
 	}
 	if len(points) > 0 {
-		fs = append(fs, figure{File: "precision.png", Title: "Backprop is the limit of a weak output",
+		fs = append(fs, report.Figure{File: "precision.png", Title: "Backprop is the limit of a weak output",
 			Caption: "At equilibrium, PC's gradient divided by the output's precision differs from BP's by an amount proportional to that precision: the lines fall along slope 1 (dotted). Relative error is |PC / precision - BP| / |BP|, by weight. A line may lie above that slope where activities rest on kinks of the activation (relu), where PC's gradient counts units that BP's leaves out.",
-			draw:    againstPrecision(points)})
+			Draw:    againstPrecision(points)})
 	}
 	return fs
 }
@@ -137,8 +138,8 @@ func (a agreement) lowest() string {
 }
 
 // alongTable is the cosine and the relative error by weight, at a few steps.
-func alongTable(a agreement, where string) table {
-	t := table{Title: "PC's gradient against BP's along inference: cosine (relative error)", Head: []string{"weight"},
+func alongTable(a agreement, where string) report.Table {
+	t := report.Table{Title: "PC's gradient against BP's along inference: cosine (relative error)", Head: []string{"weight"},
 		Note: "On " + where + ". In a cell: the cosine of the angle between the two gradients (1: the same direction, 0: a right angle, or PC has none yet) and in brackets the relative error |PC - BP| / |BP| (0: equal). Step 0 is the feedforward pass, before inference. " + a.lowest()}
 	var shown []train.Comparison
 	for i, row := range a.rows {
@@ -163,11 +164,11 @@ func alongTable(a agreement, where string) table {
 }
 
 // precisionTable is the relative error by precision and weight.
-func precisionTable(points []precisionPoint, where string) table {
+func precisionTable(points []precisionPoint, where string) report.Table {
 	note := fmt.Sprintf("The relative error |PC / precision - BP| / |BP| of the gradient at equilibrium, on %s. %s Steps are those of L-BFGS on the prediction errors. "+
 		"Inference ends where the rms of the energy's gradient is %g of what it was (%q), or where the energy falls no more (%q: activities rest on kinks of the activation, where the gradient jumps).",
 		where, points[0].lowest(), restRel, restGradient, restEnergy)
-	t := table{Title: "Distance of PC's equilibrium gradient from BP's, by output precision", Note: note,
+	t := report.Table{Title: "Distance of PC's equilibrium gradient from BP's, by output precision", Note: note,
 		Head: append(append([]string{"precision"}, points[0].weights...), "all", "steps", "ended with")}
 	for _, p := range points {
 		last, ok := p.last()

@@ -10,6 +10,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // graphCmd draws the expression graph of a network.
@@ -45,7 +46,7 @@ func (cmd graphCmd) Run(c *console) error {
 	if len(cmd.Widths) == 0 && cmd.kind() == "mlp" {
 		cmd.Widths = []int{4, 5, 3}
 	}
-	return c.live(cmd.folderFlags, 0, "graph", cmd, "", func(r *runDir) error { return cmd.draw(c, r.folder) })
+	return c.run("graph", cmd, func(r *runDir) error { return cmd.draw(c, r.folder) })
 }
 
 // draw draws into a folder.
@@ -57,11 +58,7 @@ func (cmd graphCmd) draw(c *console, out *folder) error {
 	if err := out.write("graph.dot", all(dot)); err != nil {
 		return err
 	}
-	drawing, err := readDot(dot)
-	if err != nil {
-		return err
-	}
-	svg, err := drawing.svg(fmt.Sprintf("%s of a %s", viewTitles[cmd.What], cmd.title()))
+	svg, err := report.Graph(dot, fmt.Sprintf("%s of a %s", viewTitles[cmd.What], cmd.title()))
 	if err != nil {
 		return errors.Wrapf(err, "draw; %s is there for Graphviz's own dot", filepath.Join(out.dir, "graph.dot"))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -37,8 +38,8 @@ func (cmd hybridCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t.report.Title = "A generator and an amortiser that guesses its activities"
-	t.report.Lead = fmt.Sprintf("10-300-300-784 makes pictures of labels; 784-300-300-10 guesses, in one pass, the activities that inference will come to, and learns from where it came to. %d weight updates of Adam at rate %g on batches of %d; inference: %v.",
+	t.page.Title = "A generator and an amortiser that guesses its activities"
+	t.page.Lead = fmt.Sprintf("10-300-300-784 makes pictures of labels; 784-300-300-10 guesses, in one pass, the activities that inference will come to, and learns from where it came to. %d weight updates of Adam at rate %g on batches of %d; inference: %v.",
 		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
 	return t.run(func() error {
 		chain := arch.Chain{Act: layers.ReLU, Widths: []int{t.train.Out(), 300, 300, t.train.In()}}
@@ -83,7 +84,7 @@ func (cmd hybridCmd) Run(c *console) error {
 			{"inference from random activities", &train.Gaussian[float32]{Std: .05, Seed: t.seed}},
 			{"inference from the mean label", train.Guess[float32]{Site: arch.InputName, Values: mean}},
 		}
-		tab := table{Title: "Labels of test pictures", Head: []string{"way", "accuracy", "JPC's notebook"}, Note: fmt.Sprintf("After %d updates; inference of labels: %d steps of rate %g with momentum %g; the notebook's: Heun to time %.3g.", p.history.Steps, ballSteps, ballRate, restMomentum, 500/jpcBatch),
+		tab := report.Table{Title: "Labels of test pictures", Head: []string{"way", "accuracy", "JPC's notebook"}, Note: fmt.Sprintf("After %d updates; inference of labels: %d steps of rate %g with momentum %g; the notebook's: Heun to time %.3g.", p.history.Steps, ballSteps, ballRate, restMomentum, 500/jpcBatch),
 			Rows: [][]string{{"the amortiser's guess", percent(p.history.Last().Accuracy), "82.1 %"}}}
 		t.opts.solverFlags = jpcDescent(20, ballRate*jpcBatch) // of the pictures
 		var ins []inference
@@ -110,14 +111,14 @@ func (cmd hybridCmd) Run(c *console) error {
 			}
 			ins = append(ins, in)
 		}
-		t.report.Tables = append(t.report.Tables, tab)
+		t.page.Tables = append(t.page.Tables, tab)
 		if len(ins) > 0 {
-			t.report.Figures = append(t.report.Figures, figure{File: "energy.png", Title: "The guess saves inference",
+			t.page.Figures = append(t.page.Figures, report.Figure{File: "energy.png", Title: "The guess saves inference",
 				Caption: "Energy of test pictures along the inference of their labels, from three starts. A guess that has been learned begins where the others come to later.",
-				draw:    startEnergies(ins)})
+				Draw:    startEnergies(ins)})
 		}
 		fig, err := t.generated(generator, func(x []float32) ([]float32, error) { return amortiser.Predict(x) })
-		t.report.Figures = append(t.report.Figures, fig)
+		t.page.Figures = append(t.page.Figures, fig)
 		return err
 	})
 }

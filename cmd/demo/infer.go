@@ -108,7 +108,7 @@ type arena struct {
 
 // Run sweeps.
 func (cmd inferCmd) Run(c *console) error {
-	return c.live(cmd.folderFlags, cmd.Seed, "infer-"+cmd.name(), cmd, "", func(r *runDir) error { return cmd.measure(c, r) })
+	return c.run("infer-"+cmd.name(), cmd, func(r *runDir) error { return cmd.measure(c, r) })
 }
 
 // measure does the work of Run in a folder.
@@ -146,19 +146,11 @@ func (cmd inferCmd) measure(c *console, out *runDir) error {
 			return err
 		}
 	}
-	m.Interrupted = c.ctx.Err() != nil
-	r := cmd.report(a, ways, training)
-	r.Version, r.Interrupted, r.Again = m.Version, m.Interrupted, c.again(cmd.Seed)
+	out.page = cmd.report(a, ways, training)
 	m.Results["fastest"] = fastest(ways)
-	if err := r.finish(c, out.folder); err != nil {
-		return err
-	}
-	for _, t := range r.Tiles {
+	c.printf("\n")
+	for _, t := range out.page.Tiles {
 		c.printf("%s: %s\n", t.Label, t.Value)
-	}
-	c.printf("Report: %s\n", out.path("report.html"))
-	if m.Interrupted {
-		return errInterrupted
 	}
 	return nil
 }

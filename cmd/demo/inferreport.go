@@ -12,11 +12,12 @@ import (
 
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // report says which way is for what.
-func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report {
-	r := report{Title: "Which solver should I use?",
+func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report.Page {
+	r := report.Page{Title: "Which solver should I use?",
 		Lead: fmt.Sprintf("Inference of a %s (scaling %s, output precision %g, %d updates by backprop before, seed %d) on a batch of %d from %s in float64, from the feedforward pass. The largest curvature of a sample's energy is %.3g by activities and %.3g by errors. The equilibrium is the lowest energy that long runs of L-BFGS find, F* = %.6g.",
 			cmd.title(), cmd.Scaling.name, cmd.Precision, cmd.Warmup, cmd.Seed, a.models[0].Plan().Batch, set.Name, a.curvature[0], a.curvature[1], a.best)}
 	if cmd.kinked() {
@@ -29,17 +30,17 @@ func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report {
 	for _, off := range offs {
 		if text, ok := best[fmt.Sprintf("%g", off)]; ok {
 			name, cost, _ := strings.Cut(text, ": ")
-			r.Tiles = append(r.Tiles, tile{Value: name, Label: fmt.Sprintf("fastest to a weight gradient within %g %% (%s, median of %d runs or more)", 100*off, cost, fewestRuns)})
+			r.Tiles = append(r.Tiles, report.Tile{Value: name, Label: fmt.Sprintf("fastest to a weight gradient within %g %% (%s, median of %d runs or more)", 100*off, cost, fewestRuns)})
 		}
 	}
 	r.Tables = append(r.Tables, wayTable(ways), cmd.horizonTable(ways))
 	if len(ways) == 0 { // interrupted
 		return r
 	}
-	r.Figures = []figure{
+	r.Figures = []report.Figure{
 		{File: "solvers.png", Title: "How fast each way comes to rest",
 			Caption: "Left against evaluations of the energy, right against the clock; above the energy over the equilibrium's, below the error of the weight gradient that would be read there. What is lower at the same place is better; a line that ends has come to rest or to its limit of evaluations. Gauss-Newton counts a backward pass per output as an evaluation. Solid lines move activities, dashed ones prediction errors.",
-			draw: wayFigure(ways, func(w way) bool { return w.kind == mainWay }, func(w way) int {
+			Draw: wayFigure(ways, func(w way) bool { return w.kind == mainWay }, func(w way) int {
 				if w.errors {
 					return 1
 				}
@@ -47,14 +48,14 @@ func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report {
 			})},
 		{File: "heun.png", Title: "Heun against Euler",
 			Caption: "The same for the gradient flow by both methods, with constant steps and, for Heun, with steps that follow a tolerance. Along the path Heun is far more accurate; but all paths lead to the same rest, and a step of Heun costs two evaluations. A colour is a method, a dash its step or tolerance.",
-			draw:    wayFigure(ways, func(w way) bool { return w.flow && w.kind != tableOnly }, func(w way) int { return w.look.variant })},
+			Draw:    wayFigure(ways, func(w way) bool { return w.flow && w.kind != tableOnly }, func(w way) int { return w.look.variant })},
 	}
 	return r
 }
 
 // wayTable is what each way needs.
-func wayTable(ways []way) table {
-	t := table{Title: "Evaluations (milliseconds) until the energy is within a fraction of the equilibrium's, and until the weight gradient is",
+func wayTable(ways []way) report.Table {
+	t := report.Table{Title: "Evaluations (milliseconds) until the energy is within a fraction of the equilibrium's, and until the weight gradient is",
 		Note: fmt.Sprintf("Energy e: F/F* - 1 is at most e from there on, F* being the lowest energy that long runs of L-BFGS find. Gradient g: the weight gradient's relative error |g - g*| / |g*| is. In brackets are milliseconds, the median of at least %d runs on a machine that may be busy; evaluations are exact. A dash: not within the limit of evaluations. Residual: rms of the energy's gradient at the end. Ended: converged is a residual of 1e-13, a step limit is -evals or where no step leads downhill, a time limit the last of -horizons.", fewestRuns),
 		Head: []string{"way"}}
 	for _, g := range gaps {
@@ -85,8 +86,8 @@ func wayTable(ways []way) table {
 }
 
 // horizonTable is where each flow is at the horizons.
-func (cmd inferCmd) horizonTable(ways []way) table {
-	t := table{Title: "Where the flows are at given times: energy over the equilibrium's (error of the weight gradient) after so many evaluations",
+func (cmd inferCmd) horizonTable(ways []way) report.Table {
+	t := report.Table{Title: "Where the flows are at given times: energy over the equilibrium's (error of the weight gradient) after so many evaluations",
 		Note: "Read at the first step that ends there or later; times are per sample, those of JPC are larger by the batch size.", Head: []string{"flow"}}
 	for _, h := range cmd.Horizons {
 		t.Head = append(t.Head, fmt.Sprintf("time %g", h))
@@ -117,17 +118,17 @@ func (cmd inferCmd) horizonTable(ways []way) table {
 
 // colour is that of the method.
 func (l wayLook) colour() color.NRGBA {
-	return map[int]color.NRGBA{byDescent: blue, byMomentum: amber, byLBFGS: green, byNewton: purple, byEuler: vermillion, byHeun: blue, byTolerance: ink}[l.method]
+	return map[int]color.NRGBA{byDescent: report.Blue, byMomentum: report.Amber, byLBFGS: report.Green, byNewton: report.Purple, byEuler: report.Vermillion, byHeun: report.Blue, byTolerance: report.Ink}[l.method]
 }
 
 // lowest is where a logarithmic axis of something that goes to zero begins.
 const lowest = 1e-12
 
 // wayFigure draws energy and gradient error of some ways against evaluations and time.
-func wayFigure(ways []way, in func(way) bool, dash func(way) int) func() (io.WriterTo, error) {
+func wayFigure(ways []way, in func(way) bool, dash func(way) int) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var rows [][]*plot.Plot
-		var keys []lineKey
+		var keys []report.Key
 		for _, y := range []struct {
 			label  string
 			number func(station) float64
@@ -143,29 +144,29 @@ func wayFigure(ways []way, in func(way) bool, dash func(way) int) func() (io.Wri
 				{"evaluations of the energy and its gradient", func(s station) float64 { return float64(s.evals) }},
 				{"milliseconds (median of the runs)", func(s station) float64 { return 1e3 * s.seconds }},
 			} {
-				p := newPlot("", x.label, y.label)
-				grid(p)
-				logAxis(&p.X)
-				logAxis(&p.Y)
+				p := report.NewPlot("", x.label, y.label)
+				report.Grid(p)
+				report.LogAxis(&p.X)
+				report.LogAxis(&p.Y)
 				for _, w := range ways {
 					if !in(w) {
 						continue
 					}
-					l := line(trail(w.path, x.number, y.number), w.look.colour(), 1.8, dashes(dash(w)))
+					l := report.Line(trail(w.path, x.number, y.number), w.look.colour(), 1.8, report.Dash(dash(w)))
 					if len(l.XYs) > 0 {
 						p.Add(l)
 					}
 					if len(rows) == 0 && len(row) == 0 {
-						keys = append(keys, lineKey{name: w.name, line: l.LineStyle})
+						keys = append(keys, report.Key{Name: w.name, Line: l.LineStyle})
 					}
 				}
-				snap(&p.X)
-				snap(&p.Y)
+				report.WholeDecades(&p.X)
+				report.WholeDecades(&p.Y)
 				row = append(row, p)
 			}
 			rows = append(rows, row)
 		}
-		return keyed(5.2, 3.6, rows, keys, 3), nil
+		return report.WithKeys(5.2, 3.6, rows, keys, 3), nil
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // mnistCmd is the main job.
@@ -73,13 +74,13 @@ type compareFlags struct {
 // job loads the data and runs.
 func (cmd trainCmd) job(c *console, name string) error {
 	cmd.settle(cmd.Errors)
-	return c.live(cmd.folderFlags, cmd.Seed, name, cmd, cmd.Checkpoint, func(r *runDir) error {
+	return c.run(name, cmd, func(r *runDir) error {
 		training, test, err := cmd.load(c, cmd.Seed, cmd.Widths)
 		if err != nil {
 			return err
 		}
 		if n := cmd.updates(training); kindOf(cmd.Data) != namedData && cmd.Limit == 0 && n < fewUpdates {
-			c.printf("Only %s: -epochs %d makes %d.\n", plural(n, "weight update"), (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
+			c.printf("Only %s: -epochs %d makes %d.\n", report.Plural(n, "weight update"), (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
 		}
 		net, err := cmd.network(training, cmd.hidden(training)...)
 		if err != nil {
@@ -93,7 +94,7 @@ func (cmd trainCmd) job(c *console, name string) error {
 		if kindOf(cmd.Data) != namedData {
 			j.read = cmd.read(training, test)
 		}
-		j.report.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
+		j.page.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
 		return j.do(c)
 	})
 }
@@ -115,15 +116,14 @@ type job struct {
 	lesson
 	agree    bool   // compares gradients after training
 	read     string // what was made of a user's own data
-	report   report
 	pupils   []*pupil
-	pictures func(j *job) []figure // of the task itself; nil for the predicted digits
+	pictures func(j *job) []report.Figure // of the task itself; nil for the predicted digits
 }
 
 // do trains, compares and reports.
 func (j *job) do(c *console) error {
 	v := readVersion()
-	c.printf("%s: %s, seed %d\n", j.report.Title, j.flags.title(), j.seed)
+	c.printf("%s: %s, seed %d\n", j.page.Title, j.flags.title(), j.seed)
 	c.printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.dir)
 	if p := j.flags.Precision; p < leastPrecision && j.learn.Rule.infers() && !j.flags.Errors {
 		c.printf("Note: at a precision of %g prediction errors of hidden layers are lost in the rounding of float32 activities: -errors keeps them.\n", p)
@@ -172,25 +172,6 @@ func (j *job) do(c *console) error {
 			return err
 		}
 	}
-	return j.finish(c)
-}
-
-// finish draws and writes what there is.
-func (j *job) finish(c *console) error {
-	start := time.Now()
-	c.doing("drawing the report")
-	interrupted := c.ctx.Err() != nil // later there is nothing left to interrupt
-	j.report.Interrupted = interrupted
-	j.report.Version = readVersion()
-	j.report.Again = c.again(j.seed)
-	if err := j.report.finish(c, j.folder); err != nil {
-		return err
-	}
-	j.manifest.Seconds["report"] = time.Since(start).Seconds()
-	c.printf("Report: %s (%.1f s in all)\n", j.path("report.html"), time.Since(j.manifest.Started).Seconds())
-	if interrupted {
-		return errInterrupted
-	}
 	return nil
 }
 
@@ -213,7 +194,7 @@ func widthsOf(widths []int) string {
 // describe makes the head, the table and the figures of the training.
 func (j *job) describe() {
 	classes := j.test.Classes() > 0
-	r := &j.report
+	r := &j.page
 	loss := "squared error"
 	if j.flags.Loss.ce {
 		loss = "cross-entropy"
@@ -227,7 +208,7 @@ func (j *job) describe() {
 	if j.read != "" {
 		r.Lead += " " + j.read + "."
 	}
-	t := table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "evaluations"},
+	t := report.Table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "evaluations"},
 		Legend: "Updates: of the weights. Seconds: of training, without the evaluations on the test set. Evaluations: of the energy and its gradient dF/dz during inference, in all; BP needs none."}
 	for _, p := range j.pupils {
 		h, last := p.history, p.history.Last()
@@ -237,8 +218,8 @@ func (j *job) describe() {
 		}
 		accuracy, lossText := "-", "-"
 		if len(h.Evals) > 0 {
-			lossText = number(j.loss(last))
-			tile := tile{Value: lossText, Label: p.name + ", test loss", Class: strings.ToLower(p.name)}
+			lossText = report.Number(j.loss(last))
+			tile := report.Tile{Value: lossText, Label: p.name + ", test loss", Class: strings.ToLower(p.name)}
 			if classes {
 				accuracy = fmt.Sprintf("%.2f %%", 100*last.Accuracy)
 				tile.Value, tile.Label = accuracy, p.name+", test accuracy"
@@ -250,7 +231,7 @@ func (j *job) describe() {
 			fmt.Sprintf("%.0f", float64(h.Steps)/h.Elapsed.Seconds()), strconv.Itoa(h.Evaluations)})
 	}
 	for _, p := range j.pupils {
-		r.Tiles = append(r.Tiles, tile{Value: p.seconds().String(), Label: p.name + ", training", Class: strings.ToLower(p.name)})
+		r.Tiles = append(r.Tiles, report.Tile{Value: p.seconds().String(), Label: p.name + ", training", Class: strings.ToLower(p.name)})
 	}
 	if !j.flags.Loss.ce {
 		t.Legend = "Test loss: 1/2 |y - output|^2 per sample. " + t.Legend
@@ -262,9 +243,9 @@ func (j *job) describe() {
 		return // interrupted before the first update
 	}
 	caption := "Both rules see the same batches from the same initial weights. Where the curves lie on each other, the weight gradients of PC do what those of backprop do."
-	r.Figures = append(r.Figures, figure{File: "curves.png", Title: "How both learn",
+	r.Figures = append(r.Figures, report.Figure{File: "curves.png", Title: "How both learn",
 		Caption: caption,
-		draw:    curves(j.pupils, classes)})
+		Draw:    curves(j.pupils, classes)})
 	if f, ok := j.filters(); ok {
 		r.Figures = append(r.Figures, f)
 	}

@@ -21,6 +21,9 @@ type keepFlags struct {
 	CheckpointEvery int    `default:"200" help:"Keep it every so many updates, beside the start, the end and Ctrl-C; 0: at those only." json:"-"`
 }
 
+// Kept is the folder of the checkpoints, for the run.
+func (f keepFlags) Kept() string { return f.Checkpoint }
+
 func (f keepFlags) validate() error { return count("checkpoint-every", f.CheckpointEvery, 0) }
 
 // checkpoint is where a pupil's training is kept, with its ledger; nowhere, but with a ledger, without the flag.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pcgraph/pcgraph/graph/safetensors"
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // weightsIn are the tensors of a file.
@@ -132,7 +133,7 @@ func TestEval_GivesWhatTheTrainingDid(t *testing.T) {
 			code, one, _ := demo(t, t.Context(), "eval", filepath.Join(out, file))
 			for _, text := range []string{stdout, one} {
 				row := regexp.MustCompile(regexp.QuoteMeta(file) + ` .*`).FindString(text)
-				if want := fmt.Sprintf("%.2f %%", 100*test["accuracy"].(float64)); code != exitOK || !strings.Contains(row, want) || !strings.Contains(row, number(test["loss"].(float64))) {
+				if want := fmt.Sprintf("%.2f %%", 100*test["accuracy"].(float64)); code != exitOK || !strings.Contains(row, want) || !strings.Contains(row, report.Number(test["loss"].(float64))) {
 					t.Errorf("eval after %s: %q, the training had %v", args, row, test)
 				}
 			}

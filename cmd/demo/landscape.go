@@ -16,6 +16,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
 )
@@ -80,13 +81,14 @@ type path struct {
 
 // Run draws.
 func (cmd landscapeCmd) Run(c *console) error {
-	return c.live(cmd.folderFlags, 0, "landscape", cmd, "", func(r *runDir) error { return cmd.draw(c, r) })
+	return c.run("landscape", cmd, func(r *runDir) error { return cmd.draw(c, r) })
 }
 
 func (cmd landscapeCmd) draw(c *console, out *runDir) error {
 	m := out.manifest
-	r := report{Title: "The smallest networks, and what inference does to their energy", Version: m.Version, Again: c.again(0),
+	out.page = report.Page{Title: "The smallest networks, and what inference does to their energy",
 		Lead: fmt.Sprintf("A chain of one hidden unit, x = %g, y = %g, energy F = 1/2 (z - w1 x)^2 + 1/2 (y - w2 z)^2. Before inference z = w1 x and F is the loss; after it F* = 1/2 (y - w2 w1 x)^2 / (1 + w2^2).", cmd.X, cmd.Y)}
+	r := &out.page
 	var paths []path
 	for _, name := range []string{"BP", "PC"} {
 		p, err := cmd.descend(c, name)
@@ -104,14 +106,14 @@ func (cmd landscapeCmd) draw(c *console, out *runDir) error {
 	if err != nil {
 		return err
 	}
-	r.Figures = []figure{
+	r.Figures = []report.Figure{
 		{File: "weights.png", Title: "Energy by the two weights, before and after inference",
 			Caption: "Each band of grey is half as high as the one before; dark is low. The lines are gradient descent from the same start near the saddle at the origin, on the loss (BP) and on the energy at equilibrium (PC). Inference makes the valley around the minima wide and the saddle's neighbourhood steep: PC leaves it sooner (arXiv 2408.11979).",
-			draw:    cmd.weights(paths)},
-		{File: "escape.png", Title: "Loss along training", Caption: "The same two descents: how long each stays near the saddle.", draw: escape(paths)},
+			Draw:    cmd.weights(paths)},
+		{File: "escape.png", Title: "Loss along training", Caption: "The same two descents: how long each stays near the saddle.", Draw: escape(paths)},
 		{File: "activity.png", Title: "Energy by the activity of the hidden unit",
 			Caption: "A parabola; inference goes from the feedforward activity (ring) to its lowest point (dot). Before training there is nothing to gain by moving z alone, after it the two points are the same.",
-			draw:    func() (io.WriterTo, error) { return picture(5.2, 3.9, before, after), nil }},
+			Draw:    func() (io.WriterTo, error) { return report.Picture(5.2, 3.9, before, after), nil }},
 	}
 	deep, tab, err := chains()
 	if err != nil {
@@ -120,17 +122,9 @@ func (cmd landscapeCmd) draw(c *console, out *runDir) error {
 	r.Figures = append(r.Figures, deep...)
 	r.Tables = append(r.Tables, tab)
 	n := len(paths[0].loss) - 1
-	r.Tiles = []tile{{Value: fmt.Sprintf("%.3g", paths[1].loss[n]), Label: "loss of PC after training", Class: "pc"},
+	r.Tiles = []report.Tile{{Value: fmt.Sprintf("%.3g", paths[1].loss[n]), Label: "loss of PC after training", Class: "pc"},
 		{Value: fmt.Sprintf("%.3g", paths[0].loss[n]), Label: "loss of BP after training", Class: "bp"}}
 	m.Results["loss"] = map[string]float64{"PC": paths[1].loss[n], "BP": paths[0].loss[n]}
-	m.Interrupted, r.Interrupted = c.ctx.Err() != nil, c.ctx.Err() != nil
-	if err := r.finish(c, out.folder); err != nil {
-		return err
-	}
-	c.printf("Report: %s\n", out.path("report.html"))
-	if m.Interrupted {
-		return errInterrupted
-	}
 	return nil
 }
 
@@ -171,20 +165,20 @@ func (cmd landscapeCmd) descend(c *console, name string) (path, error) {
 }
 
 // weights are the contours of loss and F* with the paths.
-func (cmd landscapeCmd) weights(paths []path) func() (io.WriterTo, error) {
+func (cmd landscapeCmd) weights(paths []path) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
 		for k, title := range []string{"Before inference: the loss, and the way of BP", "After inference: F*, and the way of PC"} {
-			p := newPlot(title, "first weight w1", "second weight w2")
-			p.Add(bands(func(w1, w2 float64) float64 {
+			p := report.NewPlot(title, "first weight w1", "second weight w2")
+			p.Add(report.Bands(func(w1, w2 float64) float64 {
 				r := cmd.Y - w2*w1*cmd.X
 				if k == 0 {
 					return r * r / 2
 				}
 				return r * r / 2 / (1 + w2*w2)
 			}, 2))
-			l := line(paths[k].at, ruleColour(paths[k].name), 2.4, ruleDash(paths[k].name))
-			start, end := dots(paths[k].at[:1], ink, 3), dots(paths[k].at[len(paths[k].at)-1:], ruleColour(paths[k].name), 4)
+			l := report.Line(paths[k].at, report.RuleColour(paths[k].name), 2.4, report.RuleDash(paths[k].name))
+			start, end := report.Dots(paths[k].at[:1], report.Ink, 3), report.Dots(paths[k].at[len(paths[k].at)-1:], report.RuleColour(paths[k].name), 4)
 			p.Add(l, start, end)
 			p.Legend.Add(paths[k].name, l)
 			p.Legend.Add("start", start)
@@ -193,27 +187,27 @@ func (cmd landscapeCmd) weights(paths []path) func() (io.WriterTo, error) {
 			p.X.Padding, p.Y.Padding = 0, 0
 			plots = append(plots, p)
 		}
-		return withBar(5.2, 5, bandBar("Energy (loss on the left, F* on the right)"), plots...), nil
+		return report.WithBar(5.2, 5, report.BandBar("Energy (loss on the left, F* on the right)"), plots...), nil
 	}
 }
 
 // escape is the loss along both trainings.
-func escape(paths []path) func() (io.WriterTo, error) {
+func escape(paths []path) report.Drawing {
 	return func() (io.WriterTo, error) {
-		p := newPlot("", "weight updates", "loss 1/2 (y - w2 w1 x)^2")
-		p.X.Tick.Marker = counts{}
-		grid(p)
+		p := report.NewPlot("", "weight updates", "loss 1/2 (y - w2 w1 x)^2")
+		p.X.Tick.Marker = report.CountTicks{}
+		report.Grid(p)
 		for _, way := range paths {
 			var xys plotter.XYs
 			for k, v := range way.loss {
 				xys = append(xys, plotter.XY{X: float64(k), Y: v})
 			}
-			l := line(xys, ruleColour(way.name), 2, ruleDash(way.name))
+			l := report.Line(xys, report.RuleColour(way.name), 2, report.RuleDash(way.name))
 			p.Add(l)
 			p.Legend.Add(way.name, l)
 		}
 		p.Legend.Top, p.Y.Min = true, 0
-		return picture(10.4, 3.4, p), nil
+		return report.Picture(10.4, 3.4, p), nil
 	}
 }
 
@@ -251,16 +245,16 @@ func (cmd landscapeCmd) slice(title string, w1, w2 float64) (*plot.Plot, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := newPlot(fmt.Sprintf("%s: w1 = %.3g, w2 = %.3g", title, w1, w2), "activity z", "energy F")
-	grid(p)
+	p := report.NewPlot(fmt.Sprintf("%s: w1 = %.3g, w2 = %.3g", title, w1, w2), "activity z", "energy F")
+	report.Grid(p)
 	var xys plotter.XYs
 	for i, f := range energies {
 		xys = append(xys, plotter.XY{X: z + at[i], Y: f})
 	}
-	curve := line(xys, blue, 2, nil)
-	ring := dots(plotter.XYs{{X: z, Y: first}}, vermillion, 5)
+	curve := report.Line(xys, report.Blue, 2, nil)
+	ring := report.Dots(plotter.XYs{{X: z, Y: first}}, report.Vermillion, 5)
 	ring.Shape = draw.RingGlyph{}
-	end := dots(plotter.XYs{{X: m.State()[0], Y: moments[len(moments)-1].Energy}}, ink, 3)
+	end := report.Dots(plotter.XYs{{X: m.State()[0], Y: moments[len(moments)-1].Energy}}, report.Ink, 3)
 	p.Add(curve, ring, end)
 	p.Legend.Add("F(z)", curve)
 	p.Legend.Add("feedforward", ring)
@@ -275,12 +269,12 @@ var chainDepths = []int{1, 4, 16, 64}
 
 // chains is what depth does to inference, on chains of unit weights: the energy along its stiffest and its softest
 // direction at equilibrium, and the activities before and after.
-func chains() ([]figure, table, error) {
-	tab := table{Title: "Chains of unit weights", Head: []string{"hidden units", "softest curvature", "closed form", "stiffest", "condition", "steps to rest"},
+func chains() ([]report.Figure, report.Table, error) {
+	tab := report.Table{Title: "Chains of unit weights", Head: []string{"hidden units", "softest curvature", "closed form", "stiffest", "condition", "steps to rest"},
 		Note: "Curvatures are eigenvalues of the activity Hessian; the closed form of the softest is 2 - 2 cos(pi/(H+1)). Steps of rate .3 until the rms of the gradient is 1e-10 of what it was, or 20000."}
-	stiff, slack := newPlot("Along the stiffest direction", "distance from equilibrium", "F - F*"), newPlot("Along the softest direction", "distance from equilibrium", "F - F*")
-	grid(stiff)
-	grid(slack)
+	stiff, slack := report.NewPlot("Along the stiffest direction", "distance from equilibrium", "F - F*"), report.NewPlot("Along the softest direction", "distance from equilibrium", "F - F*")
+	report.Grid(stiff)
+	report.Grid(slack)
 	for k, hidden := range chainDepths {
 		weights := make([]float64, hidden+1)
 		lin := theory.Linear{}
@@ -338,13 +332,13 @@ func chains() ([]figure, table, error) {
 	}
 	stiff.Legend.Top, slack.Legend.Top = true, true
 	slack.Y.Min, slack.Y.Max, stiff.Y.Min, stiff.Y.Max = 0, 3, 0, 3
-	return []figure{
+	return []report.Figure{
 		{File: "chains.png", Title: "Deep chains are stiff one way and soft another",
 			Caption: "The energy through its equilibrium, along the two extreme eigenvectors of the activity Hessian. The stiffest direction hardly changes with depth and bounds the step of inference; the softest becomes flat, and inference, which may only make steps that suit the stiffest, takes ever longer along it.",
-			draw:    func() (io.WriterTo, error) { return picture(5.2, 4, stiff, slack), nil }},
+			Draw:    func() (io.WriterTo, error) { return report.Picture(5.2, 4, stiff, slack), nil }},
 		{File: "along.png", Title: "Where inference puts the error",
 			Caption: "A chain of 32 units, whose weights of 1 carry the input 1 unchanged to the output, which should be -1. The error spreads backwards as heat does, and in the end is divided into equal steps, one per layer.",
-			draw:    func() (io.WriterTo, error) { return picture(10.4, 3.6, along), nil }},
+			Draw:    func() (io.WriterTo, error) { return report.Picture(10.4, 3.6, along), nil }},
 	}, tab, nil
 }
 
@@ -365,9 +359,9 @@ func front() (*plot.Plot, error) {
 	if err := m.Forward(); err != nil {
 		return nil, err
 	}
-	p := newPlot("", "layer, from the input 0 to the target 33", "activity")
-	p.X.Tick.Marker = counts{}
-	grid(p)
+	p := report.NewPlot("", "layer, from the input 0 to the target 33", "activity")
+	p.X.Tick.Marker = report.CountTicks{}
+	report.Grid(p)
 	solver, _ := settle()
 	done := 0
 	for k, steps := range []int{0, 10, 100, 1000, 10000} {
@@ -380,7 +374,7 @@ func front() (*plot.Plot, error) {
 			xys = append(xys, plotter.XY{X: float64(i + 1), Y: z})
 		}
 		xys = append(xys, plotter.XY{X: float64(len(weights)), Y: -1})
-		l, d := line(xys, nth(k), 1.6, nil), dots(xys, nth(k), 2)
+		l, d := report.Line(xys, report.Colour(k), 1.6, nil), report.Dots(xys, report.Colour(k), 2)
 		p.Add(l, d)
 		p.Legend.Add(fmt.Sprintf("after %d steps", steps), l, d)
 	}
@@ -403,7 +397,7 @@ func addSlice(p *plot.Plot, m *arch.Model[float64], direction []float64, least f
 	for i, f := range energies {
 		xys = append(xys, plotter.XY{X: at[i], Y: f - least})
 	}
-	l := line(xys, nth(k), 2, dashes(k))
+	l := report.Line(xys, report.Colour(k), 2, report.Dash(k))
 	p.Add(l)
 	p.Legend.Add(name, l)
 	return nil

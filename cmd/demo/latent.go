@@ -10,6 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -90,8 +91,8 @@ func (cmd latentCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t.report.Title = fmt.Sprintf("Pictures from causes that nobody names, %d-300-300-784", cmd.Latents)
-	t.report.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d pictures without labels; the network's input is free, and inferred with all other activities (%v). The causes of the pictures below were inferred by %d steps with momentum.",
+	t.page.Title = fmt.Sprintf("Pictures from causes that nobody names, %d-300-300-784", cmd.Latents)
+	t.page.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d pictures without labels; the network's input is free, and inferred with all other activities (%v). The causes of the pictures below were inferred by %d steps with momentum.",
 		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags, readSteps)
 	return t.run(func() error {
 		net, err := arch.MLP(nil, layers.ReLU, cmd.Latents, 300, 300, t.train.In())
@@ -122,19 +123,19 @@ func (cmd latentCmd) Run(c *console) error {
 		last := ins[len(ins)-1]
 		for _, m := range last.moments {
 			if last.at(m) >= last.trained {
-				tab := table{Title: "Energy of test pictures where training ends inference", Head: []string{"layer", "energy per sample", "JPC's notebook"}}
+				tab := report.Table{Title: "Energy of test pictures where training ends inference", Head: []string{"layer", "energy per sample", "JPC's notebook"}}
 				for i, name := range last.terms {
 					saved := []string{"about 1.6", "about 11", "about 60"}[min(i, 2)]
-					tab.Rows = append(tab.Rows, []string{name, number(m.Terms[i]), saved})
+					tab.Rows = append(tab.Rows, []string{name, report.Number(m.Terms[i]), saved})
 				}
-				t.report.Tables = append(t.report.Tables, tab)
-				t.report.Tiles = append(t.report.Tiles, tile{Value: number(m.Terms[len(m.Terms)-1]), Label: "energy of the picture after inference", Class: "pc"})
+				t.page.Tables = append(t.page.Tables, tab)
+				t.page.Tiles = append(t.page.Tiles, report.Tile{Value: report.Number(m.Terms[len(m.Terms)-1]), Label: "energy of the picture after inference", Class: "pc"})
 				break
 			}
 		}
-		t.report.Figures = append(t.report.Figures, figure{File: "energy.png", Title: "Energy by layer along inference and training",
+		t.page.Figures = append(t.page.Figures, report.Figure{File: "energy.png", Title: "Energy by layer along inference and training",
 			Caption: "On test pictures, from causes drawn at random, at several times of training, the later the darker. All activities give way to the picture, which comes with the largest energy; a trained network explains more of it in the same time.",
-			draw:    alongTraining(ins)})
+			Draw:    alongTraining(ins)})
 		return l.pictures()
 	})
 }
@@ -155,11 +156,11 @@ func (l *latent) pictures() error {
 	if err != nil {
 		return err
 	}
-	l.report.Figures = append(l.report.Figures, figure{File: "reconstructed.png", Title: "Pictures and what their causes make of them",
+	l.page.Figures = append(l.page.Figures, report.Figure{File: "reconstructed.png", Title: "Pictures and what their causes make of them",
 		Caption: "Test pictures above; below, what the network makes of the inferred causes in one feedforward pass.",
-		draw:    strips([]strip{{name: "test pictures", pictures: shownAll(l.test, x, 12)}, {name: "reconstructed", pictures: shownAll(l.test, made, 12)}})})
+		Draw:    strips([]strip{{name: "test pictures", pictures: shownAll(l.test, x, 12)}, {name: "reconstructed", pictures: shownAll(l.test, made, 12)}})})
 	l.manifest.Results["reconstruction error per pixel"] = meanSquare(x, made)
-	l.report.Tiles = append(l.report.Tiles, tile{Value: number(meanSquare(x, made)), Label: "squared error per pixel of reconstructions (blank guess: 1)", Class: "pc"})
+	l.page.Tiles = append(l.page.Tiles, report.Tile{Value: report.Number(meanSquare(x, made)), Label: "squared error per pixel of reconstructions (blank guess: 1)", Class: "pc"})
 	cloud, err := train.FitCloud(z, l.flags.Latents)
 	if err != nil {
 		return err
@@ -186,9 +187,9 @@ func (l *latent) pictures() error {
 		}
 		rows = append(rows, r)
 	}
-	l.report.Figures = append(l.report.Figures, figure{File: "samples.png", Title: "What the causes mean",
+	l.page.Figures = append(l.page.Figures, report.Figure{File: "samples.png", Title: "What the causes mean",
 		Caption: fmt.Sprintf("The causes of %d test pictures, fitted by a normal distribution. Above, pictures of causes drawn from it; below, the way through its middle along its widest directions, from -2 to 2 standard deviations.", n),
-		draw:    strips(rows)})
+		Draw:    strips(rows)})
 	return nil
 }
 

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"gonum.org/v1/plot/plotter"
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -41,6 +45,15 @@ func (p *pupil) file() string { return strings.ToLower(p.name) }
 type point struct {
 	step         int
 	loss, energy float64
+}
+
+// losses are the losses over the steps of training.
+func (p *pupil) losses() plotter.XYs {
+	var xys plotter.XYs
+	for _, pt := range p.trace {
+		xys = append(xys, plotter.XY{X: float64(pt.step), Y: pt.loss})
+	}
+	return xys
 }
 
 // A lesson is what both pupils are taught, in the same order from the same start.
@@ -154,7 +167,8 @@ func spansOf(n *arch.Network, rule train.Rule[float32]) []optim.Span {
 // teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
 func (l *lesson) teach(c *console, p *pupil) error {
 	terms := p.rule.Terms()
-	var show meter
+	var show *report.Progress
+	score := 0.
 	var failed error
 	checkpoint, rec, err := l.keep.checkpoint(p, l.folder)
 	if err != nil {
@@ -177,10 +191,17 @@ func (l *lesson) teach(c *console, p *pupil) error {
 				if s.Step > 1 {
 					c.printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
 				}
-				show = newMeter(c, p.name, s.Total, l.test.Classes() > 0 && !l.ungraded, s.Elapsed)
+				show = c.progress(p.name, "step")
+				show.Start = show.Start.Add(-s.Elapsed)
 			}
 			loss := s.Loss / p.precision
-			show.step(s.Step, s.Total, loss, s.Energy)
+			show.Step(s.Step, s.Total, func() string {
+				text := losses(loss, s.Energy)
+				if score > 0 {
+					text += fmt.Sprintf("  accuracy %5.2f %%", 100*score)
+				}
+				return text
+			})
 			p.trace = append(p.trace, point{step: s.Step, loss: loss, energy: s.Energy})
 			line := stepLine{Kind: "step", Rule: p.name, Step: s.Step, Epoch: s.Epoch, Loss: loss, Energy: s.Energy,
 				Terms: make(map[string]float64, len(terms)), GradNorm: s.GradNorm(), WeightNorm: s.WeightNorm(), Seconds: s.Elapsed.Seconds()}
@@ -198,8 +219,8 @@ func (l *lesson) teach(c *console, p *pupil) error {
 			}
 		},
 		OnEval: func(e train.Eval) {
-			if show != nil { // else nothing was left to do but this
-				show.accuracy(e.Accuracy)
+			if l.test.Classes() > 0 {
+				score = e.Accuracy
 			}
 			keep(l.evalLine(p.name, e))
 		},
@@ -211,11 +232,19 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	p.history, err = t.Run(c.ctx)
 	c.doing("looking at what was learned")
 	if show != nil {
-		show.end()
+		show.End()
+		if score > 0 && !c.terminal {
+			c.printf("%-4s test accuracy %5.2f %% at the end\n", p.name, 100*score)
+		}
 	} else if err == nil && !p.history.Interrupted {
 		c.printf("%-4s was at its end, after step %d, in %s\n", p.name, p.history.Steps, checkpoint.File)
 	}
 	return first(err, failed)
+}
+
+// losses are what a training step came to, for the line of progress.
+func losses(loss, energy float64) string {
+	return fmt.Sprintf("loss %-9s  energy %-9s", report.Number(loss), report.Number(energy))
 }
 
 // seconds is the training time so far, rounded for reading.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -71,8 +72,8 @@ func (cmd linearCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t.report.Title = "A deep linear network, whose energy at equilibrium is known beforehand"
-	t.report.Lead = fmt.Sprintf("784-300-300-300-300-10, linear, without biases: %d weight updates of Adam at rate %g on batches of %d; inference: %v. Before every update the closed form says where the energy of that batch will come to: F* = 1/2B sum r S^-1 r (arXiv 2408.11979, theorem 1), with r the error of the feedforward pass.",
+	t.page.Title = "A deep linear network, whose energy at equilibrium is known beforehand"
+	t.page.Lead = fmt.Sprintf("784-300-300-300-300-10, linear, without biases: %d weight updates of Adam at rate %g on batches of %d; inference: %v. Before every update the closed form says where the energy of that batch will come to: F* = 1/2B sum r S^-1 r (arXiv 2408.11979, theorem 1), with r the error of the feedforward pass.",
 		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
 	return t.run(func() error {
 		net, err := arch.Chain{Act: layers.LinearAct, Widths: []int{t.train.In(), 300, 300, 300, 300, t.train.Out()}}.Network()
@@ -119,50 +120,50 @@ func (cmd linearCmd) Run(c *console) error {
 			worst = math.Max(worst, math.Abs(u.energy/u.theory-1))
 		}
 		last := rule.updates[len(rule.updates)-1]
-		t.report.Tiles = append(t.report.Tiles, tile{Value: fmt.Sprintf("%.2g", worst), Label: "largest relative distance from F* over training", Class: "pc"})
+		t.page.Tiles = append(t.page.Tiles, report.Tile{Value: fmt.Sprintf("%.2g", worst), Label: "largest relative distance from F* over training", Class: "pc"})
 		t.manifest.Results["F/F*-1, largest"] = worst
 		t.manifest.Results["last update"] = map[string]float64{"loss": last.loss, "energy": last.energy, "theory": last.theory}
-		t.report.Figures = append([]figure{
+		t.page.Figures = append([]report.Figure{
 			{File: "theory.png", Title: "Energy along training: measured and predicted",
 				Caption: "The measured energy where inference ends lies on the closed form; the loss, from which inference starts, is what backprop would see of the same weights.",
-				draw:    energyAndTheory(rule.updates)},
+				Draw:    energyAndTheory(rule.updates)},
 			{File: "approach.png", Title: "How inference comes to the closed form",
 				Caption: "On test pictures, in float32, followed eight times longer than in training. Where the lines are rough, adaptive steps hover at the level that their tolerance (here 1e-4) sets.",
-				draw:    approach(ins, ends)},
-		}, t.report.Figures...)
+				Draw:    approach(ins, ends)},
+		}, t.page.Figures...)
 		return nil
 	})
 }
 
 // energyAndTheory are the energies along training.
-func energyAndTheory(updates []prediction) func() (io.WriterTo, error) {
+func energyAndTheory(updates []prediction) report.Drawing {
 	return func() (io.WriterTo, error) {
-		p := newPlot("", "weight updates", "energy per sample")
-		grid(p)
+		p := report.NewPlot("", "weight updates", "energy per sample")
+		report.Grid(p)
 		var loss, energy, closed plotter.XYs
 		for i, u := range updates {
 			loss = append(loss, plotter.XY{X: float64(i + 1), Y: u.loss})
 			energy = append(energy, plotter.XY{X: float64(i + 1), Y: u.energy})
 			closed = append(closed, plotter.XY{X: float64(i + 1), Y: u.theory})
 		}
-		a, b, d := line(loss, soft, 1.2, dashes(2)), line(energy, sky, 5, nil), line(closed, ink, 1.4, dashes(1))
+		a, b, d := report.Line(loss, report.Soft, 1.2, report.Dash(2)), report.Line(energy, report.Sky, 5, nil), report.Line(closed, report.Ink, 1.4, report.Dash(1))
 		p.Add(a, b, d)
 		p.Legend.Add("loss", a)
 		p.Legend.Add("energy where inference ends", b)
 		p.Legend.Add("closed form F*", d)
 		p.Legend.Top = true
 		p.Y.Min = 0
-		return picture(10.4, 4.2, p), nil
+		return report.Picture(10.4, 4.2, p), nil
 	}
 }
 
 // approach is how far the energy is from its closed form along inference.
-func approach(ins []inference, ends []float64) func() (io.WriterTo, error) {
+func approach(ins []inference, ends []float64) report.Drawing {
 	return func() (io.WriterTo, error) {
-		p := newPlot("", ins[0].axis(), "F/F* - 1")
-		grid(p)
-		logAxis(&p.X)
-		logAxis(&p.Y)
+		p := report.NewPlot("", ins[0].axis(), "F/F* - 1")
+		report.Grid(p)
+		report.LogAxis(&p.X)
+		report.LogAxis(&p.Y)
 		for i, in := range ins {
 			var xys plotter.XYs
 			for _, m := range in.moments {
@@ -171,14 +172,14 @@ func approach(ins []inference, ends []float64) func() (io.WriterTo, error) {
 				}
 			}
 			if len(xys) > 0 {
-				l := line(xys, nth(i), 2, dashes(i))
+				l := report.Line(xys, report.Colour(i), 2, report.Dash(i))
 				p.Add(l)
 				p.Legend.Add(in.name, l)
 			}
 		}
-		snap(&p.Y)
+		report.WholeDecades(&p.Y)
 		ins[0].until(p)
 		p.Legend.Top = true
-		return picture(10.4, 4, p), nil
+		return report.Picture(10.4, 4, p), nil
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/internal/atomicfile"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -58,28 +59,42 @@ type weightsFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// A runDir is a run and its folder.
+// A runDir is a run: its folder, its manifest and its page.
 type runDir struct {
 	*folder
 	manifest *manifest
+	page     report.Page
+	console  *console
+	reported bool
 }
 
-// live leads a run from its folder to its manifest: the folder is made and locked, the manifest is there from the start and says in
-// the end how the run ended. A run that fails before it has written anything leaves no folder.
-func (c *console) live(flags folderFlags, seed uint64, name string, options any, checkpoint string, work func(r *runDir) error) (err error) {
+// A runner is the options of a command that writes a run folder: they hold folderFlags, and perhaps a seed and a checkpoint.
+type runner interface{ folder() folderFlags }
+
+// run leads a run from its folder to its report. The folder is made and locked; manifest.json is there from the start, with the
+// options, and says in the end how the run ended (done, interrupted, failed or diverged). If work leaves a page with a title, it is
+// printed and written. A run that fails before it has written anything leaves no folder.
+func (c *console) run(name string, options runner, work func(r *runDir) error) (err error) {
 	start := time.Now()
+	seed, checkpoint := uint64(0), ""
+	if s, is := options.(interface{ seed() uint64 }); is {
+		seed = s.seed()
+	}
+	if k, is := options.(interface{ Kept() string }); is {
+		checkpoint = k.Kept()
+	}
 	if checkpoint != "" {
 		if full, err := filepath.Abs(checkpoint); err == nil {
 			checkpoint = full
 		}
 	}
-	f, err := openFolder(flags, name, checkpoint, start)
+	f, err := openFolder(options.folder(), name, checkpoint, start)
 	if err != nil {
 		return err
 	}
 	m := &manifest{Command: name, State: running, Again: c.again(seed), Options: options, Seed: seed, Started: start, Version: readVersion(),
 		Checkpoint: checkpoint, Data: []data.File{}, Files: []string{}, Weights: []weightsFile{}, Results: make(map[string]any), Seconds: make(map[string]float64)}
-	r := &runDir{folder: f, manifest: m}
+	r := &runDir{folder: f, manifest: m, console: c}
 	c.doing("working")
 	defer func() {
 		c.doing("")
@@ -96,7 +111,35 @@ func (c *console) live(flags folderFlags, seed uint64, name string, options any,
 	if err := r.save(); err != nil {
 		return errors.Errorf("output folder: not writable: %v: %s", err, outRemedy)
 	}
-	return work(r)
+	if err := work(r); err != nil || r.page.Title == "" || r.reported {
+		return err
+	}
+	return r.report()
+}
+
+// report prints the page and writes it with its figures. It returns errInterrupted if the run was interrupted before.
+func (r *runDir) report() error {
+	start := time.Now()
+	c, p := r.console, &r.page
+	r.reported = true
+	c.doing("drawing the report")
+	p.Interrupted = c.ctx.Err() != nil // later there is nothing left to interrupt
+	p.Again, p.Footer = r.manifest.Again, r.manifest.Version.line()
+	if r.metrics != nil {
+		p.Footer += " Every number of every step is in metrics.jsonl."
+	}
+	p.Footer += " How to repeat the run is in manifest.json."
+	if err := p.Save(r.write); err != nil {
+		return err
+	}
+	c.printf("\n")
+	p.Print(c.out)
+	r.manifest.Seconds["report"] = time.Since(start).Seconds()
+	c.printf("Report: %s (%.1f s in all)\n", r.path("report.html"), time.Since(r.manifest.Started).Seconds())
+	if p.Interrupted {
+		return errInterrupted
+	}
+	return nil
 }
 
 // A divergedError is how a run ends whose numbers went wrong elsewhere than in training, which has train.DivergenceError.

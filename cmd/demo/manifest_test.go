@@ -116,6 +116,18 @@ func TestFiles_TakeEveryNumber(t *testing.T) {
 	}
 }
 
+// testOptions are the options of a run.
+type testOptions struct {
+	outFlags
+	kept string
+}
+
+func (o testOptions) Kept() string { return o.kept }
+
+func options(dir string, seed uint64) testOptions {
+	return testOptions{outFlags: outFlags{folderFlags: folderFlags{Out: dir}, Seed: seed}}
+}
+
 // TestLive_SaysHowARunEnded: the manifest is there while the work goes on, and has the right end, the exit code with it.
 func TestLive_SaysHowARunEnded(t *testing.T) {
 	for _, c := range []struct {
@@ -135,7 +147,7 @@ func TestLive_SaysHowARunEnded(t *testing.T) {
 		{"interrupted", func(*runDir) error { return errInterrupted }, interrupted, "interrupted"},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
-		err := quiet(t.Context()).live(folderFlags{Out: dir}, 7, "test", nil, "", func(r *runDir) error {
+		err := quiet(t.Context()).run("test", options(dir, 7), func(r *runDir) error {
 			if m := manifestOf(t, dir); m.State != running || m.Seed != 7 || m.Command != "test" {
 				t.Errorf("%s: while it goes on the manifest says %+v", c.name, m)
 			}
@@ -163,12 +175,12 @@ func TestLive_SaysHowARunEnded(t *testing.T) {
 func TestLive_FailingBeforeAnythingIsWrittenLeavesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	fail := func(*runDir) error { return errors.New("no such thing") }
-	if err := quiet(t.Context()).live(folderFlags{Out: dir}, 1, "test", nil, "", fail); err == nil || exists(dir) {
+	if err := quiet(t.Context()).run("test", options(dir, 1), fail); err == nil || exists(dir) {
 		t.Errorf("%v, the folder is left: %v", err, exists(dir))
 	}
 	write(t, dir, "first", "", nil)
 	was := manifestOf(t, dir)
-	if err := quiet(t.Context()).live(folderFlags{Out: dir, Overwrite: true}, 1, "second", nil, "", fail); err == nil {
+	if err := quiet(t.Context()).run("second", testOptions{outFlags: outFlags{folderFlags: folderFlags{Out: dir, Overwrite: true}, Seed: 1}}, fail); err == nil {
 		t.Error("no error")
 	}
 	if now := manifestOf(t, dir); now.Command != was.Command || now.State != was.State || !slices.Equal(files(t, dir), []string{"first.txt", manifestName}) {
@@ -179,7 +191,7 @@ func TestLive_FailingBeforeAnythingIsWrittenLeavesNothing(t *testing.T) {
 // write is a run that writes one file named after it; the one called "overwriting" does that.
 func write(t *testing.T, dir, name, checkpoint string, also func(r *runDir)) error {
 	t.Helper()
-	return quiet(t.Context()).live(folderFlags{Out: dir, Overwrite: name == "overwriting"}, 1, name, nil, checkpoint, func(r *runDir) error {
+	return quiet(t.Context()).run(name, testOptions{outFlags{folderFlags{Out: dir, Overwrite: name == "overwriting"}, 1}, checkpoint}, func(r *runDir) error {
 		if also != nil {
 			also(r)
 		}

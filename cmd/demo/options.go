@@ -26,6 +26,8 @@ type outFlags struct {
 	Seed uint64 `default:"1" help:"Seed of weights, order and toy data: the same seed gives the same numbers." json:"seed"`
 }
 
+func (f outFlags) seed() uint64 { return f.Seed }
+
 // inferFlags describe inference: descent on the activities, or on the prediction errors.
 type inferFlags struct {
 	GivenSteps *int     `name:"steps" placeholder:"N" help:"Inference steps per batch, of rules that infer (default: 16 on activities, 8 on errors)." json:"-"`

@@ -14,6 +14,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/internal/atomicfile"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -76,7 +77,7 @@ func (cmd predictCmd) Run(c *console) error {
 	if err := atomicfile.Write(cmd.To, table); err != nil {
 		return err
 	}
-	c.printf("%s by the weights of %s: %s\n", plural(set.Len(), "prediction"), file.Rule, cmd.To)
+	c.printf("%s by the weights of %s: %s\n", report.Plural(set.Len(), "prediction"), file.Rule, cmd.To)
 	return nil
 }
 

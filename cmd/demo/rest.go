@@ -8,6 +8,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -32,7 +33,7 @@ func (f divergenceFlag) MarshalText() ([]byte, error) {
 
 // rest adds to the report how near to equilibrium the weights learned, and warns if that was far.
 func (j *job) rest(c *console) error {
-	t := table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "skipped", "residual", "residual left", "evaluations"},
+	t := report.Table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "skipped", "residual", "residual left", "evaluations"},
 		Legend: "How inference ended, in per cent of the batches: converged to its tolerance, or stopped by the limit on steps or on time, or diverged to NaN or infinity; skipped: batches that changed no weight because they diverged. " +
 			"Residual: root mean square of dF/dz where inference ended, mean over the batches, 0 at equilibrium; residual left: the same in per cent of what it was where inference began. Evaluations: of the energy and dF/dz, in all."}
 	linear := false
@@ -73,7 +74,7 @@ func (j *job) rest(c *console) error {
 		}
 	}
 	if len(t.Rows) > 0 {
-		j.report.Tables = append(j.report.Tables, t)
+		j.page.Tables = append(j.page.Tables, t)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -64,8 +65,8 @@ func (cmd streamCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	t.report.Title = "What comes next: temporal prediction of turning digits"
-	t.report.Lead = fmt.Sprintf("A state of %d units predicts itself one frame ahead and the frame it stands for. %d frames of %d streams at once, each seen once; inference on a frame (%v) begins at the prediction, then all weights learn. Nothing is unrolled in time.",
+	t.page.Title = "What comes next: temporal prediction of turning digits"
+	t.page.Lead = fmt.Sprintf("A state of %d units predicts itself one frame ahead and the frame it stands for. %d frames of %d streams at once, each seen once; inference on a frame (%v) begins at the prediction, then all weights learn. Nothing is unrolled in time.",
 		cmd.Units, t.opts.Limit, t.opts.Batch, t.opts.solverFlags)
 	return t.run(func() error {
 		net := &arch.Network{Input: []int{cmd.Units}, Blocks: []arch.Block{
@@ -103,8 +104,8 @@ func (cmd streamCmd) learn(t *study, net *arch.Network, w *graph.Vector[float32]
 	s.Optimizer = &optim.Adam[float32]{Rate: t.opts.LR}
 	digits := &turning{set: t.train, turn: cmd.Turn / 180 * math.Pi, rng: rand.New(rand.NewPCG(t.seed, 3))}
 	frame := make([]float32, t.opts.Batch*t.train.In())
-	show := newMeter(t.console, "PC", t.opts.Limit, false, 0)
-	defer show.end()
+	show := t.console.progress("PC", "step")
+	defer show.End()
 	p := &pupil{name: "PC"}
 	for done := 0; done < t.opts.Limit && !t.interrupted(); done++ {
 		if done%cmd.Frames == 0 {
@@ -116,7 +117,7 @@ func (cmd streamCmd) learn(t *study, net *arch.Network, w *graph.Vector[float32]
 		if err != nil {
 			return err
 		}
-		show.step(done+1, t.opts.Limit, r.Loss, r.Energy)
+		show.Step(done+1, t.opts.Limit, func() string { return losses(r.Loss, r.Energy) })
 		if done%cmd.Frames > 0 { // nothing can expect the first frame
 			p.trace = append(p.trace, point{step: done + 1, loss: r.Loss, energy: r.Energy})
 		}
@@ -128,9 +129,9 @@ func (cmd streamCmd) learn(t *study, net *arch.Network, w *graph.Vector[float32]
 	}
 	t.ungraded = true
 	if len(p.trace) > 0 {
-		t.report.Figures = append(t.report.Figures, figure{File: "curves.png", Title: "Learning",
+		t.page.Figures = append(t.page.Figures, report.Figure{File: "curves.png", Title: "Learning",
 			Caption: "Left the energy at the start of inference: how wrong the prediction of the frame was. Right what is left of it where inference ends and the weights learn.",
-			draw:    t.curves(p)})
+			Draw:    t.curves(p)})
 	}
 	return nil
 }
@@ -188,15 +189,15 @@ func (cmd streamCmd) show(t *study, net *arch.Network, w *graph.Vector[float32])
 	}
 	n := float64(cmd.Frames - 2)
 	wrong, same, still = wrong/n, same/n, still/n
-	t.report.Tiles = append(t.report.Tiles, tile{Value: number(wrong), Label: "squared error per pixel of the next frame, expected", Class: "pc"},
-		tile{Value: number(same), Label: "of the guess that it is like this one"})
+	t.page.Tiles = append(t.page.Tiles, report.Tile{Value: report.Number(wrong), Label: "squared error per pixel of the next frame, expected", Class: "pc"},
+		report.Tile{Value: report.Number(same), Label: "of the guess that it is like this one"})
 	t.manifest.Results["next frame"] = map[string]float64{"expected": wrong, "previous frame": same, "mean picture": still}
-	t.report.Tables = append(t.report.Tables, table{Title: "The next frame", Note: fmt.Sprintf("Of %d streams of test digits, frames 3 to %d, in units of normalised pixels.", streams, cmd.Frames),
+	t.page.Tables = append(t.page.Tables, report.Table{Title: "The next frame", Note: fmt.Sprintf("Of %d streams of test digits, frames 3 to %d, in units of normalised pixels.", streams, cmd.Frames),
 		Head: []string{"guess", "squared error per pixel"}, Rows: [][]string{
-			{"the network's", number(wrong)}, {"like this frame", number(same)}, {"mean digit, upright", number(still)}}})
-	t.report.Figures = append(t.report.Figures, figure{File: "stream.png", Title: "A digit turns",
+			{"the network's", report.Number(wrong)}, {"like this frame", report.Number(same)}, {"mean digit, upright", report.Number(still)}}})
+	t.page.Figures = append(t.page.Figures, report.Figure{File: "stream.png", Title: "A digit turns",
 		Caption: fmt.Sprintf("Above, frames of a test digit and what was expected one frame before; the first cannot be expected, and at the second the direction is the only thing known. Below, the %d frames that follow, and what the network expects of them without looking any more.", cmd.Frames-blind),
-		draw:    strips(rows)})
+		Draw:    strips(rows)})
 	return cmd.starts(t, s, digits)
 }
 
@@ -209,7 +210,7 @@ const (
 
 // starts is how long inference takes from several starts.
 func (cmd streamCmd) starts(t *study, s *train.Stream[float32], digits *turning) error {
-	tab := table{Title: "Where inference begins", Head: []string{"start", "energy at the start", "energy gradients until at rest"},
+	tab := report.Table{Title: "Where inference begins", Head: []string{"start", "energy at the start", "energy gradients until at rest"},
 		Note: fmt.Sprintf("Means over the frames from the second on, inference going on until the rms of the gradient is %g.", startTol)}
 	s.Solver, s.Stop = descent[float32](startRate), infer.Any{infer.Stationary{Tol: startTol}, infer.Steps(startSteps)}
 	frame := make([]float32, len(digits.still))
@@ -231,8 +232,8 @@ func (cmd streamCmd) starts(t *study, s *train.Stream[float32], digits *turning)
 			}
 		}
 		n := float64(cmd.Frames - 1)
-		tab.Rows = append(tab.Rows, []string{way.name, number(energy / n), fmt.Sprintf("%.1f", float64(evals)/n)})
+		tab.Rows = append(tab.Rows, []string{way.name, report.Number(energy / n), fmt.Sprintf("%.1f", float64(evals)/n)})
 	}
-	t.report.Tables = append(t.report.Tables, tab)
+	t.page.Tables = append(t.page.Tables, tab)
 	return nil
 }

@@ -11,11 +11,13 @@ import (
 
 	"github.com/pkg/errors"
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/infer/ode"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -190,11 +192,11 @@ type study struct {
 	opts     taskFlags
 	notebook notebook
 	name     string
-	options  any // of the command
+	options  runner // of the command
 }
 
 // newStudy loads the data.
-func newStudy(c *console, name string, opts taskFlags, b notebook, options any) (*study, error) {
+func newStudy(c *console, name string, opts taskFlags, b notebook, options runner) (*study, error) {
 	opts = opts.or(b)
 	source, err := dataFlags{Data: opts.Data, Dir: opts.Dir}.source(opts.Seed, nil)
 	if err != nil {
@@ -206,23 +208,20 @@ func newStudy(c *console, name string, opts taskFlags, b notebook, options any) 
 	}
 	test = test.Slice(0, min(opts.Test, test.Len()))
 	t := &study{console: c, opts: opts, notebook: b, name: name, options: options}
-	t.lesson = lesson{flags: netFlags{Arch: "of a notebook"}, seed: opts.Seed, train: training, test: test, learn: learnFlags{
+	t.lesson = lesson{runDir: new(runDir), flags: netFlags{Arch: "of a notebook"}, seed: opts.Seed, train: training, test: test, learn: learnFlags{
 		Batch: opts.Batch, Epochs: 1 + opts.Limit*opts.Batch/training.Len(), Limit: opts.Limit, LR: opts.LR, EvalEvery: opts.EvalEvery}}
 	return t, nil
 }
 
 // run does the work in a folder and reports.
 func (t *study) run(work func() error) error {
-	return t.console.live(t.opts.folderFlags, t.seed, t.name, t.options, "", func(r *runDir) error {
-		t.runDir = r
+	return t.console.run(t.name, t.options, func(r *runDir) error {
+		r.page, t.runDir = t.page, r
 		if err := r.used(t.train, t.test); err != nil {
 			return err
 		}
-		t.console.printf("%s; inference: %v; seed %d; files go to %s\n\n", t.report.Title, t.opts.solverFlags, t.seed, t.dir)
-		if err := work(); err != nil {
-			return err
-		}
-		return t.finish(t.console)
+		t.console.printf("%s; inference: %v; seed %d; files go to %s\n\n", t.page.Title, t.opts.solverFlags, t.seed, t.dir)
+		return work()
 	})
 }
 
@@ -245,16 +244,16 @@ func (t *study) learnBy(net *arch.Network, rule train.Rule[float32], graded stri
 		if t.ungraded {
 			right = "right the same where inference ends and the weights learn"
 		}
-		t.report.Figures = append(t.report.Figures, figure{File: "curves.png", Title: "Learning",
+		t.page.Figures = append(t.page.Figures, report.Figure{File: "curves.png", Title: "Learning",
 			Caption: "Left the energy at the start of inference, before the weights of that step; " + right + ".",
-			draw:    t.curves(p)})
+			Draw:    t.curves(p)})
 	}
 	return p, t.rest(t.console)
 }
 
 // grade is the table of accuracies, beside those that the notebook saved.
 func (t *study) grade(p *pupil, what string) {
-	tab := table{Title: what, Head: []string{"updates", "accuracy", "JPC's notebook"},
+	tab := report.Table{Title: what, Head: []string{"updates", "accuracy", "JPC's notebook"},
 		Note: fmt.Sprintf("On %d test samples; seed %d. Training took %v without the evaluations.", t.test.Len(), t.seed, p.seconds())}
 	for _, e := range p.history.Evals {
 		row := []string{strconv.Itoa(e.Step), fmt.Sprintf("%.2f %%", 100*e.Accuracy), "-"}
@@ -264,16 +263,16 @@ func (t *study) grade(p *pupil, what string) {
 		tab.Rows = append(tab.Rows, row)
 	}
 	last := p.history.Last()
-	t.report.Tables = append(t.report.Tables, tab)
-	t.report.Tiles = append(t.report.Tiles, tile{Value: fmt.Sprintf("%.2f %%", 100*last.Accuracy), Label: what, Class: "pc"})
+	t.page.Tables = append(t.page.Tables, tab)
+	t.page.Tiles = append(t.page.Tiles, report.Tile{Value: fmt.Sprintf("%.2f %%", 100*last.Accuracy), Label: what, Class: "pc"})
 	if v, ok := t.notebook.saved[last.Step]; ok {
-		t.report.Tiles = append(t.report.Tiles, tile{Value: fmt.Sprintf("%.1f %%", v), Label: "JPC's notebook"})
+		t.page.Tiles = append(t.page.Tiles, report.Tile{Value: fmt.Sprintf("%.1f %%", v), Label: "JPC's notebook"})
 	}
 	t.manifest.Results["test"] = t.evalLine(p.name, last)
 }
 
 // curves are those of a graded task, or the energies before and after inference.
-func (t *study) curves(p *pupil) func() (io.WriterTo, error) {
+func (t *study) curves(p *pupil) report.Drawing {
 	if !t.ungraded {
 		return curves([]*pupil{p}, true)
 	}
@@ -283,21 +282,18 @@ func (t *study) curves(p *pupil) func() (io.WriterTo, error) {
 			title  string
 			energy func(point) float64
 		}{{"Energy at the start of inference", func(p point) float64 { return p.loss }}, {"Energy at its end", func(p point) float64 { return p.energy }}} {
-			q := newPlot(side.title+" (faint: every step)", "weight updates", "energy per sample")
-			grid(q)
-			logAxis(&q.Y)
-			trace := make([]point, len(p.trace))
-			for i, pt := range p.trace {
-				trace[i] = point{step: pt.step, loss: side.energy(pt)}
+			q := report.NewPlot(side.title+" (faint: every step)", "weight updates", "energy per sample")
+			report.Grid(q)
+			report.LogAxis(&q.Y)
+			var curve plotter.XYs
+			for _, pt := range p.trace {
+				curve = append(curve, plotter.XY{X: float64(pt.step), Y: side.energy(pt)})
 			}
-			raw, mean := smooth(trace)
-			pale := blue
-			pale.A = 0x38
-			q.Add(line(raw, pale, .5, nil), line(mean, blue, 2, nil))
-			snap(&q.Y)
+			report.Smoothed(q, curve, report.Blue, nil)
+			report.WholeDecades(&q.Y)
 			plots = append(plots, q)
 		}
-		return picture(5.2, 3.9, plots...), nil
+		return report.Picture(5.2, 3.9, plots...), nil
 	}
 }
 

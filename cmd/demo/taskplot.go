@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -44,8 +45,8 @@ func (in inference) from() float64 {
 // until marks where training ends inference.
 func (in inference) until(p *plot.Plot) {
 	p.X.Min = in.from()
-	p.Add(line(plotter.XYs{{X: in.trained, Y: p.Y.Min}, {X: in.trained, Y: p.Y.Max}}, soft, 1, nil),
-		note(in.trained*.9, p.Y.Min*1.7, "training ends here", soft, draw.XRight))
+	p.Add(report.Line(plotter.XYs{{X: in.trained, Y: p.Y.Min}, {X: in.trained, Y: p.Y.Max}}, report.Soft, 1, nil),
+		report.Note(in.trained*.9, p.Y.Min*1.7, "training ends here", report.Soft, draw.XRight))
 }
 
 // axis names it.
@@ -80,37 +81,37 @@ func (in inference) most() float64 {
 const maxLines = 6
 
 // layerEnergies is the energy of every layer along inference, one panel per inference.
-func layerEnergies(ins ...inference) func() (io.WriterTo, error) {
+func layerEnergies(ins ...inference) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
 		lo, hi := math.Inf(1), 0.
 		for _, in := range ins {
-			p := newPlot(in.name, in.axis(), "energy per sample")
-			grid(p)
-			logAxis(&p.Y)
-			logAxis(&p.X)
+			p := report.NewPlot(in.name, in.axis(), "energy per sample")
+			report.Grid(p)
+			report.LogAxis(&p.Y)
+			report.LogAxis(&p.X)
 			least := 1e-6 * in.most()
 			deep, named := len(in.terms) > maxLines, false
 			for i, name := range in.terms {
-				c, dash := color.Color(nth(i)), dashes(i)
+				c, dash := color.Color(report.Colour(i)), report.Dash(i)
 				if deep {
-					c, dash = shade(.15+.85*float64(i)/float64(len(in.terms)-1)), nil
+					c, dash = report.Shade(.15+.85*float64(i)/float64(len(in.terms)-1)), nil
 				}
 				xys := in.curve(least, func(m train.Moment) float64 { return m.Terms[i] })
 				if len(xys) == 0 {
 					continue
 				}
-				l := line(xys, c, 2, dash)
+				l := report.Line(xys, c, 2, dash)
 				p.Add(l)
 				if !deep || i == len(in.terms)-1 || !named {
 					p.Legend.Add(name, l)
 					named = true
 				}
 			}
-			sum := line(in.curve(least, func(m train.Moment) float64 { return m.Energy }), ink, 1.2, dashes(2))
+			sum := report.Line(in.curve(least, func(m train.Moment) float64 { return m.Energy }), report.Ink, 1.2, report.Dash(2))
 			p.Add(sum)
 			p.Legend.Add("sum", sum)
-			snap(&p.Y)
+			report.WholeDecades(&p.Y)
 			lo, hi = math.Min(lo, p.Y.Min), math.Max(hi, p.Y.Max)
 			plots = append(plots, p)
 		}
@@ -120,54 +121,54 @@ func layerEnergies(ins ...inference) func() (io.WriterTo, error) {
 			p.Legend.Top, p.Legend.YOffs = true, -20
 			ins[i].until(p)
 		}
-		return picture(10.4/float64(len(plots)), 4, plots...), nil
+		return report.Picture(10.4/float64(len(plots)), 4, plots...), nil
 	}
 }
 
 // alongTraining is the energy of every layer along inference at several times of training: a panel per layer, the later
 // the darker.
-func alongTraining(ins []inference) func() (io.WriterTo, error) {
+func alongTraining(ins []inference) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
 		for i, name := range ins[0].terms {
-			p := newPlot(name, ins[0].axis(), "energy per sample")
-			grid(p)
-			logAxis(&p.Y)
+			p := report.NewPlot(name, ins[0].axis(), "energy per sample")
+			report.Grid(p)
+			report.LogAxis(&p.Y)
 			for k, in := range ins {
 				xys := in.curve(1e-6*in.most(), func(m train.Moment) float64 { return m.Terms[i] })
 				if len(xys) == 0 {
 					continue
 				}
-				l := line(xys, shade(.25+.75*float64(k)/math.Max(1, float64(len(ins)-1))), 1.6, nil)
+				l := report.Line(xys, report.Shade(.25+.75*float64(k)/math.Max(1, float64(len(ins)-1))), 1.6, nil)
 				p.Add(l)
 				if i == 0 && (k == 0 || k == len(ins)-1 || k == len(ins)/2) {
 					p.Legend.Add(in.name, l)
 				}
 			}
 			p.Legend.Top = false
-			snap(&p.Y)
+			report.WholeDecades(&p.Y)
 			plots = append(plots, p)
 		}
-		return picture(10.4/float64(len(plots)), 3.6, plots...), nil
+		return report.Picture(10.4/float64(len(plots)), 3.6, plots...), nil
 	}
 }
 
 // startEnergies is the energy along several inferences.
-func startEnergies(ins []inference) func() (io.WriterTo, error) {
+func startEnergies(ins []inference) report.Drawing {
 	return func() (io.WriterTo, error) {
-		p := newPlot("", ins[0].axis(), "energy per sample")
-		grid(p)
-		logAxis(&p.X)
-		logAxis(&p.Y)
+		p := report.NewPlot("", ins[0].axis(), "energy per sample")
+		report.Grid(p)
+		report.LogAxis(&p.X)
+		report.LogAxis(&p.Y)
 		for i, in := range ins {
-			l := line(in.curve(0, func(m train.Moment) float64 { return m.Energy }), nth(i), 2, dashes(i))
+			l := report.Line(in.curve(0, func(m train.Moment) float64 { return m.Energy }), report.Colour(i), 2, report.Dash(i))
 			p.Add(l)
 			p.Legend.Add(in.name, l)
 		}
 		p.Legend.Top = true
-		snap(&p.Y)
+		report.WholeDecades(&p.Y)
 		p.X.Min = ins[0].from()
-		return picture(10.4, 3.9, p), nil
+		return report.Picture(10.4, 3.9, p), nil
 	}
 }
 
@@ -180,7 +181,7 @@ type strip struct {
 }
 
 // strips draws rows of pictures.
-func strips(rows []strip) func() (io.WriterTo, error) {
+func strips(rows []strip) report.Drawing {
 	return func() (io.WriterTo, error) {
 		columns, captions := 0, false
 		for _, r := range rows {
@@ -192,21 +193,21 @@ func strips(rows []strip) func() (io.WriterTo, error) {
 			pitch = 1.32
 		}
 		const left = 1.9
-		p := newPlot("", "", "")
+		p := report.NewPlot("", "", "")
 		p.HideAxes()
 		for r, row := range rows {
 			y := -float64(r) * pitch
-			p.Add(note(left-.12, y+.44, row.name, ink, draw.XRight))
+			p.Add(report.Note(left-.12, y+.44, row.name, report.Ink, draw.XRight))
 			for k, img := range row.pictures {
 				x := left + float64(k)
 				p.Add(plotter.NewImage(img, x+.03, y, x+.97, y+.94))
-				paint := color.Color(soft)
+				paint := color.Color(report.Soft)
 				if len(row.wrong) > k && row.wrong[k] {
-					paint = vermillion
-					p.Add(line(plotter.XYs{{X: x + .01, Y: y - .02}, {X: x + .99, Y: y - .02}, {X: x + .99, Y: y + .96}, {X: x + .01, Y: y + .96}, {X: x + .01, Y: y - .02}}, vermillion, 1.6, nil))
+					paint = report.Vermillion
+					p.Add(report.Line(plotter.XYs{{X: x + .01, Y: y - .02}, {X: x + .99, Y: y - .02}, {X: x + .99, Y: y + .96}, {X: x + .01, Y: y + .96}, {X: x + .01, Y: y - .02}}, report.Vermillion, 1.6, nil))
 				}
 				if len(row.captions) > k {
-					p.Add(note(x+.5, y-.17, row.captions[k], paint, draw.XCenter))
+					p.Add(report.Note(x+.5, y-.17, row.captions[k], paint, draw.XCenter))
 				}
 			}
 		}
@@ -216,7 +217,7 @@ func strips(rows []strip) func() (io.WriterTo, error) {
 			p.Y.Min = -float64(len(rows)-1)*pitch - .06
 		}
 		width := 10.4
-		return picture(width, width/p.X.Max*(p.Y.Max-p.Y.Min)+.1, p), nil
+		return report.Picture(width, width/p.X.Max*(p.Y.Max-p.Y.Min)+.1, p), nil
 	}
 }
 

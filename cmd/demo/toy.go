@@ -1,5 +1,7 @@
 package main
 
+import "github.com/pcgraph/pcgraph/report"
+
 // toyCmd trains a small network on a task made from the seed.
 type toyCmd struct {
 	outFlags
@@ -48,7 +50,7 @@ func (cmd toyCmd) Run(c *console) error {
 	if cmd.Rate == 0 {
 		cmd.Rate = suits.rate
 	}
-	return c.live(cmd.folderFlags, cmd.Seed, "toy", cmd, "", func(r *runDir) error {
+	return c.run("toy", cmd, func(r *runDir) error {
 		training, test, err := toySource(cmd.Task, cmd.Seed).Load()
 		if err != nil {
 			return err
@@ -63,25 +65,25 @@ func (cmd toyCmd) Run(c *console) error {
 		}
 		learn := learnFlags{inferFlags: inferFlags{Steps: cmd.Steps, Rate: cmd.Rate}, Batch: cmd.Batch, Epochs: cmd.Epochs, Limit: cmd.Limit, LR: cmd.LR, EvalEvery: 50}
 		j := &job{lesson: lesson{net: net, flags: flags, learn: learn, seed: cmd.Seed, train: training, test: test, runDir: r}}
-		j.report.Title = "A small network learns " + cmd.Task
-		j.pictures = func(j *job) []figure { return []figure{taskFigure(j, cmd.Task)} }
+		j.page.Title = "A small network learns " + cmd.Task
+		j.pictures = func(j *job) []report.Figure { return []report.Figure{taskFigure(j, cmd.Task)} }
 		return j.do(c)
 	})
 }
 
 // taskFigure is the picture of what was learned.
-func taskFigure(j *job, task string) figure {
+func taskFigure(j *job, task string) report.Figure {
 	switch task {
 	case "linear":
-		return figure{File: "fit.png", Title: "Predicted against true",
+		return report.Figure{File: "fit.png", Title: "Predicted against true",
 			Caption: "Every point is one output of a test sample: on the diagonal it is predicted exactly. What remains is the noise that was added to the targets (standard deviation 0.1).",
-			draw:    scatter(j.pupils, j.test)}
+			Draw:    scatter(j.pupils, j.test)}
 	case "sine":
-		return figure{File: "fit.png", Title: "The fit",
+		return report.Figure{File: "fit.png", Title: "The fit",
 			Caption: "The network sees the noisy points only and finds the curve behind them. Where both lines lie on each other, PC has learned what BP has.",
-			draw:    fit(j.pupils, j.train)}
+			Draw:    fit(j.pupils, j.train)}
 	}
-	return figure{File: "boundary.png", Title: "Decision boundaries",
+	return report.Figure{File: "boundary.png", Title: "Decision boundaries",
 		Caption: "Colours are the class that the network chooses, the paler the less sure; points are test samples, and those with a black ring are mistaken. Left and right started from the same weights and saw the same batches.",
-		draw:    boundary(j.pupils, j.test)}
+		Draw:    boundary(j.pupils, j.test)}
 }

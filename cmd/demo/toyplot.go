@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -28,7 +29,7 @@ func filled(p *pupil, set *data.Set) (x, y, predicted []float32, err error) {
 }
 
 // boundary is the plane coloured by class, one panel per pupil.
-func boundary(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
+func boundary(pupils []*pupil, set *data.Set) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
 		for _, p := range pupils {
@@ -38,17 +39,17 @@ func boundary(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
 			}
 			plots = append(plots, b)
 		}
-		var keys []lineKey
+		var keys []report.Key
 		for k := range set.Classes() {
-			keys = append(keys, lineKey{name: fmt.Sprintf("class %d", k), glyph: &draw.GlyphStyle{Color: nth(k), Radius: vg.Points(3), Shape: draw.CircleGlyph{}}})
+			keys = append(keys, report.Key{Name: fmt.Sprintf("class %d", k), Glyph: &draw.GlyphStyle{Color: report.Colour(k), Radius: vg.Points(3), Shape: draw.CircleGlyph{}}})
 		}
-		keys = append(keys, lineKey{name: "predicted wrongly", glyph: &draw.GlyphStyle{Color: color.Black, Radius: vg.Points(4.6), Shape: draw.RingGlyph{}}})
+		keys = append(keys, report.Key{Name: "predicted wrongly", Glyph: &draw.GlyphStyle{Color: color.Black, Radius: vg.Points(4.6), Shape: draw.RingGlyph{}}})
 		const columns = 3
 		for len(keys)%columns != 0 {
-			keys = append(keys, lineKey{})
+			keys = append(keys, report.Key{})
 		}
-		keys = append(keys, lineKey{name: "background: the predicted class, the paler the nearer the next one"})
-		return keyed(5.2, 5, [][]*plot.Plot{plots}, keys, columns), nil
+		keys = append(keys, report.Key{Name: "background: the predicted class, the paler the nearer the next one"})
+		return report.WithKeys(5.2, 5, [][]*plot.Plot{plots}, keys, columns), nil
 	}
 }
 
@@ -84,7 +85,7 @@ func boundaryOf(p *pupil, set *data.Set) (*plot.Plot, error) {
 	for i := range cells * cells {
 		img.SetNRGBA(i%cells, i/cells, region(out[i*k:(i+1)*k]))
 	}
-	q := newPlot(fmt.Sprintf("%s: %.1f %% of the test samples right", p.name, 100*p.history.Last().Accuracy), "input 1", "input 2")
+	q := report.NewPlot(fmt.Sprintf("%s: %.1f %% of the test samples right", p.name, 100*p.history.Last().Accuracy), "input 1", "input 2")
 	q.Add(plotter.NewImage(img, lo[0], lo[1], hi[0], hi[1]))
 	for i := range set.Len() {
 		at := plotter.XYs{{X: float64(x[2*i]), Y: float64(x[2*i+1])}}
@@ -92,7 +93,7 @@ func boundaryOf(p *pupil, set *data.Set) (*plot.Plot, error) {
 		if train.Largest(predicted[i*k:(i+1)*k]) != set.Label(i) {
 			rim, radius = color.NRGBA{0, 0, 0, 255}, 4.6
 		}
-		q.Add(dots(at, rim, radius), dots(at, nth(set.Label(i)), 2.4))
+		q.Add(report.Dots(at, rim, radius), report.Dots(at, report.Colour(set.Label(i)), 2.4))
 	}
 	q.X.Padding, q.Y.Padding = 0, 0
 	return q, nil
@@ -111,15 +112,15 @@ func region(out []float32) color.NRGBA {
 		}
 	}
 	sure := math.Min(1, float64(out[best])-second)
-	c, mix := nth(best), func(v uint8) uint8 { return uint8(255 - (.12+.38*sure)*(255-float64(v))) }
+	c, mix := report.Colour(best), func(v uint8) uint8 { return uint8(255 - (.12+.38*sure)*(255-float64(v))) }
 	return color.NRGBA{mix(c.R), mix(c.G), mix(c.B), 255}
 }
 
 // fit is a function of one input, with the samples that it was learned from.
-func fit(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
+func fit(pupils []*pupil, set *data.Set) report.Drawing {
 	return func() (io.WriterTo, error) {
-		q := newPlot("", "input x", "output")
-		grid(q)
+		q := report.NewPlot("", "input x", "output")
+		report.Grid(q)
 		x, y, _, err := filled(pupils[0], set)
 		if err != nil {
 			return nil, err
@@ -130,7 +131,7 @@ func fit(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
 			points[i] = plotter.XY{X: float64(x[i]), Y: float64(y[i])}
 			lo, hi = math.Min(lo, points[i].X), math.Max(hi, points[i].X)
 		}
-		samples := dots(points, color.NRGBA{0x5b, 0x68, 0x78, 0x60}, 1.6)
+		samples := report.Dots(points, color.NRGBA{0x5b, 0x68, 0x78, 0x60}, 1.6)
 		q.Add(samples)
 		q.Legend.Add("samples", samples)
 		const n = 400
@@ -147,17 +148,17 @@ func fit(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
 			for k := range curve {
 				curve[k] = plotter.XY{X: float64(at[k]), Y: float64(out[k])}
 			}
-			l := line(curve, ruleColour(p.name), 2.4, ruleDash(p.name))
+			l := report.Line(curve, report.RuleColour(p.name), 2.4, report.RuleDash(p.name))
 			q.Add(l)
 			q.Legend.Add(p.name, l)
 		}
 		q.Legend.Top, q.Legend.Left, q.Legend.XOffs = true, true, vg.Points(8)
-		return picture(10.4, 4.4, q), nil
+		return report.Picture(10.4, 4.4, q), nil
 	}
 }
 
 // scatter is predicted against true, one panel per pupil.
-func scatter(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
+func scatter(pupils []*pupil, set *data.Set) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
 		for _, p := range pupils {
@@ -165,19 +166,19 @@ func scatter(pupils []*pupil, set *data.Set) func() (io.WriterTo, error) {
 			if err != nil {
 				return nil, err
 			}
-			q := newPlot(fmt.Sprintf("%s: test loss %.4g", p.name, p.history.Last().Loss), "true", "predicted")
-			grid(q)
+			q := report.NewPlot(fmt.Sprintf("%s: test loss %.4g", p.name, p.history.Last().Loss), "true", "predicted")
+			report.Grid(q)
 			points := make(plotter.XYs, len(y))
 			lo, hi := math.Inf(1), math.Inf(-1)
 			for i := range y {
 				points[i] = plotter.XY{X: float64(y[i]), Y: float64(predicted[i])}
 				lo, hi = math.Min(lo, points[i].X), math.Max(hi, points[i].X)
 			}
-			c := ruleColour(p.name)
+			c := report.RuleColour(p.name)
 			c.A = 0x70
-			q.Add(line(plotter.XYs{{X: lo, Y: lo}, {X: hi, Y: hi}}, soft, 1, dashes(2)), dots(points, c, 2))
+			q.Add(report.Line(plotter.XYs{{X: lo, Y: lo}, {X: hi, Y: hi}}, report.Soft, 1, report.Dash(2)), report.Dots(points, c, 2))
 			plots = append(plots, q)
 		}
-		return picture(5.2, 5, plots...), nil
+		return report.Picture(5.2, 5, plots...), nil
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package report
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/pkg/errors"
 	"gonum.org/v1/gonum/graph/formats/dot"
@@ -15,6 +14,17 @@ import (
 
 	"github.com/pcgraph/pcgraph/internal/layered"
 )
+
+// Graph draws a graph in Graphviz's language, as arch.Model.Dot writes it, as SVG under a title: from the inputs at the top to the
+// outputs at the bottom, with a frame around each of the outermost clusters and a legend. It returns an error if the text is no such graph
+// or is too large to be laid out.
+func Graph(dot []byte, title string) ([]byte, error) {
+	d, err := readDot(dot)
+	if err != nil {
+		return nil, err
+	}
+	return d.svg(title)
+}
 
 // A graphBox is a node of a drawing.
 type graphBox struct {
@@ -65,7 +75,7 @@ func (d *graphDrawing) read(stmts []ast.Stmt, lane int, within string) {
 			if b.input() {
 				label = within + label
 			}
-			b.lines = wrapped(label, 26)
+			b.lines = Wrap(label, 26)
 			b.measure(lane)
 			d.id[s.Node.ID] = len(d.boxes)
 			d.boxes, d.graph.Nodes = append(d.boxes, b), append(d.graph.Nodes, b.size)
@@ -129,31 +139,6 @@ func unquoted(s string) string {
 // input reports whether a box is data, an activity or a weight.
 func (b graphBox) input() bool {
 	return b.attrs["shape"] != "plaintext" && b.attrs["style"] == "filled"
-}
-
-// wrapped divides a label into lines of about so many characters, at spaces.
-func wrapped(label string, most int) []string {
-	var lines []string
-	for _, line := range strings.Split(label, "\n") {
-		if line == "" {
-			continue
-		}
-		part := ""
-		for _, word := range strings.Fields(line) {
-			if part != "" && utf8.RuneCountInString(part)+1+utf8.RuneCountInString(word) > most {
-				lines, part = append(lines, part), ""
-			}
-			if part != "" {
-				part += " "
-			}
-			part += word
-		}
-		lines = append(lines, part)
-	}
-	if len(lines) == 0 {
-		lines = []string{" "}
-	}
-	return lines
 }
 
 // Sizes of a drawing in pixels.
@@ -234,7 +219,7 @@ func (d *graphDrawing) svg(title string) ([]byte, error) {
 		x += 56 + textWidth(k.text, graphFont)
 	}
 	y += 24
-	for _, line := range wrapped("a, b, c: the operands of the formula in the box. Thick frame: an output of the graph. "+
+	for _, line := range Wrap("a, b, c: the operands of the formula in the box. Thick frame: an output of the graph. "+
 		"Frames with a name: the network's blocks. Brackets: the shape, batch first. Values run downwards.", int(width/6)) {
 		drawText(&keys, 0, y, "start", graphSmall, "#5b6878", line)
 		y += 15

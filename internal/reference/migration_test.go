@@ -1,4 +1,4 @@
-package pcgraph_test
+package reference_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -22,7 +23,7 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// The examples of docs/JPC-migration.md: what to write here for each public function of the JPC library (1.0). They share one
+// The code of docs/JPC-migration.md: what to write here for each public function of the JPC library (1.0). The tests share one
 // batch and one network, whose weights are a formula, so that most outputs are numbers of a program in another language.
 
 const batch = 2
@@ -71,6 +72,20 @@ func network(c interface {
 	return n
 }
 
+// printed collects what an example prints.
+type printed struct{ strings.Builder }
+
+func (p *printed) Println(a ...any)               { fmt.Fprintln(p, a...) }
+func (p *printed) Printf(format string, a ...any) { fmt.Fprintf(p, format, a...) }
+
+// want compares what was printed with the expected text.
+func (p *printed) want(t *testing.T, text string) {
+	t.Helper()
+	if got, want := strings.TrimSpace(p.String()), strings.TrimSpace(text); got != want {
+		t.Errorf("printed\n%s\nwant\n%s", got, want)
+	}
+}
+
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -87,27 +102,30 @@ func rms(v []float64) float64 {
 }
 
 // init_activities_with_ffwd
-func Example_initActivitiesWithFfwd() {
+func TestMigration_InitActivitiesWithFfwd(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{})
 	must(m.Clamp(batchX, batchY))
 	must(m.Forward())            // the hidden activities, in m.State()
 	mu, err := m.Predict(batchX) // the output, which is no activity here: it is clamped to y
 	must(err)
-	fmt.Println(m.Free())
-	fmt.Printf("%.8f\n", mu)
-	// Output:
-	// [block1 block2]
-	// [0.06565424 -0.08846879 -0.05666681 0.07904862]
+	p.Println(m.Free())
+	p.Printf("%.8f\n", mu)
+	p.want(t, `
+[block1 block2]
+[0.06565424 -0.08846879 -0.05666681 0.07904862]`)
 }
 
 // init_activities_from_normal
-func Example_initActivitiesFromNormal() {
+func TestMigration_InitActivitiesFromNormal(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{FreeInput: true}) // mode "unsupervised"; without FreeInput the input is data
 	must(m.Clamp(nil, batchY))
 	start := &train.Gaussian[float64]{Std: .05, Seed: 1} // as PC.Start it draws anew for every batch
 	must(start.Begin(m, nil, batchY))
-	fmt.Println(m.Free(), len(m.State()), rms(m.State()) < .1)
-	// Output: [x block1 block2] 22 true
+	p.Println(m.Free(), len(m.State()), rms(m.State()) < .1)
+	p.want(t, `
+[x block1 block2] 22 true`)
 }
 
 // hybrid is a generator, label to observation, and its amortiser.
@@ -134,28 +152,33 @@ func heun(maxT1 float64) *infer.Flow[float64] {
 }
 
 // init_activities_with_amort
-func Example_initActivitiesWithAmort() {
+func TestMigration_InitActivitiesWithAmort(t *testing.T) {
+	var p printed
 	h := hybrid(arch.Plan{FreeInput: true})
 	must(h.Generator.Clamp(nil, batchX)) // the observation is the generator's output
 	start := &train.Amortised[float64]{Amortiser: h.Amortiser}
 	must(start.Begin(h.Generator, nil, batchX))
 	label, err := h.Amortiser.Predict(batchX)
 	must(err)
-	fmt.Println(h.Generator.Free(), rms(label) == rms(h.Generator.StateVector().Field("x")))
-	// Output: [x block1 block2] true
+	p.Println(h.Generator.Free(), rms(label) == rms(h.Generator.StateVector().Field("x")))
+	p.want(t, `
+[x block1 block2] true`)
 }
 
 // init_epc_errors
-func Example_initEpcErrors() {
+func TestMigration_InitEpcErrors(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{Coordinates: arch.Errors})
 	must(m.Clamp(batchX, batchY))
 	must(m.Forward()) // zero errors: the feedforward pass
-	fmt.Println(m.Free(), rms(m.State()))
-	// Output: [block1 block2] 0
+	p.Println(m.Free(), rms(m.State()))
+	p.want(t, `
+[block1 block2] 0`)
 }
 
 // pc_energy_fn
-func Example_pcEnergyFn() {
+func TestMigration_PcEnergyFn(t *testing.T) {
+	var p printed
 	n := network(chain)
 	m := example(n, arch.Plan{}) // loss="mse"
 	must(m.Clamp(batchX, batchY))
@@ -169,7 +192,7 @@ func Example_pcEnergyFn() {
 	must(err)
 	terms := make([]float64, len(m.Terms())) // record_layers=True, in the order of the layers
 	m.TermEnergies(terms)
-	fmt.Printf("%.10f %v %.8f\n", f, m.Terms(), terms)
+	p.Printf("%.10f %v %.8f\n", f, m.Terms(), terms)
 
 	// The other keywords are parts of a sum; gamma is a scaling (Example_getParamScalings).
 	all := example(n, arch.Plan{Energy: energy.Sum{
@@ -184,15 +207,16 @@ func Example_pcEnergyFn() {
 	must(err)
 	terms = make([]float64, len(all.Terms()))
 	all.TermEnergies(terms)
-	fmt.Printf("%v\n%.8f\n", all.Terms(), terms)
-	// Output:
-	// 0.7903666180 [block1 block2 block3] [0.02000000 0.08249070 0.68787591]
-	// [block1 block2 block3 weight decay spectral activity decay]
-	// [0.02000000 0.08249070 -0.14937565 0.03712171 0.07992318 0.01251508]
+	p.Printf("%v\n%.8f\n", all.Terms(), terms)
+	p.want(t, `
+0.7903666180 [block1 block2 block3] [0.02000000 0.08249070 0.68787591]
+[block1 block2 block3 weight decay spectral activity decay]
+[0.02000000 0.08249070 -0.14937565 0.03712171 0.07992318 0.01251508]`)
 }
 
 // hpc_energy_fn and compute_hpc_param_grads
-func Example_hpcEnergyFn() {
+func TestMigration_HpcEnergyFn(t *testing.T) {
+	var p printed
 	h := hybrid(arch.Plan{})
 	must(h.Validate())
 	grad := make([]float64, len(h.Weights().Data())) // of generator and amortiser: parts of one slab
@@ -200,7 +224,7 @@ func Example_hpcEnergyFn() {
 	must(err)
 	terms := make([]float64, len(h.Terms()))
 	h.TermEnergies(terms)
-	fmt.Println(h.Terms())
+	p.Println(h.Terms())
 
 	// By hand: what the guesses miss the equilibrium and the cause by.
 	must(h.Amortiser.Clamp(batchX, batchY))
@@ -218,10 +242,10 @@ func Example_hpcEnergyFn() {
 			missed += (z - pair[1][i]) * (z - pair[1][i]) / batch
 		}
 	}
-	fmt.Println(math.Abs(terms[3]+terms[4]+terms[5]-missed) < 1e-12)
-	// Output:
-	// [generator/block1 generator/block2 generator/block3 amortiser/block2 amortiser/block1 amortiser/x]
-	// true
+	p.Println(math.Abs(terms[3]+terms[4]+terms[5]-missed) < 1e-12)
+	p.want(t, `
+[generator/block1 generator/block2 generator/block3 amortiser/block2 amortiser/block1 amortiser/x]
+true`)
 }
 
 // both has the forward blocks of the chain and blocks backwards; JPC's lists [top_down, bottom_up].
@@ -239,7 +263,8 @@ func atWaves(m *arch.Model[float64]) {
 }
 
 // bpc_energy_fn
-func Example_bpcEnergyFn() {
+func TestMigration_BpcEnergyFn(t *testing.T) {
+	var p printed
 	n := network(both)
 	n.Blocks[5].Layer = layers.Linear{In: 2, Out: 4, Act: layers.Tanh} // back3 reads data: arch puts no activation in front of it
 	m := example(n, arch.Plan{Energy: both.Energy()})
@@ -248,22 +273,24 @@ func Example_bpcEnergyFn() {
 	must(err)
 	terms := make([]float64, len(m.Terms()))
 	m.TermEnergies(terms)
-	fmt.Printf("%.10f\n%v\n%.8f\n", f, m.Terms(), terms)
-	// Output:
-	// 3.0792509479
-	// [block1 block2 block3 back1 back2 back3]
-	// [1.29758118 0.13557243 0.62705523 0.68815927 0.10019312 0.23068972]
+	p.Printf("%.10f\n%v\n%.8f\n", f, m.Terms(), terms)
+	p.want(t, `
+3.0792509479
+[block1 block2 block3 back1 back2 back3]
+[1.29758118 0.13557243 0.62705523 0.68815927 0.10019312 0.23068972]`)
 }
 
 // epc_energy_fn
-func Example_epcEnergyFn() {
+func TestMigration_EpcEnergyFn(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{Coordinates: arch.Errors})
 	must(m.Clamp(batchX, batchY))
 	must(m.Forward())
 	f, err := m.Energy() // at zero errors the loss of the feedforward pass
 	must(err)
-	fmt.Printf("%.10f\n", f)
-	// Output: 0.5687277792
+	p.Printf("%.10f\n", f)
+	p.want(t, `
+0.5687277792`)
 }
 
 // dendrites are the blocks of JPC's predictive dendrites: those backwards have their activation behind.
@@ -275,31 +302,35 @@ func dendrites() *arch.Network {
 }
 
 // pdm_energy_fn
-func Example_pdmEnergyFn() {
+func TestMigration_PdmEnergyFn(t *testing.T) {
+	var p printed
 	m := example(dendrites(), arch.Plan{Energy: both.Energy(), Dendrites: &arch.Dendrites{}})
 	atWaves(m)
 	_, err := m.Energy()
 	must(err)
-	t := make([]float64, len(m.Terms())) // block1 block2 block3 back1 back2 back3
-	m.TermEnergies(t)
-	fmt.Printf("%.10f\n", t[0]+t[1]+t[4]+t[5]) // JPC leaves block3 and back1 out, which then do not learn
-	// Output: 1.8203909356
+	terms := make([]float64, len(m.Terms())) // block1 block2 block3 back1 back2 back3
+	m.TermEnergies(terms)
+	p.Printf("%.10f\n", terms[0]+terms[1]+terms[4]+terms[5]) // JPC leaves block3 and back1 out, which then do not learn
+	p.want(t, `
+1.8203909356`)
 }
 
 // _get_param_scalings and make_skip_model
-func Example_getParamScalings() {
+func TestMigration_GetParamScalings(t *testing.T) {
+	var p printed
 	c := arch.Chain{Scaling: arch.MuPC{Gamma: 2}, Widths: []int{3, 4, 4, 2}, Skips: true}
 	for _, w := range network(c).Weights() {
-		fmt.Printf("%s %.4f\n", w.Name, w.Factors.Forward)
+		p.Printf("%s %.4f\n", w.Name, w.Factors.Forward)
 	}
-	// Output:
-	// block1/W 0.5774
-	// block2/W 0.2887
-	// block3/W 0.1250
+	p.want(t, `
+block1/W 0.5774
+block2/W 0.2887
+block3/W 0.1250`)
 }
 
 // neg_pc_activity_grad and compute_pc_activity_grad
-func Example_computePcActivityGrad() {
+func TestMigration_ComputePcActivityGrad(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{})
 	atWaves(m)
 	z, grad := m.State(), make([]float64, len(m.State()))
@@ -312,12 +343,14 @@ func Example_computePcActivityGrad() {
 		z[0] -= shift
 		return f
 	}
-	fmt.Printf("%.6f %.6f\n", grad[0]/batch, (energyAt(1e-5)-energyAt(-1e-5))/2e-5)
-	// Output: -0.648678 -0.648678
+	p.Printf("%.6f %.6f\n", grad[0]/batch, (energyAt(1e-5)-energyAt(-1e-5))/2e-5)
+	p.want(t, `
+-0.648678 -0.648678`)
 }
 
 // compute_pc_param_grads
-func Example_computePcParamGrads() {
+func TestMigration_ComputePcParamGrads(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{})
 	atWaves(m)
 	w, grad := m.Weights(), make([]float64, len(m.Weights().Data()))
@@ -331,12 +364,14 @@ func Example_computePcParamGrads() {
 		w.Field("block2/W")[0] -= shift
 		return f
 	}
-	fmt.Printf("%.6f %.6f\n", w.Part(grad, 1)[0], (energyAt(1e-5)-energyAt(-1e-5))/2e-5)
-	// Output: 0.004747 0.004747
+	p.Printf("%.6f %.6f\n", w.Part(grad, 1)[0], (energyAt(1e-5)-energyAt(-1e-5))/2e-5)
+	p.want(t, `
+0.004747 0.004747`)
 }
 
 // compute_bpc_activity_grad, compute_bpc_param_grads, update_bpc_activities and update_bpc_params
-func Example_bpc() {
+func TestMigration_Bpc(t *testing.T) {
+	var p printed
 	m := example(network(both), arch.Plan{Energy: both.Energy()})
 	rule := &train.PC[float64]{
 		Model:  m,
@@ -355,12 +390,14 @@ func Example_bpc() {
 			first = last
 		}
 	}
-	fmt.Println(last < first/3) // not to zero: two directions of a few samples do not fit exactly
-	// Output: true
+	p.Println(last < first/3) // not to zero: two directions of a few samples do not fit exactly
+	p.want(t, `
+true`)
 }
 
 // compute_epc_error_grad, compute_epc_param_grads, update_epc_errors and update_epc_params
-func Example_epc() {
+func TestMigration_Epc(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{Coordinates: arch.Errors})
 	must(m.Clamp(batchX, batchY))
 	must(m.Forward())
@@ -372,12 +409,14 @@ func Example_epc() {
 	must(err)
 	learning := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: 1e-2}}
 	learning.Step(m.Weights(), grad)
-	fmt.Printf("%v %.10f\n", r.Status, f) // the equilibrium of activities
-	// Output: converged 0.2740133549
+	p.Printf("%v %.10f\n", r.Status, f) // the equilibrium of activities
+	p.want(t, `
+converged 0.2740133549`)
 }
 
 // compute_pdm_activity_grad, compute_pdm_param_grads, update_pdm_activities and update_pdm_params
-func Example_pdm() {
+func TestMigration_Pdm(t *testing.T) {
+	var p printed
 	m := example(network(both), arch.Plan{
 		Energy:    both.Energy(),            // or both.Coupled(true, true): the extra errors, P and Q
 		Dendrites: &arch.Dendrites{Mix: .5}, // bpc_terms_factor
@@ -395,12 +434,14 @@ func Example_pdm() {
 			first = last
 		}
 	}
-	fmt.Println(last < first/100)
-	// Output: true
+	p.Println(last < first/100)
+	p.want(t, `
+true`)
 }
 
 // solve_inference
-func Example_solveInference() {
+func TestMigration_SolveInference(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{})
 	must(m.Clamp(batchX, batchY))
 	must(m.Forward())
@@ -416,12 +457,14 @@ func Example_solveInference() {
 	r, err := infer.Run(solver, infer.Problem[float64]{Energy: m.StateGrad}, m.State(), infer.Stationary{Tol: 1e-6},
 		func(infer.Reading) { steps++ }) // record_iters: called at every accepted step, m.State() being the activities
 	must(err)
-	fmt.Printf("%v F %.4f, at %d times and %v steps\n", r.Status, r.Energy, len(recorded), steps == r.Step+1)
-	// Output: time limit F 0.2740, at 2 times and true steps
+	p.Printf("%v F %.4f, at %d times and %v steps\n", r.Status, r.Energy, len(recorded), steps == r.Step+1)
+	p.want(t, `
+time limit F 0.2740, at 2 times and true steps`)
 }
 
 // update_pc_activities and update_pc_params
-func Example_updatePcActivities() {
+func TestMigration_UpdatePcActivities(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{})
 	must(m.Clamp(batchX, batchY))
 	must(m.Forward())
@@ -433,8 +476,9 @@ func Example_updatePcActivities() {
 	must(err)
 	learning := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: 1e-2}} // keep it: Adam's memory is in it
 	learning.Step(m.Weights(), grad)
-	fmt.Printf("%.10f\n", f)
-	// Output: 0.2740133549
+	p.Printf("%.10f\n", f)
+	p.want(t, `
+0.2740133549`)
 }
 
 // deep is the linear network of the theory: residual muPC of 3 weights, and the batch, on matrices.
@@ -450,34 +494,38 @@ func deep() (n theory.Linear, x, y *mat.Dense) {
 }
 
 // linear_equilib_energy, compute_linear_equilib_rescaling and compute_linear_activity_solution
-func Example_linearEquilibEnergy() {
+func TestMigration_LinearEquilibEnergy(t *testing.T) {
+	var p printed
 	n, x, y := deep() // n.Precision is output_energy_scaling
 	e, err := n.Equilibrium(x, y)
 	must(err)
-	fmt.Printf("F* %.10f\n", e.Energy)
-	fmt.Printf("S  %.10f %.10f\n", e.Rescaling.At(0, 0), e.Rescaling.At(0, 1))
+	p.Printf("F* %.10f\n", e.Energy)
+	p.Printf("S  %.10f %.10f\n", e.Rescaling.At(0, 0), e.Rescaling.At(0, 1))
 	f, _, err := n.Energy(x, y, e.Activities)
 	must(err)
-	fmt.Printf("F(z*) %.10f\n", f)
-	// Output:
-	// F* 0.4749493099
-	// S  1.1107433282 -0.1129209404
-	// F(z*) 0.4749493099
+	p.Printf("F(z*) %.10f\n", f)
+	p.want(t, `
+F* 0.4749493099
+S  1.1107433282 -0.1129209404
+F(z*) 0.4749493099`)
 }
 
 // compute_linear_activity_hessian
-func Example_computeLinearActivityHessian() {
+func TestMigration_ComputeLinearActivityHessian(t *testing.T) {
+	var p printed
 	n, _, _ := deep() // n.ActivityDecay is activity_decay, of any size; n.HessianBlocks has the parts
 	h, err := n.ActivityHessian()
 	must(err)
 	v, err := theory.Eigenvalues(h)
 	must(err)
-	fmt.Printf("%.8f %.8f\n", v[0], v[len(v)-1])
-	// Output: 0.32644683 3.41646742
+	p.Printf("%.8f %.8f\n", v[0], v[len(v)-1])
+	p.want(t, `
+0.32644683 3.41646742`)
 }
 
 // compute_linear_equilib_energy_grads and update_linear_equilib_energy_params
-func Example_computeLinearEquilibEnergyGrads() {
+func TestMigration_ComputeLinearEquilibEnergyGrads(t *testing.T) {
+	var p printed
 	n, x, y := deep()
 	var energies []float64
 	for range 3 {
@@ -489,12 +537,14 @@ func Example_computeLinearEquilibEnergyGrads() {
 			n.Weights[l].Add(n.Weights[l], g)
 		}
 	}
-	fmt.Println(energies[2] < energies[1] && energies[1] < energies[0])
-	// Output: true
+	p.Println(energies[2] < energies[1] && energies[1] < energies[0])
+	p.want(t, `
+true`)
 }
 
 // make_mlp, make_skip_model and get_act_fn
-func Example_makeMlp() {
+func TestMigration_MakeMlp(t *testing.T) {
+	var p printed
 	relu, err := layers.ParseAct("relu") // or layers.ReLU, which the compiler checks
 	must(err)
 	n := network(arch.Chain{Scaling: arch.MuPC{}, Act: relu, Widths: []int{10, 20, 20, 5}, Bias: true, Skips: true})
@@ -503,22 +553,23 @@ func Example_makeMlp() {
 	m, err := arch.Compile(n, w, arch.Plan{Batch: 64})
 	must(err)
 	for _, f := range m.Weights().Fields() {
-		fmt.Println(f.Name, f.Shape) // weights are [in, out]
+		p.Println(f.Name, f.Shape) // weights are [in, out]
 	}
 	_, err = layers.ParseAct("step")
-	fmt.Println(err != nil)
-	// Output:
-	// block1/W [10 20]
-	// block1/b [20]
-	// block2/W [20 20]
-	// block2/b [20]
-	// block3/W [20 5]
-	// block3/b [5]
-	// true
+	p.Println(err != nil)
+	p.want(t, `
+block1/W [10 20]
+block1/b [20]
+block2/W [20 20]
+block2/b [20]
+block3/W [20 5]
+block3/b [5]
+true`)
 }
 
 // mse_loss, cross_entropy_loss, compute_accuracy and test_discriminative_pc
-func Example_testDiscriminativePc() {
+func TestMigration_TestDiscriminativePc(t *testing.T) {
+	var p printed
 	_, test, err := data.XOR{}.Load()
 	must(err)
 	guess := func(x []float64) ([]float64, error) { // Rule.Predict or Model.Predict
@@ -530,7 +581,7 @@ func Example_testDiscriminativePc() {
 	}
 	s, err := train.Evaluate(guess, test)
 	must(err)
-	fmt.Printf("loss %.2f cross-entropy %.4f accuracy %.2f\n", s.Loss, s.CrossEntropy, s.Accuracy)
+	p.Printf("loss %.2f cross-entropy %.4f accuracy %.2f\n", s.Loss, s.CrossEntropy, s.Accuracy)
 
 	// The losses of a batch are energies with nothing free.
 	for _, likelihood := range []energy.Likelihood{energy.Gaussian{}, energy.Categorical{}} {
@@ -538,16 +589,17 @@ func Example_testDiscriminativePc() {
 		must(m.Clamp(batchX, []float64{1, 0, 0, 1}))
 		loss, err := m.Energy()
 		must(err)
-		fmt.Printf("%.4f\n", loss)
+		p.Printf("%.4f\n", loss)
 	}
-	// Output:
-	// loss 0.50 cross-entropy 0.8133 accuracy 0.50
-	// 0.4330
-	// 0.6233
+	p.want(t, `
+loss 0.50 cross-entropy 0.8133 accuracy 0.50
+0.4330
+0.6233`)
 }
 
 // get_t_max, compute_activity_norms, compute_param_norms and compute_infer_energies
-func Example_computeInferEnergies() {
+func TestMigration_ComputeInferEnergies(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{})
 	must(m.Clamp(batchX, batchY))
 	must(m.Forward())
@@ -558,28 +610,29 @@ func Example_computeInferEnergies() {
 		table = append(table, terms)
 	})
 	must(err)
-	fmt.Println(len(table) == r.Step+1, table[0][:2]) // r.Step is t_max
+	p.Println(len(table) == r.Step+1, table[0][:2]) // r.Step is t_max
 	norms := func(v *graph.Vector[float64]) {
 		for i, f := range v.Fields() {
-			fmt.Printf("%s %.4f\n", f.Name, optim.Norm(v.Part(v.Data(), i)))
+			p.Printf("%s %.4f\n", f.Name, optim.Norm(v.Part(v.Data(), i)))
 		}
 	}
 	norms(m.Weights())
 	z, err := m.Activities() // of all sites, the clamped output too
 	must(err)
 	norms(z)
-	// Output:
-	// true [0 0]
-	// block1/W 1.5231
-	// block2/W 1.8871
-	// block3/W 1.2423
-	// block1 2.1023
-	// block2 0.7896
-	// block3 1.5294
+	p.want(t, `
+true [0 0]
+block1/W 1.5231
+block2/W 1.8871
+block3/W 1.2423
+block1 2.1023
+block2 0.7896
+block3 1.5294`)
 }
 
 // make_pc_step
-func Example_makePcStep() {
+func TestMigration_MakePcStep(t *testing.T) {
+	var p printed
 	m := example(network(chain), arch.Plan{})
 	rule := &train.PC[float64]{Model: m, Solver: heun(20)}
 	must(rule.Validate())
@@ -588,23 +641,24 @@ func Example_makePcStep() {
 	must(err)
 	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-3}}
 	update.Step(m.Weights(), grad)
-	fmt.Printf("loss %.10f, energy %.4f, %v\n", r.Loss, r.Energy, r.Inference.Status)
+	p.Printf("loss %.10f, energy %.4f, %v\n", r.Loss, r.Energy, r.Inference.Status)
 
 	// The loop over batches is there, too: it tells of every step, evaluates, and stops on numbers gone wrong.
 	set, test, err := data.Linear{In: 3, Out: 2, Train: 64, Test: 32, Seed: 1}.Load()
 	must(err)
-	t := train.Trainer[float64]{Rule: rule, Optimizer: &optim.Adam[float64]{Rate: 1e-2}, Train: set, Test: test, Batch: 16, Epochs: 50,
+	trainer := train.Trainer[float64]{Rule: rule, Optimizer: &optim.Adam[float64]{Rate: 1e-2}, Train: set, Test: test, Batch: 16, Epochs: 50,
 		OnStep: func(s train.Step[float64]) { _, _ = s.GradNorm(), s.WeightNorm() }} // grad_norms, param_norms
-	h, err := t.Run(context.Background())
+	h, err := trainer.Run(context.Background())
 	must(err)
-	fmt.Println(h.Steps, h.Last().Loss < .1)
-	// Output:
-	// loss 0.5687277792, energy 0.2740, time limit
-	// 200 true
+	p.Println(h.Steps, h.Last().Loss < .1)
+	p.want(t, `
+loss 0.5687277792, energy 0.2740, time limit
+200 true`)
 }
 
 // make_pc_step without input: unsupervised
-func Example_makePcStepUnsupervised() {
+func TestMigration_MakePcStepUnsupervised(t *testing.T) {
+	var p printed
 	m := example(network(mirror), arch.Plan{FreeInput: true})
 	rule := &train.Unsupervised[float64]{
 		Model: m, Solver: heun(100), Targets: 2,
@@ -620,12 +674,14 @@ func Example_makePcStepUnsupervised() {
 		update.Step(m.Weights(), grad)
 		energies = append(energies, r.Energy)
 	}
-	fmt.Println(energies[99] < energies[0]/100)
-	// Output: true
+	p.Println(energies[99] < energies[0]/100)
+	p.want(t, `
+true`)
 }
 
 // make_hpc_step
-func Example_makeHpcStep() {
+func TestMigration_MakeHpcStep(t *testing.T) {
+	var p printed
 	h := hybrid(arch.Plan{}) // arch.Plan{FreeInput: true} is unsupervised
 	must(h.Validate())
 	grad := make([]float64, len(h.Weights().Data()))
@@ -639,12 +695,14 @@ func Example_makeHpcStep() {
 			first = r
 		}
 	}
-	fmt.Println(last.Energy < first.Energy/5, last.Inference.Status)
-	// Output: true time limit
+	p.Println(last.Energy < first.Energy/5, last.Inference.Status)
+	p.want(t, `
+true time limit`)
 }
 
 // test_generative_pc
-func Example_testGenerativePc() {
+func TestMigration_TestGenerativePc(t *testing.T) {
+	var p printed
 	m := example(network(mirror), arch.Plan{})
 	labels := []float64{1, 0, 0, 1}
 	seen, err := m.Predict(labels) // output_preds: what the generator makes of labels
@@ -656,12 +714,14 @@ func Example_testGenerativePc() {
 	ask := train.Query[float64]{Model: inverse, Solver: heun(500), Start: &train.Gaussian[float64]{Std: .05, Seed: 1}, Site: "x"}
 	x, err := ask.Inputs(seen) // train.Evaluate(ask.Inputs, set) is input_acc
 	must(err)
-	fmt.Println(train.Largest(x[:2]), train.Largest(x[2:]))
-	// Output: 0 1
+	p.Println(train.Largest(x[:2]), train.Largest(x[2:]))
+	p.want(t, `
+0 1`)
 }
 
 // test_hpc
-func Example_testHpc() {
+func TestMigration_TestHpc(t *testing.T) {
+	var p printed
 	h := hybrid(arch.Plan{FreeInput: true})
 	labels := []float64{1, 0, 0, 1}
 	seen, err := h.Generator.Predict(labels)
@@ -676,7 +736,7 @@ func Example_testHpc() {
 	}
 	guess, err := h.Amortiser.Predict(seen) // amort_acc
 	must(err)
-	fmt.Println("of 2, guessed:", right(guess))
+	p.Println("of 2, guessed:", right(guess))
 	for _, start := range []train.Start[float64]{ // hpc_acc, gen_acc
 		&train.Amortised[float64]{Amortiser: h.Amortiser},
 		&train.Gaussian[float64]{Std: .05, Seed: 1},
@@ -684,27 +744,29 @@ func Example_testHpc() {
 		ask := train.Query[float64]{Model: h.Generator, Solver: heun(2000), Start: start, Site: "x"}
 		x, err := ask.Inputs(seen)
 		must(err)
-		fmt.Println("inferred:", right(x))
+		p.Println("inferred:", right(x))
 	}
-	// Output:
-	// of 2, guessed: 1
-	// inferred: 2
-	// inferred: 2
+	p.want(t, `
+of 2, guessed: 1
+inferred: 2
+inferred: 2`)
 }
 
 // _check_param_type: there are no names to get wrong, but what cannot be built is an error that says where and why.
-func Example_checkParamType() {
+func TestMigration_CheckParamType(t *testing.T) {
+	var p printed
 	_, err := arch.Chain{Scaling: arch.MuPC{Gamma: -1}, Widths: []int{3, 4, 2}}.Network()
-	fmt.Println(err)
+	p.Println(err)
 	_, err = arch.Chain{Widths: []int{3, 4, 8, 2}, Skips: true}.Network()
-	fmt.Println(err)
-	// Output:
-	// arch: the scaling mupc gives block2/W the forward factor -0.25: it must be a positive number: look at its fields
-	// arch: the identity skip over block2 joins widths 4 and 8: make the hidden widths equal
+	p.Println(err)
+	p.want(t, `
+arch: the scaling mupc gives block2/W the forward factor -0.25: it must be a positive number: look at its fields
+arch: the identity skip over block2 joins widths 4 and 8: make the hidden widths equal`)
 }
 
 // A network of FabricPC (nodes, edges and a task map), trained by either rule; and its scalar oracle.
-func Example_fabricPC() {
+func TestMigration_FabricPC(t *testing.T) {
+	var p printed
 	n := &arch.Network{Input: []int{1}, Blocks: []arch.Block{
 		{Name: "hidden", Layer: layers.Linear{In: 1, Out: 1}}, // Linear(shape=(1,), name="hidden") and the edge from x
 		{Name: "output", Layer: layers.Linear{In: 1, Out: 1}, From: []string{"hidden"}},
@@ -722,21 +784,22 @@ func Example_fabricPC() {
 	grad := make([]float64, 2)
 	r, err := pc.Gradient(grad, []float64{1}, []float64{1}, 1)
 	must(err)
-	fmt.Printf("energy %.4f at %.4f\n", r.Energy, m.StateVector().Field("hidden/z"))
+	p.Printf("energy %.4f at %.4f\n", r.Energy, m.StateVector().Field("hidden/z"))
 
 	same, err := arch.Compile(n, w, arch.Plan{Batch: 1, Coordinates: arch.Feedforward})
 	must(err)
 	bp := &train.Backprop[float64]{Model: same} // train_backprop: the same network and weights
 	r, err = bp.Gradient(grad, []float64{1}, []float64{1}, 1)
 	must(err)
-	fmt.Printf("loss %.4f\n", r.Loss)
-	// Output:
-	// energy 1.2500 at [0.5000]
-	// loss 12.5000
+	p.Printf("loss %.4f\n", r.Loss)
+	p.want(t, `
+energy 1.2500 at [0.5000]
+loss 12.5000`)
 }
 
 // The recipe of pcx's benchmark: nudged towards the target, states by SGD with momentum, weights by AdamW.
-func Example_pcx() {
+func TestMigration_Pcx(t *testing.T) {
+	var p printed
 	n, err := arch.MLP(arch.SP{}, layers.GELU, 2, 32, 32, 2) // a Vode behind every layer
 	must(err)
 	w, err := arch.NewWeights[float32](n, rand.New(rand.NewPCG(1, 0)))
@@ -753,13 +816,14 @@ func Example_pcx() {
 	}
 	set, test, err := data.Moons{Seed: 1}.Load()
 	must(err)
-	t := train.Trainer[float32]{
+	trainer := train.Trainer[float32]{
 		Rule:      rule,
 		Optimizer: &optim.AdamW[float32]{Rate: 1e-2, Decay: 1e-4, Spans: train.AdamSpans(n, w)}, // optim_w
 		Train:     set, Test: test, Batch: 32, Epochs: 20,
 	}
-	h, err := t.Run(context.Background())
+	h, err := trainer.Run(context.Background())
 	must(err)
-	fmt.Println(h.Last().Accuracy > .95)
-	// Output: true
+	p.Println(h.Last().Accuracy > .95)
+	p.want(t, `
+true`)
 }

@@ -1,4 +1,4 @@
-package pcgraph_test
+package reference_test
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package pcgraph_test
+package reference_test
 
 import (
 	"bytes"
@@ -18,8 +18,12 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 )
 
-// referenceFolder holds values exported from JPC; PCGRAPH_REFERENCE names a folder of further cases.
-const referenceFolder = "testdata/reference"
+// root is the repository's root, and referenceFolder, which holds values exported from JPC, lies in it. PCGRAPH_REFERENCE names a
+// folder of further cases, absolute or from root.
+const (
+	root            = "../.."
+	referenceFolder = root + "/testdata/reference"
+)
 
 // referenceTol is relative to the largest number of an array: float64 rounding of a few hundred operations.
 const referenceTol = 1e-10
@@ -43,6 +47,9 @@ var checkers = map[string]func(*testing.T, *refCase){
 func TestReference(t *testing.T) {
 	folders := []string{referenceFolder}
 	if f := os.Getenv("PCGRAPH_REFERENCE"); f != "" {
+		if !filepath.IsAbs(f) {
+			f = filepath.Join(root, f)
+		}
 		folders = append(folders, f)
 	}
 	count := map[string]int{}
