@@ -47,6 +47,9 @@ type Checkpoint struct {
 	File  string // "" keeps nothing
 	Every int    // steps from one writing to the next; 0: at the start and the end only, which may be that of the context
 
+	// Interval is the time after which the next step writes the file, whatever Every says; 0: no such limit.
+	Interval time.Duration
+
 	// Own is what the caller keeps in step with the training, such as curves that OnStep adds to; nil for nothing. It is
 	// restored before the first step.
 	Own interface {
@@ -57,9 +60,9 @@ type Checkpoint struct {
 
 func (c Checkpoint) validate() error {
 	switch {
-	case c.Every < 0:
-		return errors.Errorf("train: Checkpoint.Every is %d: want zero or more", c.Every)
-	case c.File == "" && (c.Every > 0 || c.Own != nil):
+	case c.Every < 0 || c.Interval < 0:
+		return errors.Errorf("train: Checkpoint.Every is %d, Interval %v: want zero or more", c.Every, c.Interval)
+	case c.File == "" && (c.Every > 0 || c.Interval > 0 || c.Own != nil):
 		return errors.New("train: Checkpoint.File is missing: name it, or leave the other fields out")
 	}
 	return nil
@@ -120,6 +123,12 @@ type keeper[T graph.Float] struct {
 	optim    optim.State[T]
 	rate     *float64 // nil: not known to change
 	settings string
+	saved    time.Time // when the file was last written or read
+}
+
+// due reports whether the file is to be written after so many steps.
+func (k *keeper[T]) due(steps int) bool {
+	return k != nil && (k.Every > 0 && steps%k.Every == 0 || k.Interval > 0 && time.Since(k.saved) >= k.Interval)
 }
 
 // lock takes the checkpoint for this Run and clears away what a killed one left half written. Without a Checkpoint it is nil.
@@ -150,7 +159,7 @@ func (t *Trainer[T]) open(h *History) (*keeper[T], *History, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &keeper[T]{Checkpoint: t.Checkpoint, weights: w, memory: ofRule(t.Rule), optim: state, settings: t.settings()}
+	k := &keeper[T]{Checkpoint: t.Checkpoint, weights: w, memory: ofRule(t.Rule), optim: state, settings: t.settings(), saved: time.Now()}
 	if r, is := t.Optimizer.(optim.Rater); is {
 		k.rate = r.LearningRate()
 	}
@@ -189,6 +198,9 @@ func (t *Trainer[T]) settings() string {
 		fmt.Sprintf("divergence: %d", t.Divergence),
 		"training set: " + describeSet(t.Train),
 		"test set: " + describeSet(t.Test),
+	}
+	if t.DropLast {
+		lines = append(lines, "drop last: true")
 	}
 	return strings.Join(lines, "\n")
 }
@@ -242,6 +254,7 @@ func (k *keeper[T]) save(h *History) error {
 		f.Tensors = append(f.Tensors, safetensors.Tensor{Name: name, Shape: shape, Data: part})
 		return nil
 	})
+	k.saved = time.Now()
 	return wrap(safetensors.WriteFile(k.File, f))
 }
 

@@ -73,7 +73,7 @@ func kept[T graph.Float](t *testing.T, rule train.Rule[T], o optim.Optimizer[T],
 	if c.File != "" {
 		c.Own = own
 	}
-	run := &train.Trainer[T]{Rule: rule, Optimizer: o, Train: set, Test: test, Batch: 8, Epochs: 3, Steps: 11, Seed: 5, EvalEvery: 3, Checkpoint: c}
+	run := &train.Trainer[T]{Rule: rule, Optimizer: o, Train: set, Test: test, Batch: 8, Epochs: 3, MaxSteps: 11, Seed: 5, EvalEvery: 3, Checkpoint: c}
 	run.OnStep = func(s train.Step[T]) {
 		own.Energies = append(own.Energies, s.Energy)
 		if s.Step == 5 {
@@ -168,7 +168,7 @@ func TestCheckpoint_GoesOnForLonger(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "kept")
 	run := func(steps int, c train.Checkpoint) []float32 {
 		r := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], c)
-		r.Epochs, r.Steps = 9, steps
+		r.Epochs, r.MaxSteps = 9, steps
 		_, err := r.Run(t.Context())
 		ok(t, err)
 		return r.Rule.Weights().Data()
@@ -240,7 +240,7 @@ func TestCheckpoint_Refuses(t *testing.T) {
 	}
 
 	r := fresh()
-	r.Steps = 5
+	r.MaxSteps = 5
 	_, err := r.Run(t.Context())
 	ok(t, err)
 	good, err := os.ReadFile(file)
@@ -343,7 +343,7 @@ func TestCheckpoint_KnowsAllItsData(t *testing.T) {
 		change(r, &p)
 		set, test := load(t, data.Arrays[float64]{Inputs: r.x, Labels: r.labels, TestInputs: r.held, TestLabels: r.heldLabel, Prepare: p})
 		trainer := &train.Trainer[float32]{Rule: rules[float32](t, 4, 6, 3)["pc"], Optimizer: &optim.Adam[float32]{Rate: .01}, Train: set, Test: test,
-			Batch: 30, Epochs: 10, Steps: steps, Checkpoint: train.Checkpoint{File: file}}
+			Batch: 30, Epochs: 10, MaxSteps: steps, Checkpoint: train.Checkpoint{File: file}}
 		trainer.OnStep = func(s train.Step[float32]) {
 			if s.Step == 1 && steps > 2 {
 				t.Error("a training begins anew")
@@ -407,7 +407,7 @@ func TestCheckpoint_KeepsNumbersThatAreNotFinite(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "kept")
 	run := func(steps int) *train.History {
 		r := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
-		r.Steps = steps
+		r.MaxSteps = steps
 		h, err := r.Run(t.Context())
 		ok(t, err)
 		return h
@@ -487,7 +487,7 @@ func TestCheckpoint_IsLocked(t *testing.T) {
 			says(t, "the same trainer", err, "this Trainer is running")
 		}
 	}
-	r.Steps = 4
+	r.MaxSteps = 4
 	_, err := r.Run(t.Context())
 	ok(t, err)
 	whole("an end")
@@ -558,7 +558,7 @@ const child = "PCGRAPH_CHECKPOINT_TEST"
 func TestCheckpoint_KilledResumes(t *testing.T) {
 	long := func(c train.Checkpoint) *train.Trainer[float32] {
 		r := kept(t, everyRule[float32](t)["dropout pc"], everyOptimizer[float32]()["adam"], c)
-		r.Epochs, r.Steps = 100, 60
+		r.Epochs, r.MaxSteps = 100, 60
 		return r
 	}
 	if dir := os.Getenv(child); dir != "" {

@@ -13,8 +13,9 @@ import (
 type Divergence int
 
 const (
-	StopTraining Divergence = iota // the run ends with a DivergenceError that names step and place
-	SkipBatch                      // the batch is left out and counted; a run of which nothing is left is an error
+	StopTraining  Divergence = iota // the run ends with a DivergenceError that names step and place
+	SkipBatch                       // the batch is left out and counted; a run of which nothing is left is an error
+	RecordAndStop                   // the run ends without an error, and History.Diverged has the DivergenceError
 )
 
 // A DivergenceError is a number that became NaN or infinite in the course of a computation: a rate is too high, or the data
@@ -34,6 +35,8 @@ type DivergenceError struct {
 	// are those before the step.
 	Weights bool
 }
+
+const remedy = "look at the data, or lower the rates"
 
 // Error says where, and what to do. What step it was stands before, see errors.WithMessage.
 func (d *DivergenceError) Error() string { return d.Where + ": " + remedy }

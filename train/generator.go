@@ -15,7 +15,10 @@ type Generator[T graph.Float] struct {
 	Invert func(x []T) ([]T, error)
 }
 
-var _ Learner[float32] = (*Generator[float32])(nil)
+var (
+	_ Learner[float32] = (*Generator[float32])(nil)
+	_ Prober           = (*Generator[float32])(nil)
+)
 
 // Validate reports a missing rule and what the rule reports.
 func (r *Generator[T]) Validate() error {
@@ -53,10 +56,18 @@ func (r *Generator[T]) Sizes() (in, out int) {
 
 // Predict is the inversion.
 func (r *Generator[T]) Predict(x []T) ([]T, error) {
-	if r.Invert == nil {
-		return nil, errors.New("generator: Invert is missing: nothing says how targets are found")
+	if err := r.Probe(); err != nil {
+		return nil, err
 	}
 	return r.Invert(x)
+}
+
+// Probe reports that Invert is missing. It does not call it: an inversion may be expensive and draw random numbers.
+func (r *Generator[T]) Probe() error {
+	if r.Invert == nil {
+		return errors.New("generator: Invert is missing: nothing says how targets are found")
+	}
+	return nil
 }
 
 // Generate is the feedforward pass of the network: the inputs that it makes of targets y.

@@ -468,13 +468,13 @@ func TestDivergence_IsATypedError(t *testing.T) {
 		is(name, err, 2, 0, true, "weight block1/W[0 0] is")
 
 		tr = trainer(t, rules[float32](t, 2, 4, 4, 2)[name])
-		tr.Optimizer, tr.Steps = &optim.SGD[float32]{Rate: 1e300}, 1
+		tr.Optimizer, tr.MaxSteps = &optim.SGD[float32]{Rate: 1e300}, 1
 		_, err = tr.Run(t.Context())
 		is(name+", the last step", err, 1, 0, true, "weight block1/W[0 0] is")
 
 		tr = trainer(t, rules[float32](t, 2, 4, 4, 2)[name])
 		tr.Checkpoint = train.Checkpoint{File: t.TempDir() + "/kept", Every: 1}
-		tr.Optimizer, tr.Steps = &optim.SGD[float32]{Rate: 1e300}, 4
+		tr.Optimizer, tr.MaxSteps = &optim.SGD[float32]{Rate: 1e300}, 4
 		_, err = tr.Run(t.Context())
 		is(name+", kept", err, 1, 0, true, "weight block1/W[0 0] is")
 
@@ -547,7 +547,7 @@ func TestHistory_HoldsAnyNumber(t *testing.T) {
 		reading(2, 1), reading(nan, 1), reading(1, nan), reading(1, inf), reading(inf, 1), reading(1e-300, 1e300),
 	}}
 	tr := trainer(t, o)
-	tr.Steps = 6
+	tr.MaxSteps = 6
 	h, err := tr.Run(t.Context())
 	ok(t, err)
 	if h.Measured != 2 || h.Far != 2 || h.Residual-h.Residual != 0 || h.Left-h.Left != 0 || h.Statuses[infer.StepLimit] != 6 {

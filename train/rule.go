@@ -52,6 +52,13 @@ type Learner[T graph.Float] interface {
 	Learn(grad, x, y []T, batch int, step func(Report) error) (Report, error)
 }
 
+// A Prober is a rule that knows without trying whether it can predict. Trainer.Run asks it before the first step; of other rules it
+// predicts one sample.
+type Prober interface {
+	// Probe returns the error that Predict would return.
+	Probe() error
+}
+
 // A Report says what a rule saw on the way to a gradient.
 //
 // Loss, Energy and the gradient are those of the model's energy as it was compiled. A likelihood with a Precision multiplies its

@@ -150,7 +150,7 @@ func TestTrainer_ReportsWhatItSaw(t *testing.T) {
 		var steps []train.Step[float64]
 		var evals []int
 		run := train.Trainer[float64]{
-			Rule: rule, Optimizer: &optim.SGD[float64]{Rate: rate}, Train: set, Test: testSet, Batch: 8, Epochs: 4, Steps: 7, Seed: 3, EvalEvery: 3,
+			Rule: rule, Optimizer: &optim.SGD[float64]{Rate: rate}, Train: set, Test: testSet, Batch: 8, Epochs: 4, MaxSteps: 7, Seed: 3, EvalEvery: 3,
 			OnEval: func(e train.Eval) { evals = append(evals, e.Step) },
 			OnStep: func(s train.Step[float64]) {
 				// the loss at the weights before the step, by a model compiled for it

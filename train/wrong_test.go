@@ -70,7 +70,7 @@ func TestTrainer_RefusesOptionsThatCannotRun(t *testing.T) {
 		{"batches without samples", func(tr *train.Trainer[float32]) { tr.Batch = 0 }, "batch of 0"},
 		{"negative batch", func(tr *train.Trainer[float32]) { tr.Batch = -1 }, "batch of -1"},
 		{"no epochs", func(tr *train.Trainer[float32]) { tr.Epochs = 0 }, "0 epochs"},
-		{"negative steps", func(tr *train.Trainer[float32]) { tr.Steps = -1 }, "Steps -1"},
+		{"negative steps", func(tr *train.Trainer[float32]) { tr.MaxSteps = -1 }, "Steps -1"},
 		{"negative interval", func(tr *train.Trainer[float32]) { tr.EvalEvery = -5 }, "EvalEvery -5"},
 		{"negative rate", func(tr *train.Trainer[float32]) { tr.Optimizer = &optim.SGD[float32]{Rate: -1} }, "Rate -1"},
 		{"rate NaN", func(tr *train.Trainer[float32]) { tr.Optimizer = &optim.Adam[float32]{Rate: math.NaN()} }, "Rate NaN"},
@@ -189,7 +189,7 @@ func TestTrainer_NamesDivergence(t *testing.T) {
 
 		tr = trainer(t, rules[float32](t, 2, 4, 4, 2)[name])
 		tr.Optimizer = &optim.SGD[float32]{Rate: 1e300} // infinite in float32
-		tr.Steps = 1
+		tr.MaxSteps = 1
 		_, err = tr.Run(t.Context())
 		says(t, name+" weights in the last step", err, "after step 1", "weight block1/W[0 0] is", "lower the rates")
 	}

@@ -60,7 +60,7 @@ func (b *benchRun) mupcRows() error {
 	t := train.Trainer[float32]{
 		Rule:      &train.PC[float32]{Model: m, Solver: descent[float32](mupcRate), Stop: infer.Steps(mupcSteps)},
 		Optimizer: &optim.Adam[float32]{Rate: mupcLR, Spans: train.AdamSpans(net, w)},
-		Train:     training, Test: test, Batch: mupcBatch, Epochs: 1, Steps: limit, Seed: benchSeed, EvalEvery: mupcEval,
+		Train:     training, Test: test, Batch: mupcBatch, Epochs: 1, MaxSteps: limit, Seed: benchSeed, EvalEvery: mupcEval,
 		OnEval: func(e train.Eval) {
 			b.progress("mupc: step %d, accuracy %.2f %%, %.1f s", e.Step, 100*e.Accuracy, e.Elapsed.Seconds())
 		},

@@ -88,7 +88,7 @@ func (cmd benchCmd) trainMNIST(c *console, steps int, evaluate bool) error {
 	t := train.Trainer[float32]{
 		Rule:      &train.PC[float32]{Model: m, Solver: descent[float32](.05), Stop: infer.Steps(childSteps)},
 		Optimizer: &optim.Adam[float32]{Rate: 1e-3},
-		Train:     training, Test: test, Batch: 64, Epochs: 1, Steps: steps, Seed: benchSeed,
+		Train:     training, Test: test, Batch: 64, Epochs: 1, MaxSteps: steps, Seed: benchSeed,
 	}
 	_, err = t.Run(c.ctx)
 	return err

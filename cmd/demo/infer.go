@@ -167,7 +167,7 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 	}
 	if cmd.Warmup > 0 {
 		t := train.Trainer[float64]{Rule: &train.Backprop[float64]{Model: b.bp}, Optimizer: &optim.Adam[float64]{Rate: .001, Spans: train.AdamSpans(net, w)},
-			Train: set, Batch: b.batch, Epochs: cmd.Warmup, Steps: cmd.Warmup, Seed: cmd.Seed}
+			Train: set, Batch: b.batch, Epochs: cmd.Warmup, MaxSteps: cmd.Warmup, Seed: cmd.Seed}
 		if _, err := t.Run(ctx); err != nil {
 			return nil, err
 		}

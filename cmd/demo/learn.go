@@ -183,7 +183,7 @@ func (l *lesson) teach(c *console, p *pupil) error {
 		Rule:      p.rule,
 		Optimizer: l.optimizer(p),
 		Train:     l.train, Test: l.test,
-		Batch: l.learn.Batch, Epochs: l.learn.Epochs, Steps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
+		Batch: l.learn.Batch, Epochs: l.learn.Epochs, MaxSteps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
 		Divergence: l.learn.OnDivergence.Divergence, Checkpoint: checkpoint,
 		OnSkip: func(step int, why error) { c.printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
 		OnStep: func(s train.Step[float32]) {

@@ -127,7 +127,7 @@ func (s *Setup) learn(ctx context.Context, rule train.Rule[float32], graded bool
 		}
 	}
 	t := &train.Trainer[float32]{Rule: rule, Optimizer: &optim.AdamW[float32]{Rate: s.Rate, Spans: spans}, Train: s.Train,
-		Batch: s.Batch, Epochs: 1 + s.Updates*s.Batch/s.Train.Len(), Steps: s.Updates, Seed: s.Seed, EvalEvery: s.EvalEvery,
+		Batch: s.Batch, Epochs: 1 + s.Updates*s.Batch/s.Train.Len(), MaxSteps: s.Updates, Seed: s.Seed, EvalEvery: s.EvalEvery,
 		OnStep: func(step train.Step[float32]) {
 			if s.OnStep != nil {
 				keep(s.OnStep(rule.Terms(), step))

@@ -60,7 +60,7 @@ func TestClassify_TrainsLikeATrainerByHand(t *testing.T) {
 	var want []float64
 	h, err := (&train.Trainer[float32]{
 		Rule:      &train.PC[float32]{Model: m, Solver: &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: .1}}, Stop: infer.Steps(4)},
-		Optimizer: &optim.Adam[float32]{Rate: .01}, Train: s.Train, Test: s.Test, Batch: 8, Epochs: 1, Steps: 6, Seed: 1, EvalEvery: 3,
+		Optimizer: &optim.Adam[float32]{Rate: .01}, Train: s.Train, Test: s.Test, Batch: 8, Epochs: 1, MaxSteps: 6, Seed: 1, EvalEvery: 3,
 		OnStep: func(s train.Step[float32]) { want = append(want, s.Energy) },
 	}).Run(t.Context())
 	if err != nil {
