@@ -18,7 +18,7 @@ import (
 func TestCheckpoint_SurvivesEveryFailPoint(t *testing.T) {
 	learn := func(file string, steps int) ([]float32, error) {
 		run := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
-		run.Steps = steps
+		run.MaxSteps = steps
 		_, err := run.Run(context.Background())
 		return run.Rule.Weights().Data(), err
 	}
