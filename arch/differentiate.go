@@ -57,8 +57,10 @@ func (m *Model[T]) differentiate() error {
 	if m.prog, err = graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: u.batched(), Cache: true}); err != nil {
 		return err
 	}
-	if m.pass, err = m.prog.Chain(links); err != nil {
-		m.whole = links // an operation of Gorgonia's own wants the whole batch at once: one prediction after the other
+	if len(links) > 0 {
+		if m.pass, err = m.prog.Chain(links); err != nil {
+			m.whole = links // an operation of Gorgonia's own wants the whole batch at once: one prediction after the other
+		}
 	}
 	moved := make([]graph.Moved[T], len(m.states))
 	for i, n := range m.states {

@@ -35,9 +35,9 @@ type Model[T graph.Float] struct {
 	state       *graph.Vector[T]
 	states      []*graph.Node // the inputs that state's fields are
 	terms       []energy.Term
-	dz, dw      []*graph.Node // dw nil for a weight that the energy does not depend on
-	pass        []graph.Link[T]
-	whole       []graph.Link[T]      // the same, where it cannot be done sample by sample
+	dz, dw      []*graph.Node        // dw nil for a weight that the energy does not depend on
+	pass        *graph.Chain[T]      // the feedforward pass; nil if there is nothing to predict, or whole does it
+	whole       []graph.Link[T]      // the feedforward pass, where it cannot be done sample by sample
 	begin       []func()             // sets the states that the feedforward pass leaves out to where inference begins
 	passed      []bool               // states that the feedforward pass sets
 	fused       *graph.FusedSteps[T] // nil where samples depend on each other
@@ -198,7 +198,7 @@ func (m *Model[T]) Forward() error {
 		}
 		copy(l.Copy, m.prog.Value(l.From))
 	}
-	if len(m.pass) == 0 {
+	if m.pass == nil {
 		return nil
 	}
 	for i, n := range m.states {
