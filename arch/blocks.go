@@ -140,7 +140,7 @@ func (s *Blocks) factored(i int, of part) []*graph.Node {
 	return ps
 }
 
-// Params are the weights that block i reads, layer, skips and merge, and their places in the slab.
+// Params are the weights that block i reads, layer, skips and merge, and their fields in the slab.
 func (s *Blocks) Params(i int) (nodes []*graph.Node, fields []int) {
 	for _, part := range s.n.parts(i) {
 		for _, p := range part.params {

@@ -149,8 +149,8 @@ type View int
 
 const (
 	EnergyView View = iota // the energy's terms
-	StateView              // with each sample's gradient by the free activities
-	ParamView              // with the gradient by the weights
+	StateView              // with each sample's gradient with respect to the free activities
+	ParamView              // with the gradient with respect to the weights
 )
 
 // Dot writes a part of the model's graph as a Graphviz graph, see graph.Builder.Dot.

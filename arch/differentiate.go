@@ -126,12 +126,12 @@ func (m *Model[T]) links(at map[*graph.Node]int, first int) (links []graph.Link[
 	}
 	for _, i := range m.u.order {
 		p := m.u.site(m.u.n.target(i))
-		if p.block != i || p.landing == nil {
+		if p.block != i || p.initial == nil {
 			continue
 		}
 		m.passed[at[p.state]] = true
-		links = append(links, graph.Link[T]{Target: first + len(links), From: p.landing, To: p.state, Copy: m.state.Part(m.state.Data(), at[p.state])})
-		targets = append(targets, []*graph.Node{p.landing})
+		links = append(links, graph.Link[T]{Target: first + len(links), From: p.initial, To: p.state, Copy: m.state.Part(m.state.Data(), at[p.state])})
+		targets = append(targets, []*graph.Node{p.initial})
 	}
 	return links, targets
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
-// An extra is an input that a layer adds beside the data.
+// A layerInput is an input that a layer adds beside the data.
 type layerInput[T graph.Float] struct {
 	name   string
 	node   *graph.Node
@@ -20,7 +20,7 @@ type layerInput[T graph.Float] struct {
 	one    []T                      // those of every sample, if they are the same
 }
 
-// layerInputsOf lists the extras of a program, which are zero.
+// layerInputsOf lists the layer inputs of a program, and sets them to zero.
 func layerInputsOf[T graph.Float](u *unrolled, p *graph.Program[T]) []*layerInput[T] {
 	var es []*layerInput[T]
 	for _, in := range u.layerInputs {
@@ -37,7 +37,7 @@ func (e *layerInput[T]) load(p *graph.Program[T]) {
 	p.LoadNow()
 }
 
-// names lists extras.
+// names lists the names of layer inputs.
 func names[T graph.Float](es []*layerInput[T]) string {
 	if len(es) == 0 {
 		return "none"

@@ -17,7 +17,7 @@ type predictor[T graph.Float] struct {
 	rows        [][]T // of each input
 	outs        []*graph.Node
 	layerInputs []*layerInput[T]
-	filled      bool // extras are not zero
+	filled      bool // layerInputs are not zero
 }
 
 // Predict is the outputs of the feedforward pass, side by side if there are several, for any number of samples

@@ -29,11 +29,12 @@ import (
 	"math"
 	"time"
 
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/optim"
 )
 
 // Float is the element type of the activities.
-type Float = optim.Float
+type Float = kernel.Float
 
 // A Problem is an energy over a slab of activities, with what else can be computed of it. Only Energy is needed.
 type Problem[T Float] struct {
