@@ -40,7 +40,7 @@ func (c CIFAR10) archive() archive {
 		dir:     c.Dir,
 		env:     "PCGRAPH_CIFAR10",
 		sub:     "cifar-10-batches-bin",
-		usual:   cifarPlaces("cifar-10", "cifar-10-batches-bin"),
+		usual:   cifarFolders("cifar-10", "cifar-10-batches-bin"),
 		advice: "get https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz, unpack it with `tar xf`, and name the folder " +
 			"cifar-10-batches-bin in PCGRAPH_CIFAR10 or Dir",
 	}
@@ -80,19 +80,19 @@ func (c CIFAR100) archive() archive {
 		dir:     c.Dir,
 		env:     "PCGRAPH_CIFAR100",
 		sub:     "cifar-100-binary",
-		usual:   cifarPlaces("cifar-100", "cifar-100-binary"),
+		usual:   cifarFolders("cifar-100", "cifar-100-binary"),
 		advice: "get https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz, unpack it with `tar xf`, and name the folder " +
 			"cifar-100-binary in PCGRAPH_CIFAR100 or Dir",
 	}
 }
 
-// cifarPlaces are the usual folders: beside Debian's data sets under its name there, or unpacked below the home folder.
-func cifarPlaces(system, unpacked string) []Place {
-	places := []Place{{Dir: filepath.Join("/usr/share/datasets", system), Via: "folder of the system's data sets"}}
+// cifarFolders are the usual folders: beside Debian's data sets under its name there, or unpacked below the home folder.
+func cifarFolders(system, unpacked string) []Location {
+	folders := []Location{{Dir: filepath.Join("/usr/share/datasets", system), Via: "folder of the system's data sets"}}
 	if home, err := os.UserHomeDir(); err == nil {
-		places = append(places, Place{Dir: filepath.Join(home, "datasets", unpacked), Via: "folder datasets of the home folder"})
+		folders = append(folders, Location{Dir: filepath.Join(home, "datasets", unpacked), Via: "folder datasets of the home folder"})
 	}
-	return places
+	return folders
 }
 
 const (

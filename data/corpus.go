@@ -100,7 +100,7 @@ func (c Corpus) read() (text string, files []File, err error) {
 		if err != nil {
 			return "", nil, err
 		}
-		file, err := readOpen(f, info.Size(), c.File, func(r io.Reader, size int64) error {
+		of, err := file.ReadFrom(f, info.Size(), c.File, func(r io.Reader, size int64) error {
 			var b strings.Builder
 			n, err := io.Copy(&b, io.LimitReader(r, maxText+1))
 			if err == nil && n > maxText {
@@ -112,7 +112,7 @@ func (c Corpus) read() (text string, files []File, err error) {
 		if err != nil {
 			return "", nil, err
 		}
-		files = []File{file}
+		files = []File{File(of)}
 	case c.Text != "":
 		text = c.Text
 	default:

