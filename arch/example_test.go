@@ -50,40 +50,6 @@ func ExampleMLP() {
 	// block2/b [10]
 }
 
-func ExampleCompile() {
-	n := &arch.Network{Input: []int{4}, Blocks: []arch.Block{
-		{Name: "hidden", Layer: layers.Linear{In: 4, Out: 3}},
-		{Name: "label", Layer: layers.Linear{In: 5, Out: 2, Act: layers.Tanh}}, // In should be 3
-	}}
-	w, err := arch.NewWeights[float32](n, rand.New(rand.NewPCG(1, 0)))
-	if err != nil {
-		panic(err)
-	}
-	_, err = arch.Compile(n, w, arch.Plan{Batch: 8})
-	fmt.Println(err != nil)
-	n.Blocks[1].Layer = layers.Linear{In: 3, Out: 2, Act: layers.Tanh}
-	if w, err = arch.NewWeights[float32](n, rand.New(rand.NewPCG(1, 0))); err != nil {
-		panic(err)
-	}
-	m, err := arch.Compile(n, w, arch.Plan{Batch: 8})
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(m.Terms(), m.Free(), len(m.State()))
-	// Output:
-	// true
-	// [hidden label] [hidden] 24
-}
-
-// With z at its prediction (2, 2, 2) the output's error is 2 - 3 = -1, of which every hidden unit gets -W e = 1/2.
-func ExampleModel_StateGrad() {
-	m := small(arch.Activities)
-	dz := make([]float64, len(m.State()))
-	f, err := m.StateGrad(dz, m.State())
-	fmt.Println(f, dz, err)
-	// Output: 0.5 [0.5 0.5 0.5] <nil>
-}
-
 // At the feedforward pass only the last block has an error, e = -1, and dF/dW = -z e = 2.
 func ExampleModel_ParamGrad() {
 	m := small(arch.Activities)

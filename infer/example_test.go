@@ -9,8 +9,8 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 )
 
-// quadratic is the energy 1/2 (z0 - 1)^2 + 2 (z1 + 1)^2, with the Newton step of it.
-func quadratic() infer.Problem[float64] {
+// twoUnits is the energy 1/2 (z0 - 1)^2 + 2 (z1 + 1)^2, with the Newton step of it.
+func twoUnits() infer.Problem[float64] {
 	return infer.Problem[float64]{
 		Energy: func(grad, z []float64) (float64, error) {
 			grad[0], grad[1] = z[0]-1, 4*(z[1]+1)
@@ -27,7 +27,7 @@ func ExampleRun() {
 	z := []float64{0, 0}
 	solver := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .2}}
 	stop := infer.Any{infer.Stationary{Tol: 1e-4}, infer.Steps(500)}
-	result, err := infer.Run(solver, quadratic(), z, stop, nil)
+	result, err := infer.Run(solver, twoUnits(), z, stop, nil)
 	fmt.Printf("%.3f %v %v\n", z, result.Status, err)
 	// Output: [1.000 -1.000] converged <nil>
 }
@@ -35,20 +35,20 @@ func ExampleRun() {
 func ExampleFlow() {
 	z := []float64{0, 0}
 	flow := &infer.Flow[float64]{Method: ode.Heun, Control: ode.PID{RTol: 1e-6, ATol: 1e-6}, Horizon: 1}
-	result, err := infer.Run(flow, quadratic(), z, nil, nil)
+	result, err := infer.Run(flow, twoUnits(), z, nil, nil)
 	fmt.Printf("%.4f %v %v\n", z, result.Status, err) // 1 - exp(-1), exp(-4) - 1
 	// Output: [0.6321 -0.9817] time limit <nil>
 }
 
 func ExampleLBFGS() {
 	z := []float64{0, 0}
-	result, err := infer.Run(&infer.LBFGS[float64]{}, quadratic(), z, infer.Stationary{Tol: 1e-9}, nil)
+	result, err := infer.Run(&infer.LBFGS[float64]{}, twoUnits(), z, infer.Stationary{Tol: 1e-9}, nil)
 	fmt.Printf("%.6f %v %v\n", z, result.Status, err)
 	// Output: [1.000000 -1.000000] converged <nil>
 }
 
 func ExampleNewton() {
-	p, z := quadratic(), []float64{0, 0}
+	p, z := twoUnits(), []float64{0, 0}
 	result, err := infer.Run(&infer.Newton[float64]{}, p, z, infer.Stationary{Tol: 1e-9}, nil)
 	fmt.Println(z, result.Step, err)
 	p.Newton = nil
@@ -88,7 +88,7 @@ func (s *signs) Move(_ infer.Problem[float64], z []float64) (infer.Motion, error
 
 func ExampleSolver() {
 	z := []float64{0, 0}
-	result, err := infer.Run[float64](&signs{Step: .25}, quadratic(), z, infer.Stationary{Tol: 1e-9}, nil)
+	result, err := infer.Run[float64](&signs{Step: .25}, twoUnits(), z, infer.Stationary{Tol: 1e-9}, nil)
 	fmt.Println(z, result.Step, err)
 	// Output: [1 -1] 4 <nil>
 }
@@ -123,7 +123,7 @@ func (c *careful) Move(p infer.Problem[float64], z []float64) (infer.Motion, err
 }
 
 func ExampleNegotiator() {
-	with := quadratic()
+	with := twoUnits()
 	without := with
 	without.Newton = nil
 	for _, p := range []infer.Problem[float64]{with, without} {
