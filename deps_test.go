@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/kernel":     {},
 	"internal/kernel/gen": {},
 	"optim":               {"internal/kernel"},
-	"data": {"data/internal/file", "data/internal/gomnist", "data/internal/idx", "data/internal/npy", "data/internal/table",
+	"data": {"internal/kernel", "data/internal/file", "data/internal/gomnist", "data/internal/idx", "data/internal/npy", "data/internal/table",
 		"data/internal/words"},
 	"data/internal/file":    {"data/internal/words"},
 	"data/internal/gomnist": {},
