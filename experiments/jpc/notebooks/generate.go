@@ -57,7 +57,7 @@ func (g Generate) Run(ctx context.Context, s *Setup) (r Generated, err error) {
 	query := &train.Query[float32]{Model: inverse, Start: start, Site: arch.InputName}
 	query.Solver, query.Stop = s.Inference.New()
 	rule := &train.Generator[float32]{Rule: s.pc(m), Invert: query.Inputs}
-	if r.Learned, err = s.learn(ctx, rule, true, nil, m); err != nil || ctx.Err() != nil {
+	if r.Learned, err = s.learn(ctx, s.trainer(rule, true, m), nil); err != nil || ctx.Err() != nil {
 		return r, err
 	}
 	if r.Digits, err = s.digits(m, query.Inputs); err != nil {

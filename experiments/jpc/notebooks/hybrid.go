@@ -67,7 +67,7 @@ func (h Hybrid) Run(ctx context.Context, s *Setup) (r Amortised, err error) {
 	}
 	solver, stop := s.Inference.New()
 	rule := &train.Hybrid[float32]{Generator: generator, Amortiser: amortiser, Solver: solver, Stop: stop}
-	if r.Learned, err = s.learn(ctx, rule, true, nil, generator, amortiser); err != nil || ctx.Err() != nil {
+	if r.Learned, err = s.learn(ctx, s.trainer(rule, true, generator, amortiser), nil); err != nil || ctx.Err() != nil {
 		return r, err
 	}
 	inverse, err := s.reader(net, parts[0], arch.Plan{FreeInput: true})

@@ -113,52 +113,53 @@ func (s *Setup) pc(m *arch.Model[float32]) *train.PC[float32] {
 	return &train.PC[float32]{Model: m, Solver: solver, Stop: stop}
 }
 
-// learn trains models by a rule with Adam. watch, if not nil, is called after every update.
-func (s *Setup) learn(ctx context.Context, rule train.Rule[float32], graded bool, watch func(step int) error, models ...*arch.Model[float32]) (Learned, error) {
+// trainer trains models by a rule with Adam, and evaluates if graded.
+func (s *Setup) trainer(rule train.Rule[float32], graded bool, models ...*arch.Model[float32]) *train.Trainer[float32] {
 	var spans []optim.Span
 	for _, m := range models {
 		spans = append(spans, train.InWhole(m.Weights(), train.AdamSpans(m.Network(), m.Weights()))...)
 	}
-	l := Learned{Rule: rule, Graded: graded}
-	var failed error
-	keep := func(err error) {
-		if failed == nil {
-			failed = err
-		}
-	}
 	t := &train.Trainer[float32]{Rule: rule, Optimizer: &optim.AdamW[float32]{Rate: s.Rate, Spans: spans}, Train: s.Train,
-		Batch: s.Batch, Epochs: 1 + s.Updates*s.Batch/s.Train.Len(), MaxSteps: s.Updates, Seed: s.Seed, EvalEvery: s.EvalEvery,
-		OnStep: func(step train.Step[float32]) {
-			if s.OnStep != nil {
-				keep(s.OnStep(rule.Terms(), step))
-			}
-			if watch != nil {
-				keep(watch(step.Step))
-			}
-		},
-		OnEval: func(e train.Eval) {
-			if s.OnEval != nil {
-				keep(s.OnEval(e))
-			}
-		}}
+		Batch: s.Batch, Epochs: 1 + s.Updates*s.Batch/s.Train.Len(), MaxSteps: s.Updates, Seed: s.Seed, EvalEvery: s.EvalEvery}
 	if graded {
 		t.Test = s.Test
 	}
-	var err error
-	if l.History, err = t.Run(ctx); err != nil {
+	return t
+}
+
+// learn runs a trainer with the setup's callbacks. watch, if not nil, is called after every update.
+func (s *Setup) learn(ctx context.Context, t *train.Trainer[float32], watch func(step int) error) (l Learned, err error) {
+	var failed error // of OnEval
+	t.OnEval = func(e train.Eval) {
+		if s.OnEval != nil {
+			failed = cmp.Or(failed, s.OnEval(e))
+		}
+	}
+	for step, stopped := range t.Steps(ctx) {
+		err = cmp.Or(stopped, failed)
+		if err == nil && s.OnStep != nil {
+			err = s.OnStep(t.Rule.Terms(), step)
+		}
+		if err == nil && watch != nil {
+			err = watch(step.Step)
+		}
+		if err != nil {
+			break
+		}
+	}
+	l = Learned{Rule: t.Rule, Graded: t.Test != nil, History: t.History()}
+	if err = cmp.Or(err, failed); err != nil && !(l.History != nil && l.History.Interrupted) {
 		return l, err
 	}
-	return l, s.end(l, failed)
+	return l, s.end(l)
 }
 
 // end calls OnEnd.
-func (s *Setup) end(l Learned, err error) error {
-	if s.OnEnd != nil {
-		if e := s.OnEnd(l); err == nil {
-			err = e
-		}
+func (s *Setup) end(l Learned) error {
+	if s.OnEnd == nil {
+		return nil
 	}
-	return err
+	return s.OnEnd(l)
 }
 
 // pictures are the first n test pictures [n, in] and their labels [n, classes].
