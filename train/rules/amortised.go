@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"slices"
@@ -9,6 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // Amortised starts every free activity at the guess of another network, the amortiser: its block of a name guesses the site of
@@ -20,7 +21,7 @@ type Amortised[T graph.Float] struct {
 	guesses map[*arch.Model[T]]*guess[T]
 }
 
-var _ Start[float32] = (*Amortised[float32])(nil)
+var _ train.Start[float32] = (*Amortised[float32])(nil)
 
 // A guess is an amortiser's program for one batch size.
 type guess[T graph.Float] struct {
@@ -29,6 +30,9 @@ type guess[T graph.Float] struct {
 	fields    []int    // of the generator's state: which guess begins it
 	readsX    bool     // the generator's input rather than its output
 }
+
+// Memoryless says that it remembers nothing.
+func (a *Amortised[T]) Memoryless() {}
 
 // Begin runs the amortiser.
 func (a *Amortised[T]) Begin(m *arch.Model[T], x, y []T) error {
@@ -65,7 +69,7 @@ func (a *Amortised[T]) guess(m *arch.Model[T]) (*guess[T], error) {
 	if g := a.guesses[m]; g != nil {
 		return g, nil
 	}
-	if err := a.fits(m); err != nil {
+	if err := a.ValidateFor(m); err != nil {
 		return nil, err
 	}
 	g, err := newGuess(a.Amortiser, m)
@@ -116,8 +120,8 @@ func newGuess[T graph.Float](amortiser, m *arch.Model[T]) (*guess[T], error) {
 	return g, err
 }
 
-// fits reports an amortiser that cannot guess the activities of m.
-func (a *Amortised[T]) fits(m *arch.Model[T]) error {
+// ValidateFor reports an amortiser that cannot guess the activities of m.
+func (a *Amortised[T]) ValidateFor(m *arch.Model[T]) error {
 	if err := a.Validate(); err != nil {
 		return err
 	}
