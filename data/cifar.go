@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pkg/errors"
 )
 
@@ -111,16 +112,16 @@ type cifarLabels struct {
 
 // look holds the size of a file that is not packed, and the labels of its first record, against the format.
 func (l cifarLabels) look(_ int, r io.Reader, size int64) error {
-	r, limit, err := unpack(r, size)
+	r, limit, err := file.Unpack(r, size)
 	if err != nil {
 		return err
 	}
 	if record := int64(len(l.classes) + cifarPixels); limit == size && size%record != 0 {
-		return errors.Errorf("file of %d bytes, expected a multiple of %d, the size of a record: %s", size, record, advice)
+		return errors.Errorf("file of %d bytes, expected a multiple of %d, the size of a record: %s", size, record, file.Advice)
 	}
 	start := make([]byte, len(l.classes))
 	if n, err := io.ReadFull(r, start); err != nil {
-		return errors.Wrapf(err, "offset %d: file ends or is damaged here, in the first record: %s", n, advice)
+		return errors.Wrapf(err, "offset %d: file ends or is damaged here, in the first record: %s", n, file.Advice)
 	}
 	for k, classes := range l.classes {
 		if int(start[k]) >= classes {
@@ -182,7 +183,7 @@ func (a archive) readCIFARs(paths []string, norm Norm, labels cifarLabels) (*Set
 // many files this is the first: memory is reserved for all, as if they were equal. Offsets in errors count bytes of the
 // uncompressed file.
 func readCIFAR(dst cifarRecords, r io.Reader, size int64, labels cifarLabels, files int) (cifarRecords, error) {
-	r, limit, err := unpack(r, size)
+	r, limit, err := file.Unpack(r, size)
 	if err != nil {
 		return dst, err
 	}
@@ -201,9 +202,9 @@ func readCIFAR(dst cifarRecords, r io.Reader, size int64, labels cifarLabels, fi
 			return dst, nil
 		case err != nil:
 			return dst, errors.Wrapf(err, "offset %d: file ends or is damaged here, expected a record of %d bytes from offset %d: %s",
-				offset+int64(n), len(record), offset, advice)
+				offset+int64(n), len(record), offset, file.Advice)
 		case offset+int64(len(record)) > maxCIFAR:
-			return dst, errors.Errorf("offset %d: more than %d bytes: %s", offset, maxCIFAR, advice)
+			return dst, errors.Errorf("offset %d: more than %d bytes: %s", offset, maxCIFAR, file.Advice)
 		}
 		for k, classes := range labels.classes {
 			if int(record[k]) >= classes {

@@ -3,11 +3,12 @@ package data
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/pcgraph/pcgraph/data/internal/table"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 	"github.com/pkg/errors"
 )
 
@@ -47,7 +48,7 @@ func (p Preparation) labels(parts []*samples, e *Encoding) (labels [][]uint16, e
 	if first.n > 1 && !slices.ContainsFunc(labels[0], func(l uint16) bool { return l != labels[0][0] }) {
 		is := strconv.Itoa(int(labels[0][0]))
 		if first.classes != nil {
-			is = strconv.Quote(clip(first.classes[labels[0][0]]))
+			is = strconv.Quote(words.Clip(first.classes[labels[0][0]]))
 		}
 		return nil, errors.Errorf("all targets (%s) of the training samples are %s: nothing can be learned; is the target another one? %s", first.targetNames(), is, first.otherTargets())
 	}
@@ -83,7 +84,7 @@ func (s *samples) targetNames() string {
 	for j := range names {
 		names[j] = s.targetName(j)
 	}
-	return listed(names, 3)
+	return words.Listed(names, 3)
 }
 
 // distinct is the number of different labels.
@@ -185,7 +186,7 @@ func (s *samples) tellRegression(p Preparation, parts []*samples) {
 			}
 		}
 	}
-	s.say("task", fmt.Sprintf("%s, though all of them are whole, %s: if they are labels, give the Task Classification", what, counted(len(seen), "value")), "Task",
+	s.say("task", fmt.Sprintf("%s, though all of them are whole, %s: if they are labels, give the Task Classification", what, words.Counted(len(seen), "value")), "Task",
 		len(seen) > 1 && len(seen)*5 <= len(s.targets))
 }
 
@@ -207,7 +208,7 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, task Task) {
 	for c := range n {
 		name := strconv.Itoa(c)
 		if e.ClassNames != nil && c < len(e.ClassNames) {
-			name = printable(clip(e.ClassNames[c]))
+			name = words.Printable(words.Clip(e.ClassNames[c]))
 		}
 		switch {
 		case trained[c] > 0 && tested[c] > 0:
@@ -231,15 +232,15 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, task Task) {
 	switch {
 	case slices.Equal(e.ClassNames, signNames): // said
 	case e.ClassNames != nil:
-		s.say("classes", fmt.Sprintf("%s by name: %s", counted(n, "class"), listed(printables(e.ClassNames), 10)), "Task", there > 20 && there*10 > samples)
+		s.say("classes", fmt.Sprintf("%s by name: %s", words.Counted(n, "class"), words.Listed(words.Printables(e.ClassNames), 10)), "Task", there > 20 && there*10 > samples)
 		s.tellOddNames(e.ClassNames, task)
 	case e.OneHot:
-		s.say("classes", fmt.Sprintf("one-hot rows were read as %s", counted(n, "class")), "Task", false)
+		s.say("classes", fmt.Sprintf("one-hot rows were read as %s", words.Counted(n, "class")), "Task", false)
 	case there > 10 && there*10 > samples:
 		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, %d of which %d samples have; if they are numbers to be predicted, give the Task Regression",
-			counted(n, "class"), there, samples), "Task", true)
+			words.Counted(n, "class"), there, samples), "Task", true)
 	default:
-		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, 0 to %d", counted(n, "class"), n-1), "Task", false)
+		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, 0 to %d", words.Counted(n, "class"), n-1), "Task", false)
 	}
 	if there == 2 && single != "" && samples >= 20 {
 		s.say("classes", fmt.Sprintf("class %s has 1 sample, the other %d are all of one class; is the target (%s) another one? %s", single, samples-1, s.targetNames(), s.otherTargets()), "", true)
@@ -258,67 +259,35 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, task Task) {
 		if len(none) > 1 {
 			verb = "have"
 		}
-		s.say("classes", fmt.Sprintf("%s %s %s no samples%s", plural(len(none), "class"), listed(none, 10), verb, why), "Classes", true)
+		s.say("classes", fmt.Sprintf("%s %s %s no samples%s", words.Plural(len(none), "class"), words.Listed(none, 10), verb, why), "Classes", true)
 	}
 	if len(only) > 0 {
-		s.say("classes", fmt.Sprintf("%s %s: samples in the test part only, which cannot be learned", plural(len(only), "class"), listed(only, 10)), "HeldOut", true)
+		s.say("classes", fmt.Sprintf("%s %s: samples in the test part only, which cannot be learned", words.Plural(len(only), "class"), words.Listed(only, 10)), "HeldOut", true)
 	}
 	if len(untested) > 0 {
-		s.say("classes", fmt.Sprintf("%s %s: no samples in the test part", plural(len(untested), "class"), listed(untested, 10)), "HeldOut", false)
+		s.say("classes", fmt.Sprintf("%s %s: no samples in the test part", words.Plural(len(untested), "class"), words.Listed(untested, 10)), "HeldOut", false)
 	}
 }
 
 // tellOddNames warns of names of classes that are probably meant as numbers, or as the same class.
 func (s *samples) tellOddNames(names []string, task Task) {
-	if task == Auto && lookLikeNumbers(names) {
+	if task == Auto && table.LookLikeNumbers(names) {
 		s.say("classes", fmt.Sprintf("names of classes look like numbers or dates (%s): if they are to be predicted as numbers, write them without marks of thousands, signs and "+
-			"units, dates as a number; give the Task Classification if they are names", listed(printables(names), 3)), "Task", true)
+			"units, dates as a number; give the Task Classification if they are names", words.Listed(words.Printables(names), 3)), "Task", true)
 	}
 	spelled := make(map[string]string)
 	var same []string
 	for _, name := range names {
 		folded := strings.ToLower(strings.Join(strings.Fields(name), " "))
 		if other, is := spelled[folded]; is {
-			same = append(same, fmt.Sprintf("%q and %q", clip(other), clip(name)))
+			same = append(same, fmt.Sprintf("%q and %q", words.Clip(other), words.Clip(name)))
 			continue
 		}
 		spelled[folded] = name
 	}
 	if len(same) > 0 {
-		s.say("classes", fmt.Sprintf("names that differ in capitals or blanks alone are classes of their own: %s: write them alike if they mean the same", listed(same, 5)), "", true)
+		s.say("classes", fmt.Sprintf("names that differ in capitals or blanks alone are classes of their own: %s: write them alike if they mean the same", words.Listed(same, 5)), "", true)
 	}
-}
-
-var (
-	dates    = regexp.MustCompile(`^(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4})([ T]\d{1,2}:\d{2}\S*( [AaPp][Mm])?)?$`)
-	times    = regexp.MustCompile(`^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?$`)
-	ordinals = regexp.MustCompile(`^\d*(1st|2nd|3rd|\dth)\b`)
-	glued    = regexp.MustCompile(`^[-+]?[\d.,]+\p{L}`)
-)
-
-// lookLikeNumbers reports whether most names of classes are numbers with marks of thousands, a decimal comma, a sign of money or per
-// cent or a unit, or dates. Letters that follow a number at once are a unit only if several numbers have the same: 3a and 3b, 1st and
-// 2nd, 2D and 3D are names.
-func lookLikeNumbers(names []string) bool {
-	alike, units := 0, make(map[string]int)
-	for _, name := range names {
-		switch {
-		case ordinals.MatchString(strings.ToLower(name)):
-		case isNumberBy(name, '.'): // beside names, by Task; or written twice
-		case dates.MatchString(name), times.MatchString(name), grouped(name), isNumberBy(name, ','), plainNumber(name) != "":
-			alike++
-		case hasUnit(name) && glued.MatchString(name):
-			units[strings.TrimLeft(name, "+-.,0123456789")]++
-		case hasUnit(name):
-			alike++
-		}
-	}
-	for _, n := range units {
-		if n >= 3 {
-			alike += n
-		}
-	}
-	return alike*2 > len(names)
 }
 
 // oneClassLeft is the error of a training part whose samples are all of one class, since the others were held out. Of
@@ -340,7 +309,7 @@ func (p Preparation) oneClassLeft(e *Encoding, s *samples, train, held *Set) err
 	}
 	name := func(l uint16) string {
 		if int(l) < len(e.ClassNames) {
-			return strconv.Quote(clip(e.ClassNames[l]))
+			return strconv.Quote(words.Clip(e.ClassNames[l]))
 		}
 		return strconv.Itoa(int(l))
 	}
@@ -349,17 +318,11 @@ func (p Preparation) oneClassLeft(e *Encoding, s *samples, train, held *Set) err
 		of = append(of, name(l))
 	}
 	slices.Sort(of)
-	what := fmt.Sprintf("%s of %s %s", counted(others, "sample"), plural(len(of), "class"), listed(of, 5))
+	what := fmt.Sprintf("%s of %s %s", words.Counted(others, "sample"), words.Plural(len(of), "class"), words.Listed(of, 5))
 	if others > 1 {
 		return errors.Errorf("all targets (%s) of the training samples are %s, since the %s were all held out, by the seed %d: nothing can be learned: give another Seed or a "+
 			"smaller HeldOut, or more samples of the other classes", s.targetNames(), name(only), what, p.Seed)
 	}
 	return errors.Errorf("all targets (%s) of the training samples are %s, since the only %s was held out: nothing can be learned: give more samples of it; is the target another one? %s",
 		s.targetNames(), name(only), what, s.otherTargets())
-}
-
-// plural is a noun for n things, without the number.
-func plural(n int, noun string) string {
-	_, word, _ := strings.Cut(counted(n, noun), " ")
-	return word
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 	"github.com/pkg/errors"
 )
 
@@ -91,7 +93,7 @@ func (c Corpus) read() (text string, files []File, err error) {
 	case c.File != "":
 		f, err := os.Open(c.File) // a pipe too: what is read is bounded
 		if err != nil {
-			return "", nil, &fs.PathError{Op: "open", Path: shown(c.File), Err: cause(err)}
+			return "", nil, &fs.PathError{Op: "open", Path: words.Path(c.File), Err: file.Cause(err)}
 		}
 		defer f.Close()
 		info, err := f.Stat()

@@ -1,16 +1,11 @@
 package data
 
 import (
-	"bufio"
-	"compress/gzip"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
-	"hash"
 	"io"
-	"io/fs"
-	"os"
 
+	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 	"github.com/pkg/errors"
 )
 
@@ -23,11 +18,7 @@ const (
 
 const (
 	maxSide     = 1 << 12 // rows or columns of a picture
-	maxBody     = 1 << 30 // bytes, 22 times MNIST; fits an int everywhere
-	maxDeflate  = 1032    // deflate cannot shrink more than this: 258 bytes in 2 bits
-	gzipMagic   = "\x1f\x8b"
 	maxDims     = 3
-	advice      = "replace the file by an undamaged copy"
 	wrongFile   = "give the file of that kind"
 	labelOffset = 8 // of the first label
 )
@@ -56,7 +47,7 @@ func readLabels(r io.Reader, size int64, classes int) ([]uint8, error) {
 	for i, label := range labels {
 		if int(label) >= classes {
 			return nil, errors.Errorf("offset %d: label %d of sample %d, expected 0..%d: %s",
-				labelOffset+i, label, i, classes-1, advice)
+				labelOffset+i, label, i, classes-1, file.Advice)
 		}
 	}
 	return labels, nil
@@ -66,7 +57,7 @@ func readLabels(r io.Reader, size int64, classes int) ([]uint8, error) {
 // promises is held against size, the bytes in r, before anything is allocated, so a lying header costs nothing.
 // Offsets in errors count bytes of the uncompressed file.
 func readIDX(r io.Reader, size int64, magic uint32) (dims [maxDims]int, body []byte, err error) {
-	r, limit, err := unpack(r, size)
+	r, limit, err := file.Unpack(r, size)
 	if err != nil {
 		return dims, nil, err
 	}
@@ -76,7 +67,7 @@ func readIDX(r io.Reader, size int64, magic uint32) (dims [maxDims]int, body []b
 		n, err := io.ReadFull(r, header[read:end])
 		if read += n; err != nil {
 			return dims, nil, errors.Wrapf(err, "offset %d: file ends or is damaged here, expected a header of %d bytes: %s",
-				read, len(header), advice)
+				read, len(header), file.Advice)
 		}
 		if found := binary.BigEndian.Uint32(header); found != magic {
 			return dims, nil, wrongMagic(header[:4], magic)
@@ -88,21 +79,21 @@ func readIDX(r io.Reader, size int64, magic uint32) (dims [maxDims]int, body []b
 	}
 	if length > limit-int64(len(header)) {
 		return dims, nil, errors.Errorf("offset 4: header promises %d bytes %v, more than a file of %d bytes can hold: %s",
-			length, dims[:len(header)/4-1], size, advice)
+			length, dims[:len(header)/4-1], size, file.Advice)
 	}
 
 	body = make([]byte, length)
 	if n, err := io.ReadFull(r, body); err != nil {
 		return dims, nil, errors.Wrapf(err, "offset %d: file ends or is damaged here, expected %d bytes: %s",
-			len(header)+n, int64(len(header))+length, advice)
+			len(header)+n, int64(len(header))+length, file.Advice)
 	}
 	// Reading up to the end also makes gzip verify its checksum.
 	switch n, err := io.ReadFull(r, header[:1]); {
 	case n > 0:
 		return dims, nil, errors.Errorf("offset %d: trailing bytes, expected the file to end here: %s",
-			int64(len(header))+length, advice)
+			int64(len(header))+length, file.Advice)
 	case err != io.EOF:
-		return dims, nil, errors.Wrapf(err, "offset %d: after the last byte: %s", int64(len(header))+length, advice)
+		return dims, nil, errors.Wrapf(err, "offset %d: after the last byte: %s", int64(len(header))+length, file.Advice)
 	}
 	return dims, body, nil
 }
@@ -118,13 +109,13 @@ func wrongMagic(start []byte, magic uint32) error {
 
 // lookAtIDX holds the magic number of a file, gzip or plain, against one.
 func lookAtIDX(r io.Reader, size int64, magic uint32) error {
-	r, _, err := unpack(r, size)
+	r, _, err := file.Unpack(r, size)
 	if err != nil {
 		return err
 	}
 	var start [4]byte
 	if n, err := io.ReadFull(r, start[:]); err != nil {
-		return errors.Wrapf(err, "offset %d: file ends or is damaged here, in the magic number: %s", n, advice)
+		return errors.Wrapf(err, "offset %d: file ends or is damaged here, in the magic number: %s", n, file.Advice)
 	}
 	if binary.BigEndian.Uint32(start[:]) != magic {
 		return wrongMagic(start[:], magic)
@@ -132,35 +123,20 @@ func lookAtIDX(r io.Reader, size int64, magic uint32) error {
 	return nil
 }
 
-// unpack returns the uncompressed bytes of r, whether it is gzip or plain, and the most that they can be. It looks at the
-// content: names lie.
-func unpack(r io.Reader, size int64) (io.Reader, int64, error) {
-	buffered := bufio.NewReader(r)
-	// A Peek that comes up short (an empty file) is reported by the first read of the plain bytes.
-	if start, _ := buffered.Peek(len(gzipMagic)); string(start) != gzipMagic {
-		return buffered, size, nil
-	}
-	z, err := gzip.NewReader(buffered)
-	if err != nil {
-		return nil, 0, errors.Wrap(err, "offset 0: damaged gzip header: "+advice)
-	}
-	return z, min(size, maxBody) * maxDeflate, nil
-}
-
-// parseDims decodes the dimensions into dst and returns their product, which cannot overflow: it is refused above maxBody.
+// parseDims decodes the dimensions into dst and returns their product, which cannot overflow: it is refused above file.MaxBody.
 func parseDims(dst []int, header []byte) (int64, error) {
 	length := int64(1)
 	for k := 0; 4*k < len(header); k++ {
 		d := int64(binary.BigEndian.Uint32(header[4*k:]))
 		bound := int64(maxSide)
 		if k == 0 {
-			bound = maxBody
+			bound = file.MaxBody
 		}
 		if d < 1 || d > bound {
-			return 0, errors.Errorf("offset %d: dimension %d is %d, expected 1..%d: %s", 4+4*k, k, d, bound, advice)
+			return 0, errors.Errorf("offset %d: dimension %d is %d, expected 1..%d: %s", 4+4*k, k, d, bound, file.Advice)
 		}
-		if length > maxBody/d {
-			return 0, errors.Errorf("offset %d: dimensions make more than %d bytes: %s", 4+4*k, int64(maxBody), advice)
+		if length > file.MaxBody/d {
+			return 0, errors.Errorf("offset %d: dimensions make more than %d bytes: %s", 4+4*k, int64(file.MaxBody), file.Advice)
 		}
 		length *= d
 		dst[k] = int(d)
@@ -184,68 +160,19 @@ type File struct {
 
 // readFile lets read consume the file and returns what file it was; read must go on to the end.
 func readFile(path string, read func(r io.Reader, size int64) error) (File, error) {
-	f, info, err := openRegular(path)
+	f, size, err := file.Open(path)
 	if err != nil {
 		return File{}, err // says operation and path
 	}
 	defer f.Close()
-	return readOpen(f, info.Size(), path, read)
+	return readOpen(f, size, path, read)
 }
 
 // readOpen is readFile of what is open.
 func readOpen(r io.Reader, size int64, path string, read func(r io.Reader, size int64) error) (File, error) {
-	sum := newSum(r)
+	sum := file.Sum(r)
 	if err := read(sum, size); err != nil {
-		return File{}, errors.Wrap(err, shown(path))
+		return File{}, errors.Wrap(err, words.Path(path))
 	}
-	return File{Path: path, Size: size, SHA256: sum.hex()}, nil
+	return File{Path: path, Size: size, SHA256: sum.Hex()}, nil
 }
-
-// openRegular opens a regular file. Others are refused before they are opened: a pipe would wait for somebody to write, a device may
-// never end.
-func openRegular(path string) (*os.File, fs.FileInfo, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		kind := "a device or pipe"
-		if info.IsDir() {
-			kind = "a folder"
-		}
-		return nil, nil, errors.Errorf("%s: no regular file but %s: give a file", shown(path), kind)
-	}
-	if err != nil {
-		return nil, nil, &fs.PathError{Op: "open", Path: shown(path), Err: cause(err)}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, &fs.PathError{Op: "open", Path: shown(path), Err: cause(err)}
-	}
-	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
-		err = errors.New("no regular file")
-	}
-	if err != nil {
-		f.Close()
-		return nil, nil, errors.Wrap(err, shown(path))
-	}
-	return f, info, nil
-}
-
-// cause is the error within a *fs.PathError.
-func cause(err error) error {
-	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
-}
-
-// A summed reader takes the SHA-256 of what is read.
-type summed struct {
-	io.Reader
-	sum hash.Hash
-}
-
-func newSum(r io.Reader) summed {
-	sum := sha256.New()
-	return summed{io.TeeReader(r, sum), sum}
-}
-
-func (s summed) hex() string { return hex.EncodeToString(s.sum.Sum(nil)) }

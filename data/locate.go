@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 	"github.com/pkg/errors"
 )
 
@@ -33,7 +35,7 @@ func (e *NotFoundError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "data: %s: not found, searched:\n", e.Name)
 	for _, p := range e.Searched {
-		fmt.Fprintf(&b, "  %s (%s): %s\n", shown(p.Dir), p.Via, p.Problem)
+		fmt.Fprintf(&b, "  %s (%s): %s\n", words.Path(p.Dir), p.Via, p.Problem)
 	}
 	if len(e.Searched) == 0 {
 		b.WriteString("  nowhere: no usual folder is known here (are HOME, GOPATH and GOMODCACHE unset?)\n")
@@ -150,7 +152,7 @@ func (a archive) locate() Location {
 // filesIn returns the paths of all parts in dir, or what is wrong.
 func filesIn(dir string, parts []string) (paths []string, problem string) {
 	if _, err := os.Stat(dir); err != nil {
-		return nil, reason(err)
+		return nil, file.Cause(err).Error()
 	}
 	var missing []string
 	for _, part := range parts {
@@ -159,7 +161,7 @@ func filesIn(dir string, parts []string) (paths []string, problem string) {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, part+"[.gz]")
 		case err != nil:
-			return nil, part + ": " + reason(err)
+			return nil, part + ": " + file.Cause(err).Error()
 		}
 		paths = append(paths, path)
 	}
@@ -183,12 +185,4 @@ func fileIn(dir, part string) (string, error) {
 		}
 	}
 	return "", fs.ErrNotExist
-}
-
-// reason is err without the operation and path that a *fs.PathError repeats.
-func reason(err error) string {
-	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-		return pathErr.Err.Error()
-	}
-	return err.Error()
 }

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/data/internal/npy"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 	"github.com/pkg/errors"
 )
 
@@ -74,11 +77,7 @@ func (s NumPy) sets(store npys) (train, test *Set, err error) {
 		return nil, nil, err
 	}
 	if train, test, err = s.Prepare.sets(nameOf(store.path), training, held); err != nil {
-		return nil, nil, errors.Wrap(err, shown(store.path))
-	}
-	train.Files, test.Files = training.files, training.files
-	if held != nil {
-		test.Files = held.files
+		return nil, nil, errors.Wrap(err, words.Path(store.path))
 	}
 	return train, test, nil
 }
@@ -87,7 +86,7 @@ func (s NumPy) sets(store npys) (train, test *Set, err error) {
 func (s NumPy) parts(store npys, targets bool) (training, held *samples, err error) {
 	keys, err := s.Keys.in(store.names, store.first, targets)
 	if err != nil {
-		return nil, nil, errors.Wrap(err, shown(store.path))
+		return nil, nil, errors.Wrap(err, words.Path(store.path))
 	}
 	if training, err = store.part(keys.Inputs, keys.Targets); err != nil {
 		return nil, nil, err
@@ -98,7 +97,7 @@ func (s NumPy) parts(store npys, targets bool) (training, held *samples, err err
 		var others []string
 		for _, name := range store.names {
 			if !slices.Contains(taken, name) {
-				others = append(others, printable(name))
+				others = append(others, words.Printable(name))
 			}
 		}
 		what := strings.Join(taken, ", ") + " were read as inputs and targets"
@@ -111,7 +110,7 @@ func (s NumPy) parts(store npys, targets bool) (training, held *samples, err err
 			what += ", and as those of the test part"
 		}
 		if len(others) > 0 {
-			what += "; not used: " + listed(others, 5)
+			what += "; not used: " + words.Listed(others, 5)
 		}
 		training.say("arrays", what, "Keys", false)
 	}
@@ -132,7 +131,7 @@ func there(names []string) string {
 	}
 	var printed []string
 	for _, name := range names[:min(len(names), 11)] {
-		printed = append(printed, printable(clip(name)))
+		printed = append(printed, words.Printable(words.Clip(name)))
 	}
 	if len(names) > 11 {
 		return fmt.Sprintf("there are %s and %d more", strings.Join(printed[:10], ", "), len(names)-10)
@@ -198,7 +197,7 @@ type npys struct {
 	path  string // of the archive or folder
 	names []string
 	first string // the name of the file that was given, if it was one array
-	open  func(name string) (npyArray, []File, error)
+	open  func(name string) (npy.Array, []File, error)
 	close func()
 }
 
@@ -210,7 +209,7 @@ func openNPYs(path string) (npys, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return npys{}, errors.Errorf("%s: %s: give the path of an archive .npz, or of a folder of .npy", shown(path), reason(err))
+		return npys{}, errors.Errorf("%s: %s: give the path of an archive .npz, or of a folder of .npy", words.Path(path), file.Cause(err))
 	case info.IsDir():
 		return folderOfNPYs(path, "")
 	case strings.EqualFold(filepath.Ext(path), ".npy"):
@@ -231,9 +230,9 @@ func folderOfNPYs(dir, first string) (npys, error) {
 			s.names = append(s.names, strings.TrimSuffix(name, ".npy"))
 		}
 	}
-	s.open = func(name string) (a npyArray, files []File, err error) {
+	s.open = func(name string) (a npy.Array, files []File, err error) {
 		file, err := readFile(filepath.Join(dir, name+".npy"), func(r io.Reader, size int64) (err error) {
-			a, err = readNPY(r, size)
+			a, err = npy.Read(r, size)
 			return err
 		})
 		return a, []File{file}, err
@@ -243,26 +242,26 @@ func folderOfNPYs(dir, first string) (npys, error) {
 
 // openNPZ finds the arrays of an archive and takes its checksum.
 func openNPZ(path string) (npys, error) {
-	f, info, err := openRegular(path)
+	f, size, err := file.Open(path)
 	if err != nil {
 		return npys{}, err
 	}
-	sum := newSum(io.NewSectionReader(f, 0, info.Size()))
+	sum := file.Sum(io.NewSectionReader(f, 0, size))
 	if _, err := io.Copy(io.Discard, sum); err != nil {
 		f.Close()
-		return npys{}, errors.Wrap(err, shown(path))
+		return npys{}, errors.Wrap(err, words.Path(path))
 	}
-	file := File{Path: path, Size: info.Size(), SHA256: sum.hex()}
-	s, err := npysIn(f, file.Size)
+	of := File{Path: path, Size: size, SHA256: sum.Hex()}
+	s, err := npysIn(f, size)
 	if err != nil {
 		f.Close()
-		return npys{}, errors.Wrap(err, shown(path))
+		return npys{}, errors.Wrap(err, words.Path(path))
 	}
 	s.path = path
 	read := s.open
-	s.open = func(name string) (npyArray, []File, error) {
+	s.open = func(name string) (npy.Array, []File, error) {
 		a, _, err := read(name)
-		return a, []File{file}, errors.Wrap(err, shown(path)+": "+printable(clip(name)))
+		return a, []File{of}, errors.Wrap(err, words.Path(path)+": "+words.Printable(words.Clip(name)))
 	}
 	s.close = func() { f.Close() }
 	return s, nil
@@ -286,15 +285,15 @@ func npysIn(r io.ReaderAt, size int64) (npys, error) {
 		}
 	}
 	slices.Sort(s.names)
-	s.open = func(name string) (npyArray, []File, error) {
+	s.open = func(name string) (npy.Array, []File, error) {
 		member := members[name]
 		body, err := member.Open()
 		if err != nil {
-			return npyArray{}, nil, errors.Wrap(err, "save it again with numpy.savez or numpy.savez_compressed")
+			return npy.Array{}, nil, errors.Wrap(err, "save it again with numpy.savez or numpy.savez_compressed")
 		}
 		defer body.Close()
-		limit := min(member.UncompressedSize64, uint64(min(size, maxBody))*maxDeflate) // the first is what the archive says
-		a, err := readNPY(body, int64(limit))
+		limit := min(member.UncompressedSize64, uint64(min(size, file.MaxBody))*file.MaxDeflate) // the first is what the archive says
+		a, err := npy.Read(body, int64(limit))
 		return a, nil, err
 	}
 	return s, nil
@@ -306,10 +305,10 @@ func (s npys) part(inputs, targets string) (*samples, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(x.dims) == 0 {
-		return nil, errors.Errorf("%s: %s is a single number: save an array whose first axis is the samples", shown(s.path), inputs)
+	if len(x.Dims) == 0 {
+		return nil, errors.Errorf("%s: %s is a single number: save an array whose first axis is the samples", words.Path(s.path), inputs)
 	}
-	p := &samples{n: x.dims[0], axes: x.dims[1:], pixels: x.bytes, values: x.values, eps: x.eps, width: 1, files: files}
+	p := &samples{n: x.Dims[0], axes: x.Dims[1:], pixels: x.Bytes, values: x.Values, eps: x.Eps, width: 1, files: files}
 	if len(p.axes) == 0 {
 		p.axes = []int{1}
 	}
@@ -323,14 +322,14 @@ func (s npys) part(inputs, targets string) (*samples, error) {
 		return nil, err
 	}
 	switch {
-	case len(y.dims) == 0 || len(y.dims) > 2:
-		return nil, errors.Errorf("%s: %s has shape %v, expected [%d] or [%d, outputs]: reshape it", shown(s.path), targets, y.dims, x.dims[0], x.dims[0])
-	case x.dims[0] != y.dims[0]:
-		return nil, errors.Errorf("%s: %s has shape %v and %s %v: save as many targets as inputs, along the first axis", shown(s.path), inputs, x.dims, targets, y.dims)
+	case len(y.Dims) == 0 || len(y.Dims) > 2:
+		return nil, errors.Errorf("%s: %s has shape %v, expected [%d] or [%d, outputs]: reshape it", words.Path(s.path), targets, y.Dims, x.Dims[0], x.Dims[0])
+	case x.Dims[0] != y.Dims[0]:
+		return nil, errors.Errorf("%s: %s has shape %v and %s %v: save as many targets as inputs, along the first axis", words.Path(s.path), inputs, x.Dims, targets, y.Dims)
 	}
-	p.targets, p.whole, p.targetEps = y.numbers(), y.whole, y.eps
-	if len(y.dims) == 2 {
-		p.width = y.dims[1]
+	p.targets, p.whole, p.targetEps = y.Numbers(), y.Whole, y.Eps
+	if len(y.Dims) == 2 {
+		p.width = y.Dims[1]
 	}
 	if len(more) > 0 && !slices.Contains(files, more[0]) {
 		p.files = append(p.files, more...)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/data/internal/words"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 )
 
@@ -162,7 +163,7 @@ func (s *samples) tellFar(far []float64, scales []Scale, name func(j int) string
 		return
 	}
 	s.say("scaling", fmt.Sprintf("samples that were not trained on lie more than %g deviations from the mean of the training part in %s (%s): it hardly varies in the "+
-		"training part, maybe by rounding alone: leave it out, or train with Raw", float64(farAway), counted(len(columns), "column"), listed(columns, 5)), "Raw", true)
+		"training part, maybe by rounding alone: leave it out, or train with Raw", float64(farAway), words.Counted(len(columns), "column"), words.Listed(columns, 5)), "Raw", true)
 }
 
 // identity is what bytes stand for that are numbers as they are.
@@ -367,7 +368,7 @@ func (s *samples) tellScaling(e *Encoding, train *Set) {
 		for _, j := range c.of {
 			names = append(names, c.name(j))
 		}
-		s.say("constant columns", fmt.Sprintf("%s of %d constant up to rounding in the training part and not scaled: %s", counted(len(names), c.what), c.all, listed(names, 5)),
+		s.say("constant columns", fmt.Sprintf("%s of %d constant up to rounding in the training part and not scaled: %s", words.Counted(len(names), c.what), c.all, words.Listed(names, 5)),
 			"Raw", train.n > 1 && (len(names) == c.all || c.what == "target"))
 	}
 }

@@ -47,12 +47,8 @@ func writeClaims(c *console, dir string, claims []recorded) error {
 		if r.table == nil || r.Plot == nil {
 			continue
 		}
-		list, err := r.Plot(*r.table)
-		if err != nil {
-			return errors.Wrapf(err, "figures of %s", r.ID)
-		}
-		figures[r.ID] = list
-		for _, f := range list {
+		figures[r.ID] = r.Plot(*r.table)
+		for _, f := range figures[r.ID] {
 			if c.ctx.Err() != nil {
 				return errInterrupted
 			}

@@ -70,9 +70,7 @@ func recordedClaims(claims []claim.Claim) ([]recorded, error) {
 		case !t.Complete(): // cells that are missing may be those that decide: the figures are shown, the verdict is the tests'
 			r.table = &t
 			r.outcome.Verdict = c.Verdict
-			if r.outcome.Ours, err = c.Check(t); errors.Is(err, claim.ErrTable) {
-				return nil, err
-			}
+			r.outcome.Ours, _ = c.Check(t)
 		default:
 			r.table = &t
 			if r.outcome, err = c.Judge(t); err != nil {
@@ -297,11 +295,7 @@ func (cmd runCmd) judge(c *console, claims []claim.Claim, out *runDir) error {
 		if cl.Plot == nil {
 			continue
 		}
-		figures, err := cl.Plot(t)
-		if err != nil {
-			return err
-		}
-		for _, f := range figures {
+		for _, f := range cl.Plot(t) {
 			r.Figures = append(r.Figures, report.Figure{File: f.Name + ".png", Title: cl.Statement, Caption: f.Caption, Draw: illustration(f)})
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/pkg/errors"
-
 	"github.com/pcgraph/pcgraph/experiments/claim"
 )
 
@@ -25,16 +23,14 @@ func ExampleClaim() {
 			}),
 		Bounds: []claim.Bound{{Text: "equal", Origin: claim.Paper, Note: "the sentence"}},
 		Check: func(t claim.Table) (string, error) {
-			rows, err := claim.Rows[params, result](t)
-			if err != nil {
-				return "", err
-			}
+			var off claim.Off
+			rows := claim.Rows[params, result](t)
 			for _, r := range rows {
 				if r.Result.Sum != r.Params.N*r.Params.N {
-					return "", errors.Errorf("n = %d: %d", r.Params.N, r.Result.Sum)
+					off.Add("n = %d: %d", r.Params.N, r.Result.Sum)
 				}
 			}
-			return fmt.Sprintf("equal for %d of %d", len(rows), len(rows)), nil
+			return fmt.Sprintf("equal for %d of %d", len(rows)-len(off), len(rows)), off.Err()
 		},
 	}
 	if err := odd.Validate(); err != nil {
@@ -50,4 +46,20 @@ func ExampleClaim() {
 	}
 	fmt.Println(outcome.Verdict, outcome.Ours)
 	// Output: holds equal for 3 of 3
+}
+
+// The words of a check: estimates over seeds, and what misses its bound.
+func ExampleOff() {
+	var off claim.Off
+	accuracies := map[int]claim.Estimate{8: claim.Mean(.951, .957, .954), 64: claim.Mean(.902)}
+	for _, depth := range claim.Keys(accuracies) {
+		if e := accuracies[depth]; e.Mean < .95 {
+			off.Add("H=%d: %s: want %s", depth, claim.Percent(e.Mean), claim.Percent(.95))
+		}
+	}
+	fmt.Println(claim.Points(accuracies[8]))
+	fmt.Println(off.Err())
+	// Output:
+	// 95.40 ± 0.17 (3)
+	// H=64: 90.2 %: want 95.0 %
 }

@@ -40,11 +40,11 @@ func (t trained) Cost() float64 {
 
 // A training is what it came to.
 type training struct {
-	Accuracy     float64     `json:"accuracy"`     // on the test set at the end; that of chance if it diverged
-	Diverged     int         `json:"diverged"`     // iteration, 0: none
-	Evals        claim.Float `json:"evals"`        // of an inference, mean
-	Milliseconds claim.Float `json:"milliseconds"` // of an inference, median, on the machine that did it
-	Residual     claim.Float `json:"residual"`     // rms of the gradient at the end of inference over that at its start, mean over the last tenth
+	Accuracy     float64        `json:"accuracy"`     // on the test set at the end; that of chance if it diverged
+	Diverged     int            `json:"diverged"`     // iteration, 0: none
+	Evals        claim.Nullable `json:"evals"`        // of an inference, mean
+	Milliseconds claim.Nullable `json:"milliseconds"` // of an inference, median, on the machine that did it
+	Residual     claim.Nullable `json:"residual"`     // rms of the gradient at the end of inference over that at its start, mean over the last tenth
 }
 
 // settings are the solvers of the claims on training: the paper's steps below .5 lead the same way in more of them.
@@ -122,7 +122,7 @@ var trainings = claim.Grid("jpc/train", 1, func(s claim.Scale) []trained {
 			return r, err
 		}
 		if result.Status == infer.Diverged || f-f != 0 || !update.Finite(grad) {
-			nan := claim.Float(math.NaN())
+			nan := claim.Nullable(math.NaN())
 			r.Diverged, r.Evals, r.Milliseconds, r.Residual = step+1, nan, nan, nan
 			return r, nil
 		}
@@ -130,8 +130,8 @@ var trainings = claim.Grid("jpc/train", 1, func(s claim.Scale) []trained {
 		cell.Progress(step+1, p.Iterations)
 	}
 	slices.Sort(took)
-	r.Milliseconds = claim.Float(1e3 * took[len(took)/2].Seconds())
-	r.Evals, r.Residual = claim.Float(float64(evals)/float64(p.Iterations)), claim.Float(residual/float64(late))
+	r.Milliseconds = claim.Nullable(1e3 * took[len(took)/2].Seconds())
+	r.Evals, r.Residual = claim.Nullable(float64(evals)/float64(p.Iterations)), claim.Nullable(residual/float64(late))
 	score, err := train.Evaluate(m.Predict, test)
 	r.Accuracy = score.Accuracy
 	return r, err
@@ -162,10 +162,9 @@ func zero(m map[uint64]float64) map[uint64]float64 {
 }
 
 // lanes are the trainings of a table by solver and depth, with the time of inference ascending.
-func lanes(t claim.Table) (by map[lane][]stage, order []lane, err error) {
-	rows, err := claim.Rows[trained, training](t)
+func lanes(t claim.Table) (by map[lane][]stage, order []lane) {
 	by = map[lane][]stage{}
-	for _, r := range rows {
+	for _, r := range claim.Rows[trained, training](t) {
 		k := lane{r.Params.solver, r.Params.Hidden}
 		if by[k] == nil {
 			order = append(order, k)
@@ -182,7 +181,7 @@ func lanes(t claim.Table) (by map[lane][]stage, order []lane, err error) {
 	for _, k := range order {
 		slices.SortFunc(by[k], func(a, b stage) int { return cmp.Compare(a.horizon, b.horizon) })
 	}
-	return by, order, err
+	return by, order
 }
 
 // best is the stage with the best mean accuracy, nil of none.
@@ -233,14 +232,6 @@ func scatter(by map[lane][]stage, order []lane) float64 {
 	return math.Sqrt(claim.Mean(squares...).Mean)
 }
 
-// points writes a difference of accuracies.
-func points(e claim.Estimate) string {
-	if e.N < 2 {
-		return fmt.Sprintf("%.2f", 100*e.Mean)
-	}
-	return fmt.Sprintf("%.2f ± %.2f (%d)", 100*e.Mean, 100*e.Err, e.N)
-}
-
 func trainClaims() []claim.Claim {
 	return []claim.Claim{{
 		ID:        "jpc/accuracy-needs-time",
@@ -255,56 +246,11 @@ func trainClaims() []claim.Claim {
 				Note: "one seed: the deviation is that of Heun against Euler's shortest steps at equal T; added so that the sentence is held against a scatter"},
 			{Text: "at the deepest the longest T is at least 2 points better than the shortest", Origin: claim.Before, Commit: "4431ba9"},
 		},
-		Check: func(t claim.Table) (string, error) {
-			by, order, err := lanes(t)
-			if err != nil {
-				return "", err
-			}
-			var off offs
-			var words []string
-			sd := scatter(by, order)
-			for _, v := range []solver{{Heun, 0}, {Euler, .5}} {
-				var shallower *lane
-				for _, k := range order {
-					list := by[k]
-					if k.solver != v || len(list) < 2 {
-						continue
-					}
-					top, need := best(list), needs(list)
-					if v.Step == 0 {
-						words = append(words, fmt.Sprintf("H = %d: %.1f %% at T = %g, %.1f %% at T = %g, the best; within a point of it from T = %g",
-							k.hidden, 100*list[0].estimate().Mean, list[0].horizon, 100*top.estimate().Mean, top.horizon, need))
-					}
-					if shallower != nil {
-						before := needs(by[*shallower])
-						if need < before || need == before && t.Scale == claim.Full {
-							off.add("%s: H=%d needs T=%g, H=%d T=%g", v, k.hidden, need, shallower.hidden, before)
-						}
-						for _, s := range list {
-							if short := top.estimate().Mean - s.estimate().Mean; s.horizon == before && t.Scale == claim.Full && !(short > 3*math.Sqrt2*sd) {
-								off.add("%s: H=%d: at T=%g, which suffices H=%d, %.1f points short of the best: want %.1f", v, k.hidden, before, shallower.hidden, 100*short, 300*math.Sqrt2*sd)
-							}
-						}
-					}
-					shallower = &k
-				}
-				if shallower == nil {
-					continue
-				}
-				list := by[*shallower]
-				if list[0].estimate().Mean > list[len(list)-1].estimate().Mean-.02 {
-					off.add("%s: H=%d: long inference gains nothing", v, shallower.hidden)
-				}
-			}
-			return fmt.Sprintf("%s; standard deviation of a training by two integrators %.2g points", strings.Join(words, "; "), 100*sd), off.err()
-		},
+		Check:   accuracyNeedsTime,
 		Verdict: claim.WithCare,
 		Care: claim.Constant("One seed. The scatter that it is held against is that of two integrators of the same flow, not of seeds, and accuracies beyond the T that suffices differ by less than it, " +
 			"so that where the best T is, as the paper names it, is not known better than from where on accuracy is within a point of it."),
-		Plot: func(t claim.Table) ([]claim.Figure, error) {
-			p := claim.Panel{Title: "accuracy against time of inference", X: claim.Axis{Label: "T, the paper's time"}}
-			return trainFigure(t, "jpc-train", p, func(s stage) float64 { return s.horizon })
-		},
+		Plot: timeFigure,
 	}, {
 		ID:        "jpc/solver-does-not-matter",
 		Source:    paper + ", best accuracies of Euler and Heun; settings from the released code",
@@ -317,90 +263,141 @@ func trainClaims() []claim.Claim {
 			{Text: "the best of Euler with steps of .5 less the best of Heun is within half a point, the 95 % interval over depths included", Origin: claim.After, Note: "half a point is what curves that lie on each other show; added so that the difference is held against its own scatter, over depths for want of seeds"},
 			{Text: "at equal T Euler with steps of .5 and Heun are apart, rms, by less than a third of what accuracies vary by with T and depth", Origin: claim.After, Note: "they follow the same flow; added so that the curves are compared, not their best points alone"},
 		},
-		Check: func(t claim.Table) (string, error) {
-			by, order, err := lanes(t)
-			if err != nil {
-				return "", err
-			}
-			var off offs
-			var words []string
-			var short []float64
-			for _, k := range order {
-				heun, other := best(by[lane{solver{Heun, 0}, k.hidden}]), best(by[k])
-				if heun == nil || other == nil {
-					continue
-				}
-				said := fmt.Sprintf("H = %d, %s, T = %g: %s %%", k.hidden, k.solver, other.horizon, points(other.estimate()))
-				if k.solver != (solver{Heun, 0}) {
-					d := claim.Paired(other.accuracy, heun.accuracy)
-					said += fmt.Sprintf(" (%s against Heun)", points(d))
-					if most := map[claim.Scale]float64{claim.Quick: .05, claim.Full: .015}[t.Scale]; !(math.Abs(d.Mean) <= most) {
-						off.add("H=%d: %s less Heun %s points: want %.2g at most", k.hidden, k.solver, points(d), 100*most)
-					}
-					if k.Step == .5 {
-						short = append(short, d.Mean)
-					}
-				}
-				words = append(words, said)
-			}
-			said := "at best " + strings.Join(words, "; ")
-			if d := claim.Mean(short...); d.N > 1 {
-				said += fmt.Sprintf("; Euler's short steps less Heun over depths %s points", points(d))
-				if math.Abs(d.Mean)+d.Margin() > .005 {
-					off.add("over depths Euler with short steps less Heun is %s points, 95 %% interval +- %.2g: want .5 at most", points(d), 100*d.Margin())
-				}
-			}
-			var all []float64
-			for _, k := range order {
-				for _, s := range by[k] {
-					if k.solver == (solver{Heun, 0}) {
-						all = append(all, s.estimate().Mean)
-					}
-				}
-			}
-			e := claim.Mean(all...)
-			apart, varies := math.Sqrt2*scatter(by, order), e.Err*math.Sqrt(float64(e.N))
-			if t.Scale == claim.Full && !(apart < varies/3) {
-				off.add("at equal T Heun and Euler with short steps are %.2g points apart (rms), Heun's accuracies vary by %.2g", 100*apart, 100*varies)
-			}
-			return fmt.Sprintf("%s; at equal T they are %.2g points apart (rms)", said, 100*apart), off.err()
-		},
+		Check:   solversAgree,
 		Verdict: claim.WithCare,
-		Care: func(t claim.Table) string {
-			by, order, err := lanes(t)
-			if err != nil {
-				return ""
-			}
-			var apart [2]float64 // of long steps, of short ones
-			var where [2]string
-			for _, k := range order {
-				for _, s := range by[k] {
-					for _, h := range by[lane{solver{Heun, 0}, k.hidden}] {
-						i := 0
-						if k.Step < 20 {
-							i = 1
-						}
-						if d := math.Abs(claim.Paired(s.accuracy, h.accuracy).Mean); h.horizon == s.horizon && d > apart[i] {
-							apart[i], where[i] = d, fmt.Sprintf("H = %d, T = %g", k.hidden, s.horizon)
-						}
-					}
-				}
-			}
-			return fmt.Sprintf("At its best time, not at the same time: Euler with steps of 20 is up to %.1f points apart from Heun (%s) where it makes fewer steps than there are layers, for the error does not come to "+
-				"the first ones, and where it is not stable. Short steps are up to %.1f points apart from Heun (%s). One seed.", 100*apart[0], where[0], 100*apart[1], where[1])
-		},
-		Plot: func(t claim.Table) ([]claim.Figure, error) {
-			p := claim.Panel{Title: "accuracy against work", X: claim.Axis{Label: "evaluations of an inference"}}
-			return trainFigure(t, "jpc-train-work", p, func(s stage) float64 { return s.evals })
-		},
+		Care:    solverCare,
+		Plot:    workFigure,
 	}}
 }
 
+// accuracyNeedsTime is the check of jpc/accuracy-needs-time.
+func accuracyNeedsTime(t claim.Table) (string, error) {
+	by, order := lanes(t)
+	var off claim.Off
+	var words []string
+	sd := scatter(by, order)
+	for _, v := range []solver{{Heun, 0}, {Euler, .5}} {
+		var shallower *lane
+		for _, k := range order {
+			list := by[k]
+			if k.solver != v || len(list) < 2 {
+				continue
+			}
+			top, need := best(list), needs(list)
+			if v.Step == 0 {
+				words = append(words, fmt.Sprintf("H = %d: %.1f %% at T = %g, %.1f %% at T = %g, the best; within a point of it from T = %g",
+					k.hidden, 100*list[0].estimate().Mean, list[0].horizon, 100*top.estimate().Mean, top.horizon, need))
+			}
+			if shallower != nil {
+				before := needs(by[*shallower])
+				if need < before || need == before && t.Scale == claim.Full {
+					off.Add("%s: H=%d needs T=%g, H=%d T=%g", v, k.hidden, need, shallower.hidden, before)
+				}
+				for _, s := range list {
+					if short := top.estimate().Mean - s.estimate().Mean; s.horizon == before && t.Scale == claim.Full && !(short > 3*math.Sqrt2*sd) {
+						off.Add("%s: H=%d: at T=%g, which suffices H=%d, %.1f points short of the best: want %.1f", v, k.hidden, before, shallower.hidden, 100*short, 300*math.Sqrt2*sd)
+					}
+				}
+			}
+			shallower = &k
+		}
+		if shallower == nil {
+			continue
+		}
+		list := by[*shallower]
+		if list[0].estimate().Mean > list[len(list)-1].estimate().Mean-.02 {
+			off.Add("%s: H=%d: long inference gains nothing", v, shallower.hidden)
+		}
+	}
+	return fmt.Sprintf("%s; standard deviation of a training by two integrators %.2g points", strings.Join(words, "; "), 100*sd), off.Err()
+}
+
+// timeFigure is the figure of jpc/accuracy-needs-time.
+func timeFigure(t claim.Table) []claim.Figure {
+	p := claim.Panel{Title: "accuracy against time of inference", X: claim.Axis{Label: "T, the paper's time"}}
+	return trainFigure(t, "jpc-train", p, func(s stage) float64 { return s.horizon })
+}
+
+// solversAgree is the check of jpc/solver-does-not-matter.
+func solversAgree(t claim.Table) (string, error) {
+	by, order := lanes(t)
+	var off claim.Off
+	var words []string
+	var short []float64
+	for _, k := range order {
+		heun, other := best(by[lane{solver{Heun, 0}, k.hidden}]), best(by[k])
+		if heun == nil || other == nil {
+			continue
+		}
+		said := fmt.Sprintf("H = %d, %s, T = %g: %s %%", k.hidden, k.solver, other.horizon, claim.Points(other.estimate()))
+		if k.solver != (solver{Heun, 0}) {
+			d := claim.Paired(other.accuracy, heun.accuracy)
+			said += fmt.Sprintf(" (%s against Heun)", claim.Points(d))
+			if most := map[claim.Scale]float64{claim.Quick: .05, claim.Full: .015}[t.Scale]; !(math.Abs(d.Mean) <= most) {
+				off.Add("H=%d: %s less Heun %s points: want %.2g at most", k.hidden, k.solver, claim.Points(d), 100*most)
+			}
+			if k.Step == .5 {
+				short = append(short, d.Mean)
+			}
+		}
+		words = append(words, said)
+	}
+	said := "at best " + strings.Join(words, "; ")
+	if d := claim.Mean(short...); d.N > 1 {
+		said += fmt.Sprintf("; Euler's short steps less Heun over depths %s points", claim.Points(d))
+		if math.Abs(d.Mean)+d.Margin() > .005 {
+			off.Add("over depths Euler with short steps less Heun is %s points, 95 %% interval +- %.2g: want .5 at most", claim.Points(d), 100*d.Margin())
+		}
+	}
+	var all []float64
+	for _, k := range order {
+		for _, s := range by[k] {
+			if k.solver == (solver{Heun, 0}) {
+				all = append(all, s.estimate().Mean)
+			}
+		}
+	}
+	e := claim.Mean(all...)
+	apart, varies := math.Sqrt2*scatter(by, order), e.Err*math.Sqrt(float64(e.N))
+	if t.Scale == claim.Full && !(apart < varies/3) {
+		off.Add("at equal T Heun and Euler with short steps are %.2g points apart (rms), Heun's accuracies vary by %.2g", 100*apart, 100*varies)
+	}
+	return fmt.Sprintf("%s; at equal T they are %.2g points apart (rms)", said, 100*apart), off.Err()
+}
+
+// solverCare is the care of jpc/solver-does-not-matter.
+func solverCare(t claim.Table) string {
+	by, order := lanes(t)
+	var apart [2]float64 // of long steps, of short ones
+	var where [2]string
+	for _, k := range order {
+		for _, s := range by[k] {
+			for _, h := range by[lane{solver{Heun, 0}, k.hidden}] {
+				i := 0
+				if k.Step < 20 {
+					i = 1
+				}
+				if d := math.Abs(claim.Paired(s.accuracy, h.accuracy).Mean); h.horizon == s.horizon && d > apart[i] {
+					apart[i], where[i] = d, fmt.Sprintf("H = %d, T = %g", k.hidden, s.horizon)
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("At its best time, not at the same time: Euler with steps of 20 is up to %.1f points apart from Heun (%s) where it makes fewer steps than there are layers, for the error does not come to "+
+		"the first ones, and where it is not stable. Short steps are up to %.1f points apart from Heun (%s). One seed.", 100*apart[0], where[0], 100*apart[1], where[1])
+}
+
+// workFigure is the figure of jpc/solver-does-not-matter.
+func workFigure(t claim.Table) []claim.Figure {
+	p := claim.Panel{Title: "accuracy against work", X: claim.Axis{Label: "evaluations of an inference"}}
+	return trainFigure(t, "jpc-train-work", p, func(s stage) float64 { return s.evals })
+}
+
 // trainFigure shows mean accuracy against something.
-func trainFigure(t claim.Table, name string, p claim.Panel, x func(stage) float64) ([]claim.Figure, error) {
-	by, order, err := lanes(t)
-	if err != nil || len(order) == 0 {
-		return nil, err
+func trainFigure(t claim.Table, name string, p claim.Panel, x func(stage) float64) []claim.Figure {
+	by, order := lanes(t)
+	if len(order) == 0 {
+		return nil
 	}
 	p.X.Log, p.Y = true, claim.Axis{Label: "test accuracy"}
 	colours, dash := map[int]int{}, map[solver]int{}
@@ -417,9 +414,6 @@ func trainFigure(t claim.Table, name string, p claim.Panel, x func(stage) float6
 		}
 		p.Lines = append(p.Lines, l)
 	}
-	rows, err := claim.Rows[trained, training](t)
-	if err != nil {
-		return nil, err
-	}
-	return []claim.Figure{{Name: name, Caption: fmt.Sprintf("Tanh networks on MNIST, N = %d, %d iterations, one seed.", rows[0].Params.Width, rows[0].Params.Iterations), Panels: []claim.Panel{p}}}, nil
+	rows := claim.Rows[trained, training](t)
+	return []claim.Figure{{Name: name, Caption: fmt.Sprintf("Tanh networks on MNIST, N = %d, %d iterations, one seed.", rows[0].Params.Width, rows[0].Params.Iterations), Panels: []claim.Panel{p}}}
 }

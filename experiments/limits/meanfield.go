@@ -18,7 +18,7 @@ type study struct {
 	Width  int     `json:"width"`
 	Gamma  float64 `json:"gamma"`
 	Steps  int     `json:"steps"`
-	Seed   int     `json:"seed"` // of the weights
+	Seed   uint64  `json:"seed"` // of the weights
 }
 
 // Cost is about how many seconds it takes.
@@ -41,7 +41,7 @@ var meanField = claim.Grid("limits/meanfield", 2, func(s claim.Scale) []study {
 	add := func(hidden int, gamma float64, widths ...int) {
 		grid = append(grid, study{Hidden: hidden, Gamma: gamma, Steps: steps})
 		for _, n := range widths {
-			for _, seed := range seeds(3) {
+			for _, seed := range claim.Seeds(3) {
 				grid = append(grid, study{hidden, n, gamma, steps, seed})
 			}
 		}
@@ -88,13 +88,9 @@ type theme struct {
 func (t theme) String() string { return fmt.Sprintf("H=%d, γ₀=%g", t.hidden, t.gamma) }
 
 // studies are the limits and the finite networks, by width.
-func studies(t claim.Table) (themes []theme, limit map[theme][]float64, finite map[theme]map[int][]paths, err error) {
-	rows, err := claim.Rows[study, studied](t)
-	if err != nil {
-		return nil, nil, nil, err
-	}
+func studies(t claim.Table) (themes []theme, limit map[theme][]float64, finite map[theme]map[int][]paths) {
 	limit, finite = map[theme][]float64{}, map[theme]map[int][]paths{}
-	for _, r := range rows {
+	for _, r := range claim.Rows[study, studied](t) {
 		k := theme{r.Params.Hidden, r.Params.Gamma}
 		if r.Params.Width == 0 {
 			themes = append(themes, k)
@@ -106,7 +102,7 @@ func studies(t claim.Table) (themes []theme, limit map[theme][]float64, finite m
 		}
 		finite[k][r.Params.Width] = append(finite[k][r.Params.Width], paths{BP: r.Result.BP, PC: r.Result.PC})
 	}
-	return themes, limit, finite, nil
+	return themes, limit, finite
 }
 
 var followsMeanField = claim.Claim{
@@ -121,73 +117,73 @@ var followsMeanField = claim.Claim{
 		{Text: "mean losses of the widest networks are within 5 % of the theory up to step 20 with one hidden layer, within 20 % up to step 10 with three", Origin: claim.Before, Commit: "b8f867e",
 			Note: "an independent program's losses are 1 to 12 % off its theory at these sizes"},
 	},
-	Check: func(t claim.Table) (string, error) {
-		themes, limit, finite, err := studies(t)
-		if err != nil {
-			return "", err
+	Check: bothFollowTheory,
+	Plot:  meanFieldFigure,
+}
+
+// bothFollowTheory is the check of limits/mean-field.
+func bothFollowTheory(t claim.Table) (string, error) {
+	themes, limit, finite := studies(t)
+	var off claim.Off
+	var ours []string
+	for _, k := range themes {
+		widths := claim.Keys(finite[k])
+		if len(widths) == 0 {
+			continue
 		}
-		var off offs
-		var ours []string
-		for _, k := range themes {
-			widths := keys(finite[k])
-			if len(widths) == 0 {
-				continue
-			}
-			n := slices.Max(widths)
-			tolerance, last := .05, 20
-			if k.hidden > 1 {
-				tolerance, last = .20, 10
-			}
-			worst := 0.
-			for _, rule := range []string{"BP", "PC"} {
-				curve := func(p paths) []float64 {
-					if rule == "PC" {
-						return p.PC
-					}
-					return p.BP
-				}
-				mean := over(finite[k][n], "", curve).Y
-				if len(mean) <= 20 || len(limit[k]) <= 20 {
-					off.add("%v, N=%d: losses of %d steps, theory of %d: want 21", k, n, len(mean), len(limit[k]))
-					return "", off.err()
-				}
-				for step := range last + 1 {
-					d := math.Abs(mean[step]/limit[k][step] - 1)
-					worst = max(worst, d)
-					if d > tolerance {
-						off.add("%v, N=%d: %s %.4f at step %d, theory %.4f", k, n, rule, mean[step], step, limit[k][step])
-					}
-				}
-			}
-			mean := over(finite[k][n], "", func(p paths) []float64 { return p.PC }).Y
-			ours = append(ours, fmt.Sprintf("%v, N=%d: at steps 2, 5, 10, 20 theory %.3f, %.4f, %.4f, %.5f, PC %.3f, %.4f, %.4f, %.5f; %.1f %% apart at most up to step %d", k, n,
-				limit[k][2], limit[k][5], limit[k][10], limit[k][20], mean[2], mean[5], mean[10], mean[20], 100*worst, last))
+		n := slices.Max(widths)
+		tolerance, last := .05, 20
+		if k.hidden > 1 {
+			tolerance, last = .20, 10
 		}
-		return strings.Join(ours, "; "), off.err()
-	},
-	Plot: func(t claim.Table) ([]claim.Figure, error) {
-		themes, limit, finite, err := studies(t)
-		if err != nil {
-			return nil, err
-		}
-		f := claim.Figure{Name: "limits-meanfield", Columns: 3, Caption: "The toy task without skips: BP (solid) and PC at exact equilibrium (dashed) against dynamical mean-field theory (dots), which both have as their limit; " +
-			"one draw of data, geometric mean of 3 draws of weights, band: standard error."}
-		for _, k := range themes {
-			panel := claim.Panel{Title: k.String(), X: claim.Axis{Label: "step of descent"}, Y: claim.Axis{Label: "loss", Log: true}}
-			for i, n := range keys(finite[k]) {
-				for d, curve := range []func(paths) []float64{func(p paths) []float64 { return p.BP }, func(p paths) []float64 { return p.PC }} {
-					line := geometric(finite[k][n], []string{fmt.Sprintf("N=%d", n), ""}[d], curve)
-					line.Series, line.Dash = i+1, d
-					panel.Lines = append(panel.Lines, line)
+		worst := 0.
+		for _, rule := range []string{"BP", "PC"} {
+			curve := func(p paths) []float64 {
+				if rule == "PC" {
+					return p.PC
+				}
+				return p.BP
+			}
+			mean := over(finite[k][n], "", curve).Y
+			if len(mean) <= 20 || len(limit[k]) <= 20 {
+				off.Add("%v, N=%d: losses of %d steps, theory of %d: want 21", k, n, len(mean), len(limit[k]))
+				return "", off.Err()
+			}
+			for step := range last + 1 {
+				d := math.Abs(mean[step]/limit[k][step] - 1)
+				worst = max(worst, d)
+				if d > tolerance {
+					off.Add("%v, N=%d: %s %.4f at step %d, theory %.4f", k, n, rule, mean[step], step, limit[k][step])
 				}
 			}
-			line := claim.Line{Name: "theory", Y: limit[k], Reference: true, NoLine: true}
-			for step := range limit[k] {
-				line.X = append(line.X, float64(step))
-			}
-			panel.Lines = append(panel.Lines, line)
-			f.Panels = append(f.Panels, panel)
 		}
-		return []claim.Figure{f}, nil
-	},
+		mean := over(finite[k][n], "", func(p paths) []float64 { return p.PC }).Y
+		ours = append(ours, fmt.Sprintf("%v, N=%d: at steps 2, 5, 10, 20 theory %.3f, %.4f, %.4f, %.5f, PC %.3f, %.4f, %.4f, %.5f; %.1f %% apart at most up to step %d", k, n,
+			limit[k][2], limit[k][5], limit[k][10], limit[k][20], mean[2], mean[5], mean[10], mean[20], 100*worst, last))
+	}
+	return strings.Join(ours, "; "), off.Err()
+}
+
+// meanFieldFigure is the figure of limits/mean-field.
+func meanFieldFigure(t claim.Table) []claim.Figure {
+	themes, limit, finite := studies(t)
+	f := claim.Figure{Name: "limits-meanfield", Columns: 3, Caption: "The toy task without skips: BP (solid) and PC at exact equilibrium (dashed) against dynamical mean-field theory (dots), which both have as their limit; " +
+		"one draw of data, geometric mean of 3 draws of weights, band: standard error."}
+	for _, k := range themes {
+		panel := claim.Panel{Title: k.String(), X: claim.Axis{Label: "step of descent"}, Y: claim.Axis{Label: "loss", Log: true}}
+		for i, n := range claim.Keys(finite[k]) {
+			for d, curve := range []func(paths) []float64{func(p paths) []float64 { return p.BP }, func(p paths) []float64 { return p.PC }} {
+				line := geometric(finite[k][n], []string{fmt.Sprintf("N=%d", n), ""}[d], curve)
+				line.Series, line.Dash = i+1, d
+				panel.Lines = append(panel.Lines, line)
+			}
+		}
+		line := claim.Line{Name: "theory", Y: limit[k], Reference: true, NoLine: true}
+		for step := range limit[k] {
+			line.X = append(line.X, float64(step))
+		}
+		panel.Lines = append(panel.Lines, line)
+		f.Panels = append(f.Panels, panel)
+	}
+	return []claim.Figure{f}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
@@ -66,7 +67,7 @@ func (s Setup) Cost() float64 {
 // front is about how many hidden layers inference moves at all: what T steps of rate r bring k layers down is about
 // (T r)^k / k!, and below float32's resolution of an activity nothing moves.
 func (s Setup) front() float64 {
-	x, part := float64(s.Steps)*perSample(s.Rate, s.Batch), 1.
+	x, part := float64(s.Steps)*claim.PerSample(s.Rate, s.Batch), 1.
 	for k := 1; k < s.Hidden; k++ {
 		if part *= x / float64(k); part < 1e-6 && float64(k) > x {
 			return float64(k)
@@ -178,7 +179,7 @@ func (s Setup) rule(net *arch.Network, w *graph.Vector[float32]) (train.Rule[flo
 	if s.Method == BP {
 		return &train.Backprop[float32]{Model: m}, nil
 	}
-	solver := &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: perSample(s.Rate, s.Batch)}}
+	solver := &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: claim.PerSample(s.Rate, s.Batch)}}
 	return &train.PC[float32]{Model: m, Solver: solver, Stop: infer.Steps(s.Steps)}, nil
 }
 

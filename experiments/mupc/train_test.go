@@ -14,6 +14,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
@@ -191,7 +192,7 @@ func TestPerSample(t *testing.T) {
 	if _, err := m.StateGrad(grad, z); err != nil {
 		t.Fatal(err)
 	}
-	(&optim.SGD[float64]{Rate: perSample(rate, batch)}).Step(z, grad)
+	(&optim.SGD[float64]{Rate: claim.PerSample(rate, batch)}).Step(z, grad)
 	for i := range z {
 		if math.Abs(z[i]-want[i]) > 1e-9 {
 			t.Errorf("activity %d: %.12g, want %.12g", i, z[i], want[i])

@@ -1,4 +1,9 @@
-package data
+// Package npy reads arrays as NumPy writes them (NumPy Enhancement Proposal 1), and holds what they promise against what there is before
+// memory is reserved.
+//
+// Why not github.com/sbinet/npyio: v0.6.0 gives numbers for a file that is cut off, without an error, panics on a damaged header,
+// and knows neither float16 nor version 3.
+package npy
 
 import (
 	"bytes"
@@ -8,107 +13,105 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pkg/errors"
 )
-
-// Why not github.com/sbinet/npyio: v0.6.0 gives numbers for a file that is cut off, without an error, panics on a damaged header,
-// and knows neither float16 nor version 3.
 
 // The NPY format (NumPy Enhancement Proposal 1): the magic, a version, the length of the header, the header, which is a
 // dictionary as Python writes it, and the elements, in the order of C or of Fortran.
 const (
-	npyMagic  = "\x93NUMPY"
-	npyPrefix = len(npyMagic) + 2               // magic and version
+	magic     = "\x93NUMPY"
+	prefixLen = len(magic) + 2                  // magic and version
 	maxHeader = 1 << 16                         // bytes; NumPy itself trusts 10000
 	maxAxes   = 32                              // as NumPy had until 2.0
 	maxValues = 1 << 28                         // numbers of an array: 2 GB of float64
-	npyAdvice = "save it again with numpy.save" // of damage
+	advice    = "save it again with numpy.save" // of damage
 )
 
-// An npyArray is one array, row-major whatever the order in the file.
-type npyArray struct {
-	dims   []int
-	bytes  []uint8   // of dtype uint8; or
-	values []float64 // of any other
-	whole  bool      // the dtype is of whole numbers or bool
-	eps    float64   // of the dtype, from 1 to the next number; 0 of whole numbers
+// An Array is one array, row-major whatever the order in the file.
+type Array struct {
+	Dims   []int
+	Bytes  []uint8   // of dtype uint8; or
+	Values []float64 // of any other
+	Whole  bool      // the dtype is of whole numbers or bool
+	Eps    float64   // of the dtype, from 1 to the next number; 0 of whole numbers
 }
 
-// numbers returns the elements, whatever they are kept as.
-func (a npyArray) numbers() []float64 {
-	if a.bytes == nil {
-		return a.values
+// Numbers returns the elements, whatever they are kept as.
+func (a Array) Numbers() []float64 {
+	if a.Bytes == nil {
+		return a.Values
 	}
-	v := make([]float64, len(a.bytes))
-	for i, b := range a.bytes {
+	v := make([]float64, len(a.Bytes))
+	for i, b := range a.Bytes {
 		v[i] = float64(b)
 	}
 	return v
 }
 
-// An npyHeader is what the header of an array says.
-type npyHeader struct {
+// An header is what the header of an array says.
+type header struct {
 	dtype   string // as written: "<f8"
 	fortran bool
 	dims    []int
 }
 
-// readNPY reads one array from r, which holds at most limit bytes. What the header promises is held against that before anything
+// Read reads one array from r, which holds at most limit bytes. What the header promises is held against that before anything
 // is allocated. Errors say the offset.
-func readNPY(r io.Reader, limit int64) (npyArray, error) {
-	h, start, err := readNPYHeader(r)
+func Read(r io.Reader, limit int64) (Array, error) {
+	h, start, err := readHeader(r)
 	if err != nil {
-		return npyArray{}, err
+		return Array{}, err
 	}
-	decode, size, err := npyDecoder(h.dtype)
+	decode, size, err := decoder(h.dtype)
 	if err != nil {
-		return npyArray{}, errors.Wrapf(err, "offset %d", npyPrefix)
+		return Array{}, errors.Wrapf(err, "offset %d", prefixLen)
 	}
 	count := int64(1)
 	for k, d := range h.dims {
 		if d == 0 {
-			return npyArray{}, errors.Errorf("offset %d: shape %v holds nothing: save an array that is not empty", npyPrefix, h.dims)
+			return Array{}, errors.Errorf("offset %d: shape %v holds nothing: save an array that is not empty", prefixLen, h.dims)
 		}
-		if count > maxBody/int64(d) {
-			return npyArray{}, errors.Errorf("offset %d: shape %v is of more than %d elements at axis %d: save a part of it, or read "+
-				"an undamaged file", npyPrefix, h.dims, maxBody, k)
+		if count > file.MaxBody/int64(d) {
+			return Array{}, errors.Errorf("offset %d: shape %v is of more than %d elements at axis %d: save a part of it, or read "+
+				"an undamaged file", prefixLen, h.dims, file.MaxBody, k)
 		}
 		count *= int64(d)
 	}
 	if size > 1 && count > maxValues {
-		return npyArray{}, errors.Errorf("offset %d: shape %v is of %d numbers, expected at most %d: save a part of it, or uint8",
-			npyPrefix, h.dims, count, maxValues)
+		return Array{}, errors.Errorf("offset %d: shape %v is of %d numbers, expected at most %d: save a part of it, or uint8",
+			prefixLen, h.dims, count, maxValues)
 	}
 	if room := limit - int64(start); count*int64(size) > room {
-		return npyArray{}, errors.Errorf("offset %d: shape %v of dtype %s wants %d bytes, and %d can follow at most: %s", npyPrefix,
-			h.dims, h.dtype, count*int64(size), max(room, 0), npyAdvice)
+		return Array{}, errors.Errorf("offset %d: shape %v of dtype %s wants %d bytes, and %d can follow at most: %s", prefixLen,
+			h.dims, h.dtype, count*int64(size), max(room, 0), advice)
 	}
-	a := npyArray{dims: h.dims, whole: strings.ContainsAny(h.dtype[1:2], "biu")}
-	if !a.whole {
-		a.eps = map[int]float64{2: epsOf16, 4: epsOf32, 8: epsOf64}[size]
+	a := Array{Dims: h.dims, Whole: strings.ContainsAny(h.dtype[1:2], "biu")}
+	if !a.Whole {
+		a.Eps = map[int]float64{2: 0x1p-10, 4: 0x1p-23, 8: 0x1p-52}[size]
 	}
 	read := 0
 	if h.dtype[1:] == "u1" {
-		a.bytes = make([]uint8, count)
-		read, err = io.ReadFull(r, a.bytes)
+		a.Bytes = make([]uint8, count)
+		read, err = io.ReadFull(r, a.Bytes)
 	} else {
-		a.values = make([]float64, count)
-		read, err = readValues(r, a.values, size, decode)
+		a.Values = make([]float64, count)
+		read, err = readValues(r, a.Values, size, decode)
 	}
 	if err != nil {
-		return npyArray{}, errors.Wrapf(err, "offset %d: array ends or is damaged here, expected %d bytes: %s", start+read,
-			int64(start)+count*int64(size), npyAdvice)
+		return Array{}, errors.Wrapf(err, "offset %d: array ends or is damaged here, expected %d bytes: %s", start+read,
+			int64(start)+count*int64(size), advice)
 	}
 	// Reading up to the end also makes zip verify its checksum.
 	switch n, err := io.ReadFull(r, make([]byte, 1)); {
 	case n > 0:
-		return npyArray{}, errors.Errorf("offset %d: trailing bytes, expected the array to end here: %s",
-			int64(start)+count*int64(size), npyAdvice)
+		return Array{}, errors.Errorf("offset %d: trailing bytes, expected the array to end here: %s",
+			int64(start)+count*int64(size), advice)
 	case err != io.EOF:
-		return npyArray{}, errors.Wrapf(err, "offset %d: after the last element: %s", int64(start)+count*int64(size), npyAdvice)
+		return Array{}, errors.Wrapf(err, "offset %d: after the last element: %s", int64(start)+count*int64(size), advice)
 	}
 	if h.fortran {
-		a.bytes, a.values = rowMajor(a.bytes, a.dims), rowMajor(a.values, a.dims)
+		a.Bytes, a.Values = rowMajor(a.Bytes, a.Dims), rowMajor(a.Values, a.Dims)
 	}
 	return a, nil
 }
@@ -129,58 +132,58 @@ func readValues(r io.Reader, dst []float64, size int, decode func([]byte) float6
 	return read, nil
 }
 
-// readNPYHeader reads up to the first element and returns its offset.
-func readNPYHeader(r io.Reader) (h npyHeader, start int, err error) {
-	prefix := make([]byte, npyPrefix+4)
-	short := func(n int, err error) (npyHeader, int, error) {
-		return h, 0, errors.Wrapf(err, "offset %d: file ends or is damaged here, in the header: %s", n, npyAdvice)
+// readHeader reads up to the first element and returns its offset.
+func readHeader(r io.Reader) (h header, start int, err error) {
+	prefix := make([]byte, prefixLen+4)
+	short := func(n int, err error) (header, int, error) {
+		return h, 0, errors.Wrapf(err, "offset %d: file ends or is damaged here, in the header: %s", n, advice)
 	}
-	if n, err := io.ReadFull(r, prefix[:npyPrefix]); err != nil {
-		if !bytes.HasPrefix([]byte(npyMagic), prefix[:min(n, len(npyMagic))]) {
-			return h, 0, errors.Errorf("offset 0: no array of NumPy: %s", npyAdvice)
+	if n, err := io.ReadFull(r, prefix[:prefixLen]); err != nil {
+		if !bytes.HasPrefix([]byte(magic), prefix[:min(n, len(magic))]) {
+			return h, 0, errors.Errorf("offset 0: no array of NumPy: %s", advice)
 		}
 		return short(n, err)
 	}
-	if string(prefix[:len(npyMagic)]) != npyMagic {
-		return h, 0, errors.Errorf("offset 0: begins with %q, expected %q: give a file that numpy.save wrote", prefix[:len(npyMagic)], npyMagic)
+	if string(prefix[:len(magic)]) != magic {
+		return h, 0, errors.Errorf("offset 0: begins with %q, expected %q: give a file that numpy.save wrote", prefix[:len(magic)], magic)
 	}
 	width := 4
-	switch version := prefix[len(npyMagic)]; version {
+	switch version := prefix[len(magic)]; version {
 	case 1:
 		width = 2
 	case 2, 3:
 	default:
-		return h, 0, errors.Errorf("offset %d: version %d of the format, expected 1, 2 or 3: %s", len(npyMagic), version, npyAdvice)
+		return h, 0, errors.Errorf("offset %d: version %d of the format, expected 1, 2 or 3: %s", len(magic), version, advice)
 	}
-	if n, err := io.ReadFull(r, prefix[npyPrefix:npyPrefix+width]); err != nil {
-		return short(npyPrefix+n, err)
+	if n, err := io.ReadFull(r, prefix[prefixLen:prefixLen+width]); err != nil {
+		return short(prefixLen+n, err)
 	}
-	length := binary.LittleEndian.Uint32(prefix[npyPrefix:])
+	length := binary.LittleEndian.Uint32(prefix[prefixLen:])
 	if length > maxHeader {
-		return h, 0, errors.Errorf("offset %d: header of %d bytes, expected at most %d: %s", npyPrefix, length, maxHeader, npyAdvice)
+		return h, 0, errors.Errorf("offset %d: header of %d bytes, expected at most %d: %s", prefixLen, length, maxHeader, advice)
 	}
 	text := make([]byte, length)
-	start = npyPrefix + width
+	start = prefixLen + width
 	if n, err := io.ReadFull(r, text); err != nil {
 		return short(start+n, err)
 	}
-	p := npyParser{text: string(text)}
+	p := parser{text: string(text)}
 	if h, err = p.header(); err != nil {
 		return h, 0, errors.Wrapf(err, "offset %d: header %.100q", start+p.at, text)
 	}
 	return h, start + int(length), nil
 }
 
-// An npyParser reads the dictionary of a header: {'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }, its keys in any
+// An parser reads the dictionary of a header: {'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }, its keys in any
 // order.
-type npyParser struct {
+type parser struct {
 	text string
 	at   int
 }
 
-func (p *npyParser) header() (h npyHeader, err error) {
+func (p *parser) header() (h header, err error) {
 	if !p.take("{") {
-		return h, errors.Errorf("expected {: %s", npyAdvice)
+		return h, errors.Errorf("expected {: %s", advice)
 	}
 	seen := map[string]bool{}
 	for !p.take("}") {
@@ -189,7 +192,7 @@ func (p *npyParser) header() (h npyHeader, err error) {
 			return h, err
 		}
 		if seen[key] || !p.take(":") {
-			return h, errors.Errorf("expected each of descr, fortran_order and shape once, with a value: %s", npyAdvice)
+			return h, errors.Errorf("expected each of descr, fortran_order and shape once, with a value: %s", advice)
 		}
 		seen[key] = true
 		switch key {
@@ -201,31 +204,31 @@ func (p *npyParser) header() (h npyHeader, err error) {
 		case "fortran_order":
 			h.fortran = p.take("True")
 			if !h.fortran && !p.take("False") {
-				err = errors.Errorf("fortran_order is neither True nor False: %s", npyAdvice)
+				err = errors.Errorf("fortran_order is neither True nor False: %s", advice)
 			}
 		case "shape":
 			h.dims, err = p.tuple()
 		default:
-			err = errors.Errorf("unknown key %q: %s", key, npyAdvice)
+			err = errors.Errorf("unknown key %q: %s", key, advice)
 		}
 		if err != nil {
 			return h, err
 		}
 		if !p.take(",") && !p.peek("}") {
-			return h, errors.Errorf("expected , or }: %s", npyAdvice)
+			return h, errors.Errorf("expected , or }: %s", advice)
 		}
 	}
 	if rest := strings.TrimSpace(p.text[p.at:]); rest != "" {
-		return h, errors.Errorf("%q after the dictionary: %s", rest, npyAdvice)
+		return h, errors.Errorf("%q after the dictionary: %s", rest, advice)
 	}
 	if len(seen) != 3 {
-		return h, errors.Errorf("expected descr, fortran_order and shape: %s", npyAdvice)
+		return h, errors.Errorf("expected descr, fortran_order and shape: %s", advice)
 	}
 	return h, nil
 }
 
 // peek skips blanks and tells whether s is next.
-func (p *npyParser) peek(s string) bool {
+func (p *parser) peek(s string) bool {
 	for p.at < len(p.text) && strings.IndexByte(" \t\n", p.text[p.at]) >= 0 {
 		p.at++
 	}
@@ -233,7 +236,7 @@ func (p *npyParser) peek(s string) bool {
 }
 
 // take goes past s, if it is next.
-func (p *npyParser) take(s string) bool {
+func (p *parser) take(s string) bool {
 	if !p.peek(s) {
 		return false
 	}
@@ -241,7 +244,7 @@ func (p *npyParser) take(s string) bool {
 	return true
 }
 
-func (p *npyParser) str() (string, error) {
+func (p *parser) str() (string, error) {
 	for _, quote := range []string{"'", `"`} {
 		if !p.take(quote) {
 			continue
@@ -253,12 +256,12 @@ func (p *npyParser) str() (string, error) {
 		p.at += len(s) + 1
 		return s, nil
 	}
-	return "", errors.Errorf("expected a string: %s", npyAdvice)
+	return "", errors.Errorf("expected a string: %s", advice)
 }
 
-func (p *npyParser) tuple() ([]int, error) {
+func (p *parser) tuple() ([]int, error) {
 	if !p.take("(") {
-		return nil, errors.Errorf("expected a tuple: %s", npyAdvice)
+		return nil, errors.Errorf("expected a tuple: %s", advice)
 	}
 	dims := []int{}
 	for !p.take(")") {
@@ -268,20 +271,20 @@ func (p *npyParser) tuple() ([]int, error) {
 			end++
 		}
 		d, err := strconv.ParseInt(p.text[p.at:end], 10, 64)
-		if err != nil || d > maxBody || len(dims) == maxAxes {
-			return nil, errors.Errorf("expected at most %d axes of 0..%d: %s", maxAxes, maxBody, npyAdvice)
+		if err != nil || d > file.MaxBody || len(dims) == maxAxes {
+			return nil, errors.Errorf("expected at most %d axes of 0..%d: %s", maxAxes, file.MaxBody, advice)
 		}
 		dims, p.at = append(dims, int(d)), end
 		p.take("L") // as Python 2 wrote some
 		if !p.take(",") && !p.peek(")") {
-			return nil, errors.Errorf("expected , or ): %s", npyAdvice)
+			return nil, errors.Errorf("expected , or ): %s", advice)
 		}
 	}
 	return dims, nil
 }
 
-// npyDecoder returns how an element of a dtype is read, and its size in bytes.
-func npyDecoder(dtype string) (decode func([]byte) float64, size int, err error) {
+// decoder returns how an element of a dtype is read, and its size in bytes.
+func decoder(dtype string) (decode func([]byte) float64, size int, err error) {
 	refused := func(why string) (func([]byte) float64, int, error) {
 		return nil, 0, errors.Errorf("dtype %q %s: save x.astype(\"float32\"), or labels as \"int64\"", dtype, why)
 	}
