@@ -24,9 +24,6 @@ func (s Guess[T]) Validate() error {
 	return nil
 }
 
-// Memoryless says that it remembers nothing.
-func (Guess[T]) Memoryless() {}
-
 // Begin sets the input and makes the feedforward pass.
 func (s Guess[T]) Begin(m *arch.Model[T], _, _ []T) error {
 	k := field(m, s.Site)

@@ -39,7 +39,10 @@ func (ms Memories) MarshalBinary() ([]byte, error) {
 
 // UnmarshalBinary gives every part its own.
 func (ms Memories) UnmarshalBinary(text []byte) error {
-	if len(ms) == 0 && len(text) == 0 {
+	if len(ms) == 0 {
+		if len(text) > 0 {
+			return errors.Errorf("%d bytes for what remembers nothing", len(text))
+		}
 		return nil
 	}
 	var parts map[string][]byte
@@ -69,10 +72,10 @@ func SolverMemory[T graph.Float](s infer.Solver[T]) Memory {
 	return Memories(nil)
 }
 
-// StartMemory is what a start remembers. One that neither has the methods of a Memory nor says that it is Memoryless cannot be kept.
+// StartMemory is what a start remembers. One of another package that is no Memory cannot be kept.
 func StartMemory[T graph.Float](s Start[T]) Memory {
 	switch m := s.(type) {
-	case nil, Memoryless:
+	case nil, Feedforward[T], Guess[T]:
 		return Memories(nil)
 	case Memory:
 		return m
@@ -92,7 +95,7 @@ func RuleMemory[T graph.Float](r Rule[T]) Memory {
 type unkept struct{ what any }
 
 func (u unkept) MarshalBinary() ([]byte, error) {
-	return nil, errors.Errorf("what a %T remembers from batch to batch cannot be kept: it has no method that says what it is (a rule: Memory; a start: Memoryless, or MarshalBinary and UnmarshalBinary); train without Checkpoint, or give it one", u.what)
+	return nil, errors.Errorf("what a %T remembers from batch to batch cannot be kept: it has no Memory method, or, a start, no MarshalBinary and UnmarshalBinary; train without Checkpoint, or give it them", u.what)
 }
 func (u unkept) UnmarshalBinary([]byte) error { _, err := u.MarshalBinary(); return err }
 

@@ -21,12 +21,6 @@ type Feedforward[T graph.Float] struct{}
 
 var _ Start[float32] = Feedforward[float32]{}
 
-// A Memoryless start remembers nothing from batch to batch, which is what the method says.
-type Memoryless interface{ Memoryless() }
-
-// Memoryless says that it remembers nothing.
-func (Feedforward[T]) Memoryless() {}
-
 // Begin is Model.Forward.
 func (Feedforward[T]) Begin(m *arch.Model[T], _, _ []T) error { return m.Forward() }
 

@@ -25,6 +25,9 @@ type Subject[T graph.Float] struct {
 	Solver infer.Solver[T]
 }
 
+// Sizes returns In and Out.
+func (s Subject[T]) Sizes() (in, out int) { return s.In, s.Out }
+
 // SubjectOf is the subject of a rule that trains a model. Last returns the model, of the size of the last batch, whose energy
 // was computed last, and nil before the first.
 func SubjectOf[T graph.Float](m *arch.Model[T], last func() *arch.Model[T]) Subject[T] {

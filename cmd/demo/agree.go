@@ -13,6 +13,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // An agreement is the way of PC's gradient towards BP's on one batch.
@@ -20,7 +21,7 @@ type agreement struct {
 	weights []string // names of the weights, without biases
 	params  []int    // where they are in Comparison.Params
 	terms   []string // names of the energies, one per layer
-	rows    []train.Comparison
+	rows    []analysis.Comparison
 	result  infer.Result
 	rest    string // how inference came to rest, where it was to
 }
@@ -34,7 +35,7 @@ func (a agreement) diverged() error {
 }
 
 // last is the comparison where inference ended; ok is false if there is none.
-func (a agreement) last() (c train.Comparison, ok bool) {
+func (a agreement) last() (c analysis.Comparison, ok bool) {
 	if len(a.rows) == 0 {
 		return c, false
 	}
@@ -78,7 +79,7 @@ func (b *bench[T]) along(precision float64, solver infer.Solver[T], stop infer.S
 		return agreement{}, err
 	}
 	a := b.named(pc)
-	a.rows, a.result, err = train.Compare(pc, b.bp, solver, stop, b.x, b.y, 1/precision, at)
+	a.rows, a.result, err = analysis.Compare(pc, b.bp, solver, stop, b.x, b.y, 1/precision, at)
 	return a, err
 }
 
@@ -183,10 +184,10 @@ func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreemen
 	for i := range got {
 		got[i] /= T(precision)
 	}
-	c := train.Comparison{Step: steps, Energy: f, Residual: a.result.Residual, Terms: make([]float64, len(pc.Terms())), Whole: train.Agree(got, want)}
+	c := analysis.Comparison{Step: steps, Energy: f, Residual: a.result.Residual, Terms: make([]float64, len(pc.Terms())), Whole: analysis.Agree(got, want)}
 	pc.TermEnergies(c.Terms)
 	for i := range b.weights.Fields() {
-		c.Params = append(c.Params, train.Agree(b.weights.Part(got, i), b.weights.Part(want, i)))
+		c.Params = append(c.Params, analysis.Agree(b.weights.Part(got, i), b.weights.Part(want, i)))
 	}
 	a.rows = append(a.rows, c)
 	return a, nil

@@ -93,7 +93,7 @@ func (cmd bidirectionalCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		fig, err := t.generated(generator, p.rule.Predict)
+		fig, err := t.generated(generator, p.rule.Subject().Predict)
 		t.page.Figures = append(t.page.Figures, fig)
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // generateCmd is the supervised generative task.
@@ -63,7 +64,7 @@ func (cmd generateCmd) Run(c *console) error {
 		solver, stop := t.opts.solver()
 		turned, turnedStop := t.opts.solver()
 		query := &train.Query[float32]{Model: inverse, Solver: turned, Stop: turnedStop, Start: start, Site: arch.InputName}
-		rule := &train.Generator[float32]{Rule: &train.PC[float32]{Model: m, Solver: solver, Stop: stop}, Invert: query.Inputs}
+		rule := &rules.Generator[float32]{Rule: &train.PC[float32]{Model: m, Solver: solver, Stop: stop}, Invert: query.Inputs}
 		p, err := t.learnBy(net, rule, "accuracy of inferred labels")
 		if err != nil || t.interrupted() {
 			return err

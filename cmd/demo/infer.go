@@ -17,6 +17,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // inferCmd holds ways of inference against each other on one batch.
@@ -368,7 +369,7 @@ func (a *arena) race(ctx context.Context, w *way) error {
 	err := run(again, func(r infer.Reading) {
 		if at < len(w.path) && (shown[r.Step] || at == len(w.path)-1 || a.crosses(w.path, at)) && failed == nil {
 			if _, failed = m.ParamGrad(a.grad); failed == nil {
-				w.path[at].off = train.Agree(a.grad, a.gradient).Relative
+				w.path[at].off = analysis.Agree(a.grad, a.gradient).Relative
 			}
 		}
 		at++

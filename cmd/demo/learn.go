@@ -15,6 +15,7 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // weightStream is the second half of the seed of the initial weights: the same seed starts every rule at the same point.
@@ -153,9 +154,9 @@ func (l *lesson) loss(e train.Eval) float64 {
 
 // spansOf are what the scalings ask of Adam for the weights of a rule, of both networks if it has two.
 func spansOf(n *arch.Network, rule train.Rule[float32]) []optim.Span {
-	h, two := rule.(*train.Hybrid[float32])
+	h, two := rule.(*rules.Hybrid[float32])
 	if !two {
-		return train.AdamSpans(n, rule.Weights())
+		return train.AdamSpans(n, rule.Subject().Weights)
 	}
 	var all []optim.Span
 	for _, m := range []*arch.Model[float32]{h.Generator, h.Amortiser} {
@@ -166,7 +167,7 @@ func spansOf(n *arch.Network, rule train.Rule[float32]) []optim.Span {
 
 // teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
 func (l *lesson) teach(c *console, p *pupil) error {
-	terms := p.rule.Terms()
+	terms := p.rule.Subject().Terms
 	var show *report.Progress
 	score := 0.
 	var failed error

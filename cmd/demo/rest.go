@@ -148,7 +148,7 @@ func restAdvice(c *console, r train.Rest, rate, stable float64, onErrors bool) s
 // stableRate is the rate below which plain descent on the activities of some test samples is stable, 2 / largest curvature, with the
 // weights that a pupil has learned.
 func (j *job) stableRate(p *pupil) (float64, error) {
-	w, err := double(j.net, p.rule.Weights())
+	w, err := double(j.net, p.rule.Subject().Weights)
 	if err != nil {
 		return 0, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // ruleFlag is a way to learn, held against backprop. Its zero value is pc.
@@ -78,22 +79,22 @@ func ruleOf[T graph.Float](f ruleFlag, m *arch.Model[T], in inferFlags, seed uin
 	pc := train.PC[T]{Model: m, Solver: descent[T](in.Rate), Stop: infer.Steps(in.Steps), Seed: seed}
 	switch f.name {
 	case "incremental":
-		return &train.Incremental[T]{PC: pc}
+		return &rules.Incremental[T]{PC: pc}
 	case "nudged":
-		return &train.Nudged[T]{PC: pc, Nudge: train.NudgedCost, Beta: nudge}
+		return &rules.Nudged[T]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge}
 	case "centred":
-		return &train.Nudged[T]{PC: pc, Nudge: train.NudgedCost, Beta: nudge, Sign: train.Centred}
+		return &rules.Nudged[T]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge, Sign: rules.Centred}
 	case "fixed":
-		return &train.FixedPrediction[T]{PC: pc}
+		return &rules.FixedPrediction[T]{PC: pc}
 	case "zil":
-		return &train.ZIL[T]{Model: m, Seed: seed}
+		return &rules.ZIL[T]{Model: m, Seed: seed}
 	case "montecarlo":
 		pc.Solver = &infer.Langevin[T]{Rate: in.Rate, Temperature: 1e-3, Source: rand.NewPCG(seed, sampleStream)}
-		return &train.MonteCarlo[T]{PC: pc, BurnIn: in.Steps / 2}
+		return &rules.MonteCarlo[T]{PC: pc, BurnIn: in.Steps / 2}
 	case "feedback":
-		return &train.FeedbackAlignment[T]{Model: m, Seed: seed}
+		return &rules.FeedbackAlignment[T]{Model: m, Seed: seed}
 	case "direct":
-		return &train.DirectFeedback[T]{Model: m, Seed: seed}
+		return &rules.DirectFeedback[T]{Model: m, Seed: seed}
 	}
 	return &pc
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/layers"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // Every rule that is offered trains, under its own name, and lowers the loss of two moons.
@@ -60,7 +60,7 @@ func TestSpansOf_AHybridsAmortiserIsScaledToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spans := spansOf(net, &train.Hybrid[float32]{Generator: generator, Amortiser: amortiser})
+	spans := spansOf(net, &rules.Hybrid[float32]{Generator: generator, Amortiser: amortiser})
 	_, at := parts[1].Whole()
 	for i, w := range mirror.Weights() {
 		lo, hi := parts[1].Span(i)

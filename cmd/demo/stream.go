@@ -13,6 +13,7 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // streamCmd is temporal prediction.
@@ -85,13 +86,13 @@ func (cmd streamCmd) Run(c *console) error {
 }
 
 // stream is a stream over the weights.
-func (cmd streamCmd) stream(t *study, net *arch.Network, w *graph.Vector[float32], streams int) (*train.Stream[float32], error) {
+func (cmd streamCmd) stream(t *study, net *arch.Network, w *graph.Vector[float32], streams int) (*rules.Stream[float32], error) {
 	m, err := arch.Compile(net, w, arch.Plan{Batch: streams})
 	if err != nil {
 		return nil, err
 	}
 	solver, stop := t.opts.solver()
-	s := &train.Stream[float32]{Model: m, Site: "state", Solver: solver, Stop: stop}
+	s := &rules.Stream[float32]{Model: m, Site: "state", Solver: solver, Stop: stop}
 	return s, s.Validate()
 }
 
@@ -101,22 +102,29 @@ func (cmd streamCmd) learn(t *study, net *arch.Network, w *graph.Vector[float32]
 	if err != nil {
 		return err
 	}
-	s.Optimizer = &optim.Adam[float32]{Rate: t.opts.LR}
 	digits := &turning{set: t.train, turn: cmd.Turn / 180 * math.Pi, rng: rand.New(rand.NewPCG(t.seed, 3))}
 	frame := make([]float32, t.opts.Batch*t.train.In())
 	show := t.console.progress("PC", "step")
 	defer show.End()
 	p := &pupil{name: "PC"}
-	for done := 0; done < t.opts.Limit && !t.interrupted(); done++ {
-		if done%cmd.Frames == 0 {
+	trainer := &train.Trainer[float32]{Rule: s, Optimizer: &optim.Adam[float32]{Rate: t.opts.LR}, MaxSteps: t.opts.Limit}
+	trainer.Feed = func(step int) (x, y []float32) {
+		k := (step - 1) % cmd.Frames
+		if k == 0 {
 			digits.begin(t.opts.Batch)
 			s.Reset()
 		}
-		digits.frame(frame, done%cmd.Frames)
-		r, err := s.Observe(frame)
+		digits.frame(frame, k)
+		return nil, frame
+	}
+	for r, err := range trainer.Steps(t.ctx) {
 		if err != nil {
+			if t.interrupted() {
+				break
+			}
 			return err
 		}
+		done := r.Step - 1
 		show.Step(done+1, t.opts.Limit, func() string { return losses(r.Loss, r.Energy) })
 		if done%cmd.Frames > 0 { // nothing can expect the first frame
 			p.trace = append(p.trace, point{step: done + 1, loss: r.Loss, energy: r.Energy})
@@ -209,7 +217,7 @@ const (
 )
 
 // starts is how long inference takes from several starts.
-func (cmd streamCmd) starts(t *study, s *train.Stream[float32], digits *turning) error {
+func (cmd streamCmd) starts(t *study, s *rules.Stream[float32], digits *turning) error {
 	tab := report.Table{Title: "Where inference begins", Head: []string{"start", "energy at the start", "energy gradients until at rest"},
 		Note: fmt.Sprintf("Means over the frames from the second on, inference going on until the rms of the gradient is %g.", startTol)}
 	s.Solver, s.Stop = descent[float32](startRate), infer.Any{infer.Stationary{Tol: startTol}, infer.Steps(startSteps)}

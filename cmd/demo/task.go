@@ -19,6 +19,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // The tasks repeat the notebooks of the JPC library (arXiv 2412.03676). Its rates and times belong to the energy of a
@@ -334,6 +335,6 @@ func (t *study) trace(name string, m *arch.Model[float32], start train.Start[flo
 		stop = infer.Steps(t.opts.Steps*longer + 1) // one more: the limit comes before the evaluation
 	}
 	var err error
-	in.moments, _, err = train.Trace(m, solver, stop)
+	in.moments, _, err = analysis.Trace(m, solver, stop)
 	return in, err
 }

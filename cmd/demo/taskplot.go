@@ -14,20 +14,20 @@ import (
 
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/report"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // An inference is what one run of it was like.
 type inference struct {
 	name    string // in the legend, where there are several
 	terms   []string
-	moments []train.Moment
+	moments []analysis.Moment
 	timed   bool    // by time rather than by steps
 	trained float64 // where inference ends in training
 }
 
 // at is where a moment stands on the axis.
-func (in inference) at(m train.Moment) float64 {
+func (in inference) at(m analysis.Moment) float64 {
 	if in.timed {
 		return m.Time
 	}
@@ -58,7 +58,7 @@ func (in inference) axis() string {
 }
 
 // curve is one energy along inference; what is too small for the axis is left out.
-func (in inference) curve(least float64, energy func(train.Moment) float64) plotter.XYs {
+func (in inference) curve(least float64, energy func(analysis.Moment) float64) plotter.XYs {
 	var xys plotter.XYs
 	for _, m := range in.moments {
 		if e := energy(m); e > least && !math.IsInf(e, 0) && in.at(m) >= in.from() {
@@ -97,7 +97,7 @@ func layerEnergies(ins ...inference) report.Drawing {
 				if deep {
 					c, dash = report.Shade(.15+.85*float64(i)/float64(len(in.terms)-1)), nil
 				}
-				xys := in.curve(least, func(m train.Moment) float64 { return m.Terms[i] })
+				xys := in.curve(least, func(m analysis.Moment) float64 { return m.Terms[i] })
 				if len(xys) == 0 {
 					continue
 				}
@@ -108,7 +108,7 @@ func layerEnergies(ins ...inference) report.Drawing {
 					named = true
 				}
 			}
-			sum := report.Line(in.curve(least, func(m train.Moment) float64 { return m.Energy }), report.Ink, 1.2, report.Dash(2))
+			sum := report.Line(in.curve(least, func(m analysis.Moment) float64 { return m.Energy }), report.Ink, 1.2, report.Dash(2))
 			p.Add(sum)
 			p.Legend.Add("sum", sum)
 			report.WholeDecades(&p.Y)
@@ -135,7 +135,7 @@ func alongTraining(ins []inference) report.Drawing {
 			report.Grid(p)
 			report.LogAxis(&p.Y)
 			for k, in := range ins {
-				xys := in.curve(1e-6*in.most(), func(m train.Moment) float64 { return m.Terms[i] })
+				xys := in.curve(1e-6*in.most(), func(m analysis.Moment) float64 { return m.Terms[i] })
 				if len(xys) == 0 {
 					continue
 				}
@@ -161,7 +161,7 @@ func startEnergies(ins []inference) report.Drawing {
 		report.LogAxis(&p.X)
 		report.LogAxis(&p.Y)
 		for i, in := range ins {
-			l := report.Line(in.curve(0, func(m train.Moment) float64 { return m.Energy }), report.Colour(i), 2, report.Dash(i))
+			l := report.Line(in.curve(0, func(m analysis.Moment) float64 { return m.Energy }), report.Colour(i), 2, report.Dash(i))
 			p.Add(l)
 			p.Legend.Add(in.name, l)
 		}

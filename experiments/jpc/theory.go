@@ -101,7 +101,7 @@ var theories = claim.Grid("jpc/theory", 1, func(s claim.Scale) []deepLinear {
 		cell.Progress(step+1, d.Iterations)
 	}
 	c.Gap /= float64(len(c.At))
-	score, err := train.Evaluate(rule.Predict, test)
+	score, err := train.Evaluate(rule.Subject().Predict, test)
 	c.Accuracy = score.Accuracy
 	return c, err
 })

@@ -247,7 +247,7 @@ const keepEvery = 2 * time.Minute
 
 // run trains from the state on.
 func (t *trainer) run(ctx context.Context) error {
-	w := t.rule.Weights()
+	w := t.rule.Subject().Weights
 	grad := make([]float32, len(w.Data()))
 	x, y := make([]float32, t.Batch*t.training.In()), make([]float32, t.Batch*t.training.Out())
 	batches := data.Batches{N: t.training.Len(), Size: t.Batch, Seed: t.Seed, DropLast: true} // as the paper's loaders do
@@ -321,7 +321,7 @@ func (t *trainer) evaluate() error {
 	}
 	bad := false
 	score, err := train.Evaluate(func(x []float32) ([]float32, error) {
-		p, err := t.rule.Predict(x)
+		p, err := t.rule.Subject().Predict(x)
 		bad = bad || err == nil && !kernel.AllFinite(p)
 		return p, err
 	}, t.test)
@@ -346,7 +346,7 @@ func (t *trainer) result(start []float32) Run {
 		tenth := float64(t.Iterations - 9*t.Iterations/10)
 		r.Accuracy, r.Loss, r.Relaxed = t.Evals[len(t.Evals)-1].Accuracy, t.Loss/tenth, t.Relaxed/tenth
 	}
-	w := t.rule.Weights()
+	w := t.rule.Subject().Weights
 	for i := range w.Fields() {
 		lo, hi := w.Span(i)
 		var far, size float64

@@ -31,8 +31,13 @@ type guess[T graph.Float] struct {
 	readsX    bool     // the generator's input rather than its output
 }
 
-// Memoryless says that it remembers nothing.
-func (a *Amortised[T]) Memoryless() {}
+// MarshalBinary is empty: it remembers nothing from batch to batch.
+func (a *Amortised[T]) MarshalBinary() ([]byte, error) { return nil, nil }
+
+// UnmarshalBinary restores nothing.
+func (a *Amortised[T]) UnmarshalBinary(state []byte) error {
+	return train.Memories(nil).UnmarshalBinary(state)
+}
 
 // Begin runs the amortiser.
 func (a *Amortised[T]) Begin(m *arch.Model[T], x, y []T) error {

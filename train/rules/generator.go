@@ -24,7 +24,7 @@ var (
 // Validate reports a missing rule and what the rule reports.
 func (r *Generator[T]) Validate() error {
 	if train.Missing(r.Rule) {
-		return errors.New("generator: train.Rule is missing")
+		return errors.New("generator: Rule is missing")
 	}
 	if v, ok := r.Rule.(interface{ Validate() error }); ok {
 		return errors.WithMessage(v.Validate(), "generator")

@@ -72,7 +72,7 @@ func (r *Nudged[T]) Validate() error {
 		return errors.WithMessage(err, "Nudged")
 	}
 	if _, is := r.Start.(*train.Previous[T]); is {
-		return errors.New("Nudged: Start: between two batches the model makes the feedforward pass, and a train.Previous would go on from that: leave it out")
+		return errors.New("Nudged: Start: between two batches the model makes the feedforward pass, and a Previous would go on from that: leave it out")
 	}
 	switch {
 	case !(r.Beta > 0) || math.IsInf(float64(T(r.Beta)), 1) || math.IsInf(float64(T(1/r.Beta)), 1) || T(1/r.Beta) == 0:
@@ -92,7 +92,7 @@ func (r *Nudged[T]) Validate() error {
 	}
 	for _, lik := range append(likelihoods(pc.Blocks), pc.Output) {
 		if _, categorical := lik.(energy.Categorical); categorical {
-			return errors.New("Nudged: NudgedTarget moves the output between prediction and target, and a categorical prediction is logits: use NudgedCost, or a train.Gaussian output")
+			return errors.New("Nudged: NudgedTarget moves the output between prediction and target, and a categorical prediction is logits: use NudgedCost, or a Gaussian output")
 		}
 	}
 	return nil

@@ -51,7 +51,7 @@ func (r *TargetProp[T]) Validate() error {
 		return errors.WithMessage(err, "TargetProp")
 	}
 	if !(r.Step > 0) || math.IsInf(float64(T(r.Step)), 0) || math.IsInf(float64(T(1/r.Step)), 0) || T(1/r.Step) == 0 {
-		return errors.Errorf("TargetProp: train.Step %v: want a positive number, such as .1", r.Step)
+		return errors.Errorf("TargetProp: Step %v: want a positive number, such as .1", r.Step)
 	}
 	if !(r.Noise >= 0) || math.IsInf(float64(T(r.Noise)), 0) {
 		return errors.Errorf("TargetProp: Noise %v: want a finite number of zero or more", r.Noise)

@@ -36,7 +36,7 @@ var _ train.Rule[float32] = (*Unsupervised[float32])(nil)
 func (r *Unsupervised[T]) Validate() error {
 	switch {
 	case r.Model == nil || train.Missing(r.Solver) || train.Missing(r.Start):
-		return errors.New("unsupervised: Model, Solver or train.Start is missing")
+		return errors.New("unsupervised: Model, Solver or Start is missing")
 	case r.Model.Plan().Coordinates != arch.Activities:
 		return errors.Errorf("unsupervised: the model is in the coordinates of %v: compile it in those of activities", r.Model.Plan().Coordinates)
 	case r.Targets < 0:
@@ -107,7 +107,7 @@ func (r *Unsupervised[T]) Subject() train.Subject[T] {
 	s := r.batch.Subject(r.Model)
 	s.In, s.Out, s.Solver = s.Out, r.Targets, r.Solver
 	s.Predict = func([]T) ([]T, error) {
-		return nil, errors.New("unsupervised: the targets of the set were not learned: ask the network with a train.Query")
+		return nil, errors.New("unsupervised: the targets of the set were not learned: ask the network with a Query")
 	}
 	return s
 }
