@@ -64,6 +64,87 @@ func TestDocs_NameTestsThatExist(t *testing.T) {
 	}, ".md")
 }
 
+// TestDocs_NameWhatIsExported: every `package.Name`, and `package.Type.Member`, in the documentation exists.
+func TestDocs_NameWhatIsExported(t *testing.T) {
+	exported := map[string]bool{} // package, package.Name and package.Type.Member
+	files(t, func(path string, text []byte) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file.Name.Name != "main" {
+			exported[file.Name.Name] = true
+			addNames(exported, file)
+		}
+	}, ".go")
+	name := regexp.MustCompile("`([a-z]+)\\.([A-Z]\\w*)(?:\\.([A-Z]\\w*))?")
+	files(t, func(path string, text []byte) {
+		if path == "CHANGELOG.md" {
+			return // names what is gone
+		}
+		for _, m := range name.FindAllSubmatch(text, -1) {
+			pkg, ident, member := string(m[1]), string(m[2]), string(m[3])
+			if !exported[pkg] || pkg == "json" {
+				continue // of another module
+			}
+			if !exported[pkg+"."+ident] || member != "" && !exported[pkg+"."+ident+"."+member] && !exported[pkg+"."+ident+".*"] {
+				t.Errorf("%s names %s, which does not exist", path, strings.TrimPrefix(string(m[0]), "`"))
+			}
+		}
+	}, ".md")
+}
+
+// addNames adds what a file exports. A type that embeds another has, as far as is known here, any member: Type.*.
+func addNames(exported map[string]bool, file *ast.File) {
+	pkg := file.Name.Name + "."
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			exported[pkg+receiver(d)+d.Name.Name] = true
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				switch s := s.(type) {
+				case *ast.ValueSpec:
+					for _, n := range s.Names {
+						exported[pkg+n.Name] = true
+					}
+				case *ast.TypeSpec:
+					exported[pkg+s.Name.Name] = true
+					ast.Inspect(s.Type, func(n ast.Node) bool {
+						if f, is := n.(*ast.Field); is {
+							for _, n := range f.Names {
+								exported[pkg+s.Name.Name+"."+n.Name] = true
+							}
+							if len(f.Names) == 0 {
+								exported[pkg+s.Name.Name+".*"] = true
+							}
+						}
+						return true
+					})
+				}
+			}
+		}
+	}
+}
+
+// receiver is the type that a method belongs to, with a point behind it.
+func receiver(f *ast.FuncDecl) string {
+	if f.Recv == nil {
+		return ""
+	}
+	name := ""
+	ast.Inspect(f.Recv.List[0].Type, func(n ast.Node) bool {
+		if id, is := n.(*ast.Ident); is && name == "" {
+			name = id.Name + "."
+		}
+		return true
+	})
+	return name
+}
+
 // TestDocs_CoverJPC: each of the 89 behaviours and 25 defects has one row, in order, that names a test or says why there is none.
 func TestDocs_CoverJPC(t *testing.T) {
 	row := regexp.MustCompile(`(?m)^\| (\d+) \|.*\| (.*) \|$`)

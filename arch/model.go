@@ -36,8 +36,8 @@ type Model[T graph.Float] struct {
 	state   *graph.Vector[T]
 	states  []*graph.Node // the inputs that state's fields are
 	terms   []energy.Term
-	dz, dw  []*graph.Node // dw nil for a weight that the energy does not depend on
-	chain   []graph.Link[T]
+	dz, dw  []*graph.Node        // dw nil for a weight that the energy does not depend on
+	chain   *graph.Chain[T]      // nil if there is nothing to feed forward, or whole does it
 	whole   []graph.Link[T]      // the same, where it cannot be done sample by sample
 	begin   []func()             // sets the states that the chain leaves out to where inference begins
 	chained []bool               // states that the chain sets
@@ -163,8 +163,10 @@ func (m *Model[T]) differentiate() error {
 	if m.prog, err = graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: u.batched(), Cache: true}); err != nil {
 		return err
 	}
-	if m.chain, err = m.prog.Chain(links); err != nil {
-		m.whole = links // an operation of Gorgonia's own wants the whole batch at once: one prediction after the other
+	if len(links) > 0 {
+		if m.chain, err = m.prog.Chain(links); err != nil {
+			m.whole = links // an operation of Gorgonia's own wants the whole batch at once: one prediction after the other
+		}
 	}
 	moved := make([]graph.Moved[T], len(m.states))
 	for i, n := range m.states {
@@ -317,7 +319,7 @@ func (m *Model[T]) Forward() error {
 		}
 		copy(l.Copy, m.prog.Value(l.From))
 	}
-	if len(m.chain) == 0 {
+	if m.chain == nil {
 		return nil
 	}
 	for i, n := range m.states {

@@ -78,7 +78,8 @@ type call[T Float] struct {
 	partial  []float64 // reductions: one sum per row, or one in all
 	srcZero  []bool    // operands known to be exactly zero
 	dstZero  *bool     // set when the result is known to be exactly zero
-	room     []T       // of a roomy operation or a convolution: at least as much as it asked for
+	room     []T       // scratch memory of a roomy operation or a convolution: at least as much as it asked for
+	packed   *cell[T]  // the packed weight that the instruction reads or writes
 	err      error     // of an operation of Gorgonia's own, or one that checks its data
 }
 

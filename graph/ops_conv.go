@@ -321,10 +321,8 @@ func runFilter[T Float](f *kernel.Filter[T], c *call[T]) {
 
 // applyFilter takes the images of a call through a packed filter.
 func applyFilter[T Float](f *kernel.Filter[T], bias bool, c *call[T]) {
-	var b []T
-	if bias {
-		b = c.src[2]
-	} else if c.srcZero[0] {
+	b, zero := addend(bias, c)
+	if zero {
 		c.markZero()
 		return
 	}
@@ -382,39 +380,30 @@ const (
 	sumElements = 1 << 22
 )
 
-type filterKey struct {
-	weight  int
-	conv    kernel.Conv
-	adjoint bool
-}
-
 // compileConv makes a convolution or its transpose use a filter that is packed once per change of the weights.
 func compileConv[T Float](c *compiler[T], ins *instr[T], conv kernel.Conv, adjoint, bias bool, n *Node) {
-	p, out := c.p, n.Shape()
-	ins.work = convWork(conv, out[0])
+	ins.work = convWork(conv, n.Shape()[0])
 	if ins.kind == joint {
-		ins.rows, ins.grain = out[0], 1
+		ins.rows, ins.grain = n.Shape()[0], 1
 	}
-	key := filterKey{ins.in[1], conv, adjoint}
-	id, have := c.filters[key]
-	if !have {
-		filter := kernel.NewFilter[T](conv)
-		if adjoint {
-			filter = kernel.NewAdjoint[T](conv)
-		}
-		w := p.values[ins.in[1]]
-		id = len(p.values)
-		c.filters[key] = id
-		p.values = append(p.values, value[T]{shape: w.shape, static: w.static, kept: true, slot: -1, stage: -1, filter: filter})
-		p.instrs = append(p.instrs, instr[T]{
-			name: "pack filter", in: []int{ins.in[1]}, out: id, kind: joint, rows: 1, work: 4 * float64(w.shape.TotalSize()),
-			run: func(c *call[T]) { filter.Pack(c.src[0]) },
-		})
+	type key struct {
+		weight  int
+		conv    kernel.Conv
+		adjoint bool
 	}
-	filter := p.values[id].filter
-	ins.in = append([]int{ins.in[0], id}, ins.in[2:]...)
-	ins.room = filter.Room()
-	ins.run = func(c *call[T]) { applyFilter(filter, bias, c) }
+	ins.packed = c.pack(key{ins.in[1], conv, adjoint}, ins.in[1],
+		func(m *cell[T]) { m.filter = newFilter[T](conv, adjoint) },
+		func(c *call[T]) { c.packed.filter.Pack(c.src[0]) })
+	ins.in = append([]int{ins.in[0], ins.packed}, ins.in[2:]...)
+	ins.room = newFilter[T](conv, adjoint).Room()
+	ins.run = func(c *call[T]) { applyFilter(c.packed.filter, bias, c) }
+}
+
+func newFilter[T Float](conv kernel.Conv, adjoint bool) *kernel.Filter[T] {
+	if adjoint {
+		return kernel.NewAdjoint[T](conv)
+	}
+	return kernel.NewFilter[T](conv)
 }
 
 // convWork is the number of operations of a convolution of a batch.
@@ -425,14 +414,13 @@ func convWork(c kernel.Conv, batch int) float64 {
 // compileConvWeight makes a weight gradient two instructions: partial sums over ranges of the batch, which are tasks of their
 // own, and their sum. The ranges depend on the shapes alone.
 func compileConvWeight[T Float](conv kernel.Conv, c *compiler[T], ins *instr[T], n *Node) {
-	p, out := c.p, n.Shape()
-	batch, size := p.values[ins.in[0]].shape[0], out.TotalSize()
+	out, x, g := n.Shape(), &c.values[ins.in[0]], &c.values[ins.in[1]]
+	batch, size := x.shape[0], out.TotalSize()
 	parts := min(max(sumElements/size, fewestSums), mostSums, batch)
 	sum := kernel.NewConvSum[T](conv)
-	id := len(p.values)
-	p.values = append(p.values, value[T]{shape: tensor.Shape{parts, size}, static: p.values[ins.in[0]].static && p.values[ins.in[1]].static, kept: true, slot: -1, stage: -1})
-	p.instrs = append(p.instrs, instr[T]{
-		name: "partial " + ins.name, in: ins.in, out: id, kind: joint, rows: parts, grain: 1, room: sum.Room(), work: convWork(conv, batch),
+	v := value{shape: tensor.Shape{parts, size}, static: x.static && g.static, materialised: true, slot: -1, stage: -1}
+	id := c.append(v, instr[T]{
+		name: "partial " + ins.name, in: ins.in, packed: -1, kind: joint, rows: parts, grain: 1, room: sum.Room(), work: convWork(conv, batch),
 		run: func(c *call[T]) {
 			clear(c.dst)
 			if c.srcZero[0] || c.srcZero[1] {

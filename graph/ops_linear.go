@@ -206,8 +206,7 @@ func (o matmul) compile64(c *compiler[float64], ins *instr[float64], n *Node) {
 
 // compileMatmul gives a matrix product its work and rows and, where a weight is multiplied shard by shard, its packed form.
 func compileMatmul[T Float](m matmul, c *compiler[T], ins *instr[T], n *Node) {
-	p, out := c.p, n.Shape()
-	a, b := &p.values[ins.in[0]], &p.values[ins.in[1]]
+	out, a, b := n.Shape(), &c.values[ins.in[0]], &c.values[ins.in[1]]
 	_, k, _, cols := m.dims([]tensor.Shape{a.shape, b.shape})
 	ins.work = 2 * float64(out.TotalSize()) * float64(k)
 	if ins.kind == joint {
@@ -216,17 +215,15 @@ func compileMatmul[T Float](m matmul, c *compiler[T], ins *instr[T], n *Node) {
 	if ins.kind != rowwise {
 		return
 	}
-	ins.each = out.TotalSize() / cols / p.rows
+	ins.each = out.TotalSize() / cols / c.rows
 	if !b.static {
 		return
 	}
+	alpha := T(m.alpha)
 	if !m.transB && kernel.InPlace[T](cols) {
-		alpha := T(m.alpha)
 		ins.run = func(c *call[T]) {
-			var bias []T
-			if m.bias {
-				bias = c.src[2]
-			} else if c.srcZero[0] {
+			bias, zero := addend(m.bias, c)
+			if zero {
 				c.markZero()
 				return
 			}
@@ -234,31 +231,31 @@ func compileMatmul[T Float](m matmul, c *compiler[T], ins *instr[T], n *Node) {
 		}
 		return
 	}
-	key := packKey{ins.in[1], m.transB}
-	pk, have := c.packs[key]
-	if !have {
-		packed := kernel.NewPacked[T](k, cols)
-		ldb, trans := b.shape[1], m.transB
-		pk = len(p.values)
-		c.packs[key] = pk
-		p.values = append(p.values, value[T]{shape: b.shape, static: true, kept: true, slot: -1, stage: -1, packed: packed})
-		p.instrs = append(p.instrs, instr[T]{
-			name: "pack", in: []int{ins.in[1]}, out: pk, kind: joint, rows: 1, work: 4 * float64(b.shape.TotalSize()),
-			run: func(c *call[T]) { packed.Pack(c.src[0], ldb, trans) },
-		})
+	type key struct {
+		weight int
+		trans  bool
 	}
-	packed, alpha := p.values[pk].packed, T(m.alpha)
-	ins.in = append([]int{ins.in[0], pk}, ins.in[2:]...)
+	ldb, trans := b.shape[1], m.transB
+	ins.packed = c.pack(key{ins.in[1], trans}, ins.in[1],
+		func(m *cell[T]) { m.matrix = kernel.NewPacked[T](k, cols) },
+		func(c *call[T]) { c.packed.matrix.Pack(c.src[0], ldb, trans) })
+	ins.in = append([]int{ins.in[0], ins.packed}, ins.in[2:]...)
 	ins.run = func(c *call[T]) {
-		var bias []T
-		if m.bias {
-			bias = c.src[2]
-		} else if c.srcZero[0] {
+		bias, zero := addend(m.bias, c)
+		if zero {
 			c.markZero()
 			return
 		}
-		kernel.GemmPacked(len(c.dst)/cols, alpha, c.src[0], k, packed, bias, 0, c.dst, cols)
+		kernel.GemmPacked(len(c.dst)/cols, alpha, c.src[0], k, c.packed.matrix, bias, 0, c.dst, cols)
 	}
+}
+
+// addend is the bias of a linear map, its third operand if it has one; without it, zero reports whether the result is known to be.
+func addend[T Float](has bool, c *call[T]) (bias []T, zero bool) {
+	if has {
+		return c.src[2], false
+	}
+	return nil, c.srcZero[0]
 }
 
 // colSums is alpha times the sum over the leading dimensions: [..., n] -> [n], or what else is kept.

@@ -5,9 +5,8 @@ import (
 	"math"
 	"strings"
 
-	"github.com/pkg/errors"
-
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
@@ -31,7 +30,7 @@ func (a agreement) diverged() error {
 	if a.result.Status != infer.Diverged {
 		return nil
 	}
-	return divergedError{errors.Errorf("inference diverged at its step %d: %s: lower -rate", a.result.Step, a.result.Detail)}
+	return cli.DivergenceErrorf("inference diverged at its step %d: %s: lower -rate", a.result.Step, a.result.Detail)
 }
 
 // last is the comparison where inference ended; ok is false if there is none.
@@ -45,7 +44,7 @@ func (a agreement) last() (c analysis.Comparison, ok bool) {
 // A bench is a network with weights and a batch that gradients are compared on.
 type bench[T graph.Float] struct {
 	net     *arch.Network
-	flags   netFlags
+	flags   cli.NetFlags
 	weights *graph.Vector[T]
 	batch   int
 	x, y    []T
@@ -61,20 +60,20 @@ func (b *bench[T]) tell(step int) {
 }
 
 // newBench takes the first samples of a set as the batch.
-func newBench[T graph.Float](net *arch.Network, flags netFlags, w *graph.Vector[T], set *data.Set, batch int) (*bench[T], error) {
+func newBench[T graph.Float](net *arch.Network, flags cli.NetFlags, w *graph.Vector[T], set *data.Set, batch int) (*bench[T], error) {
 	b := &bench[T]{net: net, flags: flags, weights: w, batch: min(batch, set.Len())}
 	b.x, b.y = make([]T, b.batch*set.In()), make([]T, b.batch*set.Out())
 	for _, idx := range data.InOrder(b.batch, b.batch) {
 		data.Fill(set, b.x, b.y, idx)
 	}
 	var err error
-	b.bp, err = arch.Compile(net, w, arch.Plan{Batch: b.batch, Energy: flags.energy(1), Coordinates: arch.Feedforward})
+	b.bp, err = arch.Compile(net, w, arch.Plan{Batch: b.batch, Energy: flags.Energy(1), Coordinates: arch.Feedforward})
 	return b, err
 }
 
 // along compares at the steps that at holds of, with the output at a precision.
 func (b *bench[T]) along(precision float64, solver infer.Solver[T], stop infer.Stop, at func(int) bool) (agreement, error) {
-	pc, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision), Coordinates: b.flags.coordinates()})
+	pc, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision), Coordinates: b.flags.Coordinates()})
 	if err != nil {
 		return agreement{}, err
 	}
@@ -95,13 +94,13 @@ func (b *bench[T]) named(pc *arch.Model[T]) agreement {
 }
 
 // inference compares along so many steps of inference: at each of the first ones and ever more rarely later.
-func (b *bench[T]) inference(ctx context.Context, precision float64, in inferFlags) (agreement, error) {
+func (b *bench[T]) inference(ctx context.Context, precision float64, in cli.InferFlags) (agreement, error) {
 	shown := make(map[int]bool)
 	for _, s := range ladder(in.Steps) {
 		shown[s] = true
 	}
 	stop := infer.Any{cancelled{ctx}, infer.Steps(in.Steps + 1)} // one more: the limit comes before the evaluation
-	return b.along(precision, descent[T](in.Rate), stop, func(step int) bool { b.tell(step); return shown[step] })
+	return b.along(precision, cli.Descent[T](in.Rate), stop, func(step int) bool { b.tell(step); return shown[step] })
 }
 
 // Equilibrium, as far as the comparison needs it. A smooth network is there when the gradient has all but vanished. One with a
@@ -133,7 +132,7 @@ const (
 // equilibrium compares where inference has come to rest, by L-BFGS in the coordinates of errors: the equilibrium is that of the
 // activities, and the smaller the precision is, the nearer the curvature is to 1 in all directions.
 func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreement, error) {
-	pc, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision), Coordinates: arch.Errors})
+	pc, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision), Coordinates: arch.Errors})
 	if err != nil {
 		return agreement{}, err
 	}
@@ -152,7 +151,7 @@ func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreemen
 		return a, err
 	}
 	level := &levelled{window: restWindow, rel: restFall}
-	if b.flags.kinked() {
+	if b.flags.Kinked() {
 		level.rel = restKinked
 	}
 	stop := infer.Any{cancelled{ctx}, infer.Stationary{Rel: restRel}, level, infer.Steps(restSteps)}
@@ -197,7 +196,7 @@ func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreemen
 // 0, and the weight gradient at rest does not depend on the side from which they were reached. It descends from half the largest
 // stable rate, in rounds of half the rate of the one before, and returns the model at rest and the number of steps.
 func (b *bench[T]) ontoKinks(ctx context.Context, from *arch.Model[T], precision float64) (m *arch.Model[T], steps int, err error) {
-	m, err = arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision)})
+	m, err = arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision)})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -294,7 +293,7 @@ func (s cancelled) Done(infer.Reading) (infer.Status, bool) {
 
 // double is a copy of weights in float64.
 func double(net *arch.Network, w *graph.Vector[float32]) (*graph.Vector[float64], error) {
-	d, err := newWeights[float64](net, 0)
+	d, err := cli.NewWeights[float64](net, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/layers"
 )
@@ -14,20 +15,20 @@ import (
 // benchOf is a bench of moons for an activation, in float64.
 func benchOf(t *testing.T, act layers.Act) *bench[float64] {
 	t.Helper()
-	f := netFlags{Arch: "mlp", Widths: []int{2, 16, 16, 2}, Act: actFlag{act}, Gamma: 1, Precision: 1}
+	f := cli.NetFlags{Arch: "mlp", Widths: []int{2, 16, 16, 2}, Act: cli.ActFlag{Act: act}, Gamma: 1, Precision: 1}
 	if err := f.Scaling.UnmarshalText([]byte("sp")); err != nil {
 		t.Fatal(err)
 	}
-	df := dataFlags{Data: "moons"}
-	set, _, err := df.load(&console{ctx: t.Context()}, 1, f.Widths)
+	df := cli.DataFlags{Data: "moons"}
+	set, _, err := df.Load(&cli.Console{Context: t.Context()}, 1, f.Widths)
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := f.network(set)
+	net, err := f.Network(set)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := newWeights[float64](net, 3)
+	w, err := cli.NewWeights[float64](net, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func TestEquilibrium_OnKinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision)})
+		m, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision)})
 		if err != nil {
 			t.Fatal(err)
 		}

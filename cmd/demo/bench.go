@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 )
 
@@ -42,25 +43,25 @@ var benchKinds = []struct {
 // Validate is called by kong.
 func (cmd benchCmd) Validate() error {
 	for _, r := range cmd.Rows {
-		if err := known("kind of rows", r, "energy", "train", "arch", "growth", "start", "memory", "mupc", "tape"); err != nil {
+		if err := cli.Known("kind of rows", r, "energy", "train", "arch", "growth", "start", "memory", "mupc", "tape"); err != nil {
 			return err
 		}
 	}
 	if cmd.Threads > runtime.NumCPU() {
 		return errors.Errorf("-threads is %d: this machine has %d", cmd.Threads, runtime.NumCPU())
 	}
-	return first(count("repeats", cmd.Repeats, 1), count("threads", cmd.Threads, 0))
+	return cli.First(cli.Count("repeats", cmd.Repeats, 1), cli.Count("threads", cmd.Threads, 0))
 }
 
 // A benchReport is what -json writes. Rows are found by kind and name, figures by name: the names stay.
 type benchReport struct {
-	Schema  int        `json:"schema"`
-	Started time.Time  `json:"started"`
-	Version version    `json:"version"`
-	CPU     string     `json:"cpu"`
-	Repeats int        `json:"repeats"`
-	Quick   bool       `json:"quick"`
-	Rows    []benchRow `json:"rows"`
+	Schema  int         `json:"schema"`
+	Started time.Time   `json:"started"`
+	Version cli.Version `json:"version"`
+	CPU     string      `json:"cpu"`
+	Repeats int         `json:"repeats"`
+	Quick   bool        `json:"quick"`
+	Rows    []benchRow  `json:"rows"`
 }
 
 // A benchRow is one thing that was measured.
@@ -89,13 +90,13 @@ func (r *benchRow) add(name, unit string, values ...float64) {
 // A benchRun is a run of the command.
 type benchRun struct {
 	benchCmd
-	console *console
+	console *cli.Console
 	cores   int
 	report  benchReport
 }
 
 // Run measures what was asked for and prints it. An interruption leaves what there is.
-func (cmd benchCmd) Run(c *console) error {
+func (cmd benchCmd) Run(c *cli.Console) error {
 	if cmd.Threads > 0 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cmd.Threads))
 	}
@@ -110,9 +111,9 @@ func (cmd benchCmd) Run(c *console) error {
 		file.Close()
 	}
 	b := &benchRun{benchCmd: cmd, console: c, cores: runtime.GOMAXPROCS(0)}
-	b.report = benchReport{Schema: 1, Started: time.Now().UTC(), Version: readVersion(), CPU: cpuName(), Repeats: cmd.Repeats, Quick: cmd.Quick, Rows: []benchRow{}}
+	b.report = benchReport{Schema: 1, Started: time.Now().UTC(), Version: cli.ReadVersion(), CPU: cpuName(), Repeats: cmd.Repeats, Quick: cmd.Quick, Rows: []benchRow{}}
 	err := b.measure()
-	if err != nil && !errors.Is(err, errInterrupted) {
+	if err != nil && !errors.Is(err, cli.ErrInterrupted) {
 		return err
 	}
 	var text bytes.Buffer
@@ -121,26 +122,26 @@ func (cmd benchCmd) Run(c *console) error {
 	}
 	switch cmd.JSON {
 	case "-":
-		_, e := text.WriteTo(c.out)
-		return first(e, err)
+		_, e := text.WriteTo(c.Out)
+		return cli.First(e, err)
 	case "":
 	default:
 		if e := os.WriteFile(cmd.JSON, text.Bytes(), 0o666); e != nil {
 			return errors.Wrap(e, "-json")
 		}
 	}
-	return first(b.report.print(c.out), err)
+	return cli.First(b.report.print(c.Out), err)
 }
 
 // measure measures the kinds that were asked for. What needs MNIST is left out where there is none.
 func (b *benchRun) measure() error {
 	for _, k := range benchKinds {
-		if len(b.Rows) > 0 && known("", k.name, b.Rows...) != nil {
+		if len(b.Rows) > 0 && cli.Known("", k.name, b.Rows...) != nil {
 			continue
 		}
 		switch err := k.measure(b); {
-		case b.console.ctx.Err() != nil:
-			return errInterrupted
+		case b.console.Context.Err() != nil:
+			return cli.ErrInterrupted
 		case errors.Is(err, data.ErrNotFound):
 			b.progress("%s: left out what needs MNIST, which is not here (see \"demo data\")", k.name)
 		case err != nil:
@@ -152,8 +153,8 @@ func (b *benchRun) measure() error {
 
 // row starts a row, unless the run was interrupted; done ends it.
 func (b *benchRun) row(kind, name string) (*benchRow, error) {
-	if b.console.ctx.Err() != nil {
-		return nil, errInterrupted
+	if b.console.Context.Err() != nil {
+		return nil, cli.ErrInterrupted
 	}
 	b.progress("%s: %s", kind, name)
 	return &benchRow{Kind: kind, Name: name}, nil
@@ -163,11 +164,11 @@ func (b *benchRun) done(r *benchRow) { b.report.Rows = append(b.report.Rows, *r)
 
 // progress says on standard error what goes on.
 func (b *benchRun) progress(format string, args ...any) {
-	fmt.Fprintf(b.console.errs, "bench: "+format+"\n", args...)
+	fmt.Fprintf(b.console.Errs, "bench: "+format+"\n", args...)
 }
 
 // write writes the report as JSON.
-func (r *benchReport) write(w io.Writer) error { return encode(r)(w) }
+func (r *benchReport) write(w io.Writer) error { return cli.Encode(r)(w) }
 
 // cpuName is the processor's name where the system tells it.
 func cpuName() string {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
 // TestMain makes the test binary the command when bench starts it as the process to measure.
@@ -32,7 +33,7 @@ func benchmarked(t *testing.T, args ...string) (benchReport, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "bench.json")
 	code, stdout, stderr := demo(t, t.Context(), append([]string{"bench", "-quick", "-repeats", "3", "-json", file}, args...)...)
-	if code != exitOK {
+	if code != cli.ExitOK {
 		t.Fatalf("exit code %d, %q", code, stderr)
 	}
 	text, err := os.ReadFile(file)
@@ -134,7 +135,7 @@ func TestBench_NetworksAreThoseOfTheYardstick(t *testing.T) {
 func TestBench_JSONToStandardOutputIsAllThereIs(t *testing.T) {
 	code, stdout, stderr := demo(t, t.Context(), "bench", "-quick", "-repeats", "1", "-rows", "tape,energy", "-json", "-")
 	var r benchReport
-	if err := json.Unmarshal([]byte(stdout), &r); code != exitOK || err != nil {
+	if err := json.Unmarshal([]byte(stdout), &r); code != cli.ExitOK || err != nil {
 		t.Fatalf("exit code %d, %v: %q", code, err, stdout)
 	}
 	var kinds []string
@@ -191,7 +192,7 @@ func TestBench_ThreadsBoundTheCores(t *testing.T) {
 func TestBench_LeavesOutWhatNeedsMNIST(t *testing.T) {
 	t.Setenv("PCGRAPH_MNIST", t.TempDir())
 	code, stdout, stderr := demo(t, t.Context(), "bench", "-quick", "-repeats", "1", "-rows", "start,memory,mupc")
-	if code != exitOK || strings.Count(stderr, "left out") != 3 || !strings.Contains(stdout, "made data") || strings.Contains(stdout, "MNIST") {
+	if code != cli.ExitOK || strings.Count(stderr, "left out") != 3 || !strings.Contains(stdout, "made data") || strings.Contains(stdout, "MNIST") {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 }
@@ -200,14 +201,14 @@ func TestBench_InterruptedGivesWhatThereIs(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	code, stdout, _ := demo(t, ctx, "bench", "-quick", "-json", "-")
-	if code != exitInterrupted || !strings.Contains(stdout, `"rows": []`) {
+	if code != cli.ExitInterrupted || !strings.Contains(stdout, `"rows": []`) {
 		t.Errorf("exit code %d, %q", code, stdout)
 	}
 }
 
 func TestBench_FileThatCannotBeWrittenIsFoundBeforeMeasuring(t *testing.T) {
 	code, _, stderr := demo(t, t.Context(), "bench", "-json", filepath.Join(t.TempDir(), "none", "bench.json"))
-	if code != exitFailure || !strings.Contains(stderr, "-json") || strings.Contains(stderr, "bench: peak") {
+	if code != cli.ExitFailure || !strings.Contains(stderr, "-json") || strings.Contains(stderr, "bench: peak") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }

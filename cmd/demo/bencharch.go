@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/layers"
 )
@@ -137,7 +138,7 @@ func oneHot(rng *rand.Rand, n, classes int) []float32 {
 // benchArch compiles an archNet for so many cores with cross-entropy at its output: for predictive coding, or for
 // backprop.
 func benchArch(n archNet, at arch.Coordinates, cores int) (*modelBench, error) {
-	rng := rand.New(rand.NewPCG(benchSeed, weightStream))
+	rng := rand.New(rand.NewPCG(benchSeed, cli.WeightStream))
 	net := n.network()
 	w, err := arch.NewWeights[float32](net, rng)
 	if err != nil {

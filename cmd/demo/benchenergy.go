@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
@@ -94,7 +95,7 @@ func (d deepNet) network() (*arch.Network, error) {
 
 // bench compiles a deepNet for so many cores and clamps random data.
 func (d deepNet) bench(cores int) (*modelBench, error) {
-	rng := rand.New(rand.NewPCG(benchSeed, weightStream))
+	rng := rand.New(rand.NewPCG(benchSeed, cli.WeightStream))
 	net, err := d.network()
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
@@ -49,7 +50,7 @@ func (b *benchRun) mupcRows() error {
 	if err != nil {
 		return err
 	}
-	w, err := newWeights[float32](net, benchSeed)
+	w, err := cli.NewWeights[float32](net, benchSeed)
 	if err != nil {
 		return err
 	}
@@ -58,19 +59,19 @@ func (b *benchRun) mupcRows() error {
 		return err
 	}
 	t := train.Trainer[float32]{
-		Rule:      &train.PC[float32]{Model: m, Solver: descent[float32](mupcRate), Stop: infer.Steps(mupcSteps)},
+		Rule:      &train.PC[float32]{Model: m, Solver: cli.Descent[float32](mupcRate), Stop: infer.Steps(mupcSteps)},
 		Optimizer: &optim.Adam[float32]{Rate: mupcLR, Spans: train.AdamSpans(net, w)},
 		Train:     training, Test: test, Batch: mupcBatch, Epochs: 1, MaxSteps: limit, Seed: benchSeed, EvalEvery: mupcEval,
 		OnEval: func(e train.Eval) {
 			b.progress("mupc: step %d, accuracy %.2f %%, %.1f s", e.Step, 100*e.Accuracy, e.Elapsed.Seconds())
 		},
 	}
-	h, err := t.Run(b.console.ctx)
+	h, err := t.Run(b.console.Context)
 	if err != nil {
 		return err
 	}
 	if h.Interrupted {
-		return errInterrupted
+		return cli.ErrInterrupted
 	}
 	row.add("in all", "s", time.Since(start).Seconds())
 	row.add("training step", "ms", 1e3*h.Elapsed.Seconds()/float64(h.Steps))

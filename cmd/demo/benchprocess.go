@@ -14,6 +14,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
@@ -22,14 +23,14 @@ import (
 )
 
 // children are what a process can be measured at, by the value of -child.
-var children = map[string]func(benchCmd, *console) error{
+var children = map[string]func(benchCmd, *cli.Console) error{
 	"made":   benchCmd.firstMadeStep,
-	"mnist":  func(cmd benchCmd, c *console) error { return cmd.trainMNIST(c, 1, false) },
-	"memory": func(cmd benchCmd, c *console) error { return cmd.trainMNIST(c, cmd.memorySteps(), true) },
+	"mnist":  func(cmd benchCmd, c *cli.Console) error { return cmd.trainMNIST(c, 1, false) },
+	"memory": func(cmd benchCmd, c *cli.Console) error { return cmd.trainMNIST(c, cmd.memorySteps(), true) },
 }
 
 // child is the measured process: it prints its peak memory when it has done what it is there for.
-func (cmd benchCmd) child(c *console) error {
+func (cmd benchCmd) child(c *cli.Console) error {
 	do, ok := children[cmd.Child]
 	if !ok {
 		return errors.Errorf("no process %q to measure", cmd.Child)
@@ -37,7 +38,7 @@ func (cmd benchCmd) child(c *console) error {
 	if err := do(cmd, c); err != nil {
 		return err
 	}
-	c.printf("%d\n", peakMemory())
+	c.Printf("%d\n", peakMemory())
 	return nil
 }
 
@@ -56,7 +57,7 @@ func (cmd benchCmd) memorySteps() int {
 const childSteps = 20
 
 // firstMadeStep makes one training step on made data.
-func (cmd benchCmd) firstMadeStep(*console) error {
+func (cmd benchCmd) firstMadeStep(*cli.Console) error {
 	s, err := cmd.childNet().bench(childSteps, runtime.GOMAXPROCS(0))
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func (cmd benchCmd) firstMadeStep(*console) error {
 }
 
 // trainMNIST reads MNIST and makes training steps, then may evaluate.
-func (cmd benchCmd) trainMNIST(c *console, steps int, evaluate bool) error {
+func (cmd benchCmd) trainMNIST(c *cli.Console, steps int, evaluate bool) error {
 	training, test, err := data.MNIST{}.Load()
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func (cmd benchCmd) trainMNIST(c *console, steps int, evaluate bool) error {
 	if err != nil {
 		return err
 	}
-	w, err := newWeights[float32](net, benchSeed)
+	w, err := cli.NewWeights[float32](net, benchSeed)
 	if err != nil {
 		return err
 	}
@@ -86,11 +87,11 @@ func (cmd benchCmd) trainMNIST(c *console, steps int, evaluate bool) error {
 		return err
 	}
 	t := train.Trainer[float32]{
-		Rule:      &train.PC[float32]{Model: m, Solver: descent[float32](.05), Stop: infer.Steps(childSteps)},
+		Rule:      &train.PC[float32]{Model: m, Solver: cli.Descent[float32](.05), Stop: infer.Steps(childSteps)},
 		Optimizer: &optim.Adam[float32]{Rate: 1e-3},
 		Train:     training, Test: test, Batch: 64, Epochs: 1, MaxSteps: steps, Seed: benchSeed,
 	}
-	_, err = t.Run(c.ctx)
+	_, err = t.Run(c.Context)
 	return err
 }
 
@@ -105,7 +106,7 @@ func (b *benchRun) process(child string) (seconds, megabytes float64, err error)
 	if b.Quick {
 		args = append(args, "--quick")
 	}
-	ctx, cancel := context.WithTimeout(b.console.ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(b.console.Context, 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(b.cores))

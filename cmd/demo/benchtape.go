@@ -3,6 +3,7 @@ package main
 import (
 	"math/rand/v2"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
 )
@@ -77,7 +78,7 @@ func (b *benchRun) tapeRows() error {
 		if err != nil {
 			return err
 		}
-		rng := rand.New(rand.NewPCG(benchSeed, weightStream))
+		rng := rand.New(rand.NewPCG(benchSeed, cli.WeightStream))
 		for _, in := range t.inputs {
 			normals(rng, in.Node.Value().Data().([]float32), .1)
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
 // window is how long one repetition of a measurement takes at least; mostCalls how many calls it makes at most.
@@ -91,8 +93,8 @@ func (b *benchRun) time(tasks ...task) ([]timing, error) {
 	}
 	for range b.Repeats {
 		for i := range tasks {
-			if b.console.ctx.Err() != nil {
-				return nil, errInterrupted
+			if b.console.Context.Err() != nil {
+				return nil, cli.ErrInterrupted
 			}
 			total, allocs, err := tasks[i].repeat()
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
@@ -21,7 +22,7 @@ type stepNet struct {
 	batch  int
 }
 
-func (n stepNet) String() string { return fmt.Sprintf("%s/%d", widthsOf(n.widths), n.batch) }
+func (n stepNet) String() string { return fmt.Sprintf("%s/%d", cli.Widths(n.widths), n.batch) }
 
 // stepNets are the networks of the yardstick.
 func (b *benchRun) stepNets() []stepNet {
@@ -52,7 +53,7 @@ type stepBench struct {
 // bench prepares training on so many cores by PC with so many steps of inference, or by backprop for 0.
 func (n stepNet) bench(steps, cores int) (*stepBench, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
-	rng := rand.New(rand.NewPCG(benchSeed, weightStream))
+	rng := rand.New(rand.NewPCG(benchSeed, cli.WeightStream))
 	net, err := arch.MLP(arch.SP{}, layers.ReLU, n.widths...)
 	if err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func (n stepNet) bench(steps, cores int) (*stepBench, error) {
 	if steps == 0 {
 		b.rule = &train.Backprop[float32]{Model: m}
 	} else {
-		b.rule = &train.PC[float32]{Model: m, Solver: descent[float32](.1), Stop: infer.Steps(steps)}
+		b.rule = &train.PC[float32]{Model: m, Solver: cli.Descent[float32](.1), Stop: infer.Steps(steps)}
 	}
 	return b, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
@@ -19,7 +20,7 @@ type bidirectionalCmd struct {
 
 // Validate is called by kong.
 func (cmd bidirectionalCmd) Validate() error {
-	return first(cmd.validate(), positive("back", cmd.Back))
+	return cli.First(cmd.validate(), cli.Positive("back", cmd.Back))
 }
 
 // bidirectionalBudget is that of the notebook bidirectional_pc.
@@ -35,21 +36,21 @@ func bidirectionalBudget(back float64) notebook {
 }
 
 // Run trains both directions in one energy.
-func (cmd bidirectionalCmd) Run(c *console) error {
+func (cmd bidirectionalCmd) Run(c *cli.Console) error {
 	t, err := newStudy(c, "bidirectional", cmd.taskFlags, bidirectionalBudget(cmd.Back), &cmd)
 	if err != nil {
 		return err
 	}
-	t.page.Title = "One network that classifies and generates, 784-256-10 both ways"
-	t.page.Lead = fmt.Sprintf("The hidden layer is predicted from the picture and from the label, and predicts both; the energy of the way from labels to pictures counts %g times. %d weight updates of Adam at rate %g on batches of %d; inference: %v.",
-		cmd.Back, t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
+	t.Page.Title = "One network that classifies and generates, 784-256-10 both ways"
+	t.Page.Lead = fmt.Sprintf("The hidden layer is predicted from the picture and from the label, and predicts both; the energy of the way from labels to pictures counts %g times. %d weight updates of Adam at rate %g on batches of %d; inference: %v.",
+		cmd.Back, t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.SolverFlags)
 	return t.run(func() error {
 		both := arch.Bidirectional{Chain: arch.Chain{Act: layers.ReLU, Widths: []int{t.train.In(), 256, t.train.Out()}}, Backward: cmd.Back}
 		net, err := both.Network()
 		if err != nil {
 			return err
 		}
-		w, err := newWeights[float32](net, t.seed)
+		w, err := cli.NewWeights[float32](net, t.seed)
 		if err != nil {
 			return err
 		}
@@ -57,7 +58,7 @@ func (cmd bidirectionalCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		solver, stop := t.opts.solver()
+		solver, stop := t.opts.New()
 		p, err := t.learnBy(net, &train.PC[float32]{Model: m, Solver: solver, Stop: stop}, "test accuracy")
 		if err != nil || t.interrupted() {
 			return err
@@ -82,9 +83,9 @@ func (cmd bidirectionalCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		t.page.Tables = append(t.page.Tables, report.Table{Title: "Labels of test pictures", Note: fmt.Sprintf("Of the first %d test samples.", few.Len()),
+		t.Page.Tables = append(t.Page.Tables, report.Table{Title: "Labels of test pictures", Note: fmt.Sprintf("Of the first %d test samples.", few.Len()),
 			Head: []string{"way", "accuracy"}, Rows: [][]string{{"forward pass", percent(passed.Accuracy)}, {"inference with the label free", percent(inferred.Accuracy)}}})
-		t.manifest.Results["inferred labels"] = inferred.Accuracy
+		t.Manifest.Results["inferred labels"] = inferred.Accuracy
 		back, part, err := arch.Backwards(both, w)
 		if err != nil {
 			return err
@@ -93,8 +94,8 @@ func (cmd bidirectionalCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		fig, err := t.generated(generator, p.rule.Subject().Predict)
-		t.page.Figures = append(t.page.Figures, fig)
+		fig, err := t.generated(generator, p.rule.Predict)
+		t.Page.Figures = append(t.Page.Figures, fig)
 		return err
 	})
 }

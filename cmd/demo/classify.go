@@ -6,6 +6,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/report"
@@ -20,7 +21,7 @@ type classifyCmd struct {
 
 // Validate is called by kong.
 func (cmd classifyCmd) Validate() error {
-	return first(known("network", cmd.Net, "flow", "scratch", "errors", "deep"), cmd.validate())
+	return cli.First(cli.Known("network", cmd.Net, "flow", "scratch", "errors", "deep"), cmd.validate())
 }
 
 // A classifier is a notebook's network.
@@ -73,7 +74,7 @@ func classifiers(name string) classifier {
 }
 
 // Run trains and shows how inference spreads the error.
-func (cmd classifyCmd) Run(c *console) error {
+func (cmd classifyCmd) Run(c *cli.Console) error {
 	k := classifiers(cmd.Net)
 	t, err := newStudy(c, "classify-"+cmd.Net, cmd.taskFlags, k.notebook, &cmd)
 	if err != nil {
@@ -82,14 +83,14 @@ func (cmd classifyCmd) Run(c *console) error {
 	if k.coordinates == arch.Errors && t.opts.Solver != "sgd" {
 		return errors.Errorf("-solver %s: the errors of this network relax by sgd only", t.opts.Solver)
 	}
-	t.page.Title = "Classification by predictive coding: " + k.words
-	t.page.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d; inference on each batch: %v.", t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
+	t.Page.Title = "Classification by predictive coding: " + k.words
+	t.Page.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d; inference on each batch: %v.", t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.SolverFlags)
 	return t.run(func() error {
 		net, err := k.net(t.train.In(), t.train.Out())
 		if err != nil {
 			return err
 		}
-		w, err := newWeights[float32](net, t.seed)
+		w, err := cli.NewWeights[float32](net, t.seed)
 		if err != nil {
 			return err
 		}
@@ -111,7 +112,7 @@ func (cmd classifyCmd) Run(c *console) error {
 		if err := look("Before training"); err != nil {
 			return err
 		}
-		solver, stop := t.opts.solver()
+		solver, stop := t.opts.New()
 		p, err := t.learnBy(net, &train.PC[float32]{Model: m, Solver: solver, Stop: stop}, "test accuracy")
 		if err != nil || t.interrupted() {
 			return err
@@ -119,7 +120,7 @@ func (cmd classifyCmd) Run(c *console) error {
 		if err := look("After training"); err != nil {
 			return err
 		}
-		t.page.Figures = append(t.page.Figures,
+		t.Page.Figures = append(t.Page.Figures,
 			report.Figure{File: "energy.png", Title: "Energy by layer along inference",
 				Caption: "On the first test pictures. Inference begins at the feedforward pass, where all energy is at the output, and moves a part of it into the layers below; the weights learn from what has arrived there.",
 				Draw:    layerEnergies(ins...)},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/report"
@@ -11,33 +12,33 @@ import (
 
 // compareCmd compares gradients without training.
 type compareCmd struct {
-	outFlags
-	netFlags
-	dataFlags
-	inferFlags
+	cli.OutFlags
+	cli.NetFlags
+	cli.DataFlags
+	cli.InferFlags
 	Batch   int  `default:"64" help:"Samples in the batch." json:"batch"`
 	Float32 bool `name:"float32" help:"Compute in float32 instead of float64." json:"float32"`
 }
 
 // Validate is called by kong.
 func (cmd compareCmd) Validate() error {
-	return first(cmd.netFlags.validate(), cmd.dataFlags.validate(), cmd.inferFlags.validate(), count("batch", cmd.Batch, 1))
+	return cli.First(cmd.NetFlags.Check(), cmd.DataFlags.Check(), cmd.InferFlags.Check(), cli.Count("batch", cmd.Batch, 1))
 }
 
 // Run compares in the precision asked for.
-func (cmd compareCmd) Run(c *console) error {
-	cmd.settle(cmd.Errors)
-	return c.run("compare-"+cmd.name(), cmd, func(r *runDir) error {
-		training, _, err := cmd.load(c, cmd.Seed, cmd.Widths)
+func (cmd compareCmd) Run(c *cli.Console) error {
+	cmd.Settle(cmd.Errors)
+	return c.Run("compare-"+cmd.Name(), cmd, func(r *cli.RunDir) error {
+		training, _, err := cmd.Load(c, cmd.Seed, cmd.Widths)
 		if err != nil {
 			return err
 		}
-		net, err := cmd.network(training, cmd.hidden(training)...)
+		net, err := cmd.Network(training, cmd.Hidden(training)...)
 		if err != nil {
 			return err
 		}
-		r.manifest.Options = cmd // with what the data decide
-		if err := r.used(training); err != nil {
+		r.Manifest.Options = cmd // with what the data decide
+		if err := r.Used(training); err != nil {
 			return err
 		}
 		if cmd.Float32 {
@@ -48,34 +49,34 @@ func (cmd compareCmd) Run(c *console) error {
 }
 
 // compareIn compares in the precision T.
-func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set *data.Set, out *runDir) error {
-	w, err := newWeights[T](net, cmd.Seed)
+func compareIn[T graph.Float](c *cli.Console, cmd compareCmd, net *arch.Network, set *data.Set, out *cli.RunDir) error {
+	w, err := cli.NewWeights[T](net, cmd.Seed)
 	if err != nil {
 		return err
 	}
-	b, err := newBench(net, cmd.netFlags, w, set, cmd.Batch)
+	b, err := newBench(net, cmd.NetFlags, w, set, cmd.Batch)
 	if err != nil {
 		return err
 	}
-	show := c.progress("comparison", "")
+	show := c.Progress("comparison", "")
 	b.onStep = func(step int) { show.Step(min(step, cmd.Steps), cmd.Steps, nil) }
-	a, err := b.inference(c.ctx, cmd.Precision, cmd.inferFlags)
+	a, err := b.inference(c.Context, cmd.Precision, cmd.InferFlags)
 	show.End()
 	if err != nil {
 		return err
 	}
-	if err := out.logAgreement(a, cmd.Precision); err != nil {
+	if err := logAgreement(out.Folder, a, cmd.Precision); err != nil {
 		return err
 	}
 	if err := a.diverged(); err != nil {
 		return err
 	}
 	var t T
-	c.printf("%s, scaling %s, %s, precision %g, %T, seed %d\n", cmd.title(), cmd.Scaling.name, set.Name, cmd.Precision, t, cmd.Seed)
-	out.page = report.Page{Title: "PC against BP, without training",
+	c.Printf("%s, scaling %s, %s, precision %g, %T, seed %d\n", cmd.Title(), cmd.Scaling.Name, set.Name, cmd.Precision, t, cmd.Seed)
+	out.Page = report.Page{Title: "PC against BP, without training",
 		Lead: fmt.Sprintf("Weight gradients of a %s (scaling %s, seed %d) on a batch of %d from %s, in %T; %d inference steps of rate %g, output precision %g.",
-			cmd.title(), cmd.Scaling.name, cmd.Seed, b.batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision)}
-	r := &out.page
+			cmd.Title(), cmd.Scaling.Name, cmd.Seed, b.batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision)}
+	r := &out.Page
 	if len(a.rows) > 0 {
 		last, _ := a.last()
 		r.Tiles = []report.Tile{{Value: fmt.Sprintf("%.4f", last.Whole.Cosine), Label: "cosine at the end", Class: "pc"},
@@ -83,7 +84,7 @@ func compareIn[T graph.Float](c *console, cmd compareCmd, net *arch.Network, set
 			{Value: fmt.Sprintf("%.2g", last.Residual), Label: "rms of the energy gradient left"}}
 		r.Tables = []report.Table{alongTable(a, "the first samples of "+set.Name)}
 		r.Figures = agreementFigures(a, nil)
-		out.manifest.Results["whole"] = last.Whole
+		out.Manifest.Results["whole"] = last.Whole
 	}
 	return nil
 }

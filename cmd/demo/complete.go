@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/report"
@@ -22,11 +23,11 @@ type completeCmd struct {
 // Validate is called by kong.
 func (cmd completeCmd) Validate() error {
 	for _, n := range cmd.Hidden {
-		if err := count("hidden", n, 1); err != nil {
+		if err := cli.Count("hidden", n, 1); err != nil {
 			return err
 		}
 	}
-	return first(known("missing", cmd.Missing, "bottom", "top", "left", "right", "noise"), cmd.validate(), count("latents", cmd.Latents, 1))
+	return cli.First(cli.Known("missing", cmd.Missing, "bottom", "top", "left", "right", "noise"), cmd.validate(), cli.Count("latents", cmd.Latents, 1))
 }
 
 // completeBudget is no notebook's.
@@ -77,14 +78,14 @@ func (cmd completeCmd) memory(t *study) (*latent, error) {
 }
 
 // Run trains on whole pictures and completes halves.
-func (cmd completeCmd) Run(c *console) error {
+func (cmd completeCmd) Run(c *cli.Console) error {
 	t, err := newStudy(c, "complete", cmd.taskFlags, completeBudget, &cmd)
 	if err != nil {
 		return err
 	}
-	t.page.Title = fmt.Sprintf("Half a picture is given (missing: %s), inference finds the rest", cmd.Missing)
-	t.page.Lead = fmt.Sprintf("A network of %d causes, %v hidden and 784 visible units, whose causes have a normal prior, learned whole pictures by %d weight updates (inference: %v). Of test pictures it is given half: those pixels are clamped, the others are free activities like all that is hidden, and %d steps of inference with momentum complete them.",
-		cmd.Latents, cmd.Hidden, t.opts.Limit, t.opts.solverFlags, readSteps)
+	t.Page.Title = fmt.Sprintf("Half a picture is given (missing: %s), inference finds the rest", cmd.Missing)
+	t.Page.Lead = fmt.Sprintf("A network of %d causes, %v hidden and 784 visible units, whose causes have a normal prior, learned whole pictures by %d weight updates (inference: %v). Of test pictures it is given half: those pixels are clamped, the others are free activities like all that is hidden, and %d steps of inference with momentum complete them.",
+		cmd.Latents, cmd.Hidden, t.opts.Limit, t.opts.SolverFlags, readSteps)
 	return t.run(func() error {
 		l, err := cmd.memory(t)
 		if err != nil {
@@ -117,9 +118,9 @@ func (cmd completeCmd) Run(c *console) error {
 			}
 		}
 		share := network / guess
-		t.page.Tiles = append(t.page.Tiles, report.Tile{Value: percent(1 - share), Label: "of the variance of missing pixels is explained", Class: "pc"})
-		t.manifest.Results["explained variance of missing pixels"] = 1 - share
-		t.page.Tables = append(t.page.Tables, report.Table{Title: "Missing pixels", Note: fmt.Sprintf("Of %d test pictures, in units of normalised pixels.", len(x)/t.test.In()),
+		t.Page.Tiles = append(t.Page.Tiles, report.Tile{Value: percent(1 - share), Label: "of the variance of missing pixels is explained", Class: "pc"})
+		t.Manifest.Results["explained variance of missing pixels"] = 1 - share
+		t.Page.Tables = append(t.Page.Tables, report.Table{Title: "Missing pixels", Note: fmt.Sprintf("Of %d test pictures, in units of normalised pixels.", len(x)/t.test.In()),
 			Head: []string{"guess", "mean squared error"}, Rows: [][]string{
 				{"inference", report.Number(network / missingPixels(x, mask))}, {"mean of the training pictures", report.Number(guess / missingPixels(x, mask))}}})
 		const columns = 12
@@ -127,7 +128,7 @@ func (cmd completeCmd) Run(c *console) error {
 		for i := range min(columns, len(x)/len(mask)) {
 			rows[1].pictures = append(rows[1].pictures, shown(t.test, x[i*len(mask):(i+1)*len(mask)], func(k int) bool { return mask[k] == 0 }))
 		}
-		t.page.Figures = append(t.page.Figures, report.Figure{File: "completed.png", Title: "Completed pictures",
+		t.Page.Figures = append(t.Page.Figures, report.Figure{File: "completed.png", Title: "Completed pictures",
 			Caption: "The network never saw these pictures, nor any with parts missing. Blue is what it was not given; what was given is kept to the last bit.",
 			Draw:    strips(rows)})
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
@@ -20,26 +21,26 @@ import (
 
 // coordCmd is the coordinate check of scalings over width and depth.
 type coordCmd struct {
-	outFlags
-	Arch     string        `default:"mlp" help:"Architecture: mlp (residual, without biases), resnet, transformer, or cnn, over widths only." json:"arch"`
-	Scalings []scalingFlag `default:"sp,mupc,mupc-adam,completep" help:"Scalings to compare: sp, ntp, mup, mupc, mupc-adam, completep." json:"scalings"`
-	Widths   []int         `placeholder:"N,..." help:"Widths; 0: none (default: mlp 64..1024, channels 8..64, transformer 16..128)." json:"widths"`
-	Depths   []int         `placeholder:"N,..." help:"Depths; 0: none (default: mlp 4..64 hidden layers, otherwise 1..8 blocks, as -depth of train)." json:"depths"`
-	Width    int           `default:"0" help:"Width of the networks of several depths; 0: mlp 256, channels 16, transformer 32." json:"width"`
-	Depth    int           `default:"0" help:"Depth of the networks of several widths; 0: mlp 4, resnet 1, cnn and transformer 2." json:"depth"`
-	Act      actFlag       `default:"tanh" help:"Activation, not of transformer." json:"act"`
-	Loss     lossFlag      `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
-	Optim    string        `default:"adam" help:"Optimiser of the weights: adam or sgd." json:"optim"`
-	LR       float64       `name:"lr" default:"0" help:"Its learning rate; 0: 0.003 for adam and transformer, 0.3 for sgd." json:"lr"`
-	Updates  int           `default:"4" help:"Weight updates." json:"updates"`
-	Seeds    int           `default:"3" help:"Networks of every size." json:"seeds"`
-	Batch    int           `default:"16" help:"Samples in the batch." json:"batch"`
-	Steps    int           `default:"20" help:"Inference steps, in the coordinates of errors, where equilibrium is near at any depth." json:"steps"`
-	Rate     float64       `default:"0.3" help:"Rate of an inference step, per sample." json:"rate"`
-	BP       bool          `name:"bp" help:"Learn by backprop instead." json:"bp"`
-	Band     float64       `default:"0.2" help:"Exponents of this size still count as flat." json:"band"`
-	Data     string        `placeholder:"NAME|FILE" help:"Data of the batch, by name or your own, as for train (default: what suits the architecture, made from the seed)." json:"data,omitempty"`
-	ownFlags `embed:"" group:"Your own data, -data FILE:"`
+	cli.OutFlags
+	Arch         string            `default:"mlp" help:"Architecture: mlp (residual, without biases), resnet, transformer, or cnn, over widths only." json:"arch"`
+	Scalings     []cli.ScalingFlag `default:"sp,mupc,mupc-adam,completep" help:"Scalings to compare: ${scalings}." json:"scalings"`
+	Widths       []int             `placeholder:"N,..." help:"Widths; 0: none (default: mlp 64..1024, channels 8..64, transformer 16..128)." json:"widths"`
+	Depths       []int             `placeholder:"N,..." help:"Depths; 0: none (default: mlp 4..64 hidden layers, otherwise 1..8 blocks, as -depth of train)." json:"depths"`
+	Width        int               `default:"0" help:"Width of the networks of several depths; 0: mlp 256, channels 16, transformer 32." json:"width"`
+	Depth        int               `default:"0" help:"Depth of the networks of several widths; 0: mlp 4, resnet 1, cnn and transformer 2." json:"depth"`
+	Act          cli.ActFlag       `default:"tanh" help:"Activation, not of transformer." json:"act"`
+	Loss         cli.LossFlag      `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Optim        string            `default:"adam" help:"Optimiser of the weights: adam or sgd." json:"optim"`
+	LR           float64           `name:"lr" default:"0" help:"Its learning rate; 0: 0.003 for adam and transformer, 0.3 for sgd." json:"lr"`
+	Updates      int               `default:"4" help:"Weight updates." json:"updates"`
+	Seeds        int               `default:"3" help:"Networks of every size." json:"seeds"`
+	Batch        int               `default:"16" help:"Samples in the batch." json:"batch"`
+	Steps        int               `default:"20" help:"Inference steps, in the coordinates of errors, where equilibrium is near at any depth." json:"steps"`
+	Rate         float64           `default:"0.3" help:"Rate of an inference step, per sample." json:"rate"`
+	BP           bool              `name:"bp" help:"Learn by backprop instead." json:"bp"`
+	Band         float64           `default:"0.2" help:"Exponents of this size still count as flat." json:"band"`
+	Data         string            `placeholder:"NAME|FILE" help:"Data of the batch, by name or your own, as for train (default: what suits the architecture, made from the seed)." json:"data,omitempty"`
+	cli.OwnFlags `embed:"" group:"Your own data, -data FILE:"`
 }
 
 // Validate is called by kong.
@@ -68,16 +69,16 @@ func (cmd coordCmd) Validate() error {
 		return errors.New("-depths: stages of a cnn halve its pictures, so that it has no depths to compare: leave it out")
 	}
 	if cmd.LR != 0 {
-		if err := positive("lr", cmd.LR); err != nil {
+		if err := cli.Positive("lr", cmd.LR); err != nil {
 			return err
 		}
 	}
-	if err := cmd.dataFlags().validate(); err != nil {
+	if err := cmd.dataFlags().Check(); err != nil {
 		return err
 	}
-	return first(known("architecture", cmd.Arch, "mlp", "cnn", "resnet", "transformer"), known("optimiser", cmd.Optim, "adam", "sgd"),
-		count("width", cmd.Width, 0), count("depth", cmd.Depth, 0), count("updates", cmd.Updates, 1), count("seeds", cmd.Seeds, 1),
-		count("batch", cmd.Batch, 1), count("steps", cmd.Steps, 1), positive("rate", cmd.Rate), positive("band", cmd.Band))
+	return cli.First(cli.Known("architecture", cmd.Arch, "mlp", "cnn", "resnet", "transformer"), cli.Known("optimiser", cmd.Optim, "adam", "sgd"),
+		cli.Count("width", cmd.Width, 0), cli.Count("depth", cmd.Depth, 0), cli.Count("updates", cmd.Updates, 1), cli.Count("seeds", cmd.Seeds, 1),
+		cli.Count("batch", cmd.Batch, 1), cli.Count("steps", cmd.Steps, 1), cli.Positive("rate", cmd.Rate), cli.Positive("band", cmd.Band))
 }
 
 // fill gives what is left out what suits the architecture.
@@ -131,8 +132,8 @@ func (cmd coordCmd) label(over string) string {
 }
 
 // dataFlags choose what the networks learn from.
-func (cmd coordCmd) dataFlags() dataFlags {
-	f := dataFlags{Data: cmd.Data, Window: 32, ownFlags: cmd.ownFlags}
+func (cmd coordCmd) dataFlags() cli.DataFlags {
+	f := cli.DataFlags{Data: cmd.Data, Window: 32, OwnFlags: cmd.OwnFlags}
 	if f.Data == "" {
 		f.Data = map[string]string{"cnn": "bars", "resnet": "bars", "transformer": "copy"}[cmd.Arch]
 	}
@@ -143,13 +144,13 @@ func (cmd coordCmd) dataFlags() dataFlags {
 }
 
 // load loads what the networks learn from.
-func (cmd coordCmd) load(c *console) (*data.Set, error) {
+func (cmd coordCmd) load(c *cli.Console) (*data.Set, error) {
 	if cmd.Data == "" && cmd.Arch == "transformer" {
 		set, _, err := data.Copy{Seed: cmd.Seed}.Load()
 		return set, err
 	}
-	set, _, err := cmd.dataFlags().load(c, cmd.Seed, []int{32, 10})
-	if err == nil && cmd.Loss.ce && set.Classes() == 0 {
+	set, _, err := cmd.dataFlags().Load(c, cmd.Seed, []int{32, 10})
+	if err == nil && cmd.Loss.CE && set.Classes() == 0 {
 		err = errors.Errorf("-loss ce is for classes, and %s is a regression: use mse", set.Name)
 	}
 	return set, err
@@ -161,13 +162,13 @@ type sweep struct {
 	over    string // "width" or "depth"
 	label   string // the same with its unit
 	sizes   []int
-	coords  []analysis.Coord
-	slopes  []analysis.Slope
+	coords  []train.Coord
+	slopes  []train.Slope
 }
 
 // network describes one network of a sweep.
-func (cmd coordCmd) network(set *data.Set, s scalingFlag, width, depth int) (*arch.Network, error) {
-	f := netFlags{Arch: cmd.Arch, Width: width, Depth: depth, Heads: 4, Act: cmd.Act, Scaling: s, Gamma: 1, NoBias: true}
+func (cmd coordCmd) network(set *data.Set, s cli.ScalingFlag, width, depth int) (*arch.Network, error) {
+	f := cli.NetFlags{Arch: cmd.Arch, Width: width, Depth: depth, Heads: 4, Act: cmd.Act, Scaling: s, Gamma: 1, NoBias: true}
 	if cmd.Arch == "mlp" {
 		f.Skips = true
 		f.Widths = []int{set.In()}
@@ -176,13 +177,13 @@ func (cmd coordCmd) network(set *data.Set, s scalingFlag, width, depth int) (*ar
 		}
 		f.Widths = append(f.Widths, set.Out())
 	}
-	return f.build(set.Name, set.InShape(), set.OutShape())
+	return f.Build(set.Name, set.InShape(), set.OutShape())
 }
 
 // check is the check of one sweep.
-func (cmd coordCmd) check(set *data.Set, s scalingFlag, w *sweep) *analysis.CoordCheck[float32] {
+func (cmd coordCmd) check(set *data.Set, s cli.ScalingFlag, w *sweep) *train.CoordCheck[float32] {
 	batch := min(cmd.Batch, set.Len())
-	c := &analysis.CoordCheck[float32]{
+	c := &train.CoordCheck[float32]{
 		Sizes: w.sizes, Steps: cmd.Updates,
 		Network: func(size int) (*arch.Network, error) {
 			if w.over == "width" {
@@ -190,11 +191,11 @@ func (cmd coordCmd) check(set *data.Set, s scalingFlag, w *sweep) *analysis.Coor
 			}
 			return cmd.network(set, s, cmd.Width, size)
 		},
-		Plan: arch.Plan{Batch: batch, Energy: netFlags{Loss: cmd.Loss}.energy(1), Coordinates: arch.Errors},
+		Plan: arch.Plan{Batch: batch, Energy: cli.NetFlags{Loss: cmd.Loss}.Energy(1), Coordinates: arch.Errors},
 		X:    make([]float32, batch*set.In()),
 		Y:    make([]float32, batch*set.Out()),
 		Solver: func() infer.Solver[float32] {
-			return descent[float32](cmd.Rate)
+			return cli.Descent[float32](cmd.Rate)
 		},
 		Stop: infer.Steps(cmd.Steps),
 		Optimizer: func(n *arch.Network, v *graph.Vector[float32]) optim.Optimizer[float32] {
@@ -231,12 +232,12 @@ type coordLine struct {
 }
 
 // Run sweeps, then reports.
-func (cmd coordCmd) Run(c *console) error {
-	return c.run("coordcheck-"+cmd.Arch, cmd, func(r *runDir) error { return cmd.measure(c, r) })
+func (cmd coordCmd) Run(c *cli.Console) error {
+	return c.Run("coordcheck-"+cmd.Arch, cmd, func(r *cli.RunDir) error { return cmd.measure(c, r) })
 }
 
 // measure does the work of Run in a folder.
-func (cmd coordCmd) measure(c *console, out *runDir) error {
+func (cmd coordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 	cmd.fill()
 	set, err := cmd.load(c)
 	if err != nil {
@@ -245,9 +246,9 @@ func (cmd coordCmd) measure(c *console, out *runDir) error {
 	if _, err := cmd.network(set, cmd.Scalings[0], cmd.Width, cmd.Depth); err != nil {
 		return err
 	}
-	m := out.manifest
+	m := out.Manifest
 	m.Options = cmd // with what the data decide
-	if err := out.used(set); err != nil {
+	if err := out.Used(set); err != nil {
 		return err
 	}
 	var sweeps []*sweep
@@ -258,30 +259,30 @@ func (cmd coordCmd) measure(c *console, out *runDir) error {
 			sizes = cmd.Depths
 		}
 		for _, s := range cmd.Scalings {
-			if len(sizes) == 0 || c.ctx.Err() != nil {
+			if len(sizes) == 0 || c.Context.Err() != nil {
 				continue
 			}
-			w := &sweep{scaling: s.name, over: over, label: cmd.label(over), sizes: sizes}
+			w := &sweep{scaling: s.Name, over: over, label: cmd.label(over), sizes: sizes}
 			check := cmd.check(set, s, w)
 			show.begin(w)
 			check.OnStep = show.step
-			w.coords, err = check.Run(c.ctx)
+			w.coords, err = check.Run(c.Context)
 			if err != nil {
 				show.counter.End()
-				return errors.WithMessage(err, s.name)
+				return errors.WithMessage(err, s.Name)
 			}
 			show.done += show.cost(w, len(sizes))
 			if len(w.coords) > 0 { // not interrupted before the first network was through
-				w.slopes = analysis.Slopes(w.coords, cmd.Updates)
+				w.slopes = train.Slopes(w.coords, cmd.Updates)
 				sweeps = append(sweeps, w)
 			}
-			if err := out.coords(w); err != nil {
+			if err := logCoords(out.Folder, w); err != nil {
 				return err
 			}
 		}
 	}
 	show.counter.End()
-	out.page = cmd.report(sweeps, set)
+	out.Page = cmd.report(sweeps, set)
 	for _, w := range sweeps {
 		m.Results[w.scaling+" over "+w.over] = w.verdict(cmd.Band)
 	}
@@ -298,8 +299,8 @@ type coordMeter struct {
 	all     float64
 }
 
-func newCoordMeter(c *console, cmd coordCmd) *coordMeter {
-	m := &coordMeter{cmd: cmd, counter: c.progress("coordinate check, %", ""), names: !c.terminal}
+func newCoordMeter(c *cli.Console, cmd coordCmd) *coordMeter {
+	m := &coordMeter{cmd: cmd, counter: c.Progress("coordinate check, %", ""), names: !c.Terminal}
 	for range cmd.Scalings {
 		for over, sizes := range map[string][]int{"width": cmd.Widths, "depth": cmd.Depths} {
 			m.all += m.cost(&sweep{over: over, sizes: sizes}, len(sizes))
@@ -342,16 +343,16 @@ func (m *coordMeter) step(done, total int) {
 	}
 }
 
-// coords adds a sweep's measurements to metrics.jsonl, at the places that all networks have.
-func (f *folder) coords(w *sweep) error {
-	for _, p := range analysis.Places() {
+// logCoords adds a sweep's measurements to metrics.jsonl, at the places that all networks have.
+func logCoords(f *cli.Folder, w *sweep) error {
+	for _, p := range train.Places() {
 		for _, m := range w.coords {
 			if !m.At(p) {
 				continue
 			}
 			l := coordLine{Kind: "coord", Scaling: w.scaling, Over: w.over, Size: m.Size, Seed: m.Seed, Step: m.Step, Place: p.String(), Relaxed: m.Relaxed,
 				Activity: m.Activity, Change: m.Change}
-			if err := f.line(l); err != nil {
+			if err := f.Line(l); err != nil {
 				return err
 			}
 		}
@@ -360,11 +361,11 @@ func (f *folder) coords(w *sweep) error {
 }
 
 // steepest is the slope that is furthest from flat, and what it is of: of changes, and of the activities of hidden sites.
-func (w *sweep) steepest() (worst analysis.Exponent, what string) {
+func (w *sweep) steepest() (worst train.Exponent, what string) {
 	worst.Mean = math.NaN()
 	for _, s := range w.slopes {
-		for i, e := range []analysis.Exponent{s.Change, s.Activity} {
-			if shrinks := i == 1 && s.Place == analysis.AtOutput; !shrinks && !math.IsNaN(e.Mean) && !(math.Abs(e.Mean) <= math.Abs(worst.Mean)) {
+		for i, e := range []train.Exponent{s.Change, s.Activity} {
+			if shrinks := i == 1 && s.Place == train.AtOutput; !shrinks && !math.IsNaN(e.Mean) && !(math.Abs(e.Mean) <= math.Abs(worst.Mean)) {
 				worst, what = e, []string{"change", "activity"}[i]
 				if s.Relaxed {
 					what += ", relaxed"
@@ -376,7 +377,7 @@ func (w *sweep) steepest() (worst analysis.Exponent, what string) {
 }
 
 // verdict is that of the steepest slope.
-func (w *sweep) verdict(band float64) analysis.Verdict {
+func (w *sweep) verdict(band float64) train.Verdict {
 	e, _ := w.steepest()
 	return e.Verdict(band)
 }
@@ -410,8 +411,8 @@ func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report.Page {
 	return r
 }
 
-func tileClass(v analysis.Verdict) string {
-	if v == analysis.Flat {
+func tileClass(v train.Verdict) string {
+	if v == train.Flat {
 		return "pc"
 	}
 	return "bp"
@@ -423,7 +424,7 @@ func (cmd coordCmd) table(sweeps []*sweep) report.Table {
 		Note: fmt.Sprintf("Mean over the seeds (least..largest). Relaxed: where inference ends. The verdict is of the largest exponent of its row, which it names: flat within %g, else grows or shrinks. What is in [] is not counted: the output's activity may shrink with width by design, only its change counts.", cmd.Band),
 		Head: []string{"scaling", "site", "activity", "change", "activity, relaxed", "change, relaxed", "verdict"}}
 	for _, w := range sweeps {
-		for _, p := range analysis.Places() {
+		for _, p := range train.Places() {
 			row := []string{w.scaling, p.String(), "-", "-", "-", "-", ""}
 			var here sweep
 			for _, s := range w.slopes {
@@ -436,14 +437,14 @@ func (cmd coordCmd) table(sweeps []*sweep) report.Table {
 					at = 4
 				}
 				row[at], row[at+1] = exponentText(s.Activity), exponentText(s.Change)
-				if p == analysis.AtOutput {
+				if p == train.AtOutput {
 					row[at] = "[" + row[at] + "]"
 				}
 			}
 			if len(here.slopes) > 0 {
 				verdict := here.verdict(cmd.Band)
 				row[6] = string(verdict)
-				if _, what := here.steepest(); verdict != analysis.Flat && what != "" {
+				if _, what := here.steepest(); verdict != train.Flat && what != "" {
 					row[6] += ": " + what
 				}
 			}
@@ -454,7 +455,7 @@ func (cmd coordCmd) table(sweeps []*sweep) report.Table {
 }
 
 // exponentText writes an exponent with its range over the seeds.
-func exponentText(e analysis.Exponent) string {
+func exponentText(e train.Exponent) string {
 	switch {
 	case math.IsInf(e.Mean, 1):
 		return "diverges"

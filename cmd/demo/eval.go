@@ -6,6 +6,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
@@ -14,8 +15,8 @@ import (
 type evalCmd struct{ savedFlags }
 
 // Run prints a line for each network.
-func (cmd evalCmd) Run(c *console) error {
-	s, err := openSaved(cmd.From)
+func (cmd evalCmd) Run(c *cli.Console) error {
+	s, err := cmd.open()
 	if err != nil {
 		return err
 	}
@@ -24,11 +25,11 @@ func (cmd evalCmd) Run(c *console) error {
 		return err
 	}
 	of := s.options
-	net, err := of.network(test, of.Widths...)
+	net, err := of.Network(test, of.Widths...)
 	if err != nil {
 		return err
 	}
-	t := report.Table{Title: fmt.Sprintf("%s, %s: %s", of.title(), test.Name, report.Plural(test.Len(), "sample")), Head: []string{"weights", "test loss"}}
+	t := report.Table{Title: fmt.Sprintf("%s, %s: %s", of.Title(), test.Name, report.Plural(test.Len(), "sample")), Head: []string{"weights", "test loss"}}
 	t.Legend = "Test loss: 1/2 |y - output|^2 per sample."
 	if test.Classes() > 0 {
 		t.Head = append(t.Head, "cross-entropy", "accuracy")
@@ -36,18 +37,18 @@ func (cmd evalCmd) Run(c *console) error {
 		t.Legend = "Test loss: 1/2 |y - output|^2 per sample, in units of the standardised targets."
 	}
 	var bad []string
-	for _, file := range s.weights {
-		w, err := s.load(file, net)
+	for _, file := range s.Weights {
+		w, err := s.Load(file, net)
 		if err != nil {
 			return err
 		}
-		m, err := arch.Compile(net, w, arch.Plan{Batch: min(of.Batch, test.Len()), Energy: of.energy(of.Precision), Coordinates: arch.Feedforward})
+		m, err := arch.Compile(net, w, arch.Plan{Batch: min(of.Batch, test.Len()), Energy: of.Energy(of.Precision), Coordinates: arch.Feedforward})
 		if err != nil {
 			return err
 		}
-		c.doing("evaluating " + file.File)
+		c.Doing("evaluating " + file.File)
 		score, err := train.Evaluate(m.Predict, test)
-		c.doing("")
+		c.Doing("")
 		if err != nil {
 			return errors.WithMessage(err, file.File)
 		}
@@ -57,15 +58,15 @@ func (cmd evalCmd) Run(c *console) error {
 		}
 		if test.Classes() > 0 {
 			row = append(row, report.Number(score.CrossEntropy), fmt.Sprintf("%.2f %%", 100*score.Accuracy))
-			if !of.Loss.ce {
+			if !of.Loss.CE {
 				t.Note = "The outputs were trained by squared error: they are no logits, and their cross-entropy says little."
 			}
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	t.Print(c.out)
+	t.Print(c.Out)
 	if len(bad) > 0 {
-		return notFiniteError(bad)
+		return cli.NotFiniteError(bad)
 	}
 	return nil
 }

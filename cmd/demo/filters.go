@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg/draw"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
@@ -102,9 +103,9 @@ const (
 )
 
 // write lets both pupils go on from the beginning of the test text, where the task is text.
-func (j *job) write(c *console) error {
+func (j *job) write(c *cli.Console) error {
 	vocabulary := j.test.Vocabulary()
-	if vocabulary == nil || !j.flags.Loss.ce || len(j.test.InShape()) != 2 {
+	if vocabulary == nil || !j.flags.Loss.CE || len(j.test.InShape()) != 2 {
 		return nil
 	}
 	window, classes := j.test.InShape()[0], j.test.InShape()[1]
@@ -115,14 +116,14 @@ func (j *job) write(c *console) error {
 		start[t] = train.Largest(x[t*classes:][:classes])
 	}
 	for _, p := range j.pupils {
-		if c.ctx.Err() != nil {
+		if c.Context.Err() != nil {
 			return nil
 		}
 		ids, err := train.Continue(p.rule.Subject().Predict, start, window, classes, writeLength, writeTemperature, rand.New(rand.NewPCG(j.seed, writeStream)))
 		if err != nil {
 			return err
 		}
-		j.page.Passages = append(j.page.Passages, report.Passage{Title: "What " + p.name + " writes after \u201c" + vocabulary.Decode(start) + "\u201d",
+		j.Page.Passages = append(j.Page.Passages, report.Passage{Title: "What " + p.name + " writes after \u201c" + vocabulary.Decode(start) + "\u201d",
 			Note: "One character at a time, drawn from the network's probabilities at temperature 0.7.",
 			Text: vocabulary.Decode(ids[window:])})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
@@ -18,7 +19,7 @@ type generateCmd struct {
 
 // Validate is called by kong.
 func (cmd generateCmd) Validate() error {
-	return first(cmd.validate(), notNegative("std", cmd.Std))
+	return cli.First(cmd.validate(), cli.NotNegative("std", cmd.Std))
 }
 
 // generateBudget is that of the notebook supervised_generative_pc.
@@ -28,20 +29,20 @@ var generateBudget = notebook{limit: 200, every: 50, lr: 1e-3, infer: jpcSteps(1
 const testBatch = 500
 
 // Run trains a network from labels to pictures and turns it round.
-func (cmd generateCmd) Run(c *console) error {
+func (cmd generateCmd) Run(c *cli.Console) error {
 	t, err := newStudy(c, "generate", cmd.taskFlags, generateBudget, &cmd)
 	if err != nil {
 		return err
 	}
-	t.page.Title = "A generator of pictures from labels, 10-300-300-784"
-	t.page.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d, label in, picture out; then the label of a test picture is found by inference with the label free. Inference both times: %v.",
-		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
+	t.Page.Title = "A generator of pictures from labels, 10-300-300-784"
+	t.Page.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d, label in, picture out; then the label of a test picture is found by inference with the label free. Inference both times: %v.",
+		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.SolverFlags)
 	return t.run(func() error {
 		net, err := arch.MLP(nil, layers.ReLU, t.train.Out(), 300, 300, t.train.In())
 		if err != nil {
 			return err
 		}
-		w, err := newWeights[float32](net, t.seed)
+		w, err := cli.NewWeights[float32](net, t.seed)
 		if err != nil {
 			return err
 		}
@@ -61,8 +62,8 @@ func (cmd generateCmd) Run(c *console) error {
 			}
 			start = train.Guess[float32]{Site: arch.InputName, Values: mean}
 		}
-		solver, stop := t.opts.solver()
-		turned, turnedStop := t.opts.solver()
+		solver, stop := t.opts.New()
+		turned, turnedStop := t.opts.New()
 		query := &train.Query[float32]{Model: inverse, Solver: turned, Stop: turnedStop, Start: start, Site: arch.InputName}
 		rule := &rules.Generator[float32]{Rule: &train.PC[float32]{Model: m, Solver: solver, Stop: stop}, Invert: query.Inputs}
 		p, err := t.learnBy(net, rule, "accuracy of inferred labels")
@@ -86,11 +87,11 @@ func (cmd generateCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		t.page.Tables = append(t.page.Tables, longer)
-		t.page.Figures = append(t.page.Figures, generated, report.Figure{File: "energy.png", Title: "Energy by layer along inversion",
+		t.Page.Tables = append(t.Page.Tables, longer)
+		t.Page.Figures = append(t.Page.Figures, generated, report.Figure{File: "energy.png", Title: "Energy by layer along inversion",
 			Caption: "The picture is clamped, the label and everything between begin near zero. Where the lines are flat the label rests.",
 			Draw:    layerEnergies(in)})
-		t.manifest.Results["updates"] = p.history.Steps
+		t.Manifest.Results["updates"] = p.history.Steps
 		return nil
 	})
 }
@@ -103,17 +104,17 @@ func (t *study) longer(query *train.Query[float32]) (report.Table, error) {
 	tab := report.Table{Title: "Labels by longer inversion", Head: []string{"inference", "accuracy", "energy gradients per batch"},
 		Note: fmt.Sprintf("Of the trained generator, on the first %d test samples. The first row is the inference of training.", min(longerTest, t.test.Len()))}
 	for _, factor := range []float64{1, 4, 16} {
-		f := t.opts.solverFlags
+		f := t.opts.SolverFlags
 		f.Time *= factor
 		f.Steps *= int(factor)
-		query.Solver, query.Stop = f.solver()
+		query.Solver, query.Stop = f.New()
 		score, err := train.Evaluate(query.Inputs, t.test.Slice(0, min(longerTest, t.test.Len())))
 		if err != nil {
 			return tab, err
 		}
 		tab.Rows = append(tab.Rows, []string{f.String(), percent(score.Accuracy), fmt.Sprint(query.Last.Evals)})
 	}
-	query.Solver, query.Stop = t.opts.solver()
+	query.Solver, query.Stop = t.opts.New()
 	return tab, nil
 }
 

@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/report"
-	"github.com/pcgraph/pcgraph/train/analysis"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // horizon is how far the main job follows inference, beyond the steps it trained with; precisions is its scan.
@@ -24,21 +25,21 @@ const compareBatch = 64
 
 // compare holds the gradients of the trained network against each other on a held-out batch, in float64, and adds what
 // it sees to the report.
-func (j *job) compare(c *console) error {
+func (j *job) compare(c *cli.Console) error {
 	p := j.pupils[0]
-	w, err := double(j.net, p.rule.Subject().Weights)
+	w, err := double(j.net, p.rule.Weights())
 	if err != nil {
 		return err
 	}
 	start := time.Now()
-	c.printf("Comparing PC's gradients with BP's on %d test samples, in float64 (-no-compare leaves that out)\n", min(compareBatch, j.test.Len()))
+	c.Printf("Comparing PC's gradients with BP's on %d test samples, in float64 (-no-compare leaves that out)\n", min(compareBatch, j.test.Len()))
 	flags := j.flags
 	flags.Errors = false // activities show how the error comes down layer by layer; errors are in every layer at once
 	b, err := newBench(j.net, flags, w, j.test, compareBatch)
 	if err != nil {
 		return err
 	}
-	show := c.progress("comparison", "")
+	show := c.Progress("comparison", "")
 	defer show.End()
 	// The counter counts steps: horizon of them first, then restExpected for each precision, of which fewer may be needed.
 	begun, room := 0, horizon
@@ -53,15 +54,15 @@ func (j *job) compare(c *console) error {
 		return err
 	}
 	rate := stable / 2
-	if j.learn.Rule.infers() && !j.flags.Errors {
+	if j.learn.Rule.Infers() && !j.flags.Errors {
 		rate = min(rate, j.learn.Rate)
 	}
-	a, err := b.inference(c.ctx, 1, inferFlags{Steps: horizon, Rate: rate})
+	a, err := b.inference(c.Context, 1, cli.InferFlags{Steps: horizon, Rate: rate})
 	if err != nil {
 		return err
 	}
-	j.manifest.Seconds["agreement along inference"] = time.Since(start).Seconds()
-	if err := j.folder.logAgreement(a, 1); err != nil {
+	j.Manifest.Seconds["agreement along inference"] = time.Since(start).Seconds()
+	if err := logAgreement(j.Folder, a, 1); err != nil {
 		return err
 	}
 	if err := a.diverged(); err != nil {
@@ -69,39 +70,39 @@ func (j *job) compare(c *console) error {
 	}
 	where := fmt.Sprintf("the first %d test samples, in float64, with the weights that %s learned", b.batch, p.name)
 	if len(a.rows) > 0 {
-		j.page.Tables = append(j.page.Tables, alongTable(a, fmt.Sprintf("%s; inference moves activities at rate %.2g", where, rate)))
+		j.Page.Tables = append(j.Page.Tables, alongTable(a, fmt.Sprintf("%s; inference moves activities at rate %.2g", where, rate)))
 	}
 	start = time.Now()
 	begun, room = horizon, restExpected
 	var points []precisionPoint
 	for _, lambda := range precisions {
-		if c.ctx.Err() != nil {
+		if c.Context.Err() != nil {
 			break
 		}
-		e, err := b.equilibrium(c.ctx, lambda)
+		e, err := b.equilibrium(c.Context, lambda)
 		if err != nil {
 			return err
 		}
 		begun += restExpected
 		b.tell(0)
-		if c.ctx.Err() != nil { // not at rest
+		if c.Context.Err() != nil { // not at rest
 			break
 		}
 		points = append(points, precisionPoint{lambda, e})
 		if last, ok := e.last(); ok {
-			if err := j.folder.logAgreement(agreement{weights: e.weights, params: e.params, terms: e.terms, rows: []analysis.Comparison{last}}, lambda); err != nil {
+			if err := logAgreement(j.Folder, agreement{weights: e.weights, params: e.params, terms: e.terms, rows: []train.Comparison{last}}, lambda); err != nil {
 				return err
 			}
 		}
 	}
-	j.manifest.Seconds["agreement over precision"] = time.Since(start).Seconds()
+	j.Manifest.Seconds["agreement over precision"] = time.Since(start).Seconds()
 	if len(points) > 0 {
-		j.page.Tables = append(j.page.Tables, precisionTable(points, where))
-		j.manifest.Results["precision"] = summary(points)
+		j.Page.Tables = append(j.Page.Tables, precisionTable(points, where))
+		j.Manifest.Results["precision"] = summary(points)
 	}
-	j.page.Figures = append(j.page.Figures, agreementFigures(a, points)...)
+	j.Page.Figures = append(j.Page.Figures, agreementFigures(a, points)...)
 	if set := j.test; set.Shape().Channels == 1 && set.Classes() > 0 {
-		j.page.Figures = append(j.page.Figures, report.Figure{File: "digits.png", Title: "What " + p.name + " says of test pictures",
+		j.Page.Figures = append(j.Page.Figures, report.Figure{File: "digits.png", Title: "What " + p.name + " says of test pictures",
 			Caption: "Under each picture is its label; framed are the mistakes, with what was predicted first. The upper rows are the first test pictures as they come, the last row is made of mistakes only.",
 			Draw:    digits(p.rule, set)})
 	}
@@ -141,14 +142,14 @@ func (a agreement) lowest() string {
 func alongTable(a agreement, where string) report.Table {
 	t := report.Table{Title: "PC's gradient against BP's along inference: cosine (relative error)", Head: []string{"weight"},
 		Note: "On " + where + ". In a cell: the cosine of the angle between the two gradients (1: the same direction, 0: a right angle, or PC has none yet) and in brackets the relative error |PC - BP| / |BP| (0: equal). Step 0 is the feedforward pass, before inference. " + a.lowest()}
-	var shown []analysis.Comparison
+	var shown []train.Comparison
 	for i, row := range a.rows {
 		if s := row.Step; s&(s-1) == 0 && s != 2 && s != 8 && s != 32 || i == len(a.rows)-1 {
 			shown = append(shown, row)
 			t.Head = append(t.Head, "step "+strconv.Itoa(s))
 		}
 	}
-	add := func(name string, at func(analysis.Comparison) analysis.Agreement) {
+	add := func(name string, at func(train.Comparison) train.Agreement) {
 		row := []string{name}
 		for _, s := range shown {
 			g := at(s)
@@ -157,9 +158,9 @@ func alongTable(a agreement, where string) report.Table {
 		t.Rows = append(t.Rows, row)
 	}
 	for i, name := range a.weights {
-		add(name, func(c analysis.Comparison) analysis.Agreement { return c.Params[a.params[i]] })
+		add(name, func(c train.Comparison) train.Agreement { return c.Params[a.params[i]] })
 	}
-	add("all", func(c analysis.Comparison) analysis.Agreement { return c.Whole })
+	add("all", func(c train.Comparison) train.Agreement { return c.Whole })
 	return t
 }
 
@@ -197,28 +198,28 @@ func summary(points []precisionPoint) map[string]float64 {
 
 // An agreeLine is a comparison in metrics.jsonl.
 type agreeLine struct {
-	Kind      string                        `json:"kind"` // "agreement"
-	Precision float64                       `json:"precision"`
-	Step      int                           `json:"step"`
-	Energy    float64                       `json:"energy"`
-	Residual  float64                       `json:"residual"`
-	Terms     map[string]float64            `json:"terms"`
-	Whole     analysis.Agreement            `json:"whole"`
-	Weights   map[string]analysis.Agreement `json:"weights"`
+	Kind      string                     `json:"kind"` // "agreement"
+	Precision float64                    `json:"precision"`
+	Step      int                        `json:"step"`
+	Energy    float64                    `json:"energy"`
+	Residual  float64                    `json:"residual"`
+	Terms     map[string]float64         `json:"terms"`
+	Whole     train.Agreement            `json:"whole"`
+	Weights   map[string]train.Agreement `json:"weights"`
 }
 
 // logAgreement adds a line per comparison to metrics.jsonl.
-func (f *folder) logAgreement(a agreement, precision float64) error {
+func logAgreement(f *cli.Folder, a agreement, precision float64) error {
 	for _, c := range a.rows {
 		l := agreeLine{Kind: "agreement", Precision: precision, Step: c.Step, Energy: c.Energy, Residual: c.Residual, Whole: c.Whole,
-			Terms: make(map[string]float64), Weights: make(map[string]analysis.Agreement)}
+			Terms: make(map[string]float64), Weights: make(map[string]train.Agreement)}
 		for i, name := range a.terms {
 			l.Terms[name] = c.Terms[i]
 		}
 		for i, name := range a.weights {
 			l.Weights[name] = c.Params[a.params[i]]
 		}
-		if err := f.line(l); err != nil {
+		if err := f.Line(l); err != nil {
 			return err
 		}
 	}

@@ -10,13 +10,14 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/report"
 )
 
 // graphCmd draws the expression graph of a network.
 type graphCmd struct {
-	netFlags
-	folderFlags
+	cli.NetFlags
+	cli.FolderFlags
 	Batch int    `default:"32" help:"Samples in the batch." json:"batch"`
 	What  string `default:"energy" enum:"energy,state,param" help:"What to draw: the energy, with its gradients by the activities (state) or by the weights (param)." json:"what"`
 }
@@ -38,35 +39,35 @@ func (cmd graphCmd) Validate() error {
 	if cmd.Depth > mostBlocks {
 		return errors.Errorf("-depth %d: want %d at most in a picture", cmd.Depth, mostBlocks)
 	}
-	return first(cmd.netFlags.validate(), count("batch", cmd.Batch, 1))
+	return cli.First(cmd.NetFlags.Check(), cli.Count("batch", cmd.Batch, 1))
 }
 
 // Run writes graph.dot and graph.svg.
-func (cmd graphCmd) Run(c *console) error {
-	if len(cmd.Widths) == 0 && cmd.kind() == "mlp" {
+func (cmd graphCmd) Run(c *cli.Console) error {
+	if len(cmd.Widths) == 0 && cmd.Kind() == "mlp" {
 		cmd.Widths = []int{4, 5, 3}
 	}
-	return c.run("graph", cmd, func(r *runDir) error { return cmd.draw(c, r.folder) })
+	return c.Run("graph", cmd, func(r *cli.RunDir) error { return cmd.draw(c, r.Folder) })
 }
 
 // draw draws into a folder.
-func (cmd graphCmd) draw(c *console, out *folder) error {
+func (cmd graphCmd) draw(c *cli.Console, out *cli.Folder) error {
 	dot, err := cmd.dot()
 	if err != nil {
 		return err
 	}
-	if err := out.write("graph.dot", all(dot)); err != nil {
+	if err := out.Write("graph.dot", all(dot)); err != nil {
 		return err
 	}
-	svg, err := report.Graph(dot, fmt.Sprintf("%s of a %s", viewTitles[cmd.What], cmd.title()))
+	svg, err := report.Graph(dot, fmt.Sprintf("%s of a %s", viewTitles[cmd.What], cmd.Title()))
 	if err != nil {
-		return errors.Wrapf(err, "draw; %s is there for Graphviz's own dot", filepath.Join(out.dir, "graph.dot"))
+		return errors.Wrapf(err, "draw; %s is there for Graphviz's own dot", filepath.Join(out.Dir, "graph.dot"))
 	}
-	if err := out.write("graph.svg", all(svg)); err != nil {
+	if err := out.Write("graph.svg", all(svg)); err != nil {
 		return err
 	}
-	c.printf("The %s graph of a %s is in %s: graph.svg for a browser, graph.dot for Graphviz.\n", cmd.What, cmd.title(), out.dir)
-	c.printf("Blue: data. Yellow: free activities. Green: weights. Red: energies. Dashed: gradients.\n")
+	c.Printf("The %s graph of a %s is in %s: graph.svg for a browser, graph.dot for Graphviz.\n", cmd.What, cmd.Title(), out.Dir)
+	c.Printf("Blue: data. Yellow: free activities. Green: weights. Red: energies. Dashed: gradients.\n")
 	return nil
 }
 
@@ -81,10 +82,10 @@ func all(b []byte) func(io.Writer) error {
 // dot is the graph in Graphviz's language.
 func (cmd *graphCmd) dot() ([]byte, error) {
 	in, out := []int{8, 8, 1}, []int{3}
-	if cmd.kind() == "transformer" {
+	if cmd.Kind() == "transformer" {
 		in, out = []int{4, 5}, []int{4, 5}
 	}
-	net, err := cmd.build("the picture", in, out)
+	net, err := cmd.Build("the picture", in, out)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func (cmd *graphCmd) dot() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := arch.Compile(net, w, arch.Plan{Batch: cmd.Batch, Energy: cmd.energy(cmd.Precision)})
+	m, err := arch.Compile(net, w, arch.Plan{Batch: cmd.Batch, Energy: cmd.Energy(cmd.Precision)})
 	if err != nil {
 		return nil, err
 	}

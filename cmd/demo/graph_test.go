@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
 // drawn runs graphCmd with args in an empty folder.
@@ -31,7 +33,7 @@ func drawn(t *testing.T, args ...string) (dir, said string) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := cmd.Run(&console{ctx: context.Background(), out: &out, args: args}); err != nil {
+	if err := cmd.Run(&cli.Console{Context: context.Background(), Out: &out, Args: args}); err != nil {
 		t.Fatal(err)
 	}
 	return dir, out.String()
@@ -70,7 +72,7 @@ func TestGraph_RefusesTooDeepNetworks(t *testing.T) {
 // legend, and does so for every architecture and view.
 func TestGraph_SVGIsWholeAndEscaped(t *testing.T) {
 	for _, args := range []string{"", "-what state -loss ce", "-arch cnn -what param", "-arch resnet -depth 1", "-arch transformer -depth 1 -norm -what state"} {
-		dir, _ := drawn(t, longFlags(strings.Fields(args))...)
+		dir, _ := drawn(t, cli.LongFlags(strings.Fields(args))...)
 		text, err := os.ReadFile(filepath.Join(dir, "graph.dot"))
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +131,7 @@ func TestGraph_SVGIsWholeAndEscaped(t *testing.T) {
 
 // TestGraph_RefusesMoreBlocksThanCanBeRead.
 func TestGraph_RefusesMoreBlocksThanCanBeRead(t *testing.T) {
-	cmd := graphCmd{Batch: 1, netFlags: netFlags{Arch: "transformer", Heads: 4, Gamma: 1, Precision: 1, Depth: mostBlocks + 1}}
+	cmd := graphCmd{Batch: 1, NetFlags: cli.NetFlags{Arch: "transformer", Heads: 4, Gamma: 1, Precision: 1, Depth: mostBlocks + 1}}
 	if err := cmd.Validate(); err == nil || !strings.Contains(err.Error(), "-depth 25") {
 		t.Errorf("error %v", err)
 	}

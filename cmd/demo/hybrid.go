@@ -5,13 +5,13 @@ import (
 	"math/rand/v2"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
-	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // hybridCmd trains a generator and an amortiser together.
@@ -34,14 +34,14 @@ const (
 )
 
 // Run trains both and compares the ways to a label.
-func (cmd hybridCmd) Run(c *console) error {
+func (cmd hybridCmd) Run(c *cli.Console) error {
 	t, err := newStudy(c, "hybrid", cmd.taskFlags, hybridBudget, &cmd)
 	if err != nil {
 		return err
 	}
-	t.page.Title = "A generator and an amortiser that guesses its activities"
-	t.page.Lead = fmt.Sprintf("10-300-300-784 makes pictures of labels; 784-300-300-10 guesses, in one pass, the activities that inference will come to, and learns from where it came to. %d weight updates of Adam at rate %g on batches of %d; inference: %v.",
-		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
+	t.Page.Title = "A generator and an amortiser that guesses its activities"
+	t.Page.Lead = fmt.Sprintf("10-300-300-784 makes pictures of labels; 784-300-300-10 guesses, in one pass, the activities that inference will come to, and learns from where it came to. %d weight updates of Adam at rate %g on batches of %d; inference: %v.",
+		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.SolverFlags)
 	return t.run(func() error {
 		chain := arch.Chain{Act: layers.ReLU, Widths: []int{t.train.Out(), 300, 300, t.train.In()}}
 		net, err := chain.Network()
@@ -52,7 +52,7 @@ func (cmd hybridCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		_, parts, err := arch.NewWeightsTogether[float32](rand.New(rand.NewPCG(t.seed, weightStream)),
+		_, parts, err := arch.NewWeightsTogether[float32](rand.New(rand.NewPCG(t.seed, cli.WeightStream)),
 			arch.Member{Name: "generator", Network: net}, arch.Member{Name: "amortiser", Network: mirror})
 		if err != nil {
 			return err
@@ -66,8 +66,8 @@ func (cmd hybridCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		solver, stop := t.opts.solver()
-		rule := &rules.Hybrid[float32]{Generator: generator, Amortiser: amortiser, Solver: solver, Stop: stop}
+		solver, stop := t.opts.New()
+		rule := &train.Hybrid[float32]{Generator: generator, Amortiser: amortiser, Solver: solver, Stop: stop}
 		p, err := t.learnBy(net, rule, "accuracy of guessed labels")
 		if err != nil || t.interrupted() {
 			return err
@@ -81,13 +81,13 @@ func (cmd hybridCmd) Run(c *console) error {
 			name  string
 			start train.Start[float32]
 		}{
-			{"inference from the guess", &rules.Amortised[float32]{Amortiser: amortiser}},
+			{"inference from the guess", &train.Amortised[float32]{Amortiser: amortiser}},
 			{"inference from random activities", &train.Gaussian[float32]{Std: .05, Seed: t.seed}},
 			{"inference from the mean label", train.Guess[float32]{Site: arch.InputName, Values: mean}},
 		}
 		tab := report.Table{Title: "Labels of test pictures", Head: []string{"way", "accuracy", "JPC's notebook"}, Note: fmt.Sprintf("After %d updates; inference of labels: %d steps of rate %g with momentum %g; the notebook's: Heun to time %.3g.", p.history.Steps, ballSteps, ballRate, restMomentum, 500/jpcBatch),
 			Rows: [][]string{{"the amortiser's guess", percent(p.history.Last().Accuracy), "82.1 %"}}}
-		t.opts.solverFlags = jpcDescent(20, ballRate*jpcBatch) // of the pictures
+		t.opts.SolverFlags = jpcDescent(20, ballRate*jpcBatch) // of the pictures
 		var ins []inference
 		x, _ := t.batch(64)
 		small, err := inverse.Resized(len(x) / t.test.In())
@@ -105,21 +105,21 @@ func (cmd hybridCmd) Run(c *console) error {
 				return err
 			}
 			tab.Rows = append(tab.Rows, []string{way.name, percent(score.Accuracy), hybridSaved[i]})
-			t.manifest.Results[way.name] = score.Accuracy
+			t.Manifest.Results[way.name] = score.Accuracy
 			in, err := t.trace(way.name, small, way.start, nil, x, 8)
 			if err != nil {
 				return err
 			}
 			ins = append(ins, in)
 		}
-		t.page.Tables = append(t.page.Tables, tab)
+		t.Page.Tables = append(t.Page.Tables, tab)
 		if len(ins) > 0 {
-			t.page.Figures = append(t.page.Figures, report.Figure{File: "energy.png", Title: "The guess saves inference",
+			t.Page.Figures = append(t.Page.Figures, report.Figure{File: "energy.png", Title: "The guess saves inference",
 				Caption: "Energy of test pictures along the inference of their labels, from three starts. A guess that has been learned begins where the others come to later.",
 				Draw:    startEnergies(ins)})
 		}
 		fig, err := t.generated(generator, func(x []float32) ([]float32, error) { return amortiser.Predict(x) })
-		t.page.Figures = append(t.page.Figures, fig)
+		t.Page.Figures = append(t.Page.Figures, fig)
 		return err
 	})
 }

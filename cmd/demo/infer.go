@@ -11,6 +11,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
@@ -22,9 +23,9 @@ import (
 
 // inferCmd holds ways of inference against each other on one batch.
 type inferCmd struct {
-	outFlags
-	netFlags
-	dataFlags
+	cli.OutFlags
+	cli.NetFlags
+	cli.DataFlags
 	Batch    int       `default:"64" help:"Samples in the batch." json:"batch"`
 	Horizons []float64 `default:"5,20,50" help:"Times, per sample, at which the flows are read; they end at the last one." json:"horizons"`
 	Tols     []float64 `default:"1e-2,1e-3,1e-4" help:"Tolerances of adaptive steps, relative and absolute." json:"tolerances"`
@@ -40,7 +41,7 @@ func (cmd inferCmd) Validate() error {
 			return errors.Errorf("-%s is empty: want one number or more", name)
 		}
 		for i, v := range list {
-			if err := positive(name, v); err != nil {
+			if err := cli.Positive(name, v); err != nil {
 				return err
 			}
 			if name == "horizons" && i > 0 && !(v > list[i-1]) {
@@ -48,7 +49,7 @@ func (cmd inferCmd) Validate() error {
 			}
 		}
 	}
-	return first(cmd.netFlags.validate(), cmd.dataFlags.validate(), count("batch", cmd.Batch, 1), count("evals", cmd.Evals, 10), count("warmup", cmd.Warmup, 0))
+	return cli.First(cmd.NetFlags.Check(), cmd.DataFlags.Check(), cli.Count("batch", cmd.Batch, 1), cli.Count("evals", cmd.Evals, 10), cli.Count("warmup", cmd.Warmup, 0))
 }
 
 // A way is a solver in coordinates.
@@ -108,61 +109,61 @@ type arena struct {
 }
 
 // Run sweeps.
-func (cmd inferCmd) Run(c *console) error {
-	return c.run("infer-"+cmd.name(), cmd, func(r *runDir) error { return cmd.measure(c, r) })
+func (cmd inferCmd) Run(c *cli.Console) error {
+	return c.Run("infer-"+cmd.Name(), cmd, func(r *cli.RunDir) error { return cmd.measure(c, r) })
 }
 
 // measure does the work of Run in a folder.
-func (cmd inferCmd) measure(c *console, out *runDir) error {
-	training, _, err := cmd.load(c, cmd.Seed, cmd.Widths)
+func (cmd inferCmd) measure(c *cli.Console, out *cli.RunDir) error {
+	training, _, err := cmd.Load(c, cmd.Seed, cmd.Widths)
 	if err != nil {
 		return err
 	}
-	net, err := cmd.network(training, cmd.hidden(training)...)
+	net, err := cmd.Network(training, cmd.Hidden(training)...)
 	if err != nil {
 		return err
 	}
-	m := out.manifest
+	m := out.Manifest
 	m.Options = cmd // with what the data decide
-	if err := out.used(training); err != nil {
+	if err := out.Used(training); err != nil {
 		return err
 	}
-	a, err := cmd.arena(c.ctx, net, training)
+	a, err := cmd.arena(c.Context, net, training)
 	if err != nil {
 		return err
 	}
-	c.printf("%s, scaling %s, %s, batch %d, float64, seed %d\n", cmd.title(), cmd.Scaling.name, training.Name, a.models[0].Plan().Batch, cmd.Seed)
-	c.printf("Largest curvature: %.3g by activities, %.3g by errors; energy at equilibrium, by long runs of L-BFGS: F* = %.6g\n\n", a.curvature[0], a.curvature[1], a.best)
+	c.Printf("%s, scaling %s, %s, batch %d, float64, seed %d\n", cmd.Title(), cmd.Scaling.Name, training.Name, a.models[0].Plan().Batch, cmd.Seed)
+	c.Printf("Largest curvature: %.3g by activities, %.3g by errors; energy at equilibrium, by long runs of L-BFGS: F* = %.6g\n\n", a.curvature[0], a.curvature[1], a.best)
 	ways := cmd.ways(a)
 	for i := range ways {
-		if c.ctx.Err() != nil {
+		if c.Context.Err() != nil {
 			ways = ways[:i]
 			break
 		}
-		if err := a.race(c.ctx, &ways[i]); err != nil {
+		if err := a.race(c.Context, &ways[i]); err != nil {
 			return errors.WithMessage(err, ways[i].name)
 		}
-		c.printf("%2d/%d  %-24s %v\n", i+1, len(ways), ways[i].name, ways[i].result)
-		if err := out.logWay(ways[i]); err != nil {
+		c.Printf("%2d/%d  %-24s %v\n", i+1, len(ways), ways[i].name, ways[i].result)
+		if err := logWay(out.Folder, ways[i]); err != nil {
 			return err
 		}
 	}
-	out.page = cmd.report(a, ways, training)
+	out.Page = cmd.report(a, ways, training)
 	m.Results["fastest"] = fastest(ways)
-	c.printf("\n")
-	for _, t := range out.page.Tiles {
-		c.printf("%s: %s\n", t.Label, t.Value)
+	c.Printf("\n")
+	for _, t := range out.Page.Tiles {
+		c.Printf("%s: %s\n", t.Label, t.Value)
 	}
 	return nil
 }
 
 // arena compiles the network in both coordinates over one set of weights and looks for the equilibrium.
 func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set) (*arena, error) {
-	w, err := newWeights[float64](net, cmd.Seed)
+	w, err := cli.NewWeights[float64](net, cmd.Seed)
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBench(net, cmd.netFlags, w, set, cmd.Batch)
+	b, err := newBench(net, cmd.NetFlags, w, set, cmd.Batch)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +176,7 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 	}
 	a := &arena{evaluations: cmd.Evals, best: math.Inf(1), exact: math.NaN(), grad: make([]float64, len(w.Data())), gradient: make([]float64, len(w.Data()))}
 	for i, coordinates := range []arch.Coordinates{arch.Activities, arch.Errors} {
-		m, err := arch.Compile(net, w, arch.Plan{Batch: b.batch, Energy: cmd.energy(cmd.Precision), Coordinates: coordinates})
+		m, err := arch.Compile(net, w, arch.Plan{Batch: b.batch, Energy: cmd.Energy(cmd.Precision), Coordinates: coordinates})
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +185,7 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 		}
 		a.models[i] = m
 	}
-	if l, y, ok, err := linearTwin(b.bp, b.x, b.y, cmd.netFlags); err != nil {
+	if l, y, ok, err := linearTwin(b.bp, b.x, b.y, cmd.NetFlags); err != nil {
 		return nil, err
 	} else if ok {
 		eq, err := l.Equilibrium(denseOf(b.x, b.batch), y)
@@ -216,7 +217,7 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 		if err := a.consider(m); err != nil {
 			return nil, err
 		}
-		if coordinates := m.Plan().Coordinates; coordinates == arch.Activities && cmd.kinked() {
+		if coordinates := m.Plan().Coordinates; coordinates == arch.Activities && cmd.Kinked() {
 			if _, err := halving(ctx, m, a.curvature[i], func() {}); err != nil {
 				return nil, err
 			}
@@ -286,10 +287,10 @@ func (cmd inferCmd) ways(a *arena) []way {
 		return &infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: 1 / a.curvature[i], Mu: .8}}
 	}
 	ways := []way{
-		{name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: descent[float64](stable(0)), look: wayLook{byDescent, 0}},
+		{name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: cli.Descent[float64](stable(0)), look: wayLook{byDescent, 0}},
 		{name: "momentum 0.8", solver: ball(0), look: wayLook{byMomentum, 0}},
 		{name: "L-BFGS", solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 0}},
-		{name: "descent on errors", errors: true, solver: descent[float64](stable(1)), look: wayLook{byDescent, 1}},
+		{name: "descent on errors", errors: true, solver: cli.Descent[float64](stable(1)), look: wayLook{byDescent, 1}},
 		{name: "momentum on errors", errors: true, solver: ball(1), kind: tableOnly, look: wayLook{byMomentum, 1}},
 		{name: "L-BFGS on errors", errors: true, solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 1}},
 	}
@@ -375,7 +376,7 @@ func (a *arena) race(ctx context.Context, w *way) error {
 		at++
 	})
 	w.result = timed
-	return first(err, failed)
+	return cli.First(err, failed)
 }
 
 // crosses tells whether a station is among the first to be as near to the end as a table asks for.
@@ -460,13 +461,13 @@ type wayLine struct {
 }
 
 // logWay adds the path of a way to metrics.jsonl.
-func (f *folder) logWay(w way) error {
+func logWay(f *cli.Folder, w way) error {
 	for _, s := range w.path {
 		l := wayLine{"inference", w.name, s.step, s.evals, s.time, s.energy, s.residual, s.gap, nil, s.seconds}
 		if !math.IsNaN(s.off) { // else it was not measured there
 			l.Off = &s.off
 		}
-		if err := f.line(l); err != nil {
+		if err := f.Line(l); err != nil {
 			return err
 		}
 	}

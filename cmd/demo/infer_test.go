@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
 // TestInfer_FindsTheEquilibriumOfTheLinearTheory: on a linear network with biases and a precision the energy that the sweep
@@ -17,7 +19,7 @@ import (
 func TestInfer_FindsTheEquilibriumOfTheLinearTheory(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	code, stdout, stderr := demo(t, t.Context(), strings.Fields("infer -data moons -widths 2,8,8,2 -act linear -precision 3 -evals 150 -batch 16 -out "+out)...)
-	if code != exitOK {
+	if code != cli.ExitOK {
 		t.Fatal(stderr)
 	}
 	page, err := os.ReadFile(filepath.Join(out, "report.html"))
@@ -58,7 +60,7 @@ func TestTrain_ReportsHowInferenceEnded(t *testing.T) {
 	} {
 		out := filepath.Join(t.TempDir(), "run")
 		code, stdout, stderr := demo(t, t.Context(), strings.Fields("train -data moons -widths 2,6,6,2 -act linear -limit 5 "+c.args+" -out "+out)...)
-		if code != exitOK {
+		if code != cli.ExitOK {
 			t.Fatal(stderr)
 		}
 		if got := strings.Contains(strings.Join(strings.Fields(stdout), " "), "closer to equilibrium: more -steps, a higher -rate"); got != c.warns {

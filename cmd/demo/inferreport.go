@@ -11,7 +11,6 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/pcgraph/pcgraph/data"
-	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/report"
 )
 
@@ -19,8 +18,8 @@ import (
 func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report.Page {
 	r := report.Page{Title: "Which solver should I use?",
 		Lead: fmt.Sprintf("Inference of a %s (scaling %s, output precision %g, %d updates by backprop before, seed %d) on a batch of %d from %s in float64, from the feedforward pass. The largest curvature of a sample's energy is %.3g by activities and %.3g by errors. The equilibrium is the lowest energy that long runs of L-BFGS find, F* = %.6g.",
-			cmd.title(), cmd.Scaling.name, cmd.Precision, cmd.Warmup, cmd.Seed, a.models[0].Plan().Batch, set.Name, a.curvature[0], a.curvature[1], a.best)}
-	if cmd.kinked() {
+			cmd.Title(), cmd.Scaling.Name, cmd.Precision, cmd.Warmup, cmd.Seed, a.models[0].Plan().Batch, set.Name, a.curvature[0], a.curvature[1], a.best)}
+	if cmd.Kinked() {
 		r.Lead += fmt.Sprintf(" Activities of a %s network come to rest on kinks, where the gradient jumps: the residual stays above zero, and the weight gradient is defined to some percent only (-act tanh has an equilibrium to any accuracy); there are several minima, and a way may come to one that is lower than F*.", cmd.Act)
 	}
 	if a.exact == a.exact {
@@ -183,10 +182,4 @@ func trail(path []station, x, y func(station) float64) (xys plotter.XYs) {
 		}
 	}
 	return xys
-}
-
-// kinked reports whether the slope of the network's activation jumps. A transformer has gelu, whatever -act says.
-func (f netFlags) kinked() bool {
-	a := f.Act.Act
-	return f.kind() != "transformer" && (a == layers.ReLU || a == layers.LeakyReLU || a == layers.HardTanh || a == layers.SELU)
 }

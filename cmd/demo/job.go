@@ -9,29 +9,30 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/report"
 )
 
 // mnistCmd is the main job.
 type mnistCmd struct {
-	outFlags
-	learnFlags
+	cli.OutFlags
+	cli.LearnFlags
 	keepFlags
 	compareFlags
-	Activities bool     `help:"Let inference move activities: without it, it moves prediction errors, which come nearer to equilibrium at the same price." json:"-"`
-	Loss       lossFlag `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
-	Dir        string   `placeholder:"DIR" help:"Folder of MNIST's IDX files (default: searched, see \"demo data\")." json:"-"`
+	Activities bool         `help:"Let inference move activities: without it, it moves prediction errors, which come nearer to equilibrium at the same price." json:"-"`
+	Loss       cli.LossFlag `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Dir        string       `placeholder:"DIR" help:"Folder of MNIST's IDX files (default: searched, see \"demo data\")." json:"-"`
 }
 
 // Validate is called by kong.
 func (cmd mnistCmd) Validate() error {
-	return first(cmd.learnFlags.validate(), cmd.keepFlags.validate())
+	return cli.First(cmd.LearnFlags.Check(), cmd.keepFlags.validate())
 }
 
 // Run trains, or falls back on a toy task where MNIST is not to be found.
-func (cmd mnistCmd) Run(c *console) error {
-	all := trainCmd{outFlags: cmd.outFlags, learnFlags: cmd.learnFlags, keepFlags: cmd.keepFlags, compareFlags: cmd.compareFlags, dataFlags: dataFlags{Data: "mnist", Dir: cmd.Dir}}
+func (cmd mnistCmd) Run(c *cli.Console) error {
+	all := trainCmd{OutFlags: cmd.OutFlags, LearnFlags: cmd.LearnFlags, keepFlags: cmd.keepFlags, compareFlags: cmd.compareFlags, DataFlags: cli.DataFlags{Data: "mnist", Dir: cmd.Dir}}
 	if err := all.Act.UnmarshalText([]byte("relu")); err != nil {
 		return err
 	}
@@ -39,32 +40,32 @@ func (cmd mnistCmd) Run(c *console) error {
 		return err
 	}
 	all.Widths, all.Gamma, all.Precision, all.Loss = []int{784, 300, 300, 10}, 1, 1, cmd.Loss
-	all.Errors = !cmd.Activities && cmd.Rule.takesErrors()
+	all.Errors = !cmd.Activities && cmd.Rule.TakesErrors()
 	err := all.job(c, "mnist")
 	if errors.Is(err, data.ErrNotFound) && cmd.Dir == "" {
-		c.printf("%v\n\nUntil then: two moons, made from the seed, by the settings of \"demo toy moons\"; of the flags -seed and -out apply.\n\n", err)
-		return toyCmd{outFlags: cmd.outFlags, Task: "moons", Batch: 32, Steps: 16, LR: .005}.Run(c)
+		c.Printf("%v\n\nUntil then: two moons, made from the seed, by the settings of \"demo toy moons\"; of the flags -seed and -out apply.\n\n", err)
+		return toyCmd{OutFlags: cmd.OutFlags, Task: "moons", Batch: 32, Steps: 16, LR: .005}.Run(c)
 	}
 	return err
 }
 
 // trainCmd is the main job with any network and data.
 type trainCmd struct {
-	outFlags
-	learnFlags
+	cli.OutFlags
+	cli.LearnFlags
 	keepFlags
 	compareFlags
-	netFlags
-	dataFlags
+	cli.NetFlags
+	cli.DataFlags
 }
 
 // Validate is called by kong.
 func (cmd trainCmd) Validate() error {
-	return first(cmd.learnFlags.validate(), cmd.keepFlags.validate(), cmd.netFlags.validate(), cmd.dataFlags.validate())
+	return cli.First(cmd.LearnFlags.Check(), cmd.keepFlags.validate(), cmd.NetFlags.Check(), cmd.DataFlags.Check())
 }
 
 // Run trains.
-func (cmd trainCmd) Run(c *console) error { return cmd.job(c, "train-"+cmd.name()) }
+func (cmd trainCmd) Run(c *cli.Console) error { return cmd.job(c, "train-"+cmd.Name()) }
 
 // compareFlags say whether gradients are compared after training.
 type compareFlags struct {
@@ -72,40 +73,35 @@ type compareFlags struct {
 }
 
 // job loads the data and runs.
-func (cmd trainCmd) job(c *console, name string) error {
-	cmd.settle(cmd.Errors)
-	return c.run(name, cmd, func(r *runDir) error {
-		training, test, err := cmd.load(c, cmd.Seed, cmd.Widths)
+func (cmd trainCmd) job(c *cli.Console, name string) error {
+	cmd.Settle(cmd.Errors)
+	return c.Run(name, cmd, func(r *cli.RunDir) error {
+		training, test, err := cmd.Load(c, cmd.Seed, cmd.Widths)
 		if err != nil {
 			return err
 		}
-		if n := cmd.updates(training); kindOf(cmd.Data) != namedData && cmd.Limit == 0 && n < fewUpdates {
-			c.printf("Only %s: -epochs %d makes %d.\n", report.Plural(n, "weight update"), (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
+		if n := cmd.Updates(training); cli.KindOf(cmd.Data) != cli.NamedData && cmd.Limit == 0 && n < fewUpdates {
+			c.Printf("Only %s: -epochs %d makes %d.\n", report.Plural(n, "weight update"), (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
 		}
-		net, err := cmd.network(training, cmd.hidden(training)...)
+		net, err := cmd.Network(training, cmd.Hidden(training)...)
 		if err != nil {
 			return err
 		}
-		r.manifest.Options = cmd // with what the data decide
-		if err := r.used(training, test); err != nil {
+		r.Manifest.Options = cmd // with what the data decide
+		if err := r.Used(training, test); err != nil {
 			return err
 		}
-		j := &job{lesson: lesson{net: net, flags: cmd.netFlags, learn: cmd.learnFlags, seed: cmd.Seed, train: training, test: test, runDir: r, keep: cmd.keepFlags}, agree: !cmd.NoCompare}
-		if kindOf(cmd.Data) != namedData {
-			j.read = cmd.read(training, test)
+		j := &job{lesson: lesson{net: net, flags: cmd.NetFlags, learn: cmd.LearnFlags, seed: cmd.Seed, train: training, test: test, RunDir: r, keep: cmd.keepFlags}, agree: !cmd.NoCompare}
+		if cli.KindOf(cmd.Data) != cli.NamedData {
+			j.read = cmd.Read(training, test)
 		}
-		j.page.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
+		j.Page.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
 		return j.do(c)
 	})
 }
 
 // fewUpdates is how many updates of the weights are hardly enough.
 const fewUpdates = 200
-
-// updates is how many updates of the weights the epochs are.
-func (f learnFlags) updates(set *data.Set) int {
-	return f.Epochs * data.Batches{N: set.Len(), Size: f.Batch}.Steps()
-}
 
 // leastPrecision is where the prediction errors of hidden layers, some precision times their activities, come near the rounding of
 // float32.
@@ -121,15 +117,15 @@ type job struct {
 }
 
 // do trains, compares and reports.
-func (j *job) do(c *console) error {
-	v := readVersion()
-	c.printf("%s: %s, seed %d\n", j.page.Title, j.flags.title(), j.seed)
-	c.printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.dir)
-	if p := j.flags.Precision; p < leastPrecision && j.learn.Rule.infers() && !j.flags.Errors {
-		c.printf("Note: at a precision of %g prediction errors of hidden layers are lost in the rounding of float32 activities: -errors keeps them.\n", p)
+func (j *job) do(c *cli.Console) error {
+	v := cli.ReadVersion()
+	c.Printf("%s: %s, seed %d\n", j.Page.Title, j.flags.Title(), j.seed)
+	c.Printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.Dir)
+	if p := j.flags.Precision; p < leastPrecision && j.learn.Rule.Infers() && !j.flags.Errors {
+		c.Printf("Note: at a precision of %g prediction errors of hidden layers are lost in the rounding of float32 activities: -errors keeps them.\n", p)
 	}
 	var pupils []*pupil
-	for _, name := range []string{"BP", j.learn.Rule.short()} {
+	for _, name := range []string{"BP", j.learn.Rule.Short()} {
 		p, err := j.newPupil(name)
 		if err != nil {
 			return err
@@ -142,19 +138,19 @@ func (j *job) do(c *console) error {
 		pupils = append(pupils, p)
 	}
 	for _, p := range pupils {
-		if c.ctx.Err() != nil {
+		if c.Context.Err() != nil {
 			break
 		}
 		start := time.Now()
 		err := j.teach(c, p)
-		j.manifest.Seconds[p.name] = time.Since(start).Seconds()
+		j.Manifest.Seconds[p.name] = time.Since(start).Seconds()
 		if err != nil {
-			return errors.WithMessage(inFlags(err), p.name)
+			return errors.WithMessage(cli.InFlags(err), p.name)
 		}
 		j.pupils = append([]*pupil{p}, j.pupils...) // PC first
 	}
 	for _, p := range j.pupils {
-		if err := j.keepWeights(p.file()+weightsSuffix, p.name, func(path string) error { return arch.SaveWeights(path, j.net, p.rule.Subject().Weights) }); err != nil {
+		if err := j.KeepWeights(p.file()+cli.WeightsSuffix, p.name, func(path string) error { return arch.SaveWeights(path, j.net, p.rule.Weights()) }); err != nil {
 			return err
 		}
 	}
@@ -183,28 +179,20 @@ func moved(errors bool) string {
 	return "activities"
 }
 
-func widthsOf(widths []int) string {
-	s := make([]string, len(widths))
-	for i, w := range widths {
-		s[i] = strconv.Itoa(w)
-	}
-	return strings.Join(s, "-")
-}
-
 // describe makes the head, the table and the figures of the training.
 func (j *job) describe() {
 	classes := j.test.Classes() > 0
-	r := &j.page
+	r := &j.Page
 	loss := "squared error"
-	if j.flags.Loss.ce {
+	if j.flags.Loss.CE {
 		loss = "cross-entropy"
 	}
-	rule := fmt.Sprintf("%s (%s, batches of %d)", j.learn.Rule.title(), j.learn.Rule.short(), j.learn.Batch)
-	if j.learn.Rule.infers() {
-		rule = fmt.Sprintf("%s (%s, %d inference steps of rate %g on %s per batch of %d)", j.learn.Rule.title(), j.learn.Rule.short(), j.learn.Steps, j.learn.Rate, moved(j.flags.Errors), j.learn.Batch)
+	rule := fmt.Sprintf("%s (%s, batches of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.Batch)
+	if j.learn.Rule.Infers() {
+		rule = fmt.Sprintf("%s (%s, %d inference steps of rate %g on %s per batch of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.Steps, j.learn.Rate, moved(j.flags.Errors), j.learn.Batch)
 	}
 	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by %s and by backprop (BP), both with %s.",
-		j.flags.title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.optimizer())
+		j.flags.Title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.Optimizer())
 	if j.read != "" {
 		r.Lead += " " + j.read + "."
 	}
@@ -225,7 +213,7 @@ func (j *job) describe() {
 				tile.Value, tile.Label = accuracy, p.name+", test accuracy"
 			}
 			r.Tiles = append(r.Tiles, tile)
-			j.manifest.Results[p.name] = map[string]any{"test": j.evalLine(p.name, last), "updates": h.Steps}
+			j.Manifest.Results[p.name] = map[string]any{"test": j.evalLine(p.name, last), "updates": h.Steps}
 		}
 		t.Rows = append(t.Rows, []string{p.name, updates, lossText, accuracy, fmt.Sprintf("%.2f", h.Elapsed.Seconds()),
 			fmt.Sprintf("%.0f", float64(h.Steps)/h.Elapsed.Seconds()), strconv.Itoa(h.Evaluations)})
@@ -233,7 +221,7 @@ func (j *job) describe() {
 	for _, p := range j.pupils {
 		r.Tiles = append(r.Tiles, report.Tile{Value: p.seconds().String(), Label: p.name + ", training", Class: strings.ToLower(p.name)})
 	}
-	if !j.flags.Loss.ce {
+	if !j.flags.Loss.CE {
 		t.Legend = "Test loss: 1/2 |y - output|^2 per sample. " + t.Legend
 	} else {
 		t.Legend = "Test loss: cross-entropy per label in nats. " + t.Legend

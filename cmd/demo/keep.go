@@ -8,12 +8,10 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 	"github.com/pcgraph/pcgraph/train"
 )
-
-// weightsSuffix ends the names of files of weights.
-const weightsSuffix = ".safetensors"
 
 // keepFlags say where a training is kept, to be gone on with.
 type keepFlags struct {
@@ -24,10 +22,10 @@ type keepFlags struct {
 // Kept is the folder of the checkpoints, for the run.
 func (f keepFlags) Kept() string { return f.Checkpoint }
 
-func (f keepFlags) validate() error { return count("checkpoint-every", f.CheckpointEvery, 0) }
+func (f keepFlags) validate() error { return cli.Count("checkpoint-every", f.CheckpointEvery, 0) }
 
 // checkpoint is where a pupil's training is kept, with its ledger; nowhere, but with a ledger, without the flag.
-func (f keepFlags) checkpoint(p *pupil, to *folder) (train.Checkpoint, *ledger, error) {
+func (f keepFlags) checkpoint(p *pupil, to *cli.Folder) (train.Checkpoint, *ledger, error) {
 	r := &ledger{pupil: p, folder: to, keeps: f.Checkpoint != ""}
 	if !r.keeps {
 		return train.Checkpoint{}, r, nil
@@ -35,7 +33,7 @@ func (f keepFlags) checkpoint(p *pupil, to *folder) (train.Checkpoint, *ledger, 
 	if err := os.MkdirAll(f.Checkpoint, 0o755); err != nil {
 		return train.Checkpoint{}, nil, errors.Errorf("-checkpoint: %v: give another folder", err)
 	}
-	file := filepath.Join(f.Checkpoint, p.file()+".checkpoint"+weightsSuffix)
+	file := filepath.Join(f.Checkpoint, p.file()+".checkpoint"+cli.WeightsSuffix)
 	return train.Checkpoint{File: file, Every: f.CheckpointEvery, Own: r}, r, nil
 }
 
@@ -43,7 +41,7 @@ func (f keepFlags) checkpoint(p *pupil, to *folder) (train.Checkpoint, *ledger, 
 // interruption too.
 type ledger struct {
 	pupil  *pupil
-	folder *folder
+	folder *cli.Folder
 	keeps  bool
 	lines  bytes.Buffer
 }
@@ -51,14 +49,14 @@ type ledger struct {
 // add adds a line.
 func (r *ledger) add(line any) error {
 	if !r.keeps {
-		return r.folder.line(line)
+		return r.folder.Line(line)
 	}
 	text, err := jsonfloat.Marshal(line)
 	if err != nil {
 		return errors.Wrap(err, "write metrics.jsonl")
 	}
 	r.lines.Write(append(text, '\n'))
-	return r.folder.line(json.RawMessage(text))
+	return r.folder.Line(json.RawMessage(text))
 }
 
 // MarshalBinary is the lines so far.
@@ -76,7 +74,7 @@ func (r *ledger) UnmarshalBinary(text []byte) error {
 		if l.Kind == "step" {
 			r.pupil.trace = append(r.pupil.trace, point{step: l.Step, loss: l.Loss, energy: l.Energy})
 		}
-		if err := r.folder.line(json.RawMessage(line)); err != nil {
+		if err := r.folder.Line(json.RawMessage(line)); err != nil {
 			return err
 		}
 	}

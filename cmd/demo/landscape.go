@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
@@ -24,7 +25,7 @@ import (
 
 // landscapeCmd draws energies that are small enough to be seen whole.
 type landscapeCmd struct {
-	folderFlags
+	cli.FolderFlags
 	X    float64 `name:"x" default:"1" help:"Input." json:"x"`
 	Y    float64 `name:"y" default:"-1" help:"Target." json:"y"`
 	W1   float64 `name:"w1" default:"0.1" help:"First weight at the start of training." json:"w1"`
@@ -46,7 +47,7 @@ func (cmd landscapeCmd) Validate() error {
 	if cmd.LR > .5 {
 		return errors.Errorf("-lr is %v: want a rate above 0 and at most 0.5", cmd.LR)
 	}
-	return first(positive("lr", cmd.LR), count("updates", cmd.Time, 1))
+	return cli.First(cli.Positive("lr", cmd.LR), cli.Count("updates", cmd.Time, 1))
 }
 
 // settle is inference to the end, on chains of a few units whose curvature is below 5.
@@ -64,7 +65,7 @@ func unitChain(weights ...float64) (*arch.Network, *graph.Vector[float64], error
 	if err != nil {
 		return nil, nil, err
 	}
-	w, err := newWeights[float64](net, 0)
+	w, err := cli.NewWeights[float64](net, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -81,15 +82,15 @@ type path struct {
 }
 
 // Run draws.
-func (cmd landscapeCmd) Run(c *console) error {
-	return c.run("landscape", cmd, func(r *runDir) error { return cmd.draw(c, r) })
+func (cmd landscapeCmd) Run(c *cli.Console) error {
+	return c.Run("landscape", cmd, func(r *cli.RunDir) error { return cmd.draw(c, r) })
 }
 
-func (cmd landscapeCmd) draw(c *console, out *runDir) error {
-	m := out.manifest
-	out.page = report.Page{Title: "The smallest networks, and what inference does to their energy",
+func (cmd landscapeCmd) draw(c *cli.Console, out *cli.RunDir) error {
+	m := out.Manifest
+	out.Page = report.Page{Title: "The smallest networks, and what inference does to their energy",
 		Lead: fmt.Sprintf("A chain of one hidden unit, x = %g, y = %g, energy F = 1/2 (z - w1 x)^2 + 1/2 (y - w2 z)^2. Before inference z = w1 x and F is the loss; after it F* = 1/2 (y - w2 w1 x)^2 / (1 + w2^2).", cmd.X, cmd.Y)}
-	r := &out.page
+	r := &out.Page
 	var paths []path
 	for _, name := range []string{"BP", "PC"} {
 		p, err := cmd.descend(c, name)
@@ -130,7 +131,7 @@ func (cmd landscapeCmd) draw(c *console, out *runDir) error {
 }
 
 // descend trains the two weights by a rule of the library.
-func (cmd landscapeCmd) descend(c *console, name string) (path, error) {
+func (cmd landscapeCmd) descend(c *cli.Console, name string) (path, error) {
 	net, w, err := unitChain(cmd.W1, cmd.W2)
 	if err != nil {
 		return path{}, err
@@ -157,7 +158,7 @@ func (cmd landscapeCmd) descend(c *console, name string) (path, error) {
 			return p, err
 		}
 		p.at, p.loss = append(p.at, plotter.XY{X: w.Data()[0], Y: w.Data()[1]}), append(p.loss, report.Loss)
-		if i == cmd.Time || c.ctx.Err() != nil {
+		if i == cmd.Time || c.Context.Err() != nil {
 			break
 		}
 		update.Step(w, grad)

@@ -6,14 +6,13 @@ import (
 	"math/rand/v2"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
-	"github.com/pcgraph/pcgraph/train/analysis"
-	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // latentCmd is the unsupervised generative task.
@@ -30,7 +29,7 @@ type latentFlags struct {
 
 // Validate is called by kong.
 func (f latentFlags) Validate() error {
-	return first(f.validate(), count("test", f.Test, 2), count("latents", f.Latents, 1), positive("std", f.Std))
+	return cli.First(f.validate(), cli.Count("test", f.Test, 2), cli.Count("latents", f.Latents, 1), cli.Positive("std", f.Std))
 }
 
 // latentBudget is that of the notebook unsupervised_generative_pc.
@@ -54,7 +53,7 @@ type latent struct {
 
 // newLatent draws the weights of a network whose input is a constant, or free.
 func newLatent(t *study, flags latentFlags, net *arch.Network, constant []float32) (*latent, error) {
-	w, err := newWeights[float32](net, t.seed)
+	w, err := cli.NewWeights[float32](net, t.seed)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +66,8 @@ func newLatent(t *study, flags latentFlags, net *arch.Network, constant []float3
 
 // train teaches it pictures.
 func (l *latent) teach() error {
-	solver, stop := l.opts.solver()
-	rule := &rules.Unsupervised[float32]{Model: l.model, Solver: solver, Stop: stop, Start: l.start, Input: l.constant, Targets: l.train.Out()}
+	solver, stop := l.opts.New()
+	rule := &train.Unsupervised[float32]{Model: l.model, Solver: solver, Stop: stop, Start: l.start, Input: l.constant, Targets: l.train.Out()}
 	_, err := l.learnBy(l.net, rule, "")
 	return err
 }
@@ -88,14 +87,14 @@ func (l *latent) query(site string, p arch.Plan) (*train.Query[float32], error) 
 const cloudSamples = 500
 
 // Run trains and shows what the network makes of its causes.
-func (cmd latentCmd) Run(c *console) error {
+func (cmd latentCmd) Run(c *cli.Console) error {
 	t, err := newStudy(c, "latent", cmd.taskFlags, latentBudget, &cmd)
 	if err != nil {
 		return err
 	}
-	t.page.Title = fmt.Sprintf("Pictures from causes that nobody names, %d-300-300-784", cmd.Latents)
-	t.page.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d pictures without labels; the network's input is free, and inferred with all other activities (%v). The causes of the pictures below were inferred by %d steps with momentum.",
-		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags, readSteps)
+	t.Page.Title = fmt.Sprintf("Pictures from causes that nobody names, %d-300-300-784", cmd.Latents)
+	t.Page.Lead = fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d pictures without labels; the network's input is free, and inferred with all other activities (%v). The causes of the pictures below were inferred by %d steps with momentum.",
+		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.SolverFlags, readSteps)
 	return t.run(func() error {
 		net, err := arch.MLP(nil, layers.ReLU, cmd.Latents, 300, 300, t.train.In())
 		if err != nil {
@@ -130,12 +129,12 @@ func (cmd latentCmd) Run(c *console) error {
 					saved := []string{"about 1.6", "about 11", "about 60"}[min(i, 2)]
 					tab.Rows = append(tab.Rows, []string{name, report.Number(m.Terms[i]), saved})
 				}
-				t.page.Tables = append(t.page.Tables, tab)
-				t.page.Tiles = append(t.page.Tiles, report.Tile{Value: report.Number(m.Terms[len(m.Terms)-1]), Label: "energy of the picture after inference", Class: "pc"})
+				t.Page.Tables = append(t.Page.Tables, tab)
+				t.Page.Tiles = append(t.Page.Tiles, report.Tile{Value: report.Number(m.Terms[len(m.Terms)-1]), Label: "energy of the picture after inference", Class: "pc"})
 				break
 			}
 		}
-		t.page.Figures = append(t.page.Figures, report.Figure{File: "energy.png", Title: "Energy by layer along inference and training",
+		t.Page.Figures = append(t.Page.Figures, report.Figure{File: "energy.png", Title: "Energy by layer along inference and training",
 			Caption: "On test pictures, from causes drawn at random, at several times of training, the later the darker. All activities give way to the picture, which comes with the largest energy; a trained network explains more of it in the same time.",
 			Draw:    alongTraining(ins)})
 		return l.pictures()
@@ -158,12 +157,12 @@ func (l *latent) pictures() error {
 	if err != nil {
 		return err
 	}
-	l.page.Figures = append(l.page.Figures, report.Figure{File: "reconstructed.png", Title: "Pictures and what their causes make of them",
+	l.Page.Figures = append(l.Page.Figures, report.Figure{File: "reconstructed.png", Title: "Pictures and what their causes make of them",
 		Caption: "Test pictures above; below, what the network makes of the inferred causes in one feedforward pass.",
 		Draw:    strips([]strip{{name: "test pictures", pictures: shownAll(l.test, x, 12)}, {name: "reconstructed", pictures: shownAll(l.test, made, 12)}})})
-	l.manifest.Results["reconstruction error per pixel"] = meanSquare(x, made)
-	l.page.Tiles = append(l.page.Tiles, report.Tile{Value: report.Number(meanSquare(x, made)), Label: "squared error per pixel of reconstructions (blank guess: 1)", Class: "pc"})
-	cloud, err := analysis.FitCloud(z, l.flags.Latents)
+	l.Manifest.Results["reconstruction error per pixel"] = meanSquare(x, made)
+	l.Page.Tiles = append(l.Page.Tiles, report.Tile{Value: report.Number(meanSquare(x, made)), Label: "squared error per pixel of reconstructions (blank guess: 1)", Class: "pc"})
+	cloud, err := train.FitCloud(z, l.flags.Latents)
 	if err != nil {
 		return err
 	}
@@ -189,7 +188,7 @@ func (l *latent) pictures() error {
 		}
 		rows = append(rows, r)
 	}
-	l.page.Figures = append(l.page.Figures, report.Figure{File: "samples.png", Title: "What the causes mean",
+	l.Page.Figures = append(l.Page.Figures, report.Figure{File: "samples.png", Title: "What the causes mean",
 		Caption: fmt.Sprintf("The causes of %d test pictures, fitted by a normal distribution. Above, pictures of causes drawn from it; below, the way through its middle along its widest directions, from -2 to 2 standard deviations.", n),
 		Draw:    strips(rows)})
 	return nil

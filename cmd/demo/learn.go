@@ -2,32 +2,22 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
-	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
-	"github.com/pcgraph/pcgraph/train/rules"
 )
 
-// weightStream is the second half of the seed of the initial weights: the same seed starts every rule at the same point.
-const weightStream = 1
-
-// writeStream is that of what a network writes.
+// writeStream is the second half of the seed of what a network writes.
 const writeStream = 2
-
-// newWeights draws the start of a network.
-func newWeights[T graph.Float](net *arch.Network, seed uint64) (*graph.Vector[T], error) {
-	return arch.NewWeights[T](net, rand.New(rand.NewPCG(seed, weightStream)))
-}
 
 // A pupil is a network under one rule, and what came of it.
 type pupil struct {
@@ -60,12 +50,12 @@ func (p *pupil) losses() plotter.XYs {
 // A lesson is what both pupils are taught, in the same order from the same start.
 type lesson struct {
 	net   *arch.Network
-	flags netFlags
-	learn learnFlags
+	flags cli.NetFlags
+	learn cli.LearnFlags
 	seed  uint64
 	train *data.Set
 	test  *data.Set
-	*runDir
+	*cli.RunDir
 	keep keepFlags
 
 	ungraded bool                 // nothing is evaluated: the targets are not learned
@@ -74,7 +64,7 @@ type lesson struct {
 
 // newPupil compiles the network for a rule, "BP" or the lesson's, from the start that the seed gives.
 func (l *lesson) newPupil(name string) (*pupil, error) {
-	w, err := newWeights[float32](l.net, l.seed)
+	w, err := cli.NewWeights[float32](l.net, l.seed)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +73,9 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 	if name == "BP" { // whose gradient a precision would only multiply, against an epsilon of Adam that stays
 		p.precision, plan.Coordinates = 1, arch.Feedforward
 	} else {
-		plan.Coordinates = l.learn.Rule.coordinates(l.flags.coordinates())
+		plan.Coordinates = l.learn.Rule.Coordinates(l.flags.Coordinates())
 	}
-	plan.Energy = l.flags.energy(p.precision)
+	plan.Energy = l.flags.Energy(p.precision)
 	m, err := arch.Compile(l.net, w, plan)
 	if err != nil {
 		return nil, err
@@ -93,7 +83,7 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 	if name == "BP" {
 		p.rule = &train.Backprop[float32]{Model: m, Seed: l.seed}
 	} else {
-		p.rule = ruleOf(l.learn.Rule, m, l.learn.inferFlags, l.seed)
+		p.rule = l.learn.Rule.Build(m, l.learn.InferFlags, l.seed)
 	}
 	return p, nil
 }
@@ -105,11 +95,6 @@ const adamEpsilon = 1e-8
 // is that of the unscaled gradient.
 func (l *lesson) optimizer(p *pupil) *optim.AdamW[float32] {
 	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: spansOf(l.net, p.rule)}
-}
-
-// descent is inference at a rate.
-func descent[T graph.Float](rate float64) *infer.Descent[T] {
-	return &infer.Descent[T]{Optimizer: &optim.SGD[T]{Rate: rate}}
 }
 
 // A stepLine is a training step in metrics.jsonl. All but Seconds depends on the options alone.
@@ -146,7 +131,7 @@ func (l *lesson) evalLine(name string, e train.Eval) evalLine {
 
 // loss is the test loss as the lesson's likelihood has it.
 func (l *lesson) loss(e train.Eval) float64 {
-	if l.flags.Loss.ce {
+	if l.flags.Loss.CE {
 		return e.CrossEntropy
 	}
 	return e.Loss
@@ -154,9 +139,9 @@ func (l *lesson) loss(e train.Eval) float64 {
 
 // spansOf are what the scalings ask of Adam for the weights of a rule, of both networks if it has two.
 func spansOf(n *arch.Network, rule train.Rule[float32]) []optim.Span {
-	h, two := rule.(*rules.Hybrid[float32])
+	h, two := rule.(*train.Hybrid[float32])
 	if !two {
-		return train.AdamSpans(n, rule.Subject().Weights)
+		return train.AdamSpans(n, rule.Weights())
 	}
 	var all []optim.Span
 	for _, m := range []*arch.Model[float32]{h.Generator, h.Amortiser} {
@@ -166,12 +151,12 @@ func spansOf(n *arch.Network, rule train.Rule[float32]) []optim.Span {
 }
 
 // teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
-func (l *lesson) teach(c *console, p *pupil) error {
-	terms := p.rule.Subject().Terms
+func (l *lesson) teach(c *cli.Console, p *pupil) error {
+	terms := p.rule.Terms()
 	var show *report.Progress
 	score := 0.
 	var failed error
-	checkpoint, rec, err := l.keep.checkpoint(p, l.folder)
+	checkpoint, rec, err := l.keep.checkpoint(p, l.Folder)
 	if err != nil {
 		return err
 	}
@@ -186,13 +171,13 @@ func (l *lesson) teach(c *console, p *pupil) error {
 		Train:     l.train, Test: l.test,
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, MaxSteps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
 		Divergence: l.learn.OnDivergence.Divergence, Checkpoint: checkpoint,
-		OnSkip: func(step int, why error) { c.printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
+		OnSkip: func(step int, why error) { c.Printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
 		OnStep: func(s train.Step[float32]) {
 			if show == nil {
 				if s.Step > 1 {
-					c.printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
+					c.Printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
 				}
-				show = c.progress(p.name, "step")
+				show = c.Progress(p.name, "step")
 				show.Start = show.Start.Add(-s.Elapsed)
 			}
 			loss := s.Loss / p.precision
@@ -229,18 +214,18 @@ func (l *lesson) teach(c *console, p *pupil) error {
 	if l.ungraded {
 		t.Test = nil
 	}
-	c.doing(p.name + " learns")
-	p.history, err = t.Run(c.ctx)
-	c.doing("looking at what was learned")
+	c.Doing(p.name + " learns")
+	p.history, err = t.Run(c.Context)
+	c.Doing("looking at what was learned")
 	if show != nil {
 		show.End()
-		if score > 0 && !c.terminal {
-			c.printf("%-4s test accuracy %5.2f %% at the end\n", p.name, 100*score)
+		if score > 0 && !c.Terminal {
+			c.Printf("%-4s test accuracy %5.2f %% at the end\n", p.name, 100*score)
 		}
 	} else if err == nil && !p.history.Interrupted {
-		c.printf("%-4s was at its end, after step %d, in %s\n", p.name, p.history.Steps, checkpoint.File)
+		c.Printf("%-4s was at its end, after step %d, in %s\n", p.name, p.history.Steps, checkpoint.File)
 	}
-	return first(err, failed)
+	return cli.First(err, failed)
 }
 
 // losses are what a training step came to, for the line of progress.

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
@@ -26,7 +27,7 @@ var linearBudget = notebook{limit: 100, every: 10, lr: 1e-3, infer: jpcFlow(300)
 
 // equilibriumEnergy is F* of a batch.
 func equilibriumEnergy(m *arch.Model[float32], x, y []float32) (float64, error) {
-	flags := netFlags{Precision: 1}
+	flags := cli.NetFlags{Precision: 1}
 	flags.Act.Act = layers.LinearAct
 	l, targets, ok, err := linearTwin(m, x, y, flags)
 	if err == nil && !ok {
@@ -67,20 +68,20 @@ func (r *predicted) Gradient(grad, x, y []float32, batch int) (train.Report, err
 }
 
 // Run trains and holds every energy against its closed form.
-func (cmd linearCmd) Run(c *console) error {
+func (cmd linearCmd) Run(c *cli.Console) error {
 	t, err := newStudy(c, "linear", cmd.taskFlags, linearBudget, &cmd)
 	if err != nil {
 		return err
 	}
-	t.page.Title = "A deep linear network, whose energy at equilibrium is known beforehand"
-	t.page.Lead = fmt.Sprintf("784-300-300-300-300-10, linear, without biases: %d weight updates of Adam at rate %g on batches of %d; inference: %v. Before every update the closed form says where the energy of that batch will come to: F* = 1/2B sum r S^-1 r (arXiv 2408.11979, theorem 1), with r the error of the feedforward pass.",
-		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.solverFlags)
+	t.Page.Title = "A deep linear network, whose energy at equilibrium is known beforehand"
+	t.Page.Lead = fmt.Sprintf("784-300-300-300-300-10, linear, without biases: %d weight updates of Adam at rate %g on batches of %d; inference: %v. Before every update the closed form says where the energy of that batch will come to: F* = 1/2B sum r S^-1 r (arXiv 2408.11979, theorem 1), with r the error of the feedforward pass.",
+		t.opts.Limit, t.opts.LR, t.opts.Batch, t.opts.SolverFlags)
 	return t.run(func() error {
 		net, err := arch.Chain{Act: layers.LinearAct, Widths: []int{t.train.In(), 300, 300, 300, 300, t.train.Out()}}.Network()
 		if err != nil {
 			return err
 		}
-		w, err := newWeights[float32](net, t.seed)
+		w, err := cli.NewWeights[float32](net, t.seed)
 		if err != nil {
 			return err
 		}
@@ -88,7 +89,7 @@ func (cmd linearCmd) Run(c *console) error {
 		if err != nil {
 			return err
 		}
-		solver, stop := t.opts.solver()
+		solver, stop := t.opts.New()
 		rule := &predicted{PC: &train.PC[float32]{Model: m, Solver: solver, Stop: stop}}
 		x, y := t.batch(64)
 		small, err := m.Resized(len(x) / t.test.In())
@@ -120,17 +121,17 @@ func (cmd linearCmd) Run(c *console) error {
 			worst = math.Max(worst, math.Abs(u.energy/u.theory-1))
 		}
 		last := rule.updates[len(rule.updates)-1]
-		t.page.Tiles = append(t.page.Tiles, report.Tile{Value: fmt.Sprintf("%.2g", worst), Label: "largest relative distance from F* over training", Class: "pc"})
-		t.manifest.Results["F/F*-1, largest"] = worst
-		t.manifest.Results["last update"] = map[string]float64{"loss": last.loss, "energy": last.energy, "theory": last.theory}
-		t.page.Figures = append([]report.Figure{
+		t.Page.Tiles = append(t.Page.Tiles, report.Tile{Value: fmt.Sprintf("%.2g", worst), Label: "largest relative distance from F* over training", Class: "pc"})
+		t.Manifest.Results["F/F*-1, largest"] = worst
+		t.Manifest.Results["last update"] = map[string]float64{"loss": last.loss, "energy": last.energy, "theory": last.theory}
+		t.Page.Figures = append([]report.Figure{
 			{File: "theory.png", Title: "Energy along training: measured and predicted",
 				Caption: "The measured energy where inference ends lies on the closed form; the loss, from which inference starts, is what backprop would see of the same weights.",
 				Draw:    energyAndTheory(rule.updates)},
 			{File: "approach.png", Title: "How inference comes to the closed form",
 				Caption: "On test pictures, in float32, followed eight times longer than in training. Where the lines are rough, adaptive steps hover at the level that their tolerance (here 1e-4) sets.",
 				Draw:    approach(ins, ends)},
-		}, t.page.Figures...)
+		}, t.Page.Figures...)
 		return nil
 	})
 }

@@ -15,28 +15,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-	"github.com/pkg/errors"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
-
-// Exit codes.
-const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitDiverged    = 3
-	exitInterrupted = 130
-)
-
-// errInterrupted is how a run ends that was interrupted and has written its report.
-var errInterrupted = errors.New("interrupted")
 
 // commands are the subcommands, one field each.
 type commands struct {
@@ -64,7 +48,7 @@ type commands struct {
 	Bench         benchCmd         `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
 	Data          dataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
 
-	Version versionFlag `help:"Print version, revision, Go and kernels, then exit."`
+	Version cli.VersionFlag `help:"Print version, revision, Go and kernels, then exit."`
 }
 
 func main() {
@@ -79,94 +63,6 @@ func main() {
 	}()
 	ignoreBrokenPipe()
 	info, err := os.Stdout.Stat()
-	c := &console{ctx: ctx, out: os.Stdout, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
-	os.Exit(run(c, os.Args[1:], os.Stderr))
-}
-
-// run is the command without the process around it; it returns the exit code.
-func run(c *console, args []string, stderr io.Writer) int {
-	ctx, cancel := context.WithCancel(c.ctx)
-	defer cancel()
-	c.ctx, c.args, c.errs = ctx, args, stderr
-	c.pulse = newPulse(c.out, cancel) // a reader that went away, as head does, ends the run as Ctrl-C does
-	defer c.pulse.end()
-	c.out = c.pulse
-	exited := -1 // set by -help and -version
-	var cmds commands
-	parser, err := kong.New(&cmds,
-		kong.Name("demo"),
-		kong.Description(teaching),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
-		kong.Writers(c.out, stderr),
-		kong.Bind(c),
-		kong.Exit(func(code int) {
-			if exited < 0 {
-				exited = code
-			}
-		}),
-	)
-	if err != nil { // a mistake in the tags of commands: the tests find it
-		fmt.Fprintf(stderr, "demo: %v\n", err)
-		return exitFailure
-	}
-	parsed, err := parser.Parse(longFlags(args))
-	if exited >= 0 {
-		return exited
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "demo: %v (see demo%s -help)\n", err, commandOf(parser, args))
-		return exitUsage
-	}
-	c.note(parsed)
-	if err := checkUses(c, parsed); err != nil {
-		fmt.Fprintf(stderr, "demo: %v (see demo %s -help)\n", err, parsed.Selected().Name)
-		return exitUsage
-	}
-	switch err := parsed.Run(); {
-	case err == nil:
-		return exitOK
-	case isDivergence(err):
-		fmt.Fprintf(stderr, "demo: %v\n", err)
-		return exitDiverged
-	case errors.Is(err, errInterrupted):
-		fmt.Fprintf(stderr, "demo: interrupted: results up to the interruption are written\n")
-		return exitInterrupted
-	default:
-		fmt.Fprintf(stderr, "demo: %v\n", err)
-		return exitFailure
-	}
-}
-
-// commandOf is the command that the arguments begin with, after a space; empty if there is none.
-func commandOf(parser *kong.Kong, args []string) string {
-	for _, leaf := range parser.Model.Leaves(true) {
-		if len(args) > 0 && args[0] == leaf.Name {
-			return " " + leaf.Name
-		}
-	}
-	return ""
-}
-
-// longFlags makes -name, as Go's own tools have it, the --name that kong knows, and ties a negative number to the flag
-// before it.
-func longFlags(args []string) []string {
-	var long []string
-	for i, a := range args {
-		switch {
-		case a == "--":
-			return append(long, args[i:]...)
-		case negative(a) && len(long) > 0 && strings.HasPrefix(long[len(long)-1], "--") && !strings.Contains(long[len(long)-1], "="):
-			long[len(long)-1] += "=" + a
-		case len(a) > 1 && a[0] == '-' && a[1] != '-' && a != "-h" && !negative(a):
-			long = append(long, "-"+a)
-		default:
-			long = append(long, a)
-		}
-	}
-	return long
-}
-
-// negative tells whether an argument is a number below zero, rather than a flag.
-func negative(arg string) bool {
-	return len(arg) > 1 && arg[0] == '-' && (arg[1] >= '0' && arg[1] <= '9' || arg[1] == '.' || strings.EqualFold(arg, "-inf"))
+	c := &cli.Console{Context: ctx, Out: os.Stdout, Terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	os.Exit(cli.Main(c, new(commands), teaching, os.Args[1:], os.Stderr))
 }

@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/internal/atomicfile"
 	"github.com/pcgraph/pcgraph/report"
@@ -26,27 +27,27 @@ type predictCmd struct {
 }
 
 // Run writes the table.
-func (cmd predictCmd) Run(c *console) error {
-	s, err := openSaved(cmd.From)
+func (cmd predictCmd) Run(c *cli.Console) error {
+	s, err := cmd.open()
 	if err != nil {
 		return err
 	}
-	file := s.weights[0]
+	file := s.Weights[0]
 	if cmd.Rule != "" {
 		var rules []string
 		found := false
-		for _, w := range s.weights {
+		for _, w := range s.Weights {
 			rules = append(rules, w.Rule)
 			if w.Rule == cmd.Rule {
 				file, found = w, true
 			}
 		}
 		if !found {
-			return known("rule of this run", cmd.Rule, rules...)
+			return cli.Known("rule of this run", cmd.Rule, rules...)
 		}
 	}
 	notes := *c // standard output is the table's
-	notes.out = c.errs
+	notes.Out = c.Errs
 	set, err := cmd.samples(&notes, s, false)
 	if err != nil {
 		return err
@@ -55,21 +56,21 @@ func (cmd predictCmd) Run(c *console) error {
 		return errors.Errorf("predict is for one label or a few numbers per sample, and %s has one label per step of a sequence: eval evaluates it", set.Name)
 	}
 	of := s.options
-	net, err := of.network(set, of.Widths...)
+	net, err := of.Network(set, of.Widths...)
 	if err != nil {
 		return err
 	}
-	w, err := s.load(file, net)
+	w, err := s.Load(file, net)
 	if err != nil {
 		return err
 	}
-	m, err := arch.Compile(net, w, arch.Plan{Batch: min(of.Batch, set.Len()), Energy: of.energy(of.Precision), Coordinates: arch.Feedforward})
+	m, err := arch.Compile(net, w, arch.Plan{Batch: min(of.Batch, set.Len()), Energy: of.Energy(of.Precision), Coordinates: arch.Feedforward})
 	if err != nil {
 		return err
 	}
-	table := func(out io.Writer) error { return predictions(out, m, set, of.Loss.ce) }
+	table := func(out io.Writer) error { return predictions(out, m, set, of.Loss.CE) }
 	if cmd.To == "-" {
-		return errors.Wrap(table(c.out), "predict")
+		return errors.Wrap(table(c.Out), "predict")
 	}
 	if info, err := os.Stat(cmd.To); err == nil && !info.Mode().IsRegular() {
 		return errors.Errorf("-to %s is no file: name a file that is not there or may be replaced", cmd.To)
@@ -77,7 +78,7 @@ func (cmd predictCmd) Run(c *console) error {
 	if err := atomicfile.Write(cmd.To, table); err != nil {
 		return err
 	}
-	c.printf("%s by the weights of %s: %s\n", report.Plural(set.Len(), "prediction"), file.Rule, cmd.To)
+	c.Printf("%s by the weights of %s: %s\n", report.Plural(set.Len(), "prediction"), file.Rule, cmd.To)
 	return nil
 }
 

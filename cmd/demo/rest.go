@@ -6,33 +6,15 @@ import (
 	"strings"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// A divergenceFlag says what becomes of batches that diverge, by name.
-type divergenceFlag struct{ train.Divergence }
-
-// UnmarshalText is called by kong.
-func (f *divergenceFlag) UnmarshalText(name []byte) error {
-	if string(name) == "skip" {
-		f.Divergence = train.SkipBatch
-	}
-	return known("way to take a divergence", string(name), "stop", "skip")
-}
-
-// MarshalText writes the name.
-func (f divergenceFlag) MarshalText() ([]byte, error) {
-	if f.Divergence == train.SkipBatch {
-		return []byte("skip"), nil
-	}
-	return []byte("stop"), nil
-}
-
 // rest adds to the report how near to equilibrium the weights learned, and warns if that was far.
-func (j *job) rest(c *console) error {
+func (j *job) rest(c *cli.Console) error {
 	t := report.Table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "skipped", "residual", "residual left", "evaluations"},
 		Legend: "How inference ended, in per cent of the batches: converged to its tolerance, or stopped by the limit on steps or on time, or diverged to NaN or infinity; skipped: batches that changed no weight because they diverged. " +
 			"Residual: root mean square of dF/dz where inference ended, mean over the batches, 0 at equilibrium; residual left: the same in per cent of what it was where inference began. Evaluations: of the energy and dF/dz, in all."}
@@ -56,7 +38,7 @@ func (j *job) rest(c *console) error {
 			shares[s.String()] = r.Fraction(s)
 		}
 		t.Rows = append(t.Rows, append(row, fmt.Sprint(p.history.Skipped), fmt.Sprintf("%.2g", r.Residual), fmt.Sprintf("%.3g %%", 100*r.Left), fmt.Sprint(r.Evaluations), excess))
-		j.manifest.Results[p.name+" inference"] = map[string]any{"ended": shares, "left_out": p.history.Skipped, "residual": r.Residual, "of_start": r.Left, "far": r.Far, "evaluations": r.Evaluations}
+		j.Manifest.Results[p.name+" inference"] = map[string]any{"ended": shares, "left_out": p.history.Skipped, "residual": r.Residual, "of_start": r.Left, "far": r.Far, "evaluations": r.Evaluations}
 		w, err := j.restNote(c, p)
 		if err != nil {
 			return err
@@ -74,7 +56,7 @@ func (j *job) rest(c *console) error {
 		}
 	}
 	if len(t.Rows) > 0 {
-		j.page.Tables = append(j.page.Tables, t)
+		j.Page.Tables = append(j.Page.Tables, t)
 	}
 	return nil
 }
@@ -104,13 +86,13 @@ func (j *job) excess(p *pupil) (excess float64, ok bool, err error) {
 
 // restNote says that weights learned far from equilibrium, how far, and by which flags of the command that changes; empty if less than
 // a tenth of the batches did.
-func (j *job) restNote(c *console, p *pupil) (string, error) {
+func (j *job) restNote(c *cli.Console, p *pupil) (string, error) {
 	r := p.history.Rest
 	if r.Warning() == "" {
 		return "", nil
 	}
 	stable := 0.
-	if c.has("rate") && j.learn.Rate > 0 {
+	if c.Has("rate") && j.learn.Rate > 0 {
 		var err error
 		if stable, err = j.stableRate(p); err != nil {
 			return "", err
@@ -121,7 +103,7 @@ func (j *job) restNote(c *console, p *pupil) (string, error) {
 }
 
 // restAdvice says what brings inference nearer to equilibrium; stable is the rate below which descent is stable, 0 if that is not known.
-func restAdvice(c *console, r train.Rest, rate, stable float64, onErrors bool) string {
+func restAdvice(c *cli.Console, r train.Rest, rate, stable float64, onErrors bool) string {
 	limit := fmt.Sprintf("for the network as trained, descent is stable below a rate of %.2g, 2 / largest curvature", stable)
 	switch {
 	case stable > 0 && rate > stable:
@@ -131,11 +113,11 @@ func restAdvice(c *console, r train.Rest, rate, stable float64, onErrors bool) s
 	}
 	var flags []string
 	for _, f := range []struct{ name, words string }{{"steps", "more -steps"}, {"rate", "a higher -rate"}, {"time", "a longer -time"}, {"errors", "in deep networks -errors"}} {
-		if c.has(f.name) && !(f.name == "errors" && onErrors) {
+		if c.Has(f.name) && !(f.name == "errors" && onErrors) {
 			flags = append(flags, f.words)
 		}
 	}
-	if slices.Contains(c.given, "activities") {
+	if slices.Contains(c.Given, "activities") {
 		flags = append(flags, "leaving out -activities")
 	}
 	advice := "usual for a short inference, and the weights learn all the same; closer to equilibrium: " + strings.Join(flags, ", ")
@@ -156,12 +138,12 @@ func (j *job) stableRate(p *pupil) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return stableRate(b, p.precision, j.learn.Rule.coordinates(j.flags.coordinates()))
+	return stableRate(b, p.precision, j.learn.Rule.Coordinates(j.flags.Coordinates()))
 }
 
 // stableRate is the rate below which plain descent on a batch is stable in some coordinates, 2 / largest curvature.
 func stableRate(b *bench[float64], precision float64, coordinates arch.Coordinates) (float64, error) {
-	m, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.energy(precision), Coordinates: coordinates})
+	m, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision), Coordinates: coordinates})
 	if err != nil {
 		return 0, err
 	}

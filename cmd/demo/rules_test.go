@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/train/rules"
 )
@@ -18,11 +19,11 @@ func TestTrain_ByEveryRule(t *testing.T) {
 		"montecarlo": "MCPC", "feedback": "FA", "direct": "DFA"} {
 		out := filepath.Join(t.TempDir(), "run")
 		args := "train -data moons -widths 2,16,2 -act tanh -limit 300 -lr .01 -no-compare -rule " + name
-		if (ruleFlag{name}).infers() {
+		if (cli.RuleFlag{Name: name}).Infers() {
 			args += " -steps 8 -rate .05"
 		}
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", out)...)
-		if code != exitOK {
+		if code != cli.ExitOK {
 			t.Fatalf("%s: exit code %d, %s", name, code, stderr)
 		}
 		page, err := os.ReadFile(filepath.Join(out, "report.html"))

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
@@ -13,7 +14,6 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
-	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // streamCmd is temporal prediction.
@@ -26,11 +26,11 @@ type streamCmd struct {
 
 // Validate is called by kong.
 func (cmd streamCmd) Validate() error {
-	return first(cmd.validate(), count("units", cmd.Units, 1), count("frames", cmd.Frames, 4), positive("turn", math.Abs(cmd.Turn)))
+	return cli.First(cmd.validate(), cli.Count("units", cmd.Units, 1), cli.Count("frames", cmd.Frames, 4), cli.Positive("turn", math.Abs(cmd.Turn)))
 }
 
 // streamBudget is no notebook's: -limit counts frames, of -batch streams at once.
-var streamBudget = notebook{limit: 320, every: 64, lr: 1e-3, infer: solverFlags{Solver: "sgd", Steps: 12, Rate: .1}}
+var streamBudget = notebook{limit: 320, every: 64, lr: 1e-3, infer: cli.SolverFlags{Solver: "sgd", Steps: 12, Rate: .1}}
 
 // A turning is digits that turn, as many streams as a batch.
 type turning struct {
@@ -61,20 +61,20 @@ func (s *turning) frame(dst []float32, k int) {
 }
 
 // Run learns to expect the next frame.
-func (cmd streamCmd) Run(c *console) error {
+func (cmd streamCmd) Run(c *cli.Console) error {
 	t, err := newStudy(c, "stream", cmd.taskFlags, streamBudget, &cmd)
 	if err != nil {
 		return err
 	}
-	t.page.Title = "What comes next: temporal prediction of turning digits"
-	t.page.Lead = fmt.Sprintf("A state of %d units predicts itself one frame ahead and the frame it stands for. %d frames of %d streams at once, each seen once; inference on a frame (%v) begins at the prediction, then all weights learn. Nothing is unrolled in time.",
-		cmd.Units, t.opts.Limit, t.opts.Batch, t.opts.solverFlags)
+	t.Page.Title = "What comes next: temporal prediction of turning digits"
+	t.Page.Lead = fmt.Sprintf("A state of %d units predicts itself one frame ahead and the frame it stands for. %d frames of %d streams at once, each seen once; inference on a frame (%v) begins at the prediction, then all weights learn. Nothing is unrolled in time.",
+		cmd.Units, t.opts.Limit, t.opts.Batch, t.opts.SolverFlags)
 	return t.run(func() error {
 		net := &arch.Network{Input: []int{cmd.Units}, Blocks: []arch.Block{
 			{Name: "state", Layer: layers.Linear{In: cmd.Units, Out: cmd.Units, Act: layers.Tanh, Bias: true}},
 			{Name: "frame", Layer: layers.Linear{In: cmd.Units, Out: t.train.In(), Act: layers.Tanh, Bias: true}},
 		}}
-		w, err := newWeights[float32](net, t.seed)
+		w, err := cli.NewWeights[float32](net, t.seed)
 		if err != nil {
 			return err
 		}
@@ -86,13 +86,13 @@ func (cmd streamCmd) Run(c *console) error {
 }
 
 // stream is a stream over the weights.
-func (cmd streamCmd) stream(t *study, net *arch.Network, w *graph.Vector[float32], streams int) (*rules.Stream[float32], error) {
+func (cmd streamCmd) stream(t *study, net *arch.Network, w *graph.Vector[float32], streams int) (*train.Stream[float32], error) {
 	m, err := arch.Compile(net, w, arch.Plan{Batch: streams})
 	if err != nil {
 		return nil, err
 	}
-	solver, stop := t.opts.solver()
-	s := &rules.Stream[float32]{Model: m, Site: "state", Solver: solver, Stop: stop}
+	solver, stop := t.opts.New()
+	s := &train.Stream[float32]{Model: m, Site: "state", Solver: solver, Stop: stop}
 	return s, s.Validate()
 }
 
@@ -102,42 +102,35 @@ func (cmd streamCmd) learn(t *study, net *arch.Network, w *graph.Vector[float32]
 	if err != nil {
 		return err
 	}
+	s.Optimizer = &optim.Adam[float32]{Rate: t.opts.LR}
 	digits := &turning{set: t.train, turn: cmd.Turn / 180 * math.Pi, rng: rand.New(rand.NewPCG(t.seed, 3))}
 	frame := make([]float32, t.opts.Batch*t.train.In())
-	show := t.console.progress("PC", "step")
+	show := t.console.Progress("PC", "step")
 	defer show.End()
 	p := &pupil{name: "PC"}
-	trainer := &train.Trainer[float32]{Rule: s, Optimizer: &optim.Adam[float32]{Rate: t.opts.LR}, MaxSteps: t.opts.Limit}
-	trainer.Feed = func(step int) (x, y []float32) {
-		k := (step - 1) % cmd.Frames
-		if k == 0 {
+	for done := 0; done < t.opts.Limit && !t.interrupted(); done++ {
+		if done%cmd.Frames == 0 {
 			digits.begin(t.opts.Batch)
 			s.Reset()
 		}
-		digits.frame(frame, k)
-		return nil, frame
-	}
-	for r, err := range trainer.Steps(t.ctx) {
+		digits.frame(frame, done%cmd.Frames)
+		r, err := s.Observe(frame)
 		if err != nil {
-			if t.interrupted() {
-				break
-			}
 			return err
 		}
-		done := r.Step - 1
 		show.Step(done+1, t.opts.Limit, func() string { return losses(r.Loss, r.Energy) })
 		if done%cmd.Frames > 0 { // nothing can expect the first frame
 			p.trace = append(p.trace, point{step: done + 1, loss: r.Loss, energy: r.Energy})
 		}
 		line := stepLine{Kind: "step", Rule: "PC", Step: done + 1, Epoch: done / cmd.Frames, Loss: r.Loss, Energy: r.Energy,
 			Status: r.Inference.Status.String(), Steps: r.Inference.Step, Residual: &r.Inference.Residual}
-		if err := t.folder.line(line); err != nil {
+		if err := t.Folder.Line(line); err != nil {
 			return err
 		}
 	}
 	t.ungraded = true
 	if len(p.trace) > 0 {
-		t.page.Figures = append(t.page.Figures, report.Figure{File: "curves.png", Title: "Learning",
+		t.Page.Figures = append(t.Page.Figures, report.Figure{File: "curves.png", Title: "Learning",
 			Caption: "Left the energy at the start of inference: how wrong the prediction of the frame was. Right what is left of it where inference ends and the weights learn.",
 			Draw:    t.curves(p)})
 	}
@@ -197,13 +190,13 @@ func (cmd streamCmd) show(t *study, net *arch.Network, w *graph.Vector[float32])
 	}
 	n := float64(cmd.Frames - 2)
 	wrong, same, still = wrong/n, same/n, still/n
-	t.page.Tiles = append(t.page.Tiles, report.Tile{Value: report.Number(wrong), Label: "squared error per pixel of the next frame, expected", Class: "pc"},
+	t.Page.Tiles = append(t.Page.Tiles, report.Tile{Value: report.Number(wrong), Label: "squared error per pixel of the next frame, expected", Class: "pc"},
 		report.Tile{Value: report.Number(same), Label: "of the guess that it is like this one"})
-	t.manifest.Results["next frame"] = map[string]float64{"expected": wrong, "previous frame": same, "mean picture": still}
-	t.page.Tables = append(t.page.Tables, report.Table{Title: "The next frame", Note: fmt.Sprintf("Of %d streams of test digits, frames 3 to %d, in units of normalised pixels.", streams, cmd.Frames),
+	t.Manifest.Results["next frame"] = map[string]float64{"expected": wrong, "previous frame": same, "mean picture": still}
+	t.Page.Tables = append(t.Page.Tables, report.Table{Title: "The next frame", Note: fmt.Sprintf("Of %d streams of test digits, frames 3 to %d, in units of normalised pixels.", streams, cmd.Frames),
 		Head: []string{"guess", "squared error per pixel"}, Rows: [][]string{
 			{"the network's", report.Number(wrong)}, {"like this frame", report.Number(same)}, {"mean digit, upright", report.Number(still)}}})
-	t.page.Figures = append(t.page.Figures, report.Figure{File: "stream.png", Title: "A digit turns",
+	t.Page.Figures = append(t.Page.Figures, report.Figure{File: "stream.png", Title: "A digit turns",
 		Caption: fmt.Sprintf("Above, frames of a test digit and what was expected one frame before; the first cannot be expected, and at the second the direction is the only thing known. Below, the %d frames that follow, and what the network expects of them without looking any more.", cmd.Frames-blind),
 		Draw:    strips(rows)})
 	return cmd.starts(t, s, digits)
@@ -217,10 +210,10 @@ const (
 )
 
 // starts is how long inference takes from several starts.
-func (cmd streamCmd) starts(t *study, s *rules.Stream[float32], digits *turning) error {
+func (cmd streamCmd) starts(t *study, s *train.Stream[float32], digits *turning) error {
 	tab := report.Table{Title: "Where inference begins", Head: []string{"start", "energy at the start", "energy gradients until at rest"},
 		Note: fmt.Sprintf("Means over the frames from the second on, inference going on until the rms of the gradient is %g.", startTol)}
-	s.Solver, s.Stop = descent[float32](startRate), infer.Any{infer.Stationary{Tol: startTol}, infer.Steps(startSteps)}
+	s.Solver, s.Stop = cli.Descent[float32](startRate), infer.Any{infer.Stationary{Tol: startTol}, infer.Steps(startSteps)}
 	frame := make([]float32, len(digits.still))
 	for _, way := range []struct {
 		name  string
@@ -242,6 +235,6 @@ func (cmd streamCmd) starts(t *study, s *rules.Stream[float32], digits *turning)
 		n := float64(cmd.Frames - 1)
 		tab.Rows = append(tab.Rows, []string{way.name, report.Number(energy / n), fmt.Sprintf("%.1f", float64(evals)/n)})
 	}
-	t.page.Tables = append(t.page.Tables, tab)
+	t.Page.Tables = append(t.Page.Tables, tab)
 	return nil
 }

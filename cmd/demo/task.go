@@ -4,16 +4,14 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/pkg/errors"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/infer/ode"
@@ -28,123 +26,25 @@ import (
 const jpcBatch = 64.
 
 // jpcFlow is JPC's inference to a time: Heun's method with adaptive steps.
-func jpcFlow(time float64) solverFlags { return solverFlags{Solver: "heun", Time: time / jpcBatch} }
+func jpcFlow(time float64) cli.SolverFlags {
+	return cli.SolverFlags{Solver: "heun", Time: time / jpcBatch}
+}
 
 // jpcDescent is JPC's inference by steps of a rate.
-func jpcDescent(steps int, rate float64) solverFlags {
-	return solverFlags{Solver: "sgd", Steps: steps, Rate: rate / jpcBatch}
+func jpcDescent(steps int, rate float64) cli.SolverFlags {
+	return cli.SolverFlags{Solver: "sgd", Steps: steps, Rate: rate / jpcBatch}
 }
 
 // jpcSteps is descent to JPC's time by steps of a length per sample: a tenth of the evaluations of Heun's method at
 // tolerance 1e-3 (docs/JPC-notebooks.md).
-func jpcSteps(time, step float64) solverFlags {
-	return solverFlags{Solver: "sgd", Steps: int(math.Ceil(time / jpcBatch / step)), Rate: step}
-}
-
-// solverFlags describe inference, by integration of the flow or by descent; what is zero is what suits the task.
-type solverFlags struct {
-	Solver string  `placeholder:"NAME" help:"Inference: heun, bosh3 or tsit5 (adaptive steps), euler (steps of -rate), or sgd (default: what suits the task)." json:"solver"`
-	Time   float64 `placeholder:"T" help:"Time to integrate to, per sample: JPC's max_t1 divided by the batch." json:"time,omitempty"`
-	Steps  int     `placeholder:"N" help:"Inference steps of sgd." json:"steps,omitempty"`
-	Rate   float64 `placeholder:"R" help:"Rate of sgd's steps, and length of euler's, per sample." json:"rate,omitempty"`
-	Tol    float64 `placeholder:"E" help:"Relative and absolute tolerance of adaptive steps (default: 0.001)." json:"tol,omitempty"`
-}
-
-// methods are the integrators by name.
-var methods = map[string]*ode.Method{"heun": ode.Heun, "bosh3": ode.Bosh3, "tsit5": ode.Tsit5, "euler": ode.Euler}
-
-// uses tells which of the flags a solver reads.
-func uses(solver string) []string {
-	switch solver {
-	case "sgd":
-		return []string{"steps", "rate"}
-	case "euler":
-		return []string{"time", "rate"}
-	}
-	return []string{"time", "tol"}
-}
-
-func (f solverFlags) validate() error {
-	if f.Solver != "" {
-		if err := known("solver", f.Solver, "heun", "bosh3", "tsit5", "euler", "sgd"); err != nil {
-			return err
-		}
-	}
-	solver := f.or(solverFlags{Solver: "sgd"}).Solver
-	for _, n := range []struct {
-		flag string
-		v    float64
-	}{{"time", f.Time}, {"steps", float64(f.Steps)}, {"rate", f.Rate}, {"tol", f.Tol}} {
-		if n.v == 0 {
-			continue
-		}
-		if err := positive(n.flag, n.v); err != nil {
-			return err
-		}
-		if !slices.Contains(uses(solver), n.flag) {
-			return errors.Errorf("-%s means nothing to -solver %s, which has -%s", n.flag, solver, strings.Join(uses(solver), " and -"))
-		}
-	}
-	return count("steps", f.Steps, 0)
-}
-
-// or takes what is missing from what suits the task. A flag that means one kind of solver chooses it.
-func (f solverFlags) or(d solverFlags) solverFlags {
-	if f.Solver == "" {
-		switch {
-		case f.Time != 0 && f.Rate != 0:
-			f.Solver = "euler"
-		case f.Steps != 0 || f.Rate != 0:
-			f.Solver = "sgd"
-		case d.Solver == "sgd" && (f.Time != 0 || f.Tol != 0):
-			f.Solver = "heun"
-		default:
-			f.Solver = d.Solver
-		}
-	}
-	or := func(v *float64, task, otherwise float64) {
-		if *v == 0 {
-			if *v = task; *v == 0 {
-				*v = otherwise
-			}
-		}
-	}
-	if f.Steps == 0 {
-		if f.Steps = d.Steps; f.Steps == 0 {
-			f.Steps = 20
-		}
-	}
-	or(&f.Rate, d.Rate, .05)
-	or(&f.Time, d.Time, float64(f.Steps)*f.Rate)
-	or(&f.Tol, d.Tol, 1e-3)
-	return f
-}
-
-// solver is a new solver, and what ends it.
-func (f solverFlags) solver() (infer.Solver[float32], infer.Stop) {
-	switch f.Solver {
-	case "sgd":
-		return descent[float32](f.Rate), infer.Steps(f.Steps)
-	case "euler":
-		return &infer.Flow[float32]{Method: ode.Euler, Control: ode.Constant{Step: f.Rate}, Horizon: f.Time}, nil
-	}
-	return &infer.Flow[float32]{Method: methods[f.Solver], Control: ode.PID{RTol: f.Tol, ATol: f.Tol}, Horizon: f.Time}, nil
-}
-
-func (f solverFlags) String() string {
-	switch f.Solver {
-	case "sgd":
-		return fmt.Sprintf("%d steps of rate %.4g", f.Steps, f.Rate)
-	case "euler":
-		return fmt.Sprintf("Euler steps of %.4g to time %.4g", f.Rate, f.Time)
-	}
-	return fmt.Sprintf("%s to time %.4g, tolerance %g", methods[f.Solver].Name, f.Time, f.Tol)
+func jpcSteps(time, step float64) cli.SolverFlags {
+	return cli.SolverFlags{Solver: "sgd", Steps: int(math.Ceil(time / jpcBatch / step)), Rate: step}
 }
 
 // taskFlags are the flags of every task.
 type taskFlags struct {
-	outFlags
-	solverFlags
+	cli.OutFlags
+	cli.SolverFlags
 	Data      string  `default:"mnist" help:"Pictures: mnist or fashion." json:"data"`
 	Dir       string  `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")." json:"-"`
 	Limit     int     `placeholder:"N" help:"Weight updates (default: the notebook's)." json:"limit"`
@@ -155,10 +55,10 @@ type taskFlags struct {
 }
 
 func (f taskFlags) validate() error {
-	err := first(known("data", f.Data, "mnist", "fashion"), f.solverFlags.validate(), count("limit", f.Limit, 0), count("batch", f.Batch, 1),
-		count("eval-every", f.EvalEvery, 0), count("test", f.Test, 1))
+	err := cli.First(cli.Known("data", f.Data, "mnist", "fashion"), f.SolverFlags.Check(), cli.Count("limit", f.Limit, 0), cli.Count("batch", f.Batch, 1),
+		cli.Count("eval-every", f.EvalEvery, 0), cli.Count("test", f.Test, 1))
 	if err == nil && f.LR != 0 {
-		err = positive("lr", f.LR)
+		err = cli.Positive("lr", f.LR)
 	}
 	return err
 }
@@ -167,7 +67,7 @@ func (f taskFlags) validate() error {
 type notebook struct {
 	limit, every int
 	lr           float64
-	infer        solverFlags
+	infer        cli.SolverFlags
 	saved        map[int]float64 // accuracy in per cent by updates
 }
 
@@ -182,24 +82,24 @@ func (f taskFlags) or(b notebook) taskFlags {
 	if f.LR == 0 {
 		f.LR = b.lr
 	}
-	f.solverFlags = f.solverFlags.or(b.infer)
+	f.SolverFlags = f.SolverFlags.Or(b.infer)
 	return f
 }
 
 // A study is a job that trains by predictive coding alone, to a notebook's budget.
 type study struct {
 	job
-	console  *console
+	console  *cli.Console
 	opts     taskFlags
 	notebook notebook
 	name     string
-	options  runner // of the command
+	options  cli.RunOptions // of the command
 }
 
 // newStudy loads the data.
-func newStudy(c *console, name string, opts taskFlags, b notebook, options runner) (*study, error) {
+func newStudy(c *cli.Console, name string, opts taskFlags, b notebook, options cli.RunOptions) (*study, error) {
 	opts = opts.or(b)
-	source, err := dataFlags{Data: opts.Data, Dir: opts.Dir}.source(opts.Seed, nil)
+	source, err := cli.DataFlags{Data: opts.Data, Dir: opts.Dir}.Source(opts.Seed, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -209,19 +109,19 @@ func newStudy(c *console, name string, opts taskFlags, b notebook, options runne
 	}
 	test = test.Slice(0, min(opts.Test, test.Len()))
 	t := &study{console: c, opts: opts, notebook: b, name: name, options: options}
-	t.lesson = lesson{runDir: new(runDir), flags: netFlags{Arch: "of a notebook"}, seed: opts.Seed, train: training, test: test, learn: learnFlags{
+	t.lesson = lesson{RunDir: new(cli.RunDir), flags: cli.NetFlags{Arch: "of a notebook"}, seed: opts.Seed, train: training, test: test, learn: cli.LearnFlags{
 		Batch: opts.Batch, Epochs: 1 + opts.Limit*opts.Batch/training.Len(), Limit: opts.Limit, LR: opts.LR, EvalEvery: opts.EvalEvery}}
 	return t, nil
 }
 
 // run does the work in a folder and reports.
 func (t *study) run(work func() error) error {
-	return t.console.run(t.name, t.options, func(r *runDir) error {
-		r.page, t.runDir = t.page, r
-		if err := r.used(t.train, t.test); err != nil {
+	return t.console.Run(t.name, t.options, func(r *cli.RunDir) error {
+		r.Page, t.RunDir = t.Page, r
+		if err := r.Used(t.train, t.test); err != nil {
 			return err
 		}
-		t.console.printf("%s; inference: %v; seed %d; files go to %s\n\n", t.page.Title, t.opts.solverFlags, t.seed, t.dir)
+		t.console.Printf("%s; inference: %v; seed %d; files go to %s\n\n", t.Page.Title, t.opts.SolverFlags, t.seed, t.Dir)
 		return work()
 	})
 }
@@ -232,7 +132,7 @@ func (t *study) learnBy(net *arch.Network, rule train.Rule[float32], graded stri
 	start := time.Now()
 	p := &pupil{name: "PC", rule: rule, precision: 1}
 	err := t.teach(t.console, p)
-	t.manifest.Seconds["training"] = time.Since(start).Seconds()
+	t.Manifest.Seconds["training"] = time.Since(start).Seconds()
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +145,7 @@ func (t *study) learnBy(net *arch.Network, rule train.Rule[float32], graded stri
 		if t.ungraded {
 			right = "right the same where inference ends and the weights learn"
 		}
-		t.page.Figures = append(t.page.Figures, report.Figure{File: "curves.png", Title: "Learning",
+		t.Page.Figures = append(t.Page.Figures, report.Figure{File: "curves.png", Title: "Learning",
 			Caption: "Left the energy at the start of inference, before the weights of that step; " + right + ".",
 			Draw:    t.curves(p)})
 	}
@@ -264,12 +164,12 @@ func (t *study) grade(p *pupil, what string) {
 		tab.Rows = append(tab.Rows, row)
 	}
 	last := p.history.Last()
-	t.page.Tables = append(t.page.Tables, tab)
-	t.page.Tiles = append(t.page.Tiles, report.Tile{Value: fmt.Sprintf("%.2f %%", 100*last.Accuracy), Label: what, Class: "pc"})
+	t.Page.Tables = append(t.Page.Tables, tab)
+	t.Page.Tiles = append(t.Page.Tiles, report.Tile{Value: fmt.Sprintf("%.2f %%", 100*last.Accuracy), Label: what, Class: "pc"})
 	if v, ok := t.notebook.saved[last.Step]; ok {
-		t.page.Tiles = append(t.page.Tiles, report.Tile{Value: fmt.Sprintf("%.1f %%", v), Label: "JPC's notebook"})
+		t.Page.Tiles = append(t.Page.Tiles, report.Tile{Value: fmt.Sprintf("%.1f %%", v), Label: "JPC's notebook"})
 	}
-	t.manifest.Results["test"] = t.evalLine(p.name, last)
+	t.Manifest.Results["test"] = t.evalLine(p.name, last)
 }
 
 // curves are those of a graded task, or the energies before and after inference.
@@ -299,7 +199,7 @@ func (t *study) curves(p *pupil) report.Drawing {
 }
 
 // interrupted tells whether the run is to end.
-func (t *study) interrupted() bool { return t.console.ctx.Err() != nil }
+func (t *study) interrupted() bool { return t.console.Context.Err() != nil }
 
 // batch fills the first n samples of the test set.
 func (t *study) batch(n int) (x, y []float32) {
@@ -324,7 +224,7 @@ func (t *study) trace(name string, m *arch.Model[float32], start train.Start[flo
 		return inference{}, err
 	}
 	in := inference{name: name, terms: m.Terms(), timed: t.opts.Solver != "sgd", trained: t.opts.Time}
-	solver, stop := t.opts.solver()
+	solver, stop := t.opts.New()
 	if f, ok := solver.(*infer.Flow[float32]); ok {
 		f.Horizon *= float64(longer)
 		if f.Method != ode.Euler {

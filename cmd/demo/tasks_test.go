@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 )
 
@@ -47,7 +48,7 @@ func TestTasks_WriteReportAndPictures(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "run")
 			code, _, stderr := demo(t, t.Context(), append(small(c.args), "-out", out)...)
-			if code != exitOK {
+			if code != cli.ExitOK {
 				t.Fatalf("exit code %d, %s", code, stderr)
 			}
 			var pictures []string
@@ -72,10 +73,10 @@ func TestTasks_WriteReportAndPictures(t *testing.T) {
 			if page, err := os.ReadFile(filepath.Join(out, "report.html")); err != nil || strings.Count(string(page), "data:image/png") != len(c.pictures) {
 				t.Errorf("the report does not show its pictures: %v", err)
 			}
-			if text, err := os.ReadFile(filepath.Join(out, metricsName)); err == nil && (strings.Contains(string(text), "Infinity") || strings.Contains(string(text), "NaN")) {
+			if text, err := os.ReadFile(filepath.Join(out, cli.MetricsName)); err == nil && (strings.Contains(string(text), "Infinity") || strings.Contains(string(text), "NaN")) {
 				t.Errorf("numbers in metrics.jsonl are not finite: %.500s", text)
 			}
-			if m := manifestOf(t, out); m.Error != "" || m.State != done || m.Seed != 1 && !strings.HasPrefix(c.args, "landscape") || m.Interrupted {
+			if m := manifestOf(t, out); m.Error != "" || m.State != cli.Done || m.Seed != 1 && !strings.HasPrefix(c.args, "landscape") || m.Interrupted {
 				t.Errorf("manifest %+v", m)
 			}
 		})
@@ -115,11 +116,11 @@ func TestTasks_WrongFlagsAreNamedAndExitWithTwo(t *testing.T) {
 		"classify -steps -3":             "-steps is -3",
 		"bidirectional -solver leapfrog": "leapfrog",
 	} {
-		if code, _, stderr := demo(t, t.Context(), strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, want) {
+		if code, _, stderr := demo(t, t.Context(), strings.Fields(args)...); code != cli.ExitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d and %q, want 2 and a message with %q", args, code, stderr, want)
 		}
 	}
-	if code, _, stderr := demo(t, t.Context(), append(small("classify errors -solver heun -limit 1"), "-out", t.TempDir())...); code != exitFailure || !strings.Contains(stderr, "-solver heun") {
+	if code, _, stderr := demo(t, t.Context(), append(small("classify errors -solver heun -limit 1"), "-out", t.TempDir())...); code != cli.ExitFailure || !strings.Contains(stderr, "-solver heun") {
 		t.Errorf("errors by Heun's method: exit code %d and %q", code, stderr)
 	}
 }
@@ -130,7 +131,7 @@ func TestTasks_InterruptedTheyReport(t *testing.T) {
 	cancel()
 	for _, args := range []string{"classify", "generate", "latent", "complete", "stream", "linear", "hybrid", "bidirectional", "landscape"} {
 		out := filepath.Join(t.TempDir(), "run")
-		if code, _, stderr := demo(t, ctx, append(small(args), "-out", out)...); code != exitInterrupted {
+		if code, _, stderr := demo(t, ctx, append(small(args), "-out", out)...); code != cli.ExitInterrupted {
 			t.Errorf("%s: exit code %d (%s), want 130", args, code, stderr)
 		}
 		if m := manifestOf(t, out); !m.Interrupted || m.Error != "" {
@@ -143,7 +144,7 @@ func TestTasks_InterruptedTheyReport(t *testing.T) {
 // by e^-7 or more, the energy is F* but for a thousandth.
 func TestLinear_MeasuresTheClosedForm(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
-	if code, _, stderr := demo(t, t.Context(), append(small("linear -limit 2 -time 40"), "-out", out)...); code != exitOK {
+	if code, _, stderr := demo(t, t.Context(), append(small("linear -limit 2 -time 40"), "-out", out)...); code != cli.ExitOK {
 		t.Fatalf("exit code %d, %s", code, stderr)
 	}
 	if d, _ := manifestOf(t, out).Results["F/F*-1, largest"].(float64); !(math.Abs(d) < 1e-3) || d == 0 {

@@ -1,10 +1,13 @@
 package main
 
-import "github.com/pcgraph/pcgraph/report"
+import (
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/report"
+)
 
 // toyCmd trains a small network on a task made from the seed.
 type toyCmd struct {
-	outFlags
+	cli.OutFlags
 	Steps  int     `default:"16" help:"Inference steps per batch." json:"steps"`
 	Rate   float64 `default:"0" help:"Rate of an inference step, per sample; 0: what the task needs." json:"rate"`
 	Task   string  `arg:"" enum:"xor,moons,spirals,linear,sine" help:"xor, moons, spirals, linear or sine." json:"task"`
@@ -16,7 +19,7 @@ type toyCmd struct {
 
 // Validate is called by kong.
 func (cmd toyCmd) Validate() error {
-	return first(count("steps", cmd.Steps, 1), notNegative("rate", cmd.Rate), count("batch", cmd.Batch, 1), count("epochs", cmd.Epochs, 0), count("limit", cmd.Limit, 0), positive("lr", cmd.LR))
+	return cli.First(cli.Count("steps", cmd.Steps, 1), cli.NotNegative("rate", cmd.Rate), cli.Count("batch", cmd.Batch, 1), cli.Count("epochs", cmd.Epochs, 0), cli.Count("limit", cmd.Limit, 0), cli.Positive("lr", cmd.LR))
 }
 
 // A toy says what suits a task.
@@ -42,7 +45,7 @@ func toyFor(task string) toy {
 }
 
 // Run trains both pupils and draws what they learned.
-func (cmd toyCmd) Run(c *console) error {
+func (cmd toyCmd) Run(c *cli.Console) error {
 	suits := toyFor(cmd.Task)
 	if cmd.Epochs == 0 {
 		cmd.Epochs = suits.epochs
@@ -50,22 +53,22 @@ func (cmd toyCmd) Run(c *console) error {
 	if cmd.Rate == 0 {
 		cmd.Rate = suits.rate
 	}
-	return c.run("toy", cmd, func(r *runDir) error {
-		training, test, err := toySource(cmd.Task, cmd.Seed).Load()
+	return c.Run("toy", cmd, func(r *cli.RunDir) error {
+		training, test, err := cli.ToySource(cmd.Task, cmd.Seed).Load()
 		if err != nil {
 			return err
 		}
-		flags := netFlags{Gamma: 1, Precision: 1}
+		flags := cli.NetFlags{Gamma: 1, Precision: 1}
 		if err := flags.Act.UnmarshalText([]byte(suits.act)); err != nil {
 			return err
 		}
-		net, err := flags.network(training, suits.hidden...)
+		net, err := flags.Network(training, suits.hidden...)
 		if err != nil {
 			return err
 		}
-		learn := learnFlags{inferFlags: inferFlags{Steps: cmd.Steps, Rate: cmd.Rate}, Batch: cmd.Batch, Epochs: cmd.Epochs, Limit: cmd.Limit, LR: cmd.LR, EvalEvery: 50}
-		j := &job{lesson: lesson{net: net, flags: flags, learn: learn, seed: cmd.Seed, train: training, test: test, runDir: r}}
-		j.page.Title = "A small network learns " + cmd.Task
+		learn := cli.LearnFlags{InferFlags: cli.InferFlags{Steps: cmd.Steps, Rate: cmd.Rate}, Batch: cmd.Batch, Epochs: cmd.Epochs, Limit: cmd.Limit, LR: cmd.LR, EvalEvery: 50}
+		j := &job{lesson: lesson{net: net, flags: flags, learn: learn, seed: cmd.Seed, train: training, test: test, RunDir: r}}
+		j.Page.Title = "A small network learns " + cmd.Task
 		j.pictures = func(j *job) []report.Figure { return []report.Figure{taskFigure(j, cmd.Task)} }
 		return j.do(c)
 	})

@@ -5,6 +5,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/theory"
@@ -13,8 +14,8 @@ import (
 // linearTwin is a model's network in the linear theory, with the targets that it has there: the theory knows no biases, and
 // those of a linear network shift its output by a constant, which the targets are moved by. ok is false for what is not a
 // linear chain with a squared error.
-func linearTwin[T graph.Float](m *arch.Model[T], x, y []T, flags netFlags) (l theory.Linear, targets *mat.Dense, ok bool, err error) {
-	if flags.kind() != "mlp" || flags.Act.Act != layers.LinearAct || flags.Loss.ce {
+func linearTwin[T graph.Float](m *arch.Model[T], x, y []T, flags cli.NetFlags) (l theory.Linear, targets *mat.Dense, ok bool, err error) {
+	if flags.Kind() != "mlp" || flags.Act.Act != layers.LinearAct || flags.Loss.CE {
 		return l, nil, false, nil
 	}
 	l, err = linearOf(m.Network(), m.Weights())

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/pcgraph/pcgraph/arch"
-	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
@@ -69,41 +68,34 @@ var theories = claim.Grid("jpc/theory", 1, func(s claim.Scale) []deepLinear {
 	if err != nil {
 		return comparison{}, err
 	}
-	rule := &train.PC[float64]{Model: m, Solver: flow[float64](solver{Heun, 0}, d.Horizon)}
-	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-3}}
-	grad := make([]float64, len(w.Data()))
-	x, y := make([]float64, batch*training.In()), make([]float64, batch*training.Out())
 	c := comparison{Lowest: math.Inf(1)}
-	order := data.Batches{N: training.Len(), Size: batch, Seed: d.Seed, DropLast: true}
-	for step, idx := range order.Epoch(0, 0) {
-		if err := ctx.Err(); err != nil {
-			return c, err
+	t := train.Trainer[float64]{
+		Rule: &train.PC[float64]{Model: m, Solver: flow[float64](solver{Heun, 0}, d.Horizon)}, Optimizer: &optim.Adam[float64]{Rate: 1e-3},
+		Train: training, Test: test, Batch: batch, DropLast: true, MaxSteps: d.Iterations, Seed: d.Seed,
+	}
+	t.OnGradient = func(s train.Step[float64]) error { // with the weights before the step
+		if (s.Step-1)%d.Every != 0 && s.Step != d.Iterations {
+			return nil
 		}
-		if step == d.Iterations {
-			break
+		_, equilibrium, err := closedForm(w, d.Hidden, d.Width, s.X, s.Y)
+		if err != nil {
+			return err
 		}
-		data.Fill(training, x, y, idx)
-		r, err := rule.Gradient(grad, x, y, batch)
+		c.At, c.Energy, c.Theory = append(c.At, s.Step-1), append(c.Energy, s.Energy), append(c.Theory, equilibrium.Energy)
+		c.Lowest = min(c.Lowest, s.Energy/equilibrium.Energy-1)
+		c.Gap += s.Energy/equilibrium.Energy - 1
+		return nil
+	}
+	for step, err := range t.Steps(ctx) {
 		if err != nil {
 			return c, err
 		}
-		if step%d.Every == 0 || step == d.Iterations-1 {
-			_, equilibrium, err := closedForm(w, d.Hidden, d.Width, x, y)
-			if err != nil {
-				return c, err
-			}
-			c.At, c.Energy, c.Theory = append(c.At, step), append(c.Energy, r.Energy), append(c.Theory, equilibrium.Energy)
-			c.Lowest = min(c.Lowest, r.Energy/equilibrium.Energy-1)
-			c.Gap += r.Energy/equilibrium.Energy - 1
-		}
-		c.Evals += float64(r.Inference.Evals) / float64(d.Iterations)
-		update.Step(w, grad)
-		cell.Progress(step+1, d.Iterations)
+		c.Evals += float64(step.Inference.Evals) / float64(d.Iterations)
+		cell.Progress(step.Step, d.Iterations)
 	}
 	c.Gap /= float64(len(c.At))
-	score, err := train.Evaluate(rule.Subject().Predict, test)
-	c.Accuracy = score.Accuracy
-	return c, err
+	c.Accuracy = t.History().Last().Accuracy
+	return c, nil
 })
 
 func theoryClaims() []claim.Claim {

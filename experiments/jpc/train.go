@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/pcgraph/pcgraph/arch"
-	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/claim"
-	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
@@ -85,56 +83,34 @@ var trainings = claim.Grid("jpc/train", 1, func(s claim.Scale) []trained {
 	if err != nil {
 		return training{}, err
 	}
-	update := train.Update[float32]{Optimizer: &optim.Adam[float32]{Rate: 1e-3}}
-	grad := make([]float32, len(w.Data()))
-	x, y := make([]float32, batch*examples.In()), make([]float32, batch*examples.Out())
-	run, problem := flow[float32](p.solver, p.Horizon), train.ProblemOf(m)
-	r := training{Accuracy: .1}
+	t := train.Trainer[float32]{
+		Rule: &train.PC[float32]{Model: m, Solver: flow[float32](p.solver, p.Horizon)}, Optimizer: &optim.Adam[float32]{Rate: 1e-3},
+		Train: examples, Test: test, Batch: batch, DropLast: true, MaxSteps: p.Iterations, Seed: p.Seed, Divergence: train.RecordAndStop,
+	}
 	var took []time.Duration
 	evals, residual, late := 0, 0., 0
-	order := data.Batches{N: examples.Len(), Size: batch, Seed: p.Seed, DropLast: true}
-	for step, idx := range order.Epoch(0, 0) {
-		if err := ctx.Err(); err != nil {
-			return r, err
-		}
-		if step == p.Iterations {
-			break
-		}
-		data.Fill(examples, x, y, idx)
-		if err := m.Clamp(x, y); err != nil {
-			return r, err
-		}
-		if err := m.Forward(); err != nil {
-			return r, err
-		}
-		start := time.Now()
-		result, err := infer.Run(run, problem, m.State(), nil, nil)
+	for step, err := range t.Steps(ctx) {
 		if err != nil {
-			return r, err
+			return training{}, err
 		}
-		took = append(took, time.Since(start))
-		evals += result.Evals
-		if 10*(step+1) > 9*p.Iterations {
-			residual, late = residual+result.Residual/result.Initial, late+1
+		r := step.Inference
+		took, evals = append(took, r.Elapsed), evals+r.Evals
+		if 10*step.Step > 9*p.Iterations {
+			residual, late = residual+r.Residual/r.Initial, late+1
 		}
-		f, err := m.ParamGrad(grad)
-		if err != nil {
-			return r, err
-		}
-		if result.Status == infer.Diverged || f-f != 0 || !update.Finite(grad) {
-			nan := claim.Nullable(math.NaN())
-			r.Diverged, r.Evals, r.Milliseconds, r.Residual = step+1, nan, nan, nan
-			return r, nil
-		}
-		update.Step(w, grad)
-		cell.Progress(step+1, p.Iterations)
+		cell.Progress(step.Step, p.Iterations)
+	}
+	if d := t.History().Diverged; d != nil {
+		nan := claim.Nullable(math.NaN())
+		return training{Accuracy: .1, Diverged: d.Step, Evals: nan, Milliseconds: nan, Residual: nan}, nil
 	}
 	slices.Sort(took)
-	r.Milliseconds = claim.Nullable(1e3 * took[len(took)/2].Seconds())
-	r.Evals, r.Residual = claim.Nullable(float64(evals)/float64(p.Iterations)), claim.Nullable(residual/float64(late))
-	score, err := train.Evaluate(m.Predict, test)
-	r.Accuracy = score.Accuracy
-	return r, err
+	return training{
+		Accuracy:     t.History().Last().Accuracy,
+		Evals:        claim.Nullable(float64(evals) / float64(p.Iterations)),
+		Milliseconds: claim.Nullable(1e3 * took[len(took)/2].Seconds()),
+		Residual:     claim.Nullable(residual / float64(late)),
+	}, nil
 })
 
 // A lane is a solver at a depth.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
 )
@@ -56,38 +54,41 @@ var conditionTrained = claim.Grid("mupc/conditioning-training", 1, func(s claim.
 	}
 	return grid
 }, func(ctx context.Context, s watched, at *claim.Cell) (curve, error) {
-	training, test, err := load(s.Data)
+	t, err := s.trainer()
 	if err != nil {
 		return curve{}, err
 	}
-	net, err := s.network(training.In(), training.Out())
+	net, err := s.network(t.Train.In(), t.Train.Out())
 	if err != nil {
 		return curve{}, err
 	}
-	w, err := arch.NewWeights[float32](net, rand.New(rand.NewPCG(s.Seed, 0)))
-	if err != nil {
-		return curve{}, err
-	}
-	rule, err := s.rule(net, w)
-	if err != nil {
-		return curve{}, err
-	}
-	t := trainer{Setup: s.Setup, rule: rule, update: train.Update[float32]{Optimizer: &optim.Adam[float32]{Rate: s.LR, Spans: train.AdamSpans(net, w)}},
-		training: training, test: test.Slice(0, s.Test), progress: at.Progress}
+	w := t.Rule.Subject().Weights
 	var c curve
-	t.look = func(step int) error {
-		k, err := sampleCondition(net, w, test)
+	look := func(step int) error {
+		k, err := sampleCondition(net, w, t.Test)
 		c.At, c.Condition = append(c.At, step), append(c.Condition, claim.Nullable(k))
 		return err
 	}
-	if err := t.look(0); err != nil {
-		return c, err
+	err = look(0)
+	t.OnEval = func(e train.Eval) {
+		if err == nil {
+			err = look(e.Step)
+		}
 	}
-	if err := t.run(ctx); err != nil {
-		return c, err
+	for step, failed := range t.Steps(ctx) {
+		if err != nil {
+			return curve{}, err
+		}
+		if failed != nil {
+			return curve{}, failed
+		}
+		at.Progress(step.Step, s.Iterations)
+	}
+	if err != nil {
+		return curve{}, err
 	}
 	c.Start, c.End = c.Condition[0], c.Condition[len(c.Condition)-1]
-	c.Accuracy = t.result(w.Data()).Accuracy
+	c.Accuracy = s.result(t, w.Data(), &sums{}).Accuracy
 	return c, nil
 })
 

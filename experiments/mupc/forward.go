@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/pcgraph/pcgraph/arch"
-	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
@@ -108,46 +107,37 @@ func measureForward(ctx context.Context, p pass, at *claim.Cell) (gains, error) 
 	if p.Optimizer == Adam {
 		opt = &optim.Adam[float32]{Rate: 1e-3, Spans: train.AdamSpans(net, w)}
 	}
-	update := train.Update[float32]{Optimizer: opt}
-	x, y := make([]float32, batch*training.In()), make([]float32, batch*training.Out())
-	grad := make([]float32, len(w.Data()))
 	g := gains{}
 	for _, l := range []int{1, p.Hidden / 4, p.Hidden / 2, 3 * p.Hidden / 4, p.Hidden} {
 		if l > 0 && !slices.Contains(g.Layers, l) {
 			g.Layers = append(g.Layers, l)
 		}
 	}
-	order := data.Batches{N: training.Len(), Size: batch, Seed: p.Seed, DropLast: true}
-	for step, idx := range order.Epoch(0, 0) {
-		if err := ctx.Err(); err != nil {
-			return gains{}, err
+	// The activities are looked at before each step: one step more than the pass is trained for shows those after the last.
+	t := train.Trainer[float32]{Rule: &train.Backprop[float32]{Model: bp}, Optimizer: opt, Train: training, Batch: batch, DropLast: true,
+		MaxSteps: p.Steps + 1, Seed: p.Seed, Divergence: train.RecordAndStop}
+	t.OnGradient = func(s train.Step[float32]) error {
+		if !finite(optim.Norm(s.Weights)) { // what follows is not finite either
+			return nil
 		}
-		data.Fill(training, x, y, idx)
-		if err := pc.Clamp(x, y); err != nil {
-			return gains{}, err
+		if err := pc.Clamp(s.X, s.Y); err != nil {
+			return err
 		}
 		if err := pc.Forward(); err != nil {
-			return gains{}, err
+			return err
 		}
 		var row []claim.Nullable
 		for _, l := range g.Layers {
-			row = append(row, claim.Nullable(rms(pc.StateVector().Field(fmt.Sprintf("block%d/z", l)))/rms(x)))
+			row = append(row, claim.Nullable(rms(pc.StateVector().Field(fmt.Sprintf("block%d/z", l)))/rms(s.X)))
 		}
 		g.Gains = append(g.Gains, row)
-		if step == p.Steps {
-			break
-		}
-		if err := bp.Clamp(x, y); err != nil {
+		at.Progress(s.Step-1, p.Steps)
+		return nil
+	}
+	for _, err := range t.Steps(ctx) {
+		if err != nil {
 			return gains{}, err
 		}
-		if _, err := bp.ParamGrad(grad); err != nil {
-			return gains{}, err
-		}
-		update.Step(w, grad)
-		if !update.Finite(w.Data()) { // what follows is not finite either
-			break
-		}
-		at.Progress(step+1, p.Steps)
 	}
 	last := len(g.Layers) - 1
 	g.Start, g.End = g.Gains[0][last], claim.Nullable(math.NaN())

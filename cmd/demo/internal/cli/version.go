@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -11,23 +11,23 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
-// versionFlag prints the version instead of running anything.
-type versionFlag bool
+// VersionFlag prints the version instead of running anything.
+type VersionFlag bool
 
 // BeforeReset is called by kong as soon as it sees the flag.
-func (versionFlag) BeforeReset(app *kong.Kong) error {
-	v := readVersion()
+func (VersionFlag) BeforeReset(app *kong.Kong) error {
+	v := ReadVersion()
 	fmt.Fprintf(app.Stdout, "demo %s %s", buildinfo.Module, v.Module)
 	if v.Revision != "" {
 		fmt.Fprintf(app.Stdout, " (revision %s)", v.Revision)
 	}
 	fmt.Fprintf(app.Stdout, "\n%s %s/%s, kernels %s, %d cores\n", v.Go, v.OS, v.Arch, v.Kernels, v.Cores)
-	app.Exit(exitOK)
+	app.Exit(ExitOK)
 	return nil
 }
 
-// A version says what was built, and what it runs on.
-type version struct {
+// A Version says what was built, and what it runs on.
+type Version struct {
 	Module   string            `json:"module"`             // buildinfo.Version
 	Revision string            `json:"revision,omitempty"` // of git, "+dirty" if modified
 	Go       string            `json:"go"`
@@ -38,8 +38,8 @@ type version struct {
 	Deps     map[string]string `json:"dependencies,omitempty"`
 }
 
-func readVersion() version {
-	v := version{Module: buildinfo.Version, Revision: buildinfo.Revision(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+func ReadVersion() Version {
+	v := Version{Module: buildinfo.Version, Revision: buildinfo.Revision(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 		Kernels: kernel.Set(), Cores: runtime.GOMAXPROCS(0)}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -56,7 +56,7 @@ func readVersion() version {
 }
 
 // line is the version in a sentence.
-func (v version) line() string {
+func (v Version) line() string {
 	text := fmt.Sprintf("%s on %s/%s, %d cores, kernels %s", v.Go, v.OS, v.Arch, v.Cores, v.Kernels)
 	if v.Revision != "" {
 		text += ", revision " + v.Revision

@@ -1,8 +1,9 @@
-package main
+package cli
 
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // Most of what a flag may ask for: more would exhaust the memory before an error could be given.
@@ -20,16 +22,16 @@ const (
 	maxCount   = 1 << 20
 )
 
-// outFlags are the flags of every command that writes a run folder.
-type outFlags struct {
-	folderFlags
+// OutFlags are the flags of every command that writes a run folder.
+type OutFlags struct {
+	FolderFlags
 	Seed uint64 `default:"1" help:"Seed of weights, order and toy data: the same seed gives the same numbers." json:"seed"`
 }
 
-func (f outFlags) seed() uint64 { return f.Seed }
+func (f OutFlags) seed() uint64 { return f.Seed }
 
-// inferFlags describe inference: descent on the activities, or on the prediction errors.
-type inferFlags struct {
+// InferFlags describe inference: descent on the activities, or on the prediction errors.
+type InferFlags struct {
 	GivenSteps *int     `name:"steps" placeholder:"N" help:"Inference steps per batch, of rules that infer (default: 16 on activities, 8 on errors)." json:"-"`
 	GivenRate  *float64 `name:"rate" placeholder:"R" help:"Rate of an inference step, per sample: descent is stable below 2 / largest curvature (default: 0.1 on activities, 0.4 on errors)." json:"-"`
 
@@ -37,7 +39,7 @@ type inferFlags struct {
 	Rate  float64 `kong:"-" json:"rate"`
 }
 
-func (f inferFlags) validate() error {
+func (f InferFlags) Check() error {
 	if f.GivenSteps != nil {
 		f.Steps = *f.GivenSteps
 	}
@@ -46,17 +48,17 @@ func (f inferFlags) validate() error {
 	}
 	var errs []error
 	if f.GivenSteps != nil || f.Steps != 0 {
-		errs = append(errs, count("steps", f.Steps, 1))
+		errs = append(errs, Count("steps", f.Steps, 1))
 	}
 	if f.GivenRate != nil || f.Rate != 0 {
-		errs = append(errs, positive("rate", f.Rate))
+		errs = append(errs, Positive("rate", f.Rate))
 	}
-	return first(errs...)
+	return First(errs...)
 }
 
-// settle takes what was not given from what suits the coordinates. Prediction errors are near equilibrium in fewer and longer steps:
+// Settle takes what was not given from what suits the coordinates. Prediction errors are near equilibrium in fewer and longer steps:
 // their curvature stays near that of the start while activities grow stiffer as weights grow.
-func (f *inferFlags) settle(onErrors bool) {
+func (f *InferFlags) Settle(onErrors bool) {
 	f.Steps, f.Rate = 16, .1
 	if onErrors {
 		f.Steps, f.Rate = 8, .4
@@ -69,10 +71,10 @@ func (f *inferFlags) settle(onErrors bool) {
 	}
 }
 
-// learnFlags describe training.
-type learnFlags struct {
-	inferFlags `embed:""`
-	Rule       ruleFlag `default:"pc" help:"What is held against backprop: pc; incremental (iPC: weights move at every step of inference); nudged or centred (the output pulls weakly, from both sides); fixed (fixed predictions: backprop at rest); zil (backprop exactly, on blocks one after the other); montecarlo; feedback or direct (feedback alignment, no inference)." json:"rule"`
+// LearnFlags describe training.
+type LearnFlags struct {
+	InferFlags `embed:""`
+	Rule       RuleFlag `default:"pc" help:"What is compared with backprop: ${rules}." json:"rule"`
 	Batch      int      `default:"64" help:"Samples per batch." json:"batch"`
 	Epochs     int      `default:"1" help:"Passes over the training set." json:"epochs"`
 	Limit      int      `default:"0" help:"Weight updates at most; 0: all of the epochs." json:"limit"`
@@ -83,38 +85,38 @@ type learnFlags struct {
 	OnDivergence divergenceFlag `default:"stop" help:"What becomes of a batch whose numbers go wrong: stop the training, or skip the batch." json:"on_divergence"`
 }
 
-func (f learnFlags) validate() error {
-	return first(f.inferFlags.validate(), count("batch", f.Batch, 1), count("epochs", f.Epochs, 1), count("limit", f.Limit, 0),
-		positive("lr", f.LR), notNegative("decay", f.Decay), count("eval-every", f.EvalEvery, 0))
+func (f LearnFlags) Check() error {
+	return First(f.InferFlags.Check(), Count("batch", f.Batch, 1), Count("epochs", f.Epochs, 1), Count("limit", f.Limit, 0),
+		Positive("lr", f.LR), NotNegative("decay", f.Decay), Count("eval-every", f.EvalEvery, 0))
 }
 
-// optimizer is that of the weights in words.
-func (f learnFlags) optimizer() string {
+// Optimizer is that of the weights in words.
+func (f LearnFlags) Optimizer() string {
 	if f.Decay > 0 {
 		return fmt.Sprintf("AdamW at rate %g with weight decay %g", f.LR, f.Decay)
 	}
 	return fmt.Sprintf("Adam at rate %g", f.LR)
 }
 
-// netFlags describe a network and its energy.
-type netFlags struct {
+// NetFlags describe a network and its energy.
+type NetFlags struct {
 	Arch      string      `default:"mlp" help:"Architecture: mlp; cnn (stages of convolution and pool), resnet (three stages, every element a site), both for pictures; transformer, for sequences." json:"arch"`
 	Width     int         `default:"0" help:"Channels of cnn (of its first stage) and resnet, width of transformer; 0: 8, 8 and 32." json:"width"`
 	Depth     int         `default:"0" help:"Stages of cnn, residual blocks per stage of resnet, blocks of transformer; 0: 2, 1 and 2." json:"depth"`
 	Heads     int         `default:"4" help:"Attention heads of transformer." json:"heads"`
 	Norm      bool        `help:"Layer normalisation in transformer." json:"norm"`
 	Widths    []int       `placeholder:"N,..." help:"Widths of mlp from input to output (default: two hidden layers that suit the data)." json:"widths"`
-	Act       actFlag     `default:"relu" help:"Activation: linear, tanh, hard_tanh, sigmoid, relu, leaky_relu, gelu, selu, silu." json:"act"`
-	Scaling   scalingFlag `default:"sp" help:"Scaling of the weights: sp, ntp, mup, mupc, mupc-adam (Adam's rate falls with width and depth), completep." json:"scaling"`
+	Act       ActFlag     `default:"relu" help:"Activation: linear, tanh, hard_tanh, sigmoid, relu, leaky_relu, gelu, selu, silu." json:"act"`
+	Scaling   ScalingFlag `default:"sp" help:"Scaling of the weights: ${scalings}; with mupc-adam the rate of Adam falls with width and depth." json:"scaling"`
 	Gamma     float64     `default:"1" help:"Divides the output: small for lazy, large for rich learning." json:"gamma"`
 	Skips     bool        `help:"Identity skips over the hidden layers of mlp." json:"skips"`
 	NoBias    bool        `help:"Layers of mlp and cnn without biases." json:"no_bias"`
-	Loss      lossFlag    `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Loss      LossFlag    `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
 	Errors    bool        `help:"Let inference move prediction errors instead of activities: the same energy, and in deep networks a shorter way." json:"errors"`
 	Precision float64     `default:"1" help:"Precision of the output: small lets PC approach BP. BP trains at 1 whatever it is, and the epsilon of PC's Adam is multiplied by it, so that neither learns less for it." json:"precision"`
 }
 
-func (f netFlags) validate() error {
+func (f NetFlags) Check() error {
 	weights := 0
 	for i, w := range f.Widths {
 		if w <= 0 || w > maxWidth {
@@ -134,19 +136,19 @@ func (f netFlags) validate() error {
 		return errors.Errorf("-width %d, -depth %d: want 0..%d and 0..%d", f.Width, f.Depth, 1<<12, 1<<9)
 	}
 	var heads error
-	if f.kind() == "transformer" { // else the field may be zero: commands whose network is fixed have no such flag
-		heads = count("heads", f.Heads, 1)
+	if f.Kind() == "transformer" { // else the field may be zero: commands whose network is fixed have no such flag
+		heads = Count("heads", f.Heads, 1)
 	}
-	return first(known("architecture", f.kind(), "mlp", "cnn", "resnet", "transformer"), heads, within("gamma", f.Gamma, 1e-12, 1e12), within("precision", f.Precision, 1e-12, 1e12))
+	return First(Known("architecture", f.Kind(), "mlp", "cnn", "resnet", "transformer"), heads, within("gamma", f.Gamma, 1e-12, 1e12), within("precision", f.Precision, 1e-12, 1e12))
 }
 
-// network is the network for a data set, hidden being the hidden widths where the flags do not say.
-func (f *netFlags) network(train *data.Set, hidden ...int) (*arch.Network, error) {
-	if f.Loss.ce && train.Classes() == 0 {
+// Network is the network for a data set, hidden being the hidden widths where the flags do not say.
+func (f *NetFlags) Network(train *data.Set, hidden ...int) (*arch.Network, error) {
+	if f.Loss.CE && train.Classes() == 0 {
 		return nil, errors.Errorf("-loss ce is for classes, and %s is a regression: use mse", train.Name)
 	}
-	if f.kind() != "mlp" {
-		return f.build(train.Name, train.InShape(), train.OutShape())
+	if f.Kind() != "mlp" {
+		return f.Build(train.Name, train.InShape(), train.OutShape())
 	}
 	if len(f.Widths) == 0 {
 		f.Widths = append(append([]int{train.In()}, hidden...), train.Out())
@@ -154,22 +156,22 @@ func (f *netFlags) network(train *data.Set, hidden ...int) (*arch.Network, error
 	if in, out := f.Widths[0], f.Widths[len(f.Widths)-1]; in != train.In() || out != train.Out() {
 		return nil, errors.Errorf("-widths begin with %d and end with %d, %s has %d inputs and %d outputs", in, out, train.Name, train.In(), train.Out())
 	}
-	if f.Loss.ce && len(train.OutShape()) > 1 {
+	if f.Loss.CE && len(train.OutShape()) > 1 {
 		return nil, errors.Errorf("-loss ce of a chain is one softmax over all outputs, and every step of %s has a class of its own: use mse, or -arch transformer", train.Name)
 	}
-	return f.build(train.Name, nil, nil)
+	return f.Build(train.Name, nil, nil)
 }
 
-// kind is the architecture.
-func (f netFlags) kind() string {
+// Kind is the architecture.
+func (f NetFlags) Kind() string {
 	if f.Arch == "" {
 		return "mlp"
 	}
 	return f.Arch
 }
 
-// build describes the network for samples of some shapes; an mlp has its sizes in Widths.
-func (f *netFlags) build(set string, in, out []int) (*arch.Network, error) {
+// Build describes the network for samples of some shapes; an mlp has its sizes in Widths.
+func (f *NetFlags) Build(set string, in, out []int) (*arch.Network, error) {
 	s := f.Scaling.with(f.Gamma)
 	or := func(v, otherwise int) int {
 		if v == 0 {
@@ -177,7 +179,7 @@ func (f *netFlags) build(set string, in, out []int) (*arch.Network, error) {
 		}
 		return v
 	}
-	switch f.kind() {
+	switch f.Kind() {
 	case "cnn", "resnet":
 		if len(in) != 3 || len(out) != 1 {
 			return nil, errors.Errorf("-arch %s is for pictures with one label, and %s has samples %v -> %v: choose mnist, fashion, cifar10 or bars, or give -shape with your own", f.Arch, set, in, out)
@@ -203,9 +205,9 @@ func (f *netFlags) build(set string, in, out []int) (*arch.Network, error) {
 	return arch.Chain{Scaling: s, Act: f.Act.Act, Widths: f.Widths, Bias: !f.NoBias, Skips: f.Skips}.Network()
 }
 
-// title describes the network in words.
-func (f netFlags) title() string {
-	switch f.kind() {
+// Title describes the network in words.
+func (f NetFlags) Title() string {
+	switch f.Kind() {
 	case "cnn":
 		return fmt.Sprintf("%s cnn of %d stages from %d channels", f.Act, f.Depth, f.Width)
 	case "resnet":
@@ -213,85 +215,56 @@ func (f netFlags) title() string {
 	case "transformer":
 		return fmt.Sprintf("transformer of width %d with %d blocks of %d heads", f.Width, f.Depth, f.Heads)
 	}
-	return fmt.Sprintf("%s network of %s", f.Act, widthsOf(f.Widths))
+	return fmt.Sprintf("%s network of %s", f.Act, Widths(f.Widths))
 }
 
-// coordinates are what inference moves.
-func (f netFlags) coordinates() arch.Coordinates {
+// Coordinates are what inference moves.
+func (f NetFlags) Coordinates() arch.Coordinates {
 	if f.Errors {
 		return arch.Errors
 	}
 	return arch.Activities
 }
 
-// energy is the energy at an output precision.
-func (f netFlags) energy(precision float64) energy.Functional {
-	if f.Loss.ce {
+// Energy is the energy at an output precision.
+func (f NetFlags) Energy(precision float64) energy.Functional {
+	if f.Loss.CE {
 		return energy.PC{Output: energy.Categorical{Precision: precision}}
 	}
 	return energy.PC{Output: energy.Gaussian{Precision: precision}}
 }
 
-// An actFlag is an activation by name.
-type actFlag struct{ layers.Act }
+// An ActFlag is an activation by name.
+type ActFlag struct{ layers.Act }
 
 // UnmarshalText is called by kong.
-func (f *actFlag) UnmarshalText(name []byte) (err error) {
+func (f *ActFlag) UnmarshalText(name []byte) (err error) {
 	f.Act, err = layers.ParseAct(string(name))
 	return err
 }
 
 // MarshalText writes the name.
-func (f actFlag) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+func (f ActFlag) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
-// A scalingFlag is a scaling by name.
-type scalingFlag struct{ name string }
+// A LossFlag is a likelihood of the output by name.
+type LossFlag struct{ CE bool }
 
 // UnmarshalText is called by kong.
-func (f *scalingFlag) UnmarshalText(name []byte) error {
-	f.name = string(name)
-	return known("scaling", f.name, "sp", "ntp", "mup", "mupc", "mupc-adam", "completep")
+func (f *LossFlag) UnmarshalText(name []byte) error {
+	f.CE = string(name) == "ce"
+	return Known("loss", string(name), "mse", "ce")
 }
 
 // MarshalText writes the name.
-func (f scalingFlag) MarshalText() ([]byte, error) { return []byte(f.name), nil }
-
-// with is the scaling with its output divided by gamma.
-func (f scalingFlag) with(gamma float64) arch.Scaling {
-	switch f.name {
-	case "mupc":
-		return arch.MuPC{Gamma: gamma}
-	case "mupc-adam":
-		return arch.MuPC{Gamma: gamma, ScaleAdam: true}
-	case "mup":
-		return arch.Scaled{Of: arch.MuP{}, Gamma: gamma}
-	case "completep":
-		return arch.Scaled{Of: arch.CompleteP{}, Gamma: gamma}
-	case "ntp":
-		return arch.Scaled{Of: arch.NTP{}, Gamma: gamma}
-	}
-	return arch.Scaled{Of: arch.SP{}, Gamma: gamma}
-}
-
-// A lossFlag is a likelihood of the output by name.
-type lossFlag struct{ ce bool }
-
-// UnmarshalText is called by kong.
-func (f *lossFlag) UnmarshalText(name []byte) error {
-	f.ce = string(name) == "ce"
-	return known("loss", string(name), "mse", "ce")
-}
-
-// MarshalText writes the name.
-func (f lossFlag) MarshalText() ([]byte, error) {
-	if f.ce {
+func (f LossFlag) MarshalText() ([]byte, error) {
+	if f.CE {
 		return []byte("ce"), nil
 	}
 	return []byte("mse"), nil
 }
 
-// known checks a name.
-func known(what, name string, names ...string) error {
+// Known checks a name.
+func Known(what, name string, names ...string) error {
 	for _, n := range names {
 		if n == name {
 			return nil
@@ -300,16 +273,16 @@ func known(what, name string, names ...string) error {
 	return errors.Errorf("unknown %s %q: want one of %s", what, name, strings.Join(names, ", "))
 }
 
-// positive checks a number that must be above zero.
-func positive(flag string, v float64) error {
+// Positive checks a number that must be above zero.
+func Positive(flag string, v float64) error {
 	if v > 0 && !math.IsInf(v, 1) {
 		return nil
 	}
 	return errors.Errorf("-%s is %v: want a number above 0", flag, v)
 }
 
-// notNegative checks a number that must be zero or above.
-func notNegative(flag string, v float64) error {
+// NotNegative checks a number that must be zero or above.
+func NotNegative(flag string, v float64) error {
 	if v >= 0 && !math.IsInf(v, 1) {
 		return nil
 	}
@@ -324,20 +297,59 @@ func within(flag string, v, least, most float64) error {
 	return errors.Errorf("-%s is %v: want a number from %g to %g", flag, v, least, most)
 }
 
-// count checks a whole number.
-func count(flag string, v, least int) error {
+// Count checks a whole number.
+func Count(flag string, v, least int) error {
 	if v >= least && v <= maxCount {
 		return nil
 	}
 	return errors.Errorf("-%s is %d: want %d..%d", flag, v, least, maxCount)
 }
 
-// first is the first error.
-func first(errs ...error) error {
+// First is the first error.
+func First(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// A divergenceFlag says what becomes of batches that diverge, by name.
+type divergenceFlag struct{ train.Divergence }
+
+// UnmarshalText is called by kong.
+func (f *divergenceFlag) UnmarshalText(name []byte) error {
+	if string(name) == "skip" {
+		f.Divergence = train.SkipBatch
+	}
+	return Known("way to take a divergence", string(name), "stop", "skip")
+}
+
+// MarshalText writes the name.
+func (f divergenceFlag) MarshalText() ([]byte, error) {
+	if f.Divergence == train.SkipBatch {
+		return []byte("skip"), nil
+	}
+	return []byte("stop"), nil
+}
+
+// Widths writes widths as 784-300-10.
+func Widths(widths []int) string {
+	s := make([]string, len(widths))
+	for i, w := range widths {
+		s[i] = strconv.Itoa(w)
+	}
+	return strings.Join(s, "-")
+}
+
+// Kinked reports whether the slope of the network's activation jumps. A transformer has gelu, whatever -act says.
+func (f NetFlags) Kinked() bool {
+	a := f.Act.Act
+	return f.Kind() != "transformer" && (a == layers.ReLU || a == layers.LeakyReLU || a == layers.HardTanh || a == layers.SELU)
+}
+
+// Updates is how many updates of the weights the epochs are.
+func (f LearnFlags) Updates(set *data.Set) int {
+	return f.Epochs * data.Batches{N: set.Len(), Size: f.Batch}.Steps()
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"encoding/json"
@@ -19,29 +19,29 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// A state is how far a run has come.
-type state string
+// A State is how far a run has come.
+type State string
 
 const (
-	running     state = "running" // or killed: a running one holds the folder's lock
-	done        state = "done"
-	interrupted state = "interrupted"
-	failed      state = "failed"
-	diverged    state = "diverged" // numbers went wrong: the error or the results say which
+	Running     State = "running" // or killed: a running one holds the folder's lock
+	Done        State = "done"
+	Interrupted State = "interrupted"
+	Failed      State = "failed"
+	Diverged    State = "diverged" // numbers went wrong: the error or the results say which
 )
 
-// A manifest says how a run can be had again, what it read, what it wrote and what it came to. It is in the folder from the start
+// A Manifest says how a run can be had again, what it read, what it wrote and what it came to. It is in the folder from the start
 // of the run on. Numbers that are not finite are the strings "NaN", "Infinity" and "-Infinity".
-type manifest struct {
+type Manifest struct {
 	Command     string             `json:"command"`
-	State       state              `json:"state"`
+	State       State              `json:"state"`
 	Again       string             `json:"again"` // the command line that gives the run again
 	Options     any                `json:"options"`
 	Seed        uint64             `json:"seed"`
 	Started     time.Time          `json:"started"`
 	Interrupted bool               `json:"interrupted"`
 	Error       string             `json:"error,omitempty"`
-	Version     version            `json:"version"`
+	Version     Version            `json:"version"`
 	Data        []data.File        `json:"data"` // empty for what is made from the seed
 	Guesses     []data.Guess       `json:"guesses,omitempty"`
 	Encoding    *data.Encoding     `json:"encoding,omitempty"` // what new data need to be fed to the networks; nil for data sets by name
@@ -59,22 +59,22 @@ type weightsFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// A runDir is a run: its folder, its manifest and its page.
-type runDir struct {
-	*folder
-	manifest *manifest
-	page     report.Page
-	console  *console
+// A RunDir is a run: its folder, its manifest and its page.
+type RunDir struct {
+	*Folder
+	Manifest *Manifest
+	Page     report.Page
+	console  *Console
 	reported bool
 }
 
-// A runner is the options of a command that writes a run folder: they hold folderFlags, and perhaps a seed and a checkpoint.
-type runner interface{ folder() folderFlags }
+// A RunOptions is the options of a command that writes a run folder: they hold folderFlags, and perhaps a seed and a checkpoint.
+type RunOptions interface{ folder() FolderFlags }
 
-// run leads a run from its folder to its report. The folder is made and locked; manifest.json is there from the start, with the
+// Run leads a run from its folder to its report. The folder is made and locked; manifest.json is there from the start, with the
 // options, and says in the end how the run ended (done, interrupted, failed or diverged). If work leaves a page with a title, it is
 // printed and written. A run that fails before it has written anything leaves no folder.
-func (c *console) run(name string, options runner, work func(r *runDir) error) (err error) {
+func (c *Console) Run(name string, options RunOptions, work func(r *RunDir) error) (err error) {
 	start := time.Now()
 	seed, checkpoint := uint64(0), ""
 	if s, is := options.(interface{ seed() uint64 }); is {
@@ -88,56 +88,56 @@ func (c *console) run(name string, options runner, work func(r *runDir) error) (
 			checkpoint = full
 		}
 	}
-	f, err := openFolder(options.folder(), name, checkpoint, start)
+	f, err := OpenFolder(options.folder(), name, checkpoint, start)
 	if err != nil {
 		return err
 	}
-	m := &manifest{Command: name, State: running, Again: c.again(seed), Options: options, Seed: seed, Started: start, Version: readVersion(),
+	m := &Manifest{Command: name, State: Running, Again: c.Again(seed), Options: options, Seed: seed, Started: start, Version: ReadVersion(),
 		Checkpoint: checkpoint, Data: []data.File{}, Files: []string{}, Weights: []weightsFile{}, Results: make(map[string]any), Seconds: make(map[string]float64)}
-	r := &runDir{folder: f, manifest: m, console: c}
-	c.doing("working")
+	r := &RunDir{Folder: f, Manifest: m, console: c}
+	c.Doing("working")
 	defer func() {
-		c.doing("")
+		c.Doing("")
 		m.end(err, time.Since(start))
-		if m.State == failed && len(f.files) == 0 {
-			err = first(err, r.undo())
+		if m.State == Failed && len(f.files) == 0 {
+			err = First(err, r.undo())
 			return
 		}
-		err = first(err, f.closeMetrics(), r.save(), f.lock.Release())
-		if bad := m.notFinite(); err == nil && len(bad) > 0 {
-			err = notFiniteError(bad)
+		err = First(err, f.CloseMetrics(), r.save(), f.lock.Release())
+		if bad := m.NotFinite(); err == nil && len(bad) > 0 {
+			err = NotFiniteError(bad)
 		}
 	}()
 	if err := r.save(); err != nil {
 		return errors.Errorf("output folder: not writable: %v: %s", err, outRemedy)
 	}
-	if err := work(r); err != nil || r.page.Title == "" || r.reported {
+	if err := work(r); err != nil || r.Page.Title == "" || r.reported {
 		return err
 	}
-	return r.report()
+	return r.Report()
 }
 
-// report prints the page and writes it with its figures. It returns errInterrupted if the run was interrupted before.
-func (r *runDir) report() error {
+// Report prints the page and writes it with its figures. It returns errInterrupted if the run was interrupted before.
+func (r *RunDir) Report() error {
 	start := time.Now()
-	c, p := r.console, &r.page
+	c, p := r.console, &r.Page
 	r.reported = true
-	c.doing("drawing the report")
-	p.Interrupted = c.ctx.Err() != nil // later there is nothing left to interrupt
-	p.Again, p.Footer = r.manifest.Again, r.manifest.Version.line()
+	c.Doing("drawing the report")
+	p.Interrupted = c.Context.Err() != nil // later there is nothing left to interrupt
+	p.Again, p.Footer = r.Manifest.Again, r.Manifest.Version.line()
 	if r.metrics != nil {
 		p.Footer += " Every number of every step is in metrics.jsonl."
 	}
 	p.Footer += " How to repeat the run is in manifest.json."
-	if err := p.Save(r.write); err != nil {
+	if err := p.Save(r.Write); err != nil {
 		return err
 	}
-	c.printf("\n")
-	p.Print(c.out)
-	r.manifest.Seconds["report"] = time.Since(start).Seconds()
-	c.printf("Report: %s (%.1f s in all)\n", r.path("report.html"), time.Since(r.manifest.Started).Seconds())
+	c.Printf("\n")
+	p.Print(c.Out)
+	r.Manifest.Seconds["report"] = time.Since(start).Seconds()
+	c.Printf("Report: %s (%.1f s in all)\n", r.Path("report.html"), time.Since(r.Manifest.Started).Seconds())
 	if p.Interrupted {
-		return errInterrupted
+		return ErrInterrupted
 	}
 	return nil
 }
@@ -145,42 +145,47 @@ func (r *runDir) report() error {
 // A divergedError is how a run ends whose numbers went wrong elsewhere than in training, which has train.DivergenceError.
 type divergedError struct{ error }
 
-// notFiniteError says which results are not finite.
-func notFiniteError(results []string) error {
+// DivergenceErrorf is the error of a run whose numbers went wrong; it has an exit code of its own.
+func DivergenceErrorf(format string, args ...any) error {
+	return divergedError{errors.Errorf(format, args...)}
+}
+
+// NotFiniteError says which results are not finite.
+func NotFiniteError(results []string) error {
 	const most = 4
 	list := strings.Join(results[:min(most, len(results))], ", ")
 	if n := len(results) - most; n > 0 {
 		list += fmt.Sprintf(" and %d more", n)
 	}
-	return divergedError{errors.Errorf("numbers went wrong: lower -lr or -rate; everything is written, but some results are not finite: %s", list)}
+	return DivergenceErrorf("numbers went wrong: lower -lr or -rate; everything is written, but some results are not finite: %s", list)
 }
 
-// isDivergence reports whether a run ended because numbers went wrong.
-func isDivergence(err error) bool {
+// IsDivergence reports whether a run ended because numbers went wrong.
+func IsDivergence(err error) bool {
 	var training *train.DivergenceError
 	var other divergedError
 	return errors.As(err, &training) || errors.As(err, &other)
 }
 
 // end notes how the run ended.
-func (m *manifest) end(err error, took time.Duration) {
+func (m *Manifest) end(err error, took time.Duration) {
 	m.Seconds["all"] = took.Seconds()
 	switch {
-	case errors.Is(err, errInterrupted):
-		m.State, m.Interrupted = interrupted, true
-	case isDivergence(err):
-		m.State, m.Error = diverged, err.Error()
+	case errors.Is(err, ErrInterrupted):
+		m.State, m.Interrupted = Interrupted, true
+	case IsDivergence(err):
+		m.State, m.Error = Diverged, err.Error()
 	case err != nil:
-		m.State, m.Error = failed, err.Error()
-	case len(m.notFinite()) > 0:
-		m.State = diverged
+		m.State, m.Error = Failed, err.Error()
+	case len(m.NotFinite()) > 0:
+		m.State = Diverged
 	default:
-		m.State = done
+		m.State = Done
 	}
 }
 
-// notFinite lists the results that are not finite.
-func (m *manifest) notFinite() []string {
+// NotFinite lists the results that are not finite.
+func (m *Manifest) NotFinite() []string {
 	text, err := jsonfloat.Marshal(m.Results)
 	if err != nil {
 		return []string{"results: " + err.Error()}
@@ -214,17 +219,17 @@ func (m *manifest) notFinite() []string {
 }
 
 // save writes manifest.json as things are.
-func (r *runDir) save() error {
-	r.manifest.Files = slices.Clone(r.files)
-	if r.manifest.Files == nil {
-		r.manifest.Files = []string{}
+func (r *RunDir) save() error {
+	r.Manifest.Files = slices.Clone(r.files)
+	if r.Manifest.Files == nil {
+		r.Manifest.Files = []string{}
 	}
-	return atomicfile.Write(r.path(manifestName), encode(r.manifest))
+	return atomicfile.Write(r.Path(ManifestName), Encode(r.Manifest))
 }
 
-// used notes the data of the run.
-func (r *runDir) used(sets ...*data.Set) error {
-	m := r.manifest
+// Used notes the data of the run.
+func (r *RunDir) Used(sets ...*data.Set) error {
+	m := r.Manifest
 	m.Seconds["data"] = time.Since(m.Started).Seconds()
 	for _, s := range sets {
 		for _, f := range s.Files {
@@ -239,34 +244,34 @@ func (r *runDir) used(sets ...*data.Set) error {
 	return r.save()
 }
 
-// keepWeights notes a file of weights that a rule has learned; save writes it to the path.
-func (r *runDir) keepWeights(name, rule string, save func(path string) error) error {
+// KeepWeights notes a file of weights that a rule has learned; save writes it to the path.
+func (r *RunDir) KeepWeights(name, rule string, save func(path string) error) error {
 	if err := r.clear(); err != nil {
 		return err
 	}
-	if err := save(r.path(name)); err != nil {
+	if err := save(r.Path(name)); err != nil {
 		return err
 	}
-	sum, err := sumOf(r.path(name))
+	sum, err := SumOf(r.Path(name))
 	if err != nil {
 		return errors.Wrap(err, "output folder")
 	}
 	r.add(name)
-	r.manifest.Weights = append(r.manifest.Weights, weightsFile{File: name, Rule: rule, SHA256: sum})
+	r.Manifest.Weights = append(r.Manifest.Weights, weightsFile{File: name, Rule: rule, SHA256: sum})
 	return r.save()
 }
 
 // undo leaves the folder as it was: there was nothing to keep.
-func (r *runDir) undo() error {
+func (r *RunDir) undo() error {
 	var err error
 	if r.was != nil {
-		err = os.WriteFile(r.path(manifestName), r.was, 0o644)
+		err = os.WriteFile(r.Path(ManifestName), r.was, 0o644)
 	} else {
-		err = os.Remove(r.path(manifestName))
+		err = os.Remove(r.Path(ManifestName))
 	}
-	err = first(r.lock.Release(), err)
+	err = First(r.lock.Release(), err)
 	if r.made {
-		os.Remove(r.dir) // if nothing else has come into it
+		os.Remove(r.Dir) // if nothing else has come into it
 	}
 	return errors.Wrap(err, "output folder")
 }

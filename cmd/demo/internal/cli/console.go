@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -15,67 +15,67 @@ import (
 	"github.com/pcgraph/pcgraph/report"
 )
 
-// A console is what a command talks to.
-type console struct {
-	ctx      context.Context
-	out      io.Writer
-	errs     io.Writer
-	args     []string // the command line
-	terminal bool     // out is a terminal: progress may redraw
+// A Console is what a command talks to.
+type Console struct {
+	Context  context.Context
+	Out      io.Writer
+	Errs     io.Writer
+	Args     []string // the command line
+	Terminal bool     // out is a terminal: progress may redraw
 
 	flags []string // names of the flags that the chosen command has
-	given []string // names of those on the command line
+	Given []string // names of those on the command line
 	pulse *pulse   // nil before run
 }
 
-func (c *console) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
+func (c *Console) Printf(format string, args ...any) { fmt.Fprintf(c.Out, format, args...) }
 
 // screen is the terminal itself, for what draws on it.
-func (c *console) screen() io.Writer {
-	if c.terminal && c.pulse != nil {
+func (c *Console) screen() io.Writer {
+	if c.Terminal && c.pulse != nil {
 		return c.pulse.to
 	}
-	return c.out
+	return c.Out
 }
 
-// has reports whether the chosen command has a flag: advice names no other.
-func (c *console) has(flag string) bool { return slices.Contains(c.flags, flag) }
+// Has reports whether the chosen command has a flag: advice names no other.
+func (c *Console) Has(flag string) bool { return slices.Contains(c.flags, flag) }
 
 // note keeps which flags the chosen command has, and which of them were given.
-func (c *console) note(parsed *kong.Context) {
+func (c *Console) note(parsed *kong.Context) {
 	for _, f := range parsed.Flags() {
 		c.flags = append(c.flags, f.Name)
 	}
 	for _, p := range parsed.Path {
 		if p.Flag != nil && !p.Resolved {
-			c.given = append(c.given, p.Flag.Name)
+			c.Given = append(c.Given, p.Flag.Name)
 		}
 	}
 }
 
-// again is the command line that gives a run again, quoted for a shell.
-func (c *console) again(seed uint64) string {
-	line := append([]string{"demo"}, c.args...)
-	if c.has("seed") && !slices.Contains(c.given, "seed") {
+// Again is the command line that gives a run again, quoted for a shell.
+func (c *Console) Again(seed uint64) string {
+	line := append([]string{"demo"}, c.Args...)
+	if c.Has("seed") && !slices.Contains(c.Given, "seed") {
 		line = append(line, "-seed", strconv.FormatUint(seed, 10))
 	}
 	return shellescape.QuoteCommand(line)
 }
 
-// doing names what is going on, for whoever waits: if nothing is printed for longestSilence, a line says so and for how long it
+// Doing names what is going on, for whoever waits: if nothing is printed for longestSilence, a line says so and for how long it
 // has taken. The empty text ends it.
-func (c *console) doing(what string) {
+func (c *Console) Doing(what string) {
 	if c.pulse != nil {
 		c.pulse.set(what)
 	}
 }
 
-// progress is a bar on a terminal and a line now and then elsewhere, for work that counts units, empty for work whose rate nobody wants.
-func (c *console) progress(name, unit string) *report.Progress {
-	if c.terminal {
-		c.doing("") // a bar says enough
+// Progress is a bar on a terminal and a line now and then elsewhere, for work that counts units, empty for work whose rate nobody wants.
+func (c *Console) Progress(name, unit string) *report.Progress {
+	if c.Terminal {
+		c.Doing("") // a bar says enough
 	}
-	return &report.Progress{Out: c.screen(), Terminal: c.terminal, Name: name, Unit: unit, Start: time.Now()}
+	return &report.Progress{Out: c.screen(), Terminal: c.Terminal, Name: name, Unit: unit, Start: time.Now()}
 }
 
 // A pulse is a writer that adds a line when nothing has been written for a while. It is safe for several goroutines.

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -15,17 +15,17 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 )
 
-// ownFlags say how a user's own data is read.
-type ownFlags struct {
+// OwnFlags say how a user's own data is read.
+type OwnFlags struct {
 	Keys     []string    `placeholder:"NAME" help:"Arrays: names of inputs and targets, then of those of the test part (default: x_train,y_train,x_test,y_test, or x,y, and the like)." json:"keys,omitempty"`
 	Targets  []string    `placeholder:"COLUMN" help:"Table: column to be predicted, by name or by number from 1; several are a regression (default: label, labels, class, target, targets or y, else the last)." json:"targets,omitempty"`
 	TestFile string      `placeholder:"FILE" help:"Table: the test part, with the same columns." json:"test_file,omitempty"`
-	Header   headerFlag  `default:"auto" help:"Table: whether line 1 holds the names of the columns: yes, no, or auto: where it cannot be a sample." json:"header,omitzero"`
-	Sep      sepFlag     `name:"separator" placeholder:"CHAR" help:"Table: what stands between the fields of a line: comma, semicolon, tab, space or any one character (default: what splits all lines alike)." json:"separator,omitzero"`
-	Decimal  decimalFlag `placeholder:"SIGN" help:"Table: sign between whole and fraction: point or comma (default: what the numbers show)." json:"decimal,omitzero"`
+	Header   HeaderFlag  `default:"auto" help:"Table: whether line 1 holds the names of the columns: yes, no, or auto: where it cannot be a sample." json:"header,omitzero"`
+	Sep      SepFlag     `name:"separator" placeholder:"CHAR" help:"Table: what stands between the fields of a line: comma, semicolon, tab, space or any one character (default: what splits all lines alike)." json:"separator,omitzero"`
+	Decimal  DecimalFlag `placeholder:"SIGN" help:"Table: sign between whole and fraction: point or comma (default: what the numbers show)." json:"decimal,omitzero"`
 	HeldOut  float64     `placeholder:"F" help:"Fraction that becomes the test part where there is none, chosen by the seed (default: 0.2)." json:"held_out,omitempty"`
 	Shape    []int       `placeholder:"N" help:"Inputs are pictures, of this height, width and channels (default: what the axes of an array say)." json:"shape,omitempty"`
-	Task     taskFlag    `default:"auto" help:"Targets: classification, regression, or auto: classes where they are integers, names or one-hot." json:"task,omitzero"`
+	Task     TaskFlag    `default:"auto" help:"Targets: classification, regression, or auto: classes where they are integers, names or one-hot." json:"task,omitzero"`
 	Raw      bool        `help:"Numbers as they are: without it, inputs, and the targets of a regression, are standardised by the training part." json:"raw,omitempty"`
 }
 
@@ -33,13 +33,13 @@ type ownFlags struct {
 type kind int
 
 const (
-	namedData kind = iota // or unknown
+	NamedData kind = iota // or unknown
 	arrayData             // of NumPy
 	tableData             // of text
 )
 
-// kindOf tells files and folders from names.
-func kindOf(path string) kind {
+// KindOf tells files and folders from names.
+func KindOf(path string) kind {
 	name := strings.ToLower(path)
 	switch filepath.Ext(strings.TrimSuffix(name, ".gz")) {
 	case ".npz", ".npy":
@@ -47,18 +47,18 @@ func kindOf(path string) kind {
 	case ".csv", ".tsv":
 		return tableData
 	}
-	if known("", path, dataNames...) == nil {
-		return namedData
+	if Known("", path, DataNames...) == nil {
+		return NamedData
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return arrayData
 	}
-	return namedData
+	return NamedData
 }
 
-// nameOf is a data set's name, or that of its file.
-func nameOf(path string) string {
-	if kindOf(path) == namedData {
+// NameOf is a data set's name, or that of its file.
+func NameOf(path string) string {
+	if KindOf(path) == NamedData {
 		return path
 	}
 	if strings.EqualFold(filepath.Ext(path), ".npy") { // one of the arrays of a folder
@@ -71,7 +71,7 @@ func nameOf(path string) string {
 	return strings.TrimSuffix(name, filepath.Ext(name))
 }
 
-func (f ownFlags) validate() error {
+func (f OwnFlags) Check() error {
 	switch n := len(f.Keys); {
 	case n != 0 && n != 2 && n != 4:
 		return errors.Errorf("-keys: %d names: want those of inputs and targets, or four with those of the test part", n)
@@ -88,8 +88,8 @@ func (f ownFlags) validate() error {
 	return nil
 }
 
-// source is the data set of a file or folder.
-func (f ownFlags) source(path string, seed uint64) data.Source {
+// Source is the data set of a file or folder.
+func (f OwnFlags) Source(path string, seed uint64) data.Source {
 	p := data.Preparation{Task: f.Task.Task, Raw: f.Raw, HeldOut: f.HeldOut, Seed: seed}
 	if len(f.Shape) > 0 {
 		p.Shape = data.Shape{Height: f.Shape[0], Width: f.Shape[1], Channels: 1}
@@ -97,7 +97,7 @@ func (f ownFlags) source(path string, seed uint64) data.Source {
 	if len(f.Shape) == 3 {
 		p.Shape.Channels = f.Shape[2]
 	}
-	if kindOf(path) == tableData {
+	if KindOf(path) == tableData {
 		return data.CSV{File: path, TestFile: f.TestFile, Targets: f.Targets, Header: f.Header.Header, Separator: f.Sep.rune, Decimal: f.Decimal.rune, Prepare: p}
 	}
 	var keys data.Keys
@@ -110,8 +110,8 @@ func (f ownFlags) source(path string, seed uint64) data.Source {
 	return data.NumPy{File: path, Keys: keys, Prepare: p}
 }
 
-// read says what was made of a file.
-func (f ownFlags) read(training, test *data.Set) string {
+// Read says what was made of a file.
+func (f OwnFlags) Read(training, test *data.Set) string {
 	inputs := "standardised"
 	if f.Raw {
 		inputs = "as they are"
@@ -135,7 +135,7 @@ func (f ownFlags) read(training, test *data.Set) string {
 	if training.Shape() != (data.Shape{}) {
 		what = "pictures"
 	}
-	return fmt.Sprintf("%s: %d samples; %s: %d; %s %s, %s; %s", training.Name, training.Len(), test.Name, test.Len(), what, dims(training.InShape()), inputs, targets)
+	return fmt.Sprintf("%s: %d samples; %s: %d; %s %s, %s; %s", training.Name, training.Len(), test.Name, test.Len(), what, Dims(training.InShape()), inputs, targets)
 }
 
 // fieldWord finds what errors of the library call fields and their values.
@@ -145,8 +145,8 @@ var fieldWord = regexp.MustCompile(`\b(Keys|Targets|TestFile|HeaderPresent|Heade
 var valueFlags = map[string]string{"HeaderPresent": "-header yes", "HeaderAbsent": "-header no", "Task Classification": "-task classification",
 	"Task Regression": "-task regression", "Epochs": "-epochs", "Steps": "-limit"}
 
-// inFlags adds to an error of the library the flags that its fields are here.
-func inFlags(err error) error {
+// InFlags adds to an error of the library the flags that its fields are here.
+func InFlags(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -181,49 +181,49 @@ func (e *flagged) Error() string { return e.error.Error() + " (here: " + e.flags
 // Unwrap gives errors.As the library's.
 func (e *flagged) Unwrap() error { return e.error }
 
-// A taskFlag says by name what targets are.
-type taskFlag struct{ data.Task }
+// A TaskFlag says by name what targets are.
+type TaskFlag struct{ data.Task }
 
 var taskNames = []string{"auto", "classification", "regression"} // in the order of data.Task
 
 // UnmarshalText is called by kong.
-func (f *taskFlag) UnmarshalText(name []byte) error {
+func (f *TaskFlag) UnmarshalText(name []byte) error {
 	for k, n := range taskNames {
 		if n == string(name) {
 			f.Task = data.Task(k)
 		}
 	}
-	return known("task", string(name), taskNames...)
+	return Known("task", string(name), taskNames...)
 }
 
 // MarshalText writes the name.
-func (f taskFlag) MarshalText() ([]byte, error) { return []byte(taskNames[f.Task]), nil }
+func (f TaskFlag) MarshalText() ([]byte, error) { return []byte(taskNames[f.Task]), nil }
 
-// A headerFlag says by name whether a table has a header.
-type headerFlag struct{ data.Header }
+// A HeaderFlag says by name whether a table has a header.
+type HeaderFlag struct{ data.Header }
 
 var headerNames = []string{"auto", "yes", "no"} // in the order of data.Header
 
 // UnmarshalText is called by kong.
-func (f *headerFlag) UnmarshalText(name []byte) error {
+func (f *HeaderFlag) UnmarshalText(name []byte) error {
 	for k, n := range headerNames {
 		if n == string(name) {
 			f.Header = data.Header(k)
 		}
 	}
-	return known("way to take line 1", string(name), headerNames...)
+	return Known("way to take line 1", string(name), headerNames...)
 }
 
 // MarshalText writes the name.
-func (f headerFlag) MarshalText() ([]byte, error) { return []byte(headerNames[f.Header]), nil }
+func (f HeaderFlag) MarshalText() ([]byte, error) { return []byte(headerNames[f.Header]), nil }
 
-// A sepFlag is a separator by name, or by itself.
-type sepFlag struct{ rune }
+// A SepFlag is a separator by name, or by itself.
+type SepFlag struct{ rune }
 
 var separators = map[string]rune{"comma": ',', "semicolon": ';', "tab": '\t', "space": ' '}
 
 // UnmarshalText is called by kong.
-func (f *sepFlag) UnmarshalText(name []byte) error {
+func (f *SepFlag) UnmarshalText(name []byte) error {
 	if r, is := separators[string(name)]; is {
 		f.rune = r
 		return nil
@@ -237,31 +237,31 @@ func (f *sepFlag) UnmarshalText(name []byte) error {
 }
 
 // MarshalText writes it.
-func (f sepFlag) MarshalText() ([]byte, error) {
+func (f SepFlag) MarshalText() ([]byte, error) {
 	if f.rune == 0 {
 		return nil, nil
 	}
 	return []byte(string(f.rune)), nil
 }
 
-// A decimalFlag is a decimal sign by name.
-type decimalFlag struct{ rune }
+// A DecimalFlag is a decimal sign by name.
+type DecimalFlag struct{ rune }
 
 // UnmarshalText is called by kong.
-func (f *decimalFlag) UnmarshalText(name []byte) error {
+func (f *DecimalFlag) UnmarshalText(name []byte) error {
 	switch string(name) {
 	case "point", ".":
 		f.rune = '.'
 	case "comma", ",":
 		f.rune = ','
 	default:
-		return known("decimal sign", string(name), "point", "comma")
+		return Known("decimal sign", string(name), "point", "comma")
 	}
 	return nil
 }
 
 // MarshalText writes it.
-func (f decimalFlag) MarshalText() ([]byte, error) {
+func (f DecimalFlag) MarshalText() ([]byte, error) {
 	if f.rune == 0 {
 		return nil, nil
 	}
@@ -272,8 +272,8 @@ func (f decimalFlag) MarshalText() ([]byte, error) {
 var flagOf = map[string]string{"Keys": "-keys", "Targets": "-targets", "TestFile": "-test-file", "Header": "-header", "Separator": "-separator", "Decimal": "-decimal",
 	"HeldOut": "-held-out", "Shape": "-shape", "Task": "-task", "Raw": "-raw", "Seed": "-seed"}
 
-// sayGuesses prints what the reader of a file decided where the file leaves a choice, a line each.
-func sayGuesses(c *console, set *data.Set) {
+// SayGuesses prints what the reader of a file decided where the file leaves a choice, a line each.
+func SayGuesses(c *Console, set *data.Set) {
 	for _, g := range set.Guesses() {
 		word := "Guess"
 		if g.Likely {
@@ -283,6 +283,30 @@ func sayGuesses(c *console, set *data.Set) {
 		if flag := flagOf[g.Field]; flag != "" {
 			line += " (override with " + flag + ")"
 		}
-		c.printf("%s\n", line)
+		c.Printf("%s\n", line)
+	}
+}
+
+// DialectFlags say how a new file is written where that differs from the training's.
+type DialectFlags struct {
+	Keys    []string    `placeholder:"NAME" help:"New arrays: names of inputs and targets, then of those of a test part."`
+	Header  HeaderFlag  `default:"auto" help:"New table: whether line 1 holds the names of the columns: yes, no or auto."`
+	Sep     SepFlag     `name:"separator" placeholder:"CHAR" help:"New table: what stands between fields: comma, semicolon, tab, space or any one character."`
+	Decimal DecimalFlag `placeholder:"SIGN" help:"New table: decimal sign, point or comma."`
+}
+
+// Into overrides what the run was given.
+func (f DialectFlags) Into(own *OwnFlags) {
+	if len(f.Keys) > 0 {
+		own.Keys = f.Keys
+	}
+	if f.Header.Header != data.HeaderAuto {
+		own.Header = f.Header
+	}
+	if f.Sep.rune != 0 {
+		own.Sep = f.Sep
+	}
+	if f.Decimal.rune != 0 {
+		own.Decimal = f.Decimal
 	}
 }

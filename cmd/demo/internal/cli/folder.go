@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -20,29 +20,32 @@ import (
 	"github.com/pcgraph/pcgraph/internal/lockfile"
 )
 
-// folderFlags say where a run's files go.
-type folderFlags struct {
+// FolderFlags say where a run's files go.
+type FolderFlags struct {
 	Out       string `placeholder:"DIR" help:"Folder for the run's files (default: runs/NAME-TIME). One that holds the files of another run is refused." json:"-"`
 	Overwrite bool   `help:"Replace the run that is in the folder of -out, and files there that have the names of those written; others stay." json:"-"`
 }
 
-func (f folderFlags) folder() folderFlags { return f }
+func (f FolderFlags) folder() FolderFlags { return f }
 
 // Names of files in a run folder.
 const (
-	manifestName = "manifest.json"
-	metricsName  = "metrics.jsonl"
-	lockName     = "run.lock"
+	ManifestName = "manifest.json"
+	MetricsName  = "metrics.jsonl"
+	LockName     = "run.lock"
 )
 
-// A folder is where the files of one run go. It belongs to one process at a time. Every file but metrics.jsonl, which grows
+// WeightsSuffix ends the names of files of weights.
+const WeightsSuffix = ".safetensors"
+
+// A Folder is where the files of one run go. It belongs to one process at a time. Every file but metrics.jsonl, which grows
 // line by line, is whole or not there.
-type folder struct {
-	dir   string
+type Folder struct {
+	Dir   string
 	made  bool // this run made it
 	lock  *lockfile.Lock
 	files []string // what this run has written, manifest.json aside
-	older *manifest
+	older *Manifest
 	was   []byte // the older manifest.json
 
 	metrics *os.File
@@ -53,16 +56,16 @@ type folder struct {
 // outRemedy ends errors about the folder.
 const outRemedy = "give another one with -out"
 
-// openFolder makes the folder, runs/name-time if none is given, locks it and makes sure that files can be written there: better
+// OpenFolder makes the folder, runs/name-time if none is given, locks it and makes sure that files can be written there: better
 // now than after the training. A folder with the files of an older run is an error, unless they are to be overwritten or this run
 // goes on with the same training, kept in the folder checkpoint.
-func openFolder(flags folderFlags, name, checkpoint string, now time.Time) (*folder, error) {
+func OpenFolder(flags FolderFlags, name, checkpoint string, now time.Time) (*Folder, error) {
 	dir, made, err := makeFolder(flags.Out, name, now)
 	if err != nil {
 		return nil, errors.Errorf("output folder: %v: %s", err, outRemedy)
 	}
-	f := &folder{dir: dir, made: made}
-	if f.lock, err = lockfile.Acquire(f.path(lockName)); err != nil {
+	f := &Folder{Dir: dir, made: made}
+	if f.lock, err = lockfile.Acquire(f.Path(LockName)); err != nil {
 		return nil, errors.Errorf("output folder %s: %s: %v", dir, outRemedy, err)
 	}
 	if err := f.inspect(flags.Overwrite, checkpoint); err != nil {
@@ -72,9 +75,9 @@ func openFolder(flags folderFlags, name, checkpoint string, now time.Time) (*fol
 	return f, nil
 }
 
-// plainFolder makes a folder for files that are of no run.
-func plainFolder(dir string) (*folder, error) {
-	return &folder{dir: dir}, errors.Wrap(os.MkdirAll(dir, 0o755), "output folder")
+// PlainFolder makes a folder for files that are of no run.
+func PlainFolder(dir string) (*Folder, error) {
+	return &Folder{Dir: dir}, errors.Wrap(os.MkdirAll(dir, 0o755), "output folder")
 }
 
 // makeFolder makes a folder; made is false if it was there.
@@ -99,13 +102,13 @@ func makeFolder(dir, name string, now time.Time) (path string, made bool, err er
 }
 
 // inspect looks at what is in the folder already.
-func (f *folder) inspect(overwrite bool, checkpoint string) (err error) {
-	entries, err := os.ReadDir(f.dir)
+func (f *Folder) inspect(overwrite bool, checkpoint string) (err error) {
+	entries, err := os.ReadDir(f.Dir)
 	if err != nil {
 		return errors.Errorf("output folder: %v: %s", err, outRemedy)
 	}
-	if f.was, err = readManifest(f.path(manifestName)); err == nil {
-		m := new(manifest)
+	if f.was, err = readManifest(f.Path(ManifestName)); err == nil {
+		m := new(Manifest)
 		if jsonfloat.Unmarshal(f.was, m) == nil && m.Command != "" {
 			f.older = m
 		}
@@ -113,7 +116,7 @@ func (f *folder) inspect(overwrite bool, checkpoint string) (err error) {
 	var there, halves []string
 	for _, e := range entries {
 		switch name := e.Name(); {
-		case name == lockName:
+		case name == LockName:
 		case e.Type().IsRegular() && f.half(name):
 			halves = append(halves, name)
 		default:
@@ -123,7 +126,7 @@ func (f *folder) inspect(overwrite bool, checkpoint string) (err error) {
 	defer func() {
 		for _, name := range halves {
 			if err == nil {
-				err = errors.Wrap(os.Remove(f.path(name)), "output folder")
+				err = errors.Wrap(os.Remove(f.Path(name)), "output folder")
 			}
 		}
 	}()
@@ -136,13 +139,13 @@ func (f *folder) inspect(overwrite bool, checkpoint string) (err error) {
 		return nil
 	case f.older != nil:
 		state := f.older.State
-		if state == running { // and yet its lock is free
+		if state == Running { // and yet its lock is free
 			state = "killed"
 		}
 		return errors.Errorf("output folder %s holds a run of %q, %s, of %s: %s, or replace that run with -overwrite",
-			f.dir, f.older.Command, state, f.older.Started.Format("2006-01-02 15:04"), outRemedy)
+			f.Dir, f.older.Command, state, f.older.Started.Format("2006-01-02 15:04"), outRemedy)
 	}
-	return errors.Errorf("output folder %s is not empty (%s): %s, or write into it with -overwrite", f.dir, strings.Join(there[:min(3, len(there))], ", "), outRemedy)
+	return errors.Errorf("output folder %s is not empty (%s): %s, or write into it with -overwrite", f.Dir, strings.Join(there[:min(3, len(there))], ", "), outRemedy)
 }
 
 // readManifest reads the text of a manifest, which may be anything that somebody put there.
@@ -160,25 +163,25 @@ func readManifest(path string) ([]byte, error) {
 
 // half reports whether a file is what a killed run left of one that it was writing: in folders of runs, where the file of that name
 // would be one of a run.
-func (f *folder) half(name string) bool {
+func (f *Folder) half(name string) bool {
 	whole, is := strings.CutSuffix(name, atomicfile.Suffix)
 	if !is {
 		return false
 	}
-	return whole == manifestName || f.older != nil && slices.Contains([]string{".png", ".svg", ".dot", ".html", weightsSuffix}, filepath.Ext(whole))
+	return whole == ManifestName || f.older != nil && slices.Contains([]string{".png", ".svg", ".dot", ".html", WeightsSuffix}, filepath.Ext(whole))
 }
 
 // clear removes the files of the older run, those that its manifest lists, before this run writes its first one.
-func (f *folder) clear() error {
+func (f *Folder) clear() error {
 	if f.older == nil {
 		return nil
 	}
 	defer func() { f.older = nil }()
-	for _, name := range append(f.older.Files, metricsName) { // which a killed run did not list
+	for _, name := range append(f.older.Files, MetricsName) { // which a killed run did not list
 		if !plain(name) {
 			continue
 		}
-		if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(f.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return errors.Errorf("output folder: %v: %s", err, outRemedy)
 		}
 	}
@@ -190,20 +193,20 @@ func plain(name string) bool {
 	return name != "" && name != "." && name != ".." && name == filepath.Base(name) && !strings.ContainsAny(name, `/\`) && filepath.IsLocal(name)
 }
 
-// path is where a file of the folder is.
-func (f *folder) path(name string) string { return filepath.Join(f.dir, name) }
+// Path is where a file of the folder is.
+func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
 // add lists a file as one of the run.
-func (f *folder) add(name string) {
+func (f *Folder) add(name string) {
 	if !slices.Contains(f.files, name) {
 		f.files = append(f.files, name)
 		slices.Sort(f.files)
 	}
 }
 
-// write makes a file of the run, whole or not at all.
-func (f *folder) write(name string, content func(io.Writer) error) error {
-	if err := first(f.clear(), atomicfile.Write(f.path(name), content)); err != nil {
+// Write makes a file of the run, whole or not at all.
+func (f *Folder) Write(name string, content func(io.Writer) error) error {
+	if err := First(f.clear(), atomicfile.Write(f.Path(name), content)); err != nil {
 		return err
 	}
 	f.add(name)
@@ -216,8 +219,8 @@ const (
 	flushBytes = 1 << 16
 )
 
-// line adds an object to metrics.jsonl. The file always holds whole lines.
-func (f *folder) line(object any) error {
+// Line adds an object to metrics.jsonl. The file always holds whole lines.
+func (f *Folder) Line(object any) error {
 	text, err := jsonfloat.Marshal(object)
 	if err != nil {
 		return errors.Wrap(err, "write metrics.jsonl")
@@ -231,18 +234,18 @@ func (f *folder) line(object any) error {
 }
 
 // flush writes the lines that wait.
-func (f *folder) flush() (err error) {
+func (f *Folder) flush() (err error) {
 	if f.metrics == nil {
 		if err := f.clear(); err != nil {
 			return err
 		}
-		if err := os.Remove(f.path(metricsName)); err != nil && !errors.Is(err, fs.ErrNotExist) { // a link, or another run's
+		if err := os.Remove(f.Path(MetricsName)); err != nil && !errors.Is(err, fs.ErrNotExist) { // a link, or another run's
 			return errors.Wrap(err, "output folder")
 		}
-		if f.metrics, err = os.OpenFile(f.path(metricsName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
+		if f.metrics, err = os.OpenFile(f.Path(MetricsName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
 			return errors.Wrap(err, "output folder")
 		}
-		f.add(metricsName)
+		f.add(MetricsName)
 	}
 	f.flushed = time.Now()
 	_, err = f.metrics.Write(f.lines.Bytes())
@@ -250,18 +253,18 @@ func (f *folder) flush() (err error) {
 	return errors.Wrap(err, "write metrics.jsonl")
 }
 
-// closeMetrics writes what waits and closes metrics.jsonl.
-func (f *folder) closeMetrics() (err error) {
+// CloseMetrics writes what waits and closes metrics.jsonl.
+func (f *Folder) CloseMetrics() (err error) {
 	if f.metrics != nil {
 		err = f.flush()
-		err = first(err, errors.Wrap(f.metrics.Close(), "write metrics.jsonl"))
+		err = First(err, errors.Wrap(f.metrics.Close(), "write metrics.jsonl"))
 		f.metrics = nil
 	}
 	return err
 }
 
-// sumOf is the SHA-256 of a file, in hex.
-func sumOf(path string) (string, error) {
+// SumOf is the SHA-256 of a file, in hex.
+func SumOf(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -272,8 +275,8 @@ func sumOf(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
-// encode writes v as indented JSON.
-func encode(v any) func(io.Writer) error {
+// Encode writes v as indented JSON.
+func Encode(v any) func(io.Writer) error {
 	return func(w io.Writer) error {
 		text, err := jsonfloat.MarshalIndent(v)
 		if err != nil {
