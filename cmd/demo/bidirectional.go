@@ -94,7 +94,7 @@ func (cmd bidirectionalCmd) Run(c *cli.Console) error {
 		if err != nil {
 			return err
 		}
-		fig, err := t.generated(generator, p.rule.Predict)
+		fig, err := t.generated(generator, p.rule.Subject().Predict)
 		t.Page.Figures = append(t.Page.Figures, fig)
 		return err
 	})

@@ -162,8 +162,8 @@ type sweep struct {
 	over    string // "width" or "depth"
 	label   string // the same with its unit
 	sizes   []int
-	coords  []train.Coord
-	slopes  []train.Slope
+	coords  []analysis.Coord
+	slopes  []analysis.Slope
 }
 
 // network describes one network of a sweep.
@@ -181,9 +181,9 @@ func (cmd coordCmd) network(set *data.Set, s cli.ScalingFlag, width, depth int) 
 }
 
 // check is the check of one sweep.
-func (cmd coordCmd) check(set *data.Set, s cli.ScalingFlag, w *sweep) *train.CoordCheck[float32] {
+func (cmd coordCmd) check(set *data.Set, s cli.ScalingFlag, w *sweep) *analysis.CoordCheck[float32] {
 	batch := min(cmd.Batch, set.Len())
-	c := &train.CoordCheck[float32]{
+	c := &analysis.CoordCheck[float32]{
 		Sizes: w.sizes, Steps: cmd.Updates,
 		Network: func(size int) (*arch.Network, error) {
 			if w.over == "width" {
@@ -273,7 +273,7 @@ func (cmd coordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 			}
 			show.done += show.cost(w, len(sizes))
 			if len(w.coords) > 0 { // not interrupted before the first network was through
-				w.slopes = train.Slopes(w.coords, cmd.Updates)
+				w.slopes = analysis.Slopes(w.coords, cmd.Updates)
 				sweeps = append(sweeps, w)
 			}
 			if err := logCoords(out.Folder, w); err != nil {
@@ -345,7 +345,7 @@ func (m *coordMeter) step(done, total int) {
 
 // logCoords adds a sweep's measurements to metrics.jsonl, at the places that all networks have.
 func logCoords(f *cli.Folder, w *sweep) error {
-	for _, p := range train.Places() {
+	for _, p := range analysis.Places() {
 		for _, m := range w.coords {
 			if !m.At(p) {
 				continue
@@ -361,11 +361,11 @@ func logCoords(f *cli.Folder, w *sweep) error {
 }
 
 // steepest is the slope that is furthest from flat, and what it is of: of changes, and of the activities of hidden sites.
-func (w *sweep) steepest() (worst train.Exponent, what string) {
+func (w *sweep) steepest() (worst analysis.Exponent, what string) {
 	worst.Mean = math.NaN()
 	for _, s := range w.slopes {
-		for i, e := range []train.Exponent{s.Change, s.Activity} {
-			if shrinks := i == 1 && s.Place == train.AtOutput; !shrinks && !math.IsNaN(e.Mean) && !(math.Abs(e.Mean) <= math.Abs(worst.Mean)) {
+		for i, e := range []analysis.Exponent{s.Change, s.Activity} {
+			if shrinks := i == 1 && s.Place == analysis.AtOutput; !shrinks && !math.IsNaN(e.Mean) && !(math.Abs(e.Mean) <= math.Abs(worst.Mean)) {
 				worst, what = e, []string{"change", "activity"}[i]
 				if s.Relaxed {
 					what += ", relaxed"
@@ -377,7 +377,7 @@ func (w *sweep) steepest() (worst train.Exponent, what string) {
 }
 
 // verdict is that of the steepest slope.
-func (w *sweep) verdict(band float64) train.Verdict {
+func (w *sweep) verdict(band float64) analysis.Verdict {
 	e, _ := w.steepest()
 	return e.Verdict(band)
 }
@@ -411,8 +411,8 @@ func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report.Page {
 	return r
 }
 
-func tileClass(v train.Verdict) string {
-	if v == train.Flat {
+func tileClass(v analysis.Verdict) string {
+	if v == analysis.Flat {
 		return "pc"
 	}
 	return "bp"
@@ -424,7 +424,7 @@ func (cmd coordCmd) table(sweeps []*sweep) report.Table {
 		Note: fmt.Sprintf("Mean over the seeds (least..largest). Relaxed: where inference ends. The verdict is of the largest exponent of its row, which it names: flat within %g, else grows or shrinks. What is in [] is not counted: the output's activity may shrink with width by design, only its change counts.", cmd.Band),
 		Head: []string{"scaling", "site", "activity", "change", "activity, relaxed", "change, relaxed", "verdict"}}
 	for _, w := range sweeps {
-		for _, p := range train.Places() {
+		for _, p := range analysis.Places() {
 			row := []string{w.scaling, p.String(), "-", "-", "-", "-", ""}
 			var here sweep
 			for _, s := range w.slopes {
@@ -437,14 +437,14 @@ func (cmd coordCmd) table(sweeps []*sweep) report.Table {
 					at = 4
 				}
 				row[at], row[at+1] = exponentText(s.Activity), exponentText(s.Change)
-				if p == train.AtOutput {
+				if p == analysis.AtOutput {
 					row[at] = "[" + row[at] + "]"
 				}
 			}
 			if len(here.slopes) > 0 {
 				verdict := here.verdict(cmd.Band)
 				row[6] = string(verdict)
-				if _, what := here.steepest(); verdict != train.Flat && what != "" {
+				if _, what := here.steepest(); verdict != analysis.Flat && what != "" {
 					row[6] += ": " + what
 				}
 			}
@@ -455,7 +455,7 @@ func (cmd coordCmd) table(sweeps []*sweep) report.Table {
 }
 
 // exponentText writes an exponent with its range over the seeds.
-func exponentText(e train.Exponent) string {
+func exponentText(e analysis.Exponent) string {
 	switch {
 	case math.IsInf(e.Mean, 1):
 		return "diverges"

@@ -12,6 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // hybridCmd trains a generator and an amortiser together.
@@ -67,7 +68,7 @@ func (cmd hybridCmd) Run(c *cli.Console) error {
 			return err
 		}
 		solver, stop := t.opts.New()
-		rule := &train.Hybrid[float32]{Generator: generator, Amortiser: amortiser, Solver: solver, Stop: stop}
+		rule := &rules.Hybrid[float32]{Generator: generator, Amortiser: amortiser, Solver: solver, Stop: stop}
 		p, err := t.learnBy(net, rule, "accuracy of guessed labels")
 		if err != nil || t.interrupted() {
 			return err
@@ -81,7 +82,7 @@ func (cmd hybridCmd) Run(c *cli.Console) error {
 			name  string
 			start train.Start[float32]
 		}{
-			{"inference from the guess", &train.Amortised[float32]{Amortiser: amortiser}},
+			{"inference from the guess", &rules.Amortised[float32]{Amortiser: amortiser}},
 			{"inference from random activities", &train.Gaussian[float32]{Std: .05, Seed: t.seed}},
 			{"inference from the mean label", train.Guess[float32]{Site: arch.InputName, Values: mean}},
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // latentCmd is the unsupervised generative task.
@@ -67,7 +69,7 @@ func newLatent(t *study, flags latentFlags, net *arch.Network, constant []float3
 // train teaches it pictures.
 func (l *latent) teach() error {
 	solver, stop := l.opts.New()
-	rule := &train.Unsupervised[float32]{Model: l.model, Solver: solver, Stop: stop, Start: l.start, Input: l.constant, Targets: l.train.Out()}
+	rule := &rules.Unsupervised[float32]{Model: l.model, Solver: solver, Stop: stop, Start: l.start, Input: l.constant, Targets: l.train.Out()}
 	_, err := l.learnBy(l.net, rule, "")
 	return err
 }
@@ -162,7 +164,7 @@ func (l *latent) pictures() error {
 		Draw:    strips([]strip{{name: "test pictures", pictures: shownAll(l.test, x, 12)}, {name: "reconstructed", pictures: shownAll(l.test, made, 12)}})})
 	l.Manifest.Results["reconstruction error per pixel"] = meanSquare(x, made)
 	l.Page.Tiles = append(l.Page.Tiles, report.Tile{Value: report.Number(meanSquare(x, made)), Label: "squared error per pixel of reconstructions (blank guess: 1)", Class: "pc"})
-	cloud, err := train.FitCloud(z, l.flags.Latents)
+	cloud, err := analysis.FitCloud(z, l.flags.Latents)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // writeStream is the second half of the seed of what a network writes.
@@ -139,9 +140,9 @@ func (l *lesson) loss(e train.Eval) float64 {
 
 // spansOf are what the scalings ask of Adam for the weights of a rule, of both networks if it has two.
 func spansOf(n *arch.Network, rule train.Rule[float32]) []optim.Span {
-	h, two := rule.(*train.Hybrid[float32])
+	h, two := rule.(*rules.Hybrid[float32])
 	if !two {
-		return train.AdamSpans(n, rule.Weights())
+		return train.AdamSpans(n, rule.Subject().Weights)
 	}
 	var all []optim.Span
 	for _, m := range []*arch.Model[float32]{h.Generator, h.Amortiser} {
@@ -152,7 +153,7 @@ func spansOf(n *arch.Network, rule train.Rule[float32]) []optim.Span {
 
 // teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
 func (l *lesson) teach(c *cli.Console, p *pupil) error {
-	terms := p.rule.Terms()
+	terms := p.rule.Subject().Terms
 	var show *report.Progress
 	score := 0.
 	var failed error

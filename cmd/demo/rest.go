@@ -80,7 +80,7 @@ func (j *job) excess(p *pupil) (excess float64, ok bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	r, err := pc.Gradient(make([]float32, len(pc.Weights().Data())), x, y, n)
+	r, err := pc.Gradient(make([]float32, len(pc.Subject().Weights.Data())), x, y, n)
 	return r.Energy/eq.Energy - 1, err == nil && eq.Energy > 0, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // streamCmd is temporal prediction.
@@ -86,13 +87,13 @@ func (cmd streamCmd) Run(c *cli.Console) error {
 }
 
 // stream is a stream over the weights.
-func (cmd streamCmd) stream(t *study, net *arch.Network, w *graph.Vector[float32], streams int) (*train.Stream[float32], error) {
+func (cmd streamCmd) stream(t *study, net *arch.Network, w *graph.Vector[float32], streams int) (*rules.Stream[float32], error) {
 	m, err := arch.Compile(net, w, arch.Plan{Batch: streams})
 	if err != nil {
 		return nil, err
 	}
 	solver, stop := t.opts.New()
-	s := &train.Stream[float32]{Model: m, Site: "state", Solver: solver, Stop: stop}
+	s := &rules.Stream[float32]{Model: m, Site: "state", Solver: solver, Stop: stop}
 	return s, s.Validate()
 }
 
@@ -210,7 +211,7 @@ const (
 )
 
 // starts is how long inference takes from several starts.
-func (cmd streamCmd) starts(t *study, s *train.Stream[float32], digits *turning) error {
+func (cmd streamCmd) starts(t *study, s *rules.Stream[float32], digits *turning) error {
 	tab := report.Table{Title: "Where inference begins", Head: []string{"start", "energy at the start", "energy gradients until at rest"},
 		Note: fmt.Sprintf("Means over the frames from the second on, inference going on until the rms of the gradient is %g.", startTol)}
 	s.Solver, s.Stop = cli.Descent[float32](startRate), infer.Any{infer.Stationary{Tol: startTol}, infer.Steps(startSteps)}

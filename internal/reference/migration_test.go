@@ -220,12 +220,12 @@ func TestMigration_HpcEnergyFn(t *testing.T) {
 	var p printed
 	h := hybrid(arch.Plan{})
 	must(h.Validate())
-	grad := make([]float64, len(h.Weights().Data())) // of generator and amortiser: parts of one slab
+	grad := make([]float64, len(h.Subject().Weights.Data())) // of generator and amortiser: parts of one slab
 	_, err := h.Gradient(grad, batchX, batchY, batch)
 	must(err)
-	terms := make([]float64, len(h.Terms()))
-	h.TermEnergies(terms)
-	p.Println(h.Terms())
+	terms := make([]float64, len(h.Subject().Terms))
+	h.Subject().TermEnergies(terms)
+	p.Println(h.Subject().Terms)
 
 	// By hand: what the guesses miss the equilibrium and the cause by.
 	must(h.Amortiser.Clamp(batchX, batchY))
@@ -685,13 +685,13 @@ func TestMigration_MakeHpcStep(t *testing.T) {
 	var p printed
 	h := hybrid(arch.Plan{}) // arch.Plan{FreeInput: true} is unsupervised
 	must(h.Validate())
-	grad := make([]float64, len(h.Weights().Data()))
+	grad := make([]float64, len(h.Subject().Weights.Data()))
 	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-2}} // of both networks
 	var first, last train.Report
 	for i := range 200 {
 		r, err := h.Gradient(grad, batchX, batchY, batch) // the observation, then its cause
 		must(err)
-		update.Step(h.Weights(), grad)
+		update.Step(h.Subject().Weights, grad)
 		if last = r; i == 0 {
 			first = r
 		}

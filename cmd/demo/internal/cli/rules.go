@@ -12,6 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // A Rule is a row of the table of learning rules that -rule chooses from.
@@ -87,7 +88,7 @@ type RuleFlag struct{ Name string }
 // UnmarshalText is called by kong.
 func (f *RuleFlag) UnmarshalText(name []byte) error {
 	f.Name = string(name)
-	return knownRow("rule", f.Name, rules, func(r Rule) string { return r.name })
+	return knownRow("rule", f.Name, allRules, func(r Rule) string { return r.name })
 }
 
 // row is the rule's row of the table.
