@@ -64,6 +64,19 @@ func TestDocs_NameTestsThatExist(t *testing.T) {
 	}, ".md")
 }
 
+// TestDocs_LinksLeadToFiles: the relative links of every page lead to files and folders that exist.
+func TestDocs_LinksLeadToFiles(t *testing.T) {
+	code := regexp.MustCompile("(?s)```.*?```")
+	link := regexp.MustCompile(`\]\(([^)#:\s"]+)(?:#[^)]*)?\)`)
+	files(t, func(path string, text []byte) {
+		for _, m := range link.FindAllSubmatch(code.ReplaceAll(text, nil), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), string(m[1]))); err != nil {
+				t.Errorf("%s links to %s, which does not exist", path, m[1])
+			}
+		}
+	}, ".md")
+}
+
 // TestDocs_NameWhatIsExported: every `package.Name`, and `package.Type.Member`, in the documentation exists.
 func TestDocs_NameWhatIsExported(t *testing.T) {
 	exported := map[string]bool{} // package, package.Name and package.Type.Member

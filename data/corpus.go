@@ -10,9 +10,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pcgraph/pcgraph/data/internal/words"
-	"github.com/pkg/errors"
 )
 
 // builtinText is a small text, written for this package.
@@ -100,7 +101,7 @@ func (c Corpus) read() (text string, files []File, err error) {
 		if err != nil {
 			return "", nil, err
 		}
-		file, err := readOpen(f, info.Size(), c.File, func(r io.Reader, size int64) error {
+		of, err := file.ReadFrom(f, info.Size(), c.File, func(r io.Reader, size int64) error {
 			var b strings.Builder
 			n, err := io.Copy(&b, io.LimitReader(r, maxText+1))
 			if err == nil && n > maxText {
@@ -112,7 +113,7 @@ func (c Corpus) read() (text string, files []File, err error) {
 		if err != nil {
 			return "", nil, err
 		}
-		files = []File{file}
+		files = []File{File(of)}
 	case c.Text != "":
 		text = c.Text
 	default:

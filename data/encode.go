@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/npy"
 	"github.com/pcgraph/pcgraph/data/internal/table"
 	"github.com/pcgraph/pcgraph/data/internal/words"
-	"github.com/pkg/errors"
 )
 
 // set makes a set of samples, encoded as e says. Without targets they are zeros.
@@ -229,17 +231,17 @@ func (s NumPy) loadEncoded(e *Encoding, targets bool) (*Set, error) {
 	if err := e.validate(); err != nil {
 		return nil, errors.Wrap(err, "Encoding")
 	}
-	store, err := openNPYs(s.File)
+	store, err := npy.Open(s.File)
 	if err != nil {
 		return nil, err
 	}
-	defer store.close()
+	defer store.Close()
 	training, held, err := s.parts(store, targets)
 	if err != nil {
 		return nil, err
 	}
-	set, err := e.load(nameOf(store.path), training, held, targets)
-	return set, errors.Wrap(err, words.Path(store.path))
+	set, err := e.load(nameOf(store.Path), training, held, targets)
+	return set, errors.Wrap(err, words.Path(store.Path))
 }
 
 // LoadEncoded makes a set of the kind that e is of: all samples of both parts, in their order, with the scaling and the classes of the

@@ -19,19 +19,19 @@ import (
 )
 
 // npzOf opens a fixture.
-func npzOf(t *testing.T, name string) npys {
+func npzOf(t *testing.T, name string) *npy.Store {
 	t.Helper()
-	s, err := openNPYs(filepath.Join("testdata", name))
+	s, err := npy.Open(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.close)
+	t.Cleanup(s.Close)
 	return s
 }
 
-func opened(t *testing.T, s npys, name string) npy.Array {
+func opened(t *testing.T, s *npy.Store, name string) npy.Array {
 	t.Helper()
-	a, _, err := s.open(name)
+	a, _, err := s.Array(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestNPY_ReadsWhatNumPyWrites(t *testing.T) {
 		cube[i] = float64(i)
 	}
 	seen := 0
-	for _, name := range s.names {
+	for _, name := range s.Names {
 		a := opened(t, s, name)
 		want, dims := plain, []int{2, 3}
 		switch {
@@ -285,11 +285,11 @@ func TestNumPy_ErrorsSayFilePlaceAndRemedy(t *testing.T) {
 	s := npzOf(t, "refused.npz")
 	for name, want := range map[string]string{"objects": "pickled objects", "text": "numpy.unique", "bytes": "of text", "complex": "complex",
 		"fields": "has fields", "dates": `dtype "<M8[D]" is not read`, "empty": "holds nothing", "long": `dtype "<f16"`} {
-		if _, _, err := s.open(name); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "testdata/refused.npz: "+name) {
+		if _, _, err := s.Array(name); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "testdata/refused.npz: "+name) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
-	if _, err := s.part("scalar", "scalar"); err == nil || !strings.Contains(err.Error(), "single number") {
+	if _, err := arraysOf(s, "scalar", "scalar"); err == nil || !strings.Contains(err.Error(), "single number") {
 		t.Errorf("a number as inputs: %v", err)
 	}
 	for file, want := range map[string]string{"": "File is empty", "nosuch.npz": "nosuch.npz: no such file", "testdata/make.py": "no archive of NumPy"} {
@@ -328,11 +328,11 @@ func TestNPY_LyingHeaderAllocatesNothing(t *testing.T) {
 		}
 	}
 	if n := bytesOf(func() {
-		s, err := npysIn(bytes.NewReader(file), int64(len(file)))
+		s, err := npy.In(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := s.open("x"); err == nil || !strings.Contains(err.Error(), "can follow at most") {
+		if _, _, err := s.Array("x"); err == nil || !strings.Contains(err.Error(), "can follow at most") {
 			t.Errorf("%v", err)
 		}
 	}); n > 1<<20 {
@@ -383,12 +383,12 @@ func FuzzNPZ(f *testing.F) {
 			at += len(file)
 		}
 		file[at] ^= flip
-		store, err := npysIn(bytes.NewReader(file), int64(len(file)))
+		store, err := npy.In(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			return
 		}
-		store.path = "set.npz"
-		train, test, err := NumPy{File: store.path}.sets(store)
+		store.Path = "set.npz"
+		train, test, err := NumPy{File: store.Path}.sets(store)
 		if err == nil {
 			fillAll(t, train, test)
 		}

@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pcgraph/pcgraph/data/internal/words"
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/idx"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 )
 
 // A Task says what targets are.
@@ -176,8 +178,8 @@ func (p Preparation) validate() error {
 		return errors.Errorf("HeldOut is %v: give a fraction between 0 and 1, or 0 for the default %v", p.HeldOut, heldOut)
 	case s == Shape{}:
 		return nil
-	case s.Height < 1 || s.Width < 1 || s.Channels < 1 || s.Height > maxSide || s.Width > maxSide || s.Channels > maxSide:
-		return errors.Errorf("Shape is %d x %d pixels of %d channels: give 1..%d of each, or the zero Shape", s.Height, s.Width, s.Channels, maxSide)
+	case s.Height < 1 || s.Width < 1 || s.Channels < 1 || s.Height > idx.MaxSide || s.Width > idx.MaxSide || s.Channels > idx.MaxSide:
+		return errors.Errorf("Shape is %d x %d pixels of %d channels: give 1..%d of each, or the zero Shape", s.Height, s.Width, s.Channels, idx.MaxSide)
 	}
 	return nil
 }

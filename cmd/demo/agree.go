@@ -10,7 +10,6 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
-	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/train"
 	"github.com/pcgraph/pcgraph/train/analysis"
 )
@@ -99,7 +98,7 @@ func (b *bench[T]) inference(ctx context.Context, precision float64, in cli.Infe
 	for _, s := range ladder(in.Steps) {
 		shown[s] = true
 	}
-	stop := infer.Any{cancelled{ctx}, infer.Steps(in.Steps + 1)} // one more: the limit comes before the evaluation
+	stop := infer.Any{infer.Cancelled{Context: ctx}, infer.Steps(in.Steps + 1)} // one more: the limit comes before the evaluation
 	return b.along(precision, cli.Descent[T](in.Rate), stop, func(step int) bool { b.tell(step); return shown[step] })
 }
 
@@ -107,13 +106,11 @@ func (b *bench[T]) inference(ctx context.Context, precision float64, in cli.Infe
 // kinked activation (relu) comes to rest with activities on kinks, where the gradient jumps and does not vanish. There descent
 // with a rate that is halved again and again goes on to the minimum (Goffin 1977).
 const (
-	restRel     = 1e-7 // of the energy gradient, relative to the start
-	restFall    = 1e-7 // of the energy over restWindow steps, relative to the whole fall
-	restKinked  = 1e-3 // the same where L-BFGS is to come near kinks only
-	restWindow  = 8
-	restSteps   = 600 // of L-BFGS at most
-	restRounds  = 14  // of descent on kinks, each with half the rate of the one before
-	restPerRate = 6   // steps of each round
+	restRel    = 1e-7 // of the energy gradient, relative to the start
+	restFall   = 1e-7 // of the energy over restWindow steps, relative to the whole fall
+	restKinked = 1e-3 // the same where L-BFGS is to come near kinks only
+	restWindow = 8
+	restSteps  = 600 // of L-BFGS at most
 )
 
 // Inference to the end by a heavy ball, in the commands that train to equilibrium: it comes to rest in a few hundred steps where
@@ -150,11 +147,11 @@ func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreemen
 	if err := pc.Forward(); err != nil {
 		return a, err
 	}
-	level := &levelled{window: restWindow, rel: restFall}
+	level := &infer.Level{Window: restWindow, Rel: restFall}
 	if b.flags.Kinked() {
-		level.rel = restKinked
+		level.Rel = restKinked
 	}
-	stop := infer.Any{cancelled{ctx}, infer.Stationary{Rel: restRel}, level, infer.Steps(restSteps)}
+	stop := infer.Any{infer.Cancelled{Context: ctx}, infer.Stationary{Rel: restRel}, level, infer.Steps(restSteps)}
 	solver := &infer.LBFGS[T]{MaxSteps: 2 * restSteps}
 	var last infer.Reading
 	a.result, err = infer.Run(solver, train.ProblemOf(pc), pc.State(), stop,
@@ -211,58 +208,14 @@ func (b *bench[T]) ontoKinks(ctx context.Context, from *arch.Model[T], precision
 		copy(m.StateVector().Part(m.State(), i), sites.Field(strings.TrimSuffix(f.Name, "/z")))
 	}
 	m.StateVector().Touch()
-	curvature, err := steepest(m)
+	curvature, err := infer.LargestCurvature(train.ProblemOf(m), m.State())
 	if err != nil {
 		return nil, 0, err
 	}
 	made := 0
-	steps, err = halving(ctx, m, curvature, func() { made++; b.tell(made) })
-	return m, steps, err
-}
-
-// halving is descent on a model's activities in rounds of half the rate of the one before, from half the largest stable rate. step
-// is told of each step. It returns the number of steps.
-func halving[T graph.Float](ctx context.Context, m *arch.Model[T], curvature float64, step func()) (steps int, err error) {
-	z := m.State()
-	g := make([]T, len(z))
-	rate := T(1 / curvature)
-	for range restRounds {
-		for range restPerRate {
-			if _, err := m.StateGrad(g, z); err != nil || ctx.Err() != nil {
-				return steps, err
-			}
-			kernel.Axpby(z, 1, z, -rate, g)
-			steps++
-			step()
-		}
-		rate /= 2
-	}
+	steps, err = infer.Subgradient(ctx, train.ProblemOf(m), m.State(), curvature, func() { made++; b.tell(made) })
 	m.StateVector().Touch()
-	return steps, nil
-}
-
-// levelled stops inference where the energy has fallen over the last steps by less than a fraction of its whole fall.
-type levelled struct {
-	window   int
-	rel      float64
-	energies []float64 // by step
-	level    bool
-}
-
-var _ infer.Stop = (*levelled)(nil)
-
-// Done compares the energy with the one so many steps before.
-func (l *levelled) Done(r infer.Reading) (infer.Status, bool) {
-	if math.IsInf(r.Residual, 1) { // not evaluated
-		return infer.Running, false
-	}
-	if r.Step == len(l.energies) {
-		l.energies = append(l.energies, r.Energy)
-	}
-	if before := len(l.energies) - 1 - l.window; before >= 0 {
-		l.level = l.energies[before]-r.Energy <= l.rel*(r.FirstEnergy-r.Energy)
-	}
-	return infer.Converged, l.level
+	return m, steps, err
 }
 
 // ladder is 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, ... and n itself.
@@ -279,16 +232,6 @@ func ladder(n int) []int {
 		}
 	}
 	return append(steps, n)
-}
-
-// cancelled stops inference when a context is done.
-type cancelled struct{ ctx context.Context }
-
-var _ infer.Stop = cancelled{}
-
-// Done asks the context.
-func (s cancelled) Done(infer.Reading) (infer.Status, bool) {
-	return infer.TimeLimit, s.ctx.Err() != nil
 }
 
 // double is a copy of weights in float64.

@@ -13,7 +13,6 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
-	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/optim"
@@ -201,7 +200,7 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 			return nil, err
 		}
 		for again := 0; ; again++ { // the curvature at the start and at the end
-			c, err := steepest(m)
+			c, err := infer.LargestCurvature(train.ProblemOf(m), m.State())
 			if err != nil {
 				return nil, err
 			}
@@ -209,7 +208,7 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 			if again == 1 {
 				break
 			}
-			stop := infer.Any{cancelled{ctx}, infer.Stationary{Tol: 1e-12}, infer.Within(5 * time.Second)}
+			stop := infer.Any{infer.Cancelled{Context: ctx}, infer.Stationary{Tol: 1e-12}, infer.Within(5 * time.Second)}
 			if _, err := infer.Run(&infer.LBFGS[float64]{Memory: 20}, train.ProblemOf(m), m.State(), stop, nil); err != nil {
 				return nil, err
 			}
@@ -218,9 +217,10 @@ func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 			return nil, err
 		}
 		if coordinates := m.Plan().Coordinates; coordinates == arch.Activities && cmd.Kinked() {
-			if _, err := halving(ctx, m, a.curvature[i], func() {}); err != nil {
+			if _, err := infer.Subgradient(ctx, train.ProblemOf(m), m.State(), a.curvature[i], func() {}); err != nil {
 				return nil, err
 			}
+			m.StateVector().Touch()
 			if err := a.consider(m); err != nil {
 				return nil, err
 			}
@@ -237,43 +237,6 @@ func (a *arena) consider(m *arch.Model[float64]) error {
 		copy(a.gradient, a.grad)
 	}
 	return err
-}
-
-// steepest is the largest curvature of a sample's energy around the present activities: power iteration on differences of
-// the gradient over .01 per activity, a way that is long enough not to take a kink for a curvature; 30 of them come within some
-// percent.
-func steepest[T graph.Float](m *arch.Model[T]) (float64, error) {
-	z := m.State()
-	g, h, at := make([]T, len(z)), make([]T, len(z)), make([]T, len(z))
-	if len(z) == 0 {
-		return 1, nil
-	}
-	if _, err := m.StateGrad(g, z); err != nil {
-		return 0, err
-	}
-	v := make([]T, len(z))
-	for i := range v {
-		v[i] = T(math.Sin(float64(1 + 7*i))) // no direction of its own
-	}
-	c, small := 0., .01*math.Sqrt(float64(len(z)))
-	for range 30 {
-		norm := optim.Norm(v)
-		if norm == 0 {
-			break
-		}
-		for i := range at {
-			v[i] /= T(norm)
-			at[i] = z[i] + T(small)*v[i]
-		}
-		if _, err := m.StateGrad(h, at); err != nil {
-			return 0, err
-		}
-		for i := range v {
-			v[i] = (h[i] - g[i]) / T(small)
-		}
-		c = optim.Norm(v)
-	}
-	return math.Max(c, 1e-3), nil
 }
 
 // ways are those that are compared.
@@ -323,9 +286,9 @@ func (a *arena) race(ctx context.Context, w *way) error {
 	if w.errors {
 		m = a.models[1]
 	}
-	stop := infer.Any{cancelled{ctx}, evaluations(a.evaluations), infer.Stationary{Tol: 1e-13}, infer.Within(20 * time.Second)}
+	stop := infer.Any{infer.Cancelled{Context: ctx}, evaluations(a.evaluations), infer.Stationary{Tol: 1e-13}, infer.Within(20 * time.Second)}
 	at := 0 // stations
-	again := infer.Any{cancelled{ctx}, when(func() bool { return at == len(w.path) })}
+	again := infer.Any{infer.Cancelled{Context: ctx}, when(func() bool { return at == len(w.path) })}
 	run := func(stop infer.Stop, observe func(infer.Reading)) error {
 		if err := m.Forward(); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
@@ -149,19 +150,28 @@ func (cmd landscapeCmd) descend(c *cli.Console, name string) (path, error) {
 		solver, stop := settle()
 		rule = &train.PC[float64]{Model: model, Solver: solver, Stop: stop}
 	}
+	one := func(v float64) [][]float64 { return [][]float64{{v}} }
+	set, _, err := data.Arrays[float64]{Inputs: one(cmd.X), Targets: one(cmd.Y), TestInputs: one(cmd.X), TestTargets: one(cmd.Y),
+		Prepare: data.Preparation{Task: data.Regression, Raw: true}}.Load()
+	if err != nil {
+		return path{}, err
+	}
 	p := path{name: name}
-	update := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: cmd.LR}}
-	grad := make([]float64, len(w.Data()))
-	for i := range cmd.Time + 1 { // the start, and what every update leads to
-		report, err := rule.Gradient(grad, []float64{cmd.X}, []float64{cmd.Y}, 1)
+	add := func() {
+		w1, w2 := w.Data()[0], w.Data()[1]
+		r := cmd.Y - w2*w1*cmd.X
+		p.at, p.loss = append(p.at, plotter.XY{X: w1, Y: w2}), append(p.loss, r*r/2)
+	}
+	add()
+	t := train.Trainer[float64]{Rule: rule, Optimizer: &optim.SGD[float64]{Rate: cmd.LR}, Train: set, Batch: 1, Epochs: cmd.Time}
+	for _, err := range t.Steps(c.Context) {
+		if c.Context.Err() != nil {
+			break
+		}
 		if err != nil {
 			return p, err
 		}
-		p.at, p.loss = append(p.at, plotter.XY{X: w.Data()[0], Y: w.Data()[1]}), append(p.loss, report.Loss)
-		if i == cmd.Time || c.Context.Err() != nil {
-			break
-		}
-		update.Step(w, grad)
+		add()
 	}
 	return p, nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
-	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // writeStream is the second half of the seed of what a network writes.
@@ -58,9 +57,6 @@ type lesson struct {
 	test  *data.Set
 	*cli.RunDir
 	keep keepFlags
-
-	ungraded bool                 // nothing is evaluated: the targets are not learned
-	watch    func(step int) error // called after every update; may be nil
 }
 
 // newPupil compiles the network for a rule, "BP" or the lesson's, from the start that the seed gives.
@@ -95,7 +91,7 @@ const adamEpsilon = 1e-8
 // optimizer is that of a pupil's weights. A precision of the output multiplies gradients; with epsilon multiplied likewise Adam's step
 // is that of the unscaled gradient.
 func (l *lesson) optimizer(p *pupil) *optim.AdamW[float32] {
-	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: spansOf(l.net, p.rule)}
+	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, p.rule.Weights())}
 }
 
 // A stepLine is a training step in metrics.jsonl. All but Seconds depends on the options alone.
@@ -126,9 +122,11 @@ type evalLine struct {
 	Seconds  float64 `json:"seconds"`
 }
 
-func (l *lesson) evalLine(name string, e train.Eval) evalLine {
-	return evalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Loss: l.loss(e), Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
+func evalLineOf(name string, e train.Eval, loss float64) evalLine {
+	return evalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Loss: loss, Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
 }
+
+func (l *lesson) evalLine(name string, e train.Eval) evalLine { return evalLineOf(name, e, l.loss(e)) }
 
 // loss is the test loss as the lesson's likelihood has it.
 func (l *lesson) loss(e train.Eval) float64 {
@@ -138,34 +136,81 @@ func (l *lesson) loss(e train.Eval) float64 {
 	return e.Loss
 }
 
-// spansOf are what the scalings ask of Adam for the weights of a rule, of both networks if it has two.
-func spansOf(n *arch.Network, rule train.Rule[float32]) []optim.Span {
-	h, two := rule.(*rules.Hybrid[float32])
-	if !two {
-		return train.AdamSpans(n, rule.Subject().Weights)
+// An observer shows the progress of a pupil's training and writes its metrics.
+type observer struct {
+	pupil   *pupil
+	console *cli.Console
+	add     func(line any) error // to metrics.jsonl
+	classes bool                 // evaluations have an accuracy
+	begin   func(train.Step[float32])
+
+	show  *report.Progress // nil before the first step
+	score float64          // the last accuracy
+}
+
+// step is called after every update; terms are the names of s.Terms.
+func (o *observer) step(terms []string, s train.Step[float32]) error {
+	p := o.pupil
+	if o.show == nil {
+		if o.begin != nil {
+			o.begin(s)
+		}
+		o.show = o.console.Progress(p.name, "step")
+		o.show.Start = o.show.Start.Add(-s.Elapsed)
 	}
-	var all []optim.Span
-	for _, m := range []*arch.Model[float32]{h.Generator, h.Amortiser} {
-		all = append(all, train.InWhole(m.Weights(), train.AdamSpans(m.Network(), m.Weights()))...)
+	loss := s.Loss / p.precision
+	o.show.Step(s.Step, s.Total, func() string {
+		text := losses(loss, s.Energy)
+		if o.score > 0 {
+			text += fmt.Sprintf("  accuracy %5.2f %%", 100*o.score)
+		}
+		return text
+	})
+	p.trace = append(p.trace, point{step: s.Step, loss: loss, energy: s.Energy})
+	line := stepLine{Kind: "step", Rule: p.name, Step: s.Step, Epoch: s.Epoch, Loss: loss, Energy: s.Energy,
+		Terms: make(map[string]float64, len(terms)), GradNorm: s.GradNorm(), WeightNorm: s.WeightNorm(), Seconds: s.Elapsed.Seconds()}
+	for i, name := range terms {
+		line.Terms[name] = s.Terms[i]
 	}
-	return all
+	if in := s.Inference; in.Status != infer.Running {
+		line.Status, line.Steps, line.Residual = in.Status.String(), in.Step, &in.Residual
+	}
+	return o.add(line)
+}
+
+// eval is called after every evaluation.
+func (o *observer) eval(e train.Eval, loss float64) error {
+	if o.classes {
+		o.score = e.Accuracy
+	}
+	return o.add(evalLineOf(o.pupil.name, e, loss))
+}
+
+// end ends the progress.
+func (o *observer) end() {
+	o.console.Doing("looking at what was learned")
+	if o.show == nil {
+		return
+	}
+	o.show.End()
+	if o.score > 0 && !o.console.Terminal {
+		o.console.Printf("%-4s test accuracy %5.2f %% at the end\n", o.pupil.name, 100*o.score)
+	}
 }
 
 // teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
 func (l *lesson) teach(c *cli.Console, p *pupil) error {
-	terms := p.rule.Subject().Terms
-	var show *report.Progress
-	score := 0.
-	var failed error
 	checkpoint, rec, err := l.keep.checkpoint(p, l.Folder)
 	if err != nil {
 		return err
 	}
-	keep := func(line any) {
-		if err := rec.add(line); failed == nil {
-			failed = err
+	o := &observer{pupil: p, console: c, add: rec.add, classes: l.test.Classes() > 0, begin: func(s train.Step[float32]) {
+		if s.Step > 1 {
+			c.Printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
 		}
-	}
+	}}
+	terms := p.rule.Terms()
+	var failed error
 	t := train.Trainer[float32]{
 		Rule:      p.rule,
 		Optimizer: l.optimizer(p),
@@ -173,57 +218,13 @@ func (l *lesson) teach(c *cli.Console, p *pupil) error {
 		Batch: l.learn.Batch, Epochs: l.learn.Epochs, MaxSteps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
 		Divergence: l.learn.OnDivergence.Divergence, Checkpoint: checkpoint,
 		OnSkip: func(step int, why error) { c.Printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
-		OnStep: func(s train.Step[float32]) {
-			if show == nil {
-				if s.Step > 1 {
-					c.Printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
-				}
-				show = c.Progress(p.name, "step")
-				show.Start = show.Start.Add(-s.Elapsed)
-			}
-			loss := s.Loss / p.precision
-			show.Step(s.Step, s.Total, func() string {
-				text := losses(loss, s.Energy)
-				if score > 0 {
-					text += fmt.Sprintf("  accuracy %5.2f %%", 100*score)
-				}
-				return text
-			})
-			p.trace = append(p.trace, point{step: s.Step, loss: loss, energy: s.Energy})
-			line := stepLine{Kind: "step", Rule: p.name, Step: s.Step, Epoch: s.Epoch, Loss: loss, Energy: s.Energy,
-				Terms: make(map[string]float64, len(terms)), GradNorm: s.GradNorm(), WeightNorm: s.WeightNorm(), Seconds: s.Elapsed.Seconds()}
-			for i, name := range terms {
-				line.Terms[name] = s.Terms[i]
-			}
-			if in := s.Inference; in.Status != infer.Running {
-				line.Status, line.Steps, line.Residual = in.Status.String(), in.Step, &in.Residual
-			}
-			keep(line)
-			if l.watch != nil {
-				if err := l.watch(s.Step); failed == nil {
-					failed = err
-				}
-			}
-		},
-		OnEval: func(e train.Eval) {
-			if l.test.Classes() > 0 {
-				score = e.Accuracy
-			}
-			keep(l.evalLine(p.name, e))
-		},
-	}
-	if l.ungraded {
-		t.Test = nil
+		OnStep: func(s train.Step[float32]) { failed = cli.First(failed, o.step(terms, s)) },
+		OnEval: func(e train.Eval) { failed = cli.First(failed, o.eval(e, l.loss(e))) },
 	}
 	c.Doing(p.name + " learns")
 	p.history, err = t.Run(c.Context)
-	c.Doing("looking at what was learned")
-	if show != nil {
-		show.End()
-		if score > 0 && !c.Terminal {
-			c.Printf("%-4s test accuracy %5.2f %% at the end\n", p.name, 100*score)
-		}
-	} else if err == nil && !p.history.Interrupted {
+	o.end()
+	if o.show == nil && err == nil && !p.history.Interrupted {
 		c.Printf("%-4s was at its end, after step %d, in %s\n", p.name, p.history.Steps, checkpoint.File)
 	}
 	return cli.First(err, failed)

@@ -1,50 +1,35 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 
-	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
-	"github.com/pcgraph/pcgraph/data"
-	"github.com/pcgraph/pcgraph/infer"
-	"github.com/pcgraph/pcgraph/infer/ode"
+	"github.com/pcgraph/pcgraph/experiments/jpc/notebooks"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
-	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
-// The tasks repeat the notebooks of the JPC library (arXiv 2412.03676). Its rates and times belong to the energy of a
-// batch mean, of 64 samples; ours belong to one sample: rates and times of JPC are divided by jpcBatch, here and nowhere
-// else.
-const jpcBatch = 64.
-
-// jpcFlow is JPC's inference to a time: Heun's method with adaptive steps.
-func jpcFlow(time float64) cli.SolverFlags {
-	return cli.SolverFlags{Solver: "heun", Time: time / jpcBatch}
+// solverFlags are notebooks.Inference as flags; what is zero is the task's.
+type solverFlags struct {
+	Solver string  `placeholder:"NAME" help:"Inference: ${solvers}: the first three integrate with adaptive steps, euler with steps of -rate, sgd descends (default: what suits the task)." json:"solver"`
+	Time   float64 `placeholder:"T" help:"Time to integrate to, per sample: JPC's max_t1 divided by the batch." json:"time,omitempty"`
+	Steps  int     `placeholder:"N" help:"Inference steps of sgd." json:"steps,omitempty"`
+	Rate   float64 `placeholder:"R" help:"Rate of sgd's steps, and length of euler's, per sample." json:"rate,omitempty"`
+	Tol    float64 `placeholder:"E" help:"Relative and absolute tolerance of adaptive steps (default: 0.001)." json:"tol,omitempty"`
 }
 
-// jpcDescent is JPC's inference by steps of a rate.
-func jpcDescent(steps int, rate float64) cli.SolverFlags {
-	return cli.SolverFlags{Solver: "sgd", Steps: steps, Rate: rate / jpcBatch}
-}
-
-// jpcSteps is descent to JPC's time by steps of a length per sample: a tenth of the evaluations of Heun's method at
-// tolerance 1e-3 (docs/JPC-notebooks.md).
-func jpcSteps(time, step float64) cli.SolverFlags {
-	return cli.SolverFlags{Solver: "sgd", Steps: int(math.Ceil(time / jpcBatch / step)), Rate: step}
-}
-
-// taskFlags are the flags of every task.
+// taskFlags are the flags of every task on pictures.
 type taskFlags struct {
 	cli.OutFlags
-	cli.SolverFlags
+	solverFlags
 	Data      string  `default:"mnist" help:"Pictures: mnist or fashion." json:"data"`
 	Dir       string  `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")." json:"-"`
 	Limit     int     `placeholder:"N" help:"Weight updates (default: the notebook's)." json:"limit"`
@@ -54,187 +39,177 @@ type taskFlags struct {
 	Test      int     `default:"10000" help:"Test samples, the first of the set." json:"test"`
 }
 
-func (f taskFlags) validate() error {
-	err := cli.First(cli.Known("data", f.Data, "mnist", "fashion"), f.SolverFlags.Check(), cli.Count("limit", f.Limit, 0), cli.Count("batch", f.Batch, 1),
+// Validate is called by kong.
+func (f taskFlags) Validate() error {
+	err := cli.First(cli.Known("data", f.Data, "mnist", "fashion"), cli.Count("steps", f.Steps, 0), cli.Count("limit", f.Limit, 0), cli.Count("batch", f.Batch, 1),
 		cli.Count("eval-every", f.EvalEvery, 0), cli.Count("test", f.Test, 1))
-	if err == nil && f.LR != 0 {
-		err = cli.Positive("lr", f.LR)
+	if f.Solver != "" {
+		err = cli.First(err, cli.Known("solver", f.Solver, notebooks.Solvers...))
+	}
+	for _, n := range []struct {
+		flag string
+		v    float64
+	}{{"time", f.Time}, {"rate", f.Rate}, {"tol", f.Tol}, {"lr", f.LR}} {
+		if n.v != 0 {
+			err = cli.First(err, cli.Positive(n.flag, n.v))
+		}
 	}
 	return err
 }
 
-// A notebook is what a notebook spent, and what it came to.
+func (f taskFlags) Choice() cli.Choice {
+	return cli.Choice{Data: f.Data, Solver: notebooks.Inference(f.solverFlags).Or(notebooks.Inference{Solver: notebooks.SGD}).Solver}
+}
+
+// A notebook is a command of one of the notebooks' tasks.
 type notebook struct {
-	limit, every int
-	lr           float64
-	infer        cli.SolverFlags
-	saved        map[int]float64 // accuracy in per cent by updates
+	name   string           // of the run's folder
+	budget notebooks.Budget // the notebook's
+	title  string
+	// What was done. {budget} becomes the weight updates, the rate of Adam and the batch, {updates}, {batch} and {inference} what was
+	// chosen.
+	lead   string
+	graded string // what the accuracies are of
+	// run trains, and adds to the page what was measured.
+	run func(ctx context.Context, s *study) error
 }
 
-// or takes what is missing from a notebook.
-func (f taskFlags) or(b notebook) taskFlags {
-	if f.Limit == 0 {
-		f.Limit = b.limit
-	}
-	if f.EvalEvery == 0 {
-		f.EvalEvery = b.every
-	}
-	if f.LR == 0 {
-		f.LR = b.lr
-	}
-	f.SolverFlags = f.SolverFlags.Or(b.infer)
-	return f
-}
-
-// A study is a job that trains by predictive coding alone, to a notebook's budget.
+// A study is a task that runs.
 type study struct {
-	job
-	console  *cli.Console
-	opts     taskFlags
-	notebook notebook
-	name     string
-	options  cli.RunOptions // of the command
+	notebook
+	*cli.RunDir
+	notebooks.Setup
+	pupil *pupil
 }
 
-// newStudy loads the data.
-func newStudy(c *cli.Console, name string, opts taskFlags, b notebook, options cli.RunOptions) (*study, error) {
-	opts = opts.or(b)
-	source, err := cli.DataFlags{Data: opts.Data, Dir: opts.Dir}.Source(opts.Seed, nil)
+// do runs a task in a folder of its own; options are those of the command.
+func (f taskFlags) do(c *cli.Console, options cli.RunOptions, t notebook) error {
+	source, err := cli.DataFlags{Data: f.Data, Dir: f.Dir}.Source(f.Seed, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	training, test, err := source.Load()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	test = test.Slice(0, min(opts.Test, test.Len()))
-	t := &study{console: c, opts: opts, notebook: b, name: name, options: options}
-	t.lesson = lesson{RunDir: new(cli.RunDir), flags: cli.NetFlags{Arch: "of a notebook"}, seed: opts.Seed, train: training, test: test, learn: cli.LearnFlags{
-		Batch: opts.Batch, Epochs: 1 + opts.Limit*opts.Batch/training.Len(), Limit: opts.Limit, LR: opts.LR, EvalEvery: opts.EvalEvery}}
-	return t, nil
-}
-
-// run does the work in a folder and reports.
-func (t *study) run(work func() error) error {
-	return t.console.Run(t.name, t.options, func(r *cli.RunDir) error {
-		r.Page, t.RunDir = t.Page, r
-		if err := r.Used(t.train, t.test); err != nil {
+	s := &study{notebook: t, Setup: notebooks.Setup{Train: training, Test: test.Slice(0, min(f.Test, test.Len())), Seed: f.Seed, Batch: f.Batch,
+		Budget: notebooks.Budget{Updates: f.Limit, EvalEvery: f.EvalEvery, Rate: f.LR, Inference: notebooks.Inference(f.solverFlags)}.Or(t.budget)}}
+	return c.Run(t.name, options, func(r *cli.RunDir) error {
+		if err := r.Used(training, s.Test); err != nil {
 			return err
 		}
-		t.console.Printf("%s; inference: %v; seed %d; files go to %s\n\n", t.Page.Title, t.opts.SolverFlags, t.seed, t.Dir)
-		return work()
+		s.RunDir, r.Page.Title = r, t.title
+		r.Page.Lead = strings.NewReplacer("{updates}", strconv.Itoa(s.Updates), "{batch}", strconv.Itoa(s.Batch), "{inference}", s.Inference.String(),
+			"{budget}", fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d", s.Updates, s.Rate, s.Batch)).Replace(t.lead)
+		c.Printf("%s; inference: %v; seed %d; files go to %s\n\n", t.title, s.Inference, s.Seed, s.Dir)
+		start := time.Now()
+		s.pupil = &pupil{name: "PC", precision: 1}
+		o := &observer{pupil: s.pupil, console: c, add: s.Line, classes: s.Test.Classes() > 0}
+		s.OnStep = o.step
+		s.OnEval = func(e train.Eval) error { return o.eval(e, e.Loss) }
+		s.OnEnd = func(l notebooks.Learned) error {
+			o.end()
+			s.Manifest.Seconds["training"] = time.Since(start).Seconds()
+			return s.learned(c, l)
+		}
+		c.Doing("PC learns")
+		return t.run(c.Context, s)
 	})
 }
 
-// learnBy trains a network by a rule and adds the curves and, if it is graded, the table of accuracies to the report.
-func (t *study) learnBy(net *arch.Network, rule train.Rule[float32], graded string) (*pupil, error) {
-	t.net = net
-	start := time.Now()
-	p := &pupil{name: "PC", rule: rule, precision: 1}
-	err := t.teach(t.console, p)
-	t.Manifest.Seconds["training"] = time.Since(start).Seconds()
-	if err != nil {
-		return nil, err
+// learned adds the curves, the inferences of training and, if it is graded, the accuracies.
+func (s *study) learned(c *cli.Console, l notebooks.Learned) error {
+	p := s.pupil
+	p.rule, p.history = l.Rule, l.History
+	right := "right the " + s.graded
+	if s.graded == "" {
+		right = "right the same where inference ends and the weights learn"
 	}
-	t.pupils = append(t.pupils, p)
-	if len(p.history.Evals) > 0 {
-		t.grade(p, graded)
+	if len(l.History.Evals) > 0 {
+		s.grade(l.History)
 	}
 	if len(p.trace) > 0 {
-		right := "right the " + graded
-		if t.ungraded {
-			right = "right the same where inference ends and the weights learn"
-		}
-		t.Page.Figures = append(t.Page.Figures, report.Figure{File: "curves.png", Title: "Learning",
-			Caption: "Left the energy at the start of inference, before the weights of that step; " + right + ".",
-			Draw:    t.curves(p)})
+		s.figure("curves.png", "Learning", "Left the energy at the start of inference, before the weights of that step; "+right+".", s.curves())
 	}
-	return p, t.rest(t.console)
+	return inferenceTable(c, s.RunDir, []*pupil{p}, closeness{})
 }
 
 // grade is the table of accuracies, beside those that the notebook saved.
-func (t *study) grade(p *pupil, what string) {
-	tab := report.Table{Title: what, Head: []string{"updates", "accuracy", "JPC's notebook"},
-		Note: fmt.Sprintf("On %d test samples; seed %d. Training took %v without the evaluations.", t.test.Len(), t.seed, p.seconds())}
-	for _, e := range p.history.Evals {
-		row := []string{strconv.Itoa(e.Step), fmt.Sprintf("%.2f %%", 100*e.Accuracy), "-"}
-		if v, ok := t.notebook.saved[e.Step]; ok {
-			row[2] = fmt.Sprintf("%.1f %%", v)
+func (s *study) grade(h *train.History) {
+	accuracy := func(e train.Eval) string { return fmt.Sprintf("%.2f %%", 100*e.Accuracy) }
+	saved := func(e train.Eval) string {
+		if v, ok := s.Saved[e.Step]; ok {
+			return fmt.Sprintf("%.1f %%", v)
 		}
-		tab.Rows = append(tab.Rows, row)
+		return "-"
 	}
-	last := p.history.Last()
-	t.Page.Tables = append(t.Page.Tables, tab)
-	t.Page.Tiles = append(t.Page.Tiles, report.Tile{Value: fmt.Sprintf("%.2f %%", 100*last.Accuracy), Label: what, Class: "pc"})
-	if v, ok := t.notebook.saved[last.Step]; ok {
-		t.Page.Tiles = append(t.Page.Tiles, report.Tile{Value: fmt.Sprintf("%.1f %%", v), Label: "JPC's notebook"})
+	t := s.table(s.graded, fmt.Sprintf("On %d test samples; seed %d. Training took %v without the evaluations.", s.Test.Len(), s.Seed, s.pupil.seconds()),
+		[]string{"updates", "accuracy", "JPC's notebook"})
+	for _, e := range h.Evals {
+		t.Rows = append(t.Rows, []string{strconv.Itoa(e.Step), accuracy(e), saved(e)})
 	}
-	t.Manifest.Results["test"] = t.evalLine(p.name, last)
+	s.tile(accuracy(h.Last()), s.graded)
+	if v := saved(h.Last()); v != "-" {
+		s.Page.Tiles = append(s.Page.Tiles, report.Tile{Value: v, Label: "JPC's notebook"})
+	}
+	s.Manifest.Results["test"] = evalLineOf("PC", h.Last(), h.Last().Loss)
 }
 
-// curves are those of a graded task, or the energies before and after inference.
-func (t *study) curves(p *pupil) report.Drawing {
-	if !t.ungraded {
-		return curves([]*pupil{p}, true)
+func (s *study) figure(file, title, caption string, draw report.Drawing) {
+	s.Page.Figures = append(s.Page.Figures, report.Figure{File: file, Title: title, Caption: caption, Draw: draw})
+}
+
+// table adds a table and returns it, for rows to be added.
+func (s *study) table(title, note string, head []string, rows ...[]string) *report.Table {
+	s.Page.Tables = append(s.Page.Tables, report.Table{Title: title, Note: note, Head: head, Rows: rows})
+	return &s.Page.Tables[len(s.Page.Tables)-1]
+}
+
+func (s *study) tile(value, label string) {
+	s.Page.Tiles = append(s.Page.Tiles, report.Tile{Value: value, Label: label, Class: "pc"})
+}
+
+// curves are loss and accuracy of a graded task, or the energies before and after inference.
+func (s *study) curves() report.Drawing {
+	if s.graded != "" {
+		return curves([]*pupil{s.pupil}, true)
 	}
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
-		for _, side := range []struct {
-			title  string
-			energy func(point) float64
-		}{{"Energy at the start of inference", func(p point) float64 { return p.loss }}, {"Energy at its end", func(p point) float64 { return p.energy }}} {
-			q := report.NewPlot(side.title+" (faint: every step)", "weight updates", "energy per sample")
-			report.Grid(q)
-			report.LogAxis(&q.Y)
+		for i, title := range []string{"Energy at the start of inference", "Energy at its end"} {
+			p := report.NewPlot(title+" (faint: every step)", "weight updates", "energy per sample")
+			report.Grid(p)
+			report.LogAxis(&p.Y)
 			var curve plotter.XYs
-			for _, pt := range p.trace {
-				curve = append(curve, plotter.XY{X: float64(pt.step), Y: side.energy(pt)})
+			for _, pt := range s.pupil.trace {
+				curve = append(curve, plotter.XY{X: float64(pt.step), Y: []float64{pt.loss, pt.energy}[i]})
 			}
-			report.Smoothed(q, curve, report.Blue, nil)
-			report.WholeDecades(&q.Y)
-			plots = append(plots, q)
+			report.Smoothed(p, curve, report.Blue, nil)
+			report.WholeDecades(&p.Y)
+			plots = append(plots, p)
 		}
 		return report.Picture(5.2, 3.9, plots...), nil
 	}
 }
 
-// interrupted tells whether the run is to end.
-func (t *study) interrupted() bool { return t.console.Context.Err() != nil }
-
-// batch fills the first n samples of the test set.
-func (t *study) batch(n int) (x, y []float32) {
-	n = min(n, t.test.Len())
-	x, y = make([]float32, n*t.test.In()), make([]float32, n*t.test.Out())
-	for _, idx := range data.InOrder(n, n) {
-		data.Fill(t.test, x, y, idx)
+// digits adds what a generator makes of labels, and the labels that were found for pictures.
+func (s *study) digits(d notebooks.Digits) {
+	wrong := make([]bool, len(d.Found))
+	for i, label := range d.Found {
+		wrong[i] = label != s.Test.Label(i)
 	}
-	return x, y
-}
-
-// beyond is how much longer than in training the pictures follow inference: whether it was near its end is seen there.
-const beyond = 32
-
-// trace is inference on one batch, from a start, for the picture of energies by layer: by finer steps than in training and
-// so many times longer.
-func (t *study) trace(name string, m *arch.Model[float32], start train.Start[float32], x, y []float32, longer int) (inference, error) {
-	if err := m.Clamp(x, y); err != nil {
-		return inference{}, err
-	}
-	if err := start.Begin(m, x, y); err != nil {
-		return inference{}, err
-	}
-	in := inference{name: name, terms: m.Terms(), timed: t.opts.Solver != "sgd", trained: t.opts.Time}
-	solver, stop := t.opts.New()
-	if f, ok := solver.(*infer.Flow[float32]); ok {
-		f.Horizon *= float64(longer)
-		if f.Method != ode.Euler {
-			f.Method, f.Control = ode.Bosh3, ode.PID{RTol: 1e-4, ATol: 1e-5}
+	names := func(n int, label func(i int) int) (names []string) {
+		for i := range n {
+			names = append(names, strconv.Itoa(label(i)))
 		}
-	} else {
-		in.trained = float64(t.opts.Steps)
-		stop = infer.Steps(t.opts.Steps*longer + 1) // one more: the limit comes before the evaluation
+		return names
 	}
-	var err error
-	in.moments, _, err = analysis.Trace(m, solver, stop)
-	return in, err
+	n := len(d.Found)
+	s.figure("generated.png", "Digits from labels, and labels from digits",
+		"Top: what the network makes of each label, at best the mean of its pictures. Below, test pictures with their labels, and what the network makes of the labels that it found for them, of which the largest is written below; framed where it is wrong.",
+		strips([]strip{
+			{name: "made of the labels", pictures: s.shown(d.OfLabels, s.Test.Out()), captions: names(s.Test.Out(), func(i int) int { return i })},
+			{name: "test pictures", pictures: s.shown(d.Pictures, n), captions: names(n, s.Test.Label)},
+			{name: "their labels found", pictures: s.shown(d.OfFound, n), captions: names(n, func(i int) int { return d.Found[i] }), wrong: wrong},
+		}))
 }

@@ -1,148 +1,140 @@
 package main
 
 import (
-	"fmt"
 	"image"
 	"image/color"
 	"io"
 	"math"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/experiments/jpc/notebooks"
 	"github.com/pcgraph/pcgraph/report"
-	"github.com/pcgraph/pcgraph/train/analysis"
+	"github.com/pcgraph/pcgraph/train"
 )
 
-// An inference is what one run of it was like.
-type inference struct {
-	name    string // in the legend, where there are several
-	terms   []string
-	moments []analysis.Moment
-	timed   bool    // by time rather than by steps
-	trained float64 // where inference ends in training
-}
-
-// at is where a moment stands on the axis.
-func (in inference) at(m analysis.Moment) float64 {
-	if in.timed {
-		return m.Time
-	}
-	return float64(m.Step)
-}
-
-// from is where a logarithmic axis of time or steps begins: well before training ends inference.
-func (in inference) from() float64 {
-	if in.timed {
-		return in.trained / 64
+// axisStart is where a logarithmic axis of time or steps begins: well before training ends inference.
+func axisStart(t notebooks.Trace) float64 {
+	if t.Timed {
+		return t.Trained / 64
 	}
 	return 1
 }
 
-// until marks where training ends inference.
-func (in inference) until(p *plot.Plot) {
-	p.X.Min = in.from()
-	p.Add(report.Line(plotter.XYs{{X: in.trained, Y: p.Y.Min}, {X: in.trained, Y: p.Y.Max}}, report.Soft, 1, nil),
-		report.Note(in.trained*.9, p.Y.Min*1.7, "training ends here", report.Soft, draw.XRight))
-}
-
-// axis names it.
-func (in inference) axis() string {
-	if in.timed {
-		return "inference time, per sample"
+// energyPlot is a plot with energies of inference on logarithmic axes.
+func energyPlot(title string, t notebooks.Trace, y string) *plot.Plot {
+	x := "inference step"
+	if t.Timed {
+		x = "inference time, per sample"
 	}
-	return "inference step"
+	p := report.NewPlot(title, x, y)
+	report.Grid(p)
+	report.LogAxis(&p.X)
+	report.LogAxis(&p.Y)
+	return p
 }
 
-// curve is one energy along inference; what is too small for the axis is left out.
-func (in inference) curve(least float64, energy func(analysis.Moment) float64) plotter.XYs {
-	var xys plotter.XYs
-	for _, m := range in.moments {
-		if e := energy(m); e > least && !math.IsInf(e, 0) && in.at(m) >= in.from() {
-			xys = append(xys, plotter.XY{X: in.at(m), Y: e})
+// until marks where training ends inference.
+func until(p *plot.Plot, t notebooks.Trace) {
+	p.X.Min = axisStart(t)
+	p.Add(report.Line(plotter.XYs{{X: t.Trained, Y: p.Y.Min}, {X: t.Trained, Y: p.Y.Max}}, report.Soft, 1, nil),
+		report.Note(t.Trained*.9, p.Y.Min*1.7, "training ends here", report.Soft, draw.XRight))
+}
+
+// along is one energy along inference; what is not above least, which is too small for the axis, is left out.
+func along(t notebooks.Trace, least float64, energy func(train.Moment) float64) (xys plotter.XYs) {
+	for _, m := range t.Moments {
+		if e := energy(m); e > least && !math.IsInf(e, 0) && t.At(m) >= axisStart(t) {
+			xys = append(xys, plotter.XY{X: t.At(m), Y: e})
 		}
 	}
 	return xys
 }
 
-// most is the largest energy.
-func (in inference) most() float64 {
+// least is the smallest energy that is drawn of a trace.
+func least(t notebooks.Trace) float64 {
 	most := 0.
-	for _, m := range in.moments {
+	for _, m := range t.Moments {
 		most = math.Max(most, m.Energy)
 	}
-	return most
+	return 1e-6 * most
+}
+
+func whole(m train.Moment) float64 { return m.Energy }
+
+func term(i int) func(train.Moment) float64 {
+	return func(m train.Moment) float64 { return m.Terms[i] }
+}
+
+// addNamed adds a line with its name in the legend.
+func addNamed(p *plot.Plot, name string, xys plotter.XYs, c color.Color, width float64, dash []vg.Length) {
+	l := report.Line(xys, c, width, dash)
+	p.Add(l)
+	p.Legend.Add(name, l)
 }
 
 // maxLines is how many layers have a line each with a name; of deeper networks lines are shaded by depth.
 const maxLines = 6
 
-// layerEnergies is the energy of every layer along inference, one panel per inference.
-func layerEnergies(ins ...inference) report.Drawing {
+// layerEnergies is the energy of every layer along inference, one panel per trace.
+func layerEnergies(traces ...notebooks.Trace) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
 		lo, hi := math.Inf(1), 0.
-		for _, in := range ins {
-			p := report.NewPlot(in.name, in.axis(), "energy per sample")
-			report.Grid(p)
-			report.LogAxis(&p.Y)
-			report.LogAxis(&p.X)
-			least := 1e-6 * in.most()
-			deep, named := len(in.terms) > maxLines, false
-			for i, name := range in.terms {
-				c, dash := color.Color(report.Colour(i)), report.Dash(i)
-				if deep {
-					c, dash = report.Shade(.15+.85*float64(i)/float64(len(in.terms)-1)), nil
-				}
-				xys := in.curve(least, func(m analysis.Moment) float64 { return m.Terms[i] })
-				if len(xys) == 0 {
-					continue
-				}
-				l := report.Line(xys, c, 2, dash)
-				p.Add(l)
-				if !deep || i == len(in.terms)-1 || !named {
-					p.Legend.Add(name, l)
+		for _, t := range traces {
+			p := energyPlot(t.Name, t, "energy per sample")
+			deep, named := len(t.Terms) > maxLines, false
+			for i, name := range t.Terms {
+				xys := along(t, least(t), term(i))
+				switch {
+				case len(xys) == 0:
+				case !deep:
+					addNamed(p, name, xys, report.Colour(i), 2, report.Dash(i))
+				default:
+					c := report.Shade(.15 + .85*float64(i)/float64(len(t.Terms)-1))
+					if named && i < len(t.Terms)-1 {
+						p.Add(report.Line(xys, c, 2, nil))
+						continue
+					}
+					addNamed(p, name, xys, c, 2, nil)
 					named = true
 				}
 			}
-			sum := report.Line(in.curve(least, func(m analysis.Moment) float64 { return m.Energy }), report.Ink, 1.2, report.Dash(2))
-			p.Add(sum)
-			p.Legend.Add("sum", sum)
+			addNamed(p, "sum", along(t, least(t), whole), report.Ink, 1.2, report.Dash(2))
 			report.WholeDecades(&p.Y)
 			lo, hi = math.Min(lo, p.Y.Min), math.Max(hi, p.Y.Max)
 			plots = append(plots, p)
 		}
 		for i, p := range plots {
 			p.Y.Min, p.Y.Max = lo, hi
-			p.X.Max *= 6 // the legend's place
+			p.X.Max *= 6 // room for the legend
 			p.Legend.Top, p.Legend.YOffs = true, -20
-			ins[i].until(p)
+			until(p, traces[i])
 		}
 		return report.Picture(10.4/float64(len(plots)), 4, plots...), nil
 	}
 }
 
-// alongTraining is the energy of every layer along inference at several times of training: a panel per layer, the later
-// the darker.
-func alongTraining(ins []inference) report.Drawing {
+// alongTraining is the energy of every layer along inference at several times of training: a panel per layer, the later the darker.
+func alongTraining(traces []notebooks.Trace) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
-		for i, name := range ins[0].terms {
-			p := report.NewPlot(name, ins[0].axis(), "energy per sample")
-			report.Grid(p)
-			report.LogAxis(&p.Y)
-			for k, in := range ins {
-				xys := in.curve(1e-6*in.most(), func(m analysis.Moment) float64 { return m.Terms[i] })
+		for i, name := range traces[0].Terms {
+			p := energyPlot(name, traces[0], "energy per sample")
+			p.X.Scale, p.X.Tick.Marker = plot.LinearScale{}, plot.DefaultTicks{}
+			for k, t := range traces {
+				xys := along(t, least(t), term(i))
 				if len(xys) == 0 {
 					continue
 				}
-				l := report.Line(xys, report.Shade(.25+.75*float64(k)/math.Max(1, float64(len(ins)-1))), 1.6, nil)
+				l := report.Line(xys, report.Shade(.25+.75*float64(k)/math.Max(1, float64(len(traces)-1))), 1.6, nil)
 				p.Add(l)
-				if i == 0 && (k == 0 || k == len(ins)-1 || k == len(ins)/2) {
-					p.Legend.Add(in.name, l)
+				if i == 0 && (k == 0 || k == len(traces)-1 || k == len(traces)/2) {
+					p.Legend.Add(t.Name, l)
 				}
 			}
 			p.Legend.Top = false
@@ -154,21 +146,51 @@ func alongTraining(ins []inference) report.Drawing {
 }
 
 // startEnergies is the energy along several inferences.
-func startEnergies(ins []inference) report.Drawing {
+func startEnergies(traces []notebooks.Trace) report.Drawing {
 	return func() (io.WriterTo, error) {
-		p := report.NewPlot("", ins[0].axis(), "energy per sample")
-		report.Grid(p)
-		report.LogAxis(&p.X)
-		report.LogAxis(&p.Y)
-		for i, in := range ins {
-			l := report.Line(in.curve(0, func(m analysis.Moment) float64 { return m.Energy }), report.Colour(i), 2, report.Dash(i))
-			p.Add(l)
-			p.Legend.Add(in.name, l)
+		p := energyPlot("", traces[0], "energy per sample")
+		for i, t := range traces {
+			addNamed(p, t.Name, along(t, 0, whole), report.Colour(i), 2, report.Dash(i))
 		}
 		p.Legend.Top = true
 		report.WholeDecades(&p.Y)
-		p.X.Min = ins[0].from()
+		p.X.Min = axisStart(traces[0])
 		return report.Picture(10.4, 3.9, p), nil
+	}
+}
+
+// energyAndTheory are the energies of every update.
+func energyAndTheory(updates []notebooks.Energies) report.Drawing {
+	return func() (io.WriterTo, error) {
+		p := report.NewPlot("", "weight updates", "energy per sample")
+		report.Grid(p)
+		var loss, energy, closed plotter.XYs
+		for i, u := range updates {
+			x := float64(i + 1)
+			loss, energy, closed = append(loss, plotter.XY{X: x, Y: u.Loss}), append(energy, plotter.XY{X: x, Y: u.Energy}), append(closed, plotter.XY{X: x, Y: u.Theory})
+		}
+		addNamed(p, "loss", loss, report.Soft, 1.2, report.Dash(2))
+		addNamed(p, "energy where inference ends", energy, report.Sky, 5, nil)
+		addNamed(p, "closed form F*", closed, report.Ink, 1.4, report.Dash(1))
+		p.Legend.Top = true
+		p.Y.Min = 0
+		return report.Picture(10.4, 4.2, p), nil
+	}
+}
+
+// approach is how far the energy is from its closed form along inference; ends are those of the traces.
+func approach(traces []notebooks.Trace, ends []float64) report.Drawing {
+	return func() (io.WriterTo, error) {
+		p := energyPlot("", traces[0], "F/F* - 1")
+		for i, t := range traces {
+			if xys := along(t, 1e-9, func(m train.Moment) float64 { return m.Energy/ends[i] - 1 }); len(xys) > 0 {
+				addNamed(p, t.Name, xys, report.Colour(i), 2, report.Dash(i))
+			}
+		}
+		report.WholeDecades(&p.Y)
+		until(p, traces[0])
+		p.Legend.Top = true
+		return report.Picture(10.4, 4, p), nil
 	}
 }
 
@@ -240,23 +262,15 @@ func shown(set *data.Set, pixels []float32, blank func(i int) bool) image.Image 
 	return img
 }
 
-// shownAll are the first n pictures of many.
-func shownAll(set *data.Set, pixels []float32, n int) []image.Image {
-	var imgs []image.Image
-	for i := range min(n, len(pixels)/set.In()) {
-		imgs = append(imgs, shown(set, pixels[i*set.In():(i+1)*set.In()], nil))
+// each makes images of the first n of pictures [.., in].
+func each(pixels []float32, in, n int, draw func(pixels []float32) image.Image) (images []image.Image) {
+	for i := range min(n, len(pixels)/in) {
+		images = append(images, draw(pixels[i*in:(i+1)*in]))
 	}
-	return imgs
+	return images
 }
 
-// numbers writes labels.
-func numbers(n int, label func(i int) int) []string {
-	s := make([]string, n)
-	for i := range s {
-		s[i] = strconv.Itoa(label(i))
-	}
-	return s
+// shown are the first n of pictures as images.
+func (s *study) shown(pixels []float32, n int) []image.Image {
+	return each(pixels, s.Test.In(), n, func(pixels []float32) image.Image { return shown(s.Test, pixels, nil) })
 }
-
-// percent writes a fraction.
-func percent(v float64) string { return fmt.Sprintf("%.2f %%", 100*v) }

@@ -97,7 +97,7 @@ func sitesOf(path string, source []byte) ([]site, error) {
 	return sites, nil
 }
 
-// words reports whether a call makes a message: a panic, an error, a printed text.
+// words reports whether the arguments of a call are left alone: those of a panic, an error, a printed text, and the sign of math.Inf.
 func words(call *ast.CallExpr) bool {
 	name := ""
 	switch f := call.Fun.(type) {
@@ -108,7 +108,7 @@ func words(call *ast.CallExpr) bool {
 			name = x.Name + "." + f.Sel.Name
 		}
 	}
-	return name == "panic" || strings.HasPrefix(name, "errors.") || strings.HasPrefix(name, "fmt.")
+	return name == "panic" || name == "math.Inf" || strings.HasPrefix(name, "errors.") || strings.HasPrefix(name, "fmt.")
 }
 
 // mutant is the source with the site's text.

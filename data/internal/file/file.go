@@ -96,3 +96,29 @@ func Unpack(r io.Reader, size int64) (io.Reader, int64, error) {
 	}
 	return z, min(size, MaxBody) * MaxDeflate, nil
 }
+
+// An Info is a file as it was read.
+type Info struct {
+	Path   string
+	Size   int64  // bytes on disk
+	SHA256 string // of the bytes on disk, in hex
+}
+
+// Read lets read consume a file and returns what file it was; read must go on to the end.
+func Read(path string, read func(r io.Reader, size int64) error) (Info, error) {
+	f, size, err := Open(path)
+	if err != nil {
+		return Info{}, err // says operation and path
+	}
+	defer f.Close()
+	return ReadFrom(f, size, path, read)
+}
+
+// ReadFrom is Read of what is open.
+func ReadFrom(r io.Reader, size int64, path string, read func(r io.Reader, size int64) error) (Info, error) {
+	sum := Sum(r)
+	if err := read(sum, size); err != nil {
+		return Info{}, errors.Wrap(err, words.Path(path))
+	}
+	return Info{path, size, sum.Hex()}, nil
+}

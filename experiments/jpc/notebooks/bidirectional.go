@@ -49,7 +49,7 @@ func (c Bidirectional) Run(ctx context.Context, s *Setup) (r BothWays, err error
 	if err != nil {
 		return r, err
 	}
-	if r.Learned, err = s.learn(ctx, s.pc(m), true, nil, m); err != nil || ctx.Err() != nil {
+	if r.Learned, err = s.learn(ctx, s.trainer(s.pc(m), true, m), nil); err != nil || ctx.Err() != nil {
 		return r, err
 	}
 	free, err := s.reader(net, m.Weights(), arch.Plan{Energy: both.Energy(), FreeOutput: true})

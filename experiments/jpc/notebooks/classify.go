@@ -81,35 +81,44 @@ type Classified struct {
 // beyond is how much longer than in training traces follow inference, which shows whether it was near its end.
 const beyond = 32
 
-// Run trains the network. Errors of Net "errors" are inferred by SGD only.
-func (c Classify) Run(ctx context.Context, s *Setup) (r Classified, err error) {
+// Trainer is the training alone, for a program that runs it itself. Prediction errors, of Net "errors", are inferred by SGD only.
+func (c Classify) Trainer(s *Setup) (*train.Trainer[float32], error) {
 	k, known := classifiers[c.Net]
 	if !known {
-		return r, errors.Errorf("notebooks: classify: network %q: want one of %v", c.Net, Classifiers)
+		return nil, errors.Errorf("notebooks: classify: network %q: want one of %v", c.Net, Classifiers)
 	}
 	if err := s.begin("classify", k.budget); err != nil {
-		return r, err
+		return nil, err
 	}
 	if k.coordinates == arch.Errors && s.Inference.Solver != SGD {
-		return r, errors.Errorf("notebooks: classify: solver %s: prediction errors are inferred by sgd only", s.Inference.Solver)
+		return nil, errors.Errorf("notebooks: classify: solver %s: prediction errors are inferred by sgd only", s.Inference.Solver)
 	}
 	net, err := k.net(s.Train.In(), s.Train.Out())
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	m, err := s.model(net, arch.Plan{Energy: k.energy, Coordinates: k.coordinates})
+	if err != nil {
+		return nil, err
+	}
+	return s.trainer(s.pc(m), true, m), nil
+}
+
+// Run trains the network and traces inference before and after.
+func (c Classify) Run(ctx context.Context, s *Setup) (r Classified, err error) {
+	t, err := c.Trainer(s)
 	if err != nil {
 		return r, err
 	}
 	x, y := s.pictures(64)
-	small, err := m.Resized(len(x) / s.Test.In())
+	small, err := t.Rule.(*train.PC[float32]).Model.Resized(len(x) / s.Test.In())
 	if err != nil {
 		return r, err
 	}
 	if r.Before, err = s.trace("Before training", small, train.Feedforward[float32]{}, x, y, beyond); err != nil {
 		return r, err
 	}
-	if r.Learned, err = s.learn(ctx, s.pc(m), true, nil, m); err != nil || ctx.Err() != nil {
+	if r.Learned, err = s.learn(ctx, t, nil); err != nil || ctx.Err() != nil {
 		return r, err
 	}
 	r.After, err = s.trace("After training", small, train.Feedforward[float32]{}, x, y, beyond)

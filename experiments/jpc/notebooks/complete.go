@@ -76,7 +76,7 @@ func (c Complete) Run(ctx context.Context, s *Setup) (r Completed, err error) {
 	}
 	constant := []float32{1}
 	rule := s.unsupervised(m, &train.Gaussian[float32]{Std: .05, Seed: s.Seed}, constant)
-	if r.Learned, err = s.learn(ctx, rule, false, nil, m); err != nil || ctx.Err() != nil {
+	if r.Learned, err = s.learn(ctx, s.trainer(rule, false, m), nil); err != nil || ctx.Err() != nil {
 		return r, err
 	}
 	_, outputs := m.Network().Ends()

@@ -68,7 +68,7 @@ func (l Latent) Run(ctx context.Context, s *Setup) (r Sampled, err error) {
 		r.Along = append(r.Along, t)
 		return err
 	}
-	if r.Learned, err = s.learn(ctx, s.unsupervised(m, start, nil), false, watch, m); err != nil || ctx.Err() != nil {
+	if r.Learned, err = s.learn(ctx, s.trainer(s.unsupervised(m, start, nil), false, m), watch); err != nil || ctx.Err() != nil {
 		return r, err
 	}
 	read, err := s.reader(m.Network(), m.Weights(), arch.Plan{FreeInput: true})

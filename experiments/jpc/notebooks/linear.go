@@ -121,7 +121,7 @@ func (l Linear) Run(ctx context.Context, s *Setup) (r Measured, err error) {
 		return err
 	}
 	rule := &predicted{PC: s.pc(m)}
-	r.Learned, err = s.learn(ctx, rule, true, watch, m)
+	r.Learned, err = s.learn(ctx, s.trainer(rule, true, m), watch)
 	r.Updates = rule.updates
 	return r, err
 }

@@ -26,7 +26,6 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
-	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // A Budget is what a task spends. In a Setup, what is zero is taken from the task's own budget.
@@ -114,52 +113,53 @@ func (s *Setup) pc(m *arch.Model[float32]) *train.PC[float32] {
 	return &train.PC[float32]{Model: m, Solver: solver, Stop: stop}
 }
 
-// learn trains models by a rule with Adam. watch, if not nil, is called after every update.
-func (s *Setup) learn(ctx context.Context, rule train.Rule[float32], graded bool, watch func(step int) error, models ...*arch.Model[float32]) (Learned, error) {
+// trainer trains models by a rule with Adam, and evaluates if graded.
+func (s *Setup) trainer(rule train.Rule[float32], graded bool, models ...*arch.Model[float32]) *train.Trainer[float32] {
 	var spans []optim.Span
 	for _, m := range models {
 		spans = append(spans, train.InWhole(m.Weights(), train.AdamSpans(m.Network(), m.Weights()))...)
 	}
-	l := Learned{Rule: rule, Graded: graded}
-	var failed error
-	keep := func(err error) {
-		if failed == nil {
-			failed = err
-		}
-	}
 	t := &train.Trainer[float32]{Rule: rule, Optimizer: &optim.AdamW[float32]{Rate: s.Rate, Spans: spans}, Train: s.Train,
-		Batch: s.Batch, Epochs: 1 + s.Updates*s.Batch/s.Train.Len(), MaxSteps: s.Updates, Seed: s.Seed, EvalEvery: s.EvalEvery,
-		OnStep: func(step train.Step[float32]) {
-			if s.OnStep != nil {
-				keep(s.OnStep(rule.Subject().Terms, step))
-			}
-			if watch != nil {
-				keep(watch(step.Step))
-			}
-		},
-		OnEval: func(e train.Eval) {
-			if s.OnEval != nil {
-				keep(s.OnEval(e))
-			}
-		}}
+		Batch: s.Batch, Epochs: 1 + s.Updates*s.Batch/s.Train.Len(), MaxSteps: s.Updates, Seed: s.Seed, EvalEvery: s.EvalEvery}
 	if graded {
 		t.Test = s.Test
 	}
-	var err error
-	if l.History, err = t.Run(ctx); err != nil {
+	return t
+}
+
+// learn runs a trainer with the setup's callbacks. watch, if not nil, is called after every update.
+func (s *Setup) learn(ctx context.Context, t *train.Trainer[float32], watch func(step int) error) (l Learned, err error) {
+	var failed error // of OnEval
+	t.OnEval = func(e train.Eval) {
+		if s.OnEval != nil {
+			failed = cmp.Or(failed, s.OnEval(e))
+		}
+	}
+	for step, stopped := range t.Steps(ctx) {
+		err = cmp.Or(stopped, failed)
+		if err == nil && s.OnStep != nil {
+			err = s.OnStep(t.Rule.Terms(), step)
+		}
+		if err == nil && watch != nil {
+			err = watch(step.Step)
+		}
+		if err != nil {
+			break
+		}
+	}
+	l = Learned{Rule: t.Rule, Graded: t.Test != nil, History: t.History()}
+	if err = cmp.Or(err, failed); err != nil && !(l.History != nil && l.History.Interrupted) {
 		return l, err
 	}
-	return l, s.end(l, failed)
+	return l, s.end(l)
 }
 
 // end calls OnEnd.
-func (s *Setup) end(l Learned, err error) error {
-	if s.OnEnd != nil {
-		if e := s.OnEnd(l); err == nil {
-			err = e
-		}
+func (s *Setup) end(l Learned) error {
+	if s.OnEnd == nil {
+		return nil
 	}
-	return err
+	return s.OnEnd(l)
 }
 
 // pictures are the first n test pictures [n, in] and their labels [n, classes].
@@ -200,13 +200,13 @@ func meanSquare(a, b []float32) float64 {
 type Trace struct {
 	Name    string
 	Terms   []string // names of the energies of Moments
-	Moments []analysis.Moment
+	Moments []train.Moment
 	Timed   bool    // by time; otherwise by steps
 	Trained float64 // the time, or the step, at which training ends inference
 }
 
 // At is a moment's time or step.
-func (t Trace) At(m analysis.Moment) float64 {
+func (t Trace) At(m train.Moment) float64 {
 	if t.Timed {
 		return m.Time
 	}
@@ -214,7 +214,7 @@ func (t Trace) At(m analysis.Moment) float64 {
 }
 
 // End is the moment at which training ends inference.
-func (t Trace) End() (m analysis.Moment, ok bool) {
+func (t Trace) End() (m train.Moment, ok bool) {
 	for _, m = range t.Moments {
 		if t.At(m) >= t.Trained {
 			return m, true
@@ -244,7 +244,7 @@ func (s *Setup) trace(name string, m *arch.Model[float32], start train.Start[flo
 		stop = infer.Steps(s.Inference.Steps*longer + 1) // one more: the limit comes before the evaluation
 	}
 	var err error
-	t.Moments, _, err = analysis.Trace(m, solver, stop)
+	t.Moments, _, err = train.Trace(m, solver, stop)
 	return t, err
 }
 

@@ -3,6 +3,7 @@ package notebooks
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
@@ -334,5 +335,44 @@ func TestSetup_ErrorsOfCallbacksEndTheRun(t *testing.T) {
 	}
 	if _, err := (Generate{}).Run(t.Context(), &Setup{Batch: 8}); err == nil {
 		t.Error("a setup without data is no error")
+	}
+}
+
+// TestTrainer_AHybridsAmortiserIsScaledToo: its weights have the factors of its own scaling, where they are in the whole slab.
+func TestTrainer_AHybridsAmortiserIsScaledToo(t *testing.T) {
+	chain := arch.Chain{Scaling: arch.MuP{}, Act: layers.Tanh, Widths: []int{3, 16, 2}, Bias: true}
+	net, err := chain.Network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mirror, err := arch.Amortiser(chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, parts, err := arch.NewWeightsTogether[float32](rand.New(rand.NewPCG(1, 1)), arch.Member{Name: "g", Network: net}, arch.Member{Name: "a", Network: mirror})
+	if err != nil {
+		t.Fatal(err)
+	}
+	generator, err := arch.Compile(net, parts[0], arch.Plan{Batch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	amortiser, err := arch.Compile(mirror, parts[1], arch.Plan{Batch: 1, Coordinates: arch.Feedforward})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spans := setup(t, updates(1)).trainer(&train.Hybrid[float32]{Generator: generator, Amortiser: amortiser}, false, generator, amortiser).Optimizer.(*optim.AdamW[float32]).Spans
+	_, at := parts[1].Whole()
+	for i, w := range mirror.Weights() {
+		lo, hi := parts[1].Span(i)
+		factor, noDecay := 1., false
+		for _, s := range spans {
+			if s.Lo <= at+lo && at+hi <= s.Hi {
+				factor, noDecay = s.Factor, s.NoDecay
+			}
+		}
+		if factor != w.Factors.Adam || noDecay != w.Param.Bias {
+			t.Errorf("%s of a slab of %d has the factor %v, decayed %v: want %v and %v", w.Name, len(whole.Data()), factor, !noDecay, w.Factors.Adam, !w.Param.Bias)
+		}
 	}
 }

@@ -161,7 +161,7 @@ func (c Stream) learn(ctx context.Context, s *Setup, net *arch.Network, w *graph
 			}
 		}
 	}
-	return s.end(r.Learned, nil)
+	return s.end(r.Learned)
 }
 
 // expect compares what is expected with the frames of test streams.
@@ -176,10 +176,9 @@ func (c Stream) expect(s *rules.Stream[float32], digits *turning, mean []float32
 			return err
 		}
 		if k > 1 { // nothing can expect the first frame, and the second not the direction
-			n := float64(c.Frames - 2)
-			r.NextError += meanSquare(expected[0], frame) / n
-			r.SameError += meanSquare(before, frame) / n
-			r.MeanError += meanSquare(frame, mean) / n
+			r.NextError += meanSquare(expected[0], frame)
+			r.SameError += meanSquare(before, frame)
+			r.MeanError += meanSquare(frame, mean)
 		}
 		first := append([]float32(nil), frame[:in]...)
 		if k < blind {
@@ -200,6 +199,9 @@ func (c Stream) expect(s *rules.Stream[float32], digits *turning, mean []float32
 			}
 		}
 		copy(before, frame)
+	}
+	for _, sum := range []*float64{&r.NextError, &r.SameError, &r.MeanError} {
+		*sum /= float64(c.Frames - 2)
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/experiments/jpc/notebooks"
 )
 
 // A Choice is what decides which flags of a command have a use.
@@ -14,6 +16,7 @@ type Choice struct {
 	Data    string
 	Rule    string
 	BP      bool // coordcheck -bp
+	Solver  string
 	Given   []string
 }
 
@@ -38,10 +41,15 @@ func byData(c Choice) string {
 	}
 	return "-data " + c.Data
 }
+func bySolver(c Choice) string  { return "-solver " + c.Solver }
 func byCommand(c Choice) string { return "demo " + c.Command }
 
 func archs(names ...string) func(Choice) bool {
 	return func(c Choice) bool { return slices.Contains(names, c.Arch) }
+}
+
+func solvers(names ...string) func(Choice) bool {
+	return func(c Choice) bool { return slices.Contains(names, c.Solver) }
 }
 
 func Datasets(names ...string) func(Choice) bool {
@@ -71,6 +79,7 @@ func without(flag string) string { return "no -" + flag }
 var (
 	netCommands  = []string{"train", "compare", "infer", "graph"}
 	dataCommands = []string{"train", "compare", "infer", "coordcheck"}
+	taskCommands = []string{"classify", "generate", "latent", "complete", "stream", "linear", "hybrid", "bidirectional"}
 	ruleCommands = []string{"mnist", "train"}
 )
 
@@ -103,6 +112,10 @@ var FlagUses = []flagUse{
 		}
 		return byData(c)
 	}, "your own data, -data FILE, without a test part"},
+	{taskCommands, []string{"time"}, solvers(notebooks.Heun, notebooks.Bosh3, notebooks.Tsit5, notebooks.Euler), bySolver, "-solver heun, bosh3, tsit5 and euler"},
+	{taskCommands, []string{"tol"}, solvers(notebooks.Heun, notebooks.Bosh3, notebooks.Tsit5), bySolver, "-solver heun, bosh3 and tsit5, whose steps are adaptive"},
+	{taskCommands, []string{"steps"}, solvers(notebooks.SGD), bySolver, "-solver sgd"},
+	{taskCommands, []string{"rate"}, solvers(notebooks.SGD, notebooks.Euler), bySolver, "-solver sgd and euler"},
 	{[]string{"claims"}, []string{"long"}, func(c Choice) bool { return !with("write")(c) }, func(Choice) string { return "-write" }, "the list in the terminal"},
 }
 

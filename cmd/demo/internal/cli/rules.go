@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/experiments/jpc/notebooks"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
@@ -191,7 +192,7 @@ func vars() kong.Vars {
 	}
 	return kong.Vars{"rules": strings.Join(list, "; "),
 		"scalings": strings.Join(namesOf(scalings, func(s scaling) string { return s.name }), ", "),
-		"solvers":  strings.Join(namesOf(solvers, func(s solver) string { return s.name }), ", ")}
+		"solvers":  strings.Join(notebooks.Solvers, ", ")}
 }
 
 // WeightStream is the second half of the seed of the initial weights: the same seed starts every rule at the same point.

@@ -1,46 +1,47 @@
-package data
+// Package idx reads the IDX format of MNIST and its like (Y. LeCun, "The MNIST database of handwritten digits"): big-endian 32-bit magic and
+// dimensions, then the bytes.
+package idx
 
 import (
 	"encoding/binary"
 	"io"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
-	"github.com/pcgraph/pcgraph/data/internal/words"
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/file"
 )
 
-// The IDX format (Y. LeCun, "The MNIST database of handwritten digits"): big-endian 32-bit magic and dimensions, then the
-// bytes. The magic's third byte 8 means "unsigned byte", its fourth is the number of dimensions.
+// The magic's third byte 8 means "unsigned byte", its fourth is the number of dimensions.
 const (
-	magicImages = 0x803 // [count, rows, columns]
-	magicLabels = 0x801 // [count]
+	MagicImages = 0x803 // [count, rows, columns]
+	MagicLabels = 0x801 // [count]
 )
 
 const (
-	maxSide     = 1 << 12 // rows or columns of a picture
+	MaxSide     = 1 << 12 // rows or columns of a picture
 	maxDims     = 3
 	wrongFile   = "give the file of that kind"
 	labelOffset = 8 // of the first label
 )
 
-// images are the pictures of one IDX file, [count, rows, columns].
-type images struct {
-	count, rows, columns int
-	pixels               []uint8
+// Images are the pictures of one IDX file, [count, rows, columns].
+type Images struct {
+	Count, Rows, Columns int
+	Pixels               []uint8
 }
 
-// readImages reads pictures from r, which holds size bytes, gzip or plain.
-func readImages(r io.Reader, size int64) (images, error) {
-	dims, body, err := readIDX(r, size, magicImages)
+// ReadImages reads pictures from r, which holds size bytes, gzip or plain.
+func ReadImages(r io.Reader, size int64) (Images, error) {
+	dims, body, err := read(r, size, MagicImages)
 	if err != nil {
-		return images{}, err
+		return Images{}, err
 	}
-	return images{count: dims[0], rows: dims[1], columns: dims[2], pixels: body}, nil
+	return Images{Count: dims[0], Rows: dims[1], Columns: dims[2], Pixels: body}, nil
 }
 
-// readLabels reads labels from r, which holds size bytes, gzip or plain. Every label is below classes.
-func readLabels(r io.Reader, size int64, classes int) ([]uint8, error) {
-	_, labels, err := readIDX(r, size, magicLabels)
+// ReadLabels reads labels from r, which holds size bytes, gzip or plain. Every label is below classes.
+func ReadLabels(r io.Reader, size int64, classes int) ([]uint8, error) {
+	_, labels, err := read(r, size, MagicLabels)
 	if err != nil {
 		return nil, err
 	}
@@ -53,21 +54,21 @@ func readLabels(r io.Reader, size int64, classes int) ([]uint8, error) {
 	return labels, nil
 }
 
-// readIDX reads one IDX file of unsigned bytes with the given magic, streaming into one exact allocation. What the header
+// read reads one IDX file of unsigned bytes with the given magic, streaming into one exact allocation. What the header
 // promises is held against size, the bytes in r, before anything is allocated, so a lying header costs nothing.
 // Offsets in errors count bytes of the uncompressed file.
-func readIDX(r io.Reader, size int64, magic uint32) (dims [maxDims]int, body []byte, err error) {
+func read(r io.Reader, size int64, magic uint32) (dims [maxDims]int, body []byte, err error) {
 	r, limit, err := file.Unpack(r, size)
 	if err != nil {
 		return dims, nil, err
 	}
 	header := make([]byte, 4+4*(magic&0xff))
-	read := 0
+	have := 0
 	for _, end := range []int{4, len(header)} { // the magic first: another kind of file may end before the dimensions
-		n, err := io.ReadFull(r, header[read:end])
-		if read += n; err != nil {
+		n, err := io.ReadFull(r, header[have:end])
+		if have += n; err != nil {
 			return dims, nil, errors.Wrapf(err, "offset %d: file ends or is damaged here, expected a header of %d bytes: %s",
-				read, len(header), file.Advice)
+				have, len(header), file.Advice)
 		}
 		if found := binary.BigEndian.Uint32(header); found != magic {
 			return dims, nil, wrongMagic(header[:4], magic)
@@ -107,8 +108,8 @@ func wrongMagic(start []byte, magic uint32) error {
 	return errors.Errorf("offset 0: magic number %#08x, expected %#08x (%s): %s", binary.BigEndian.Uint32(start), magic, kind(magic), remedy)
 }
 
-// lookAtIDX holds the magic number of a file, gzip or plain, against one.
-func lookAtIDX(r io.Reader, size int64, magic uint32) error {
+// Look holds the magic number of a file, gzip or plain, against one.
+func Look(r io.Reader, size int64, magic uint32) error {
 	r, _, err := file.Unpack(r, size)
 	if err != nil {
 		return err
@@ -128,7 +129,7 @@ func parseDims(dst []int, header []byte) (int64, error) {
 	length := int64(1)
 	for k := 0; 4*k < len(header); k++ {
 		d := int64(binary.BigEndian.Uint32(header[4*k:]))
-		bound := int64(maxSide)
+		bound := int64(MaxSide)
 		if k == 0 {
 			bound = file.MaxBody
 		}
@@ -145,34 +146,8 @@ func parseDims(dst []int, header []byte) (int64, error) {
 }
 
 func kind(magic uint32) string {
-	if magic == magicImages {
+	if magic == MagicImages {
 		return "IDX images"
 	}
 	return "IDX labels"
-}
-
-// A File is a file as it was found or read.
-type File struct {
-	Path   string
-	Size   int64  // bytes on disk
-	SHA256 string // of the bytes on disk, in hex
-}
-
-// readFile lets read consume the file and returns what file it was; read must go on to the end.
-func readFile(path string, read func(r io.Reader, size int64) error) (File, error) {
-	f, size, err := file.Open(path)
-	if err != nil {
-		return File{}, err // says operation and path
-	}
-	defer f.Close()
-	return readOpen(f, size, path, read)
-}
-
-// readOpen is readFile of what is open.
-func readOpen(r io.Reader, size int64, path string, read func(r io.Reader, size int64) error) (File, error) {
-	sum := file.Sum(r)
-	if err := read(sum, size); err != nil {
-		return File{}, errors.Wrap(err, words.Path(path))
-	}
-	return File{Path: path, Size: size, SHA256: sum.Hex()}, nil
 }

