@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/report"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // A coordRow is one row of panels: a quantity of the feedforward pass or at the end of inference.
