@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
@@ -134,12 +135,12 @@ func TestCoordcheck_OneProgressForAll(t *testing.T) {
 func TestCoordcheck_VerdictSaysWhatCounts(t *testing.T) {
 	e := func(v float64) analysis.Exponent { return analysis.Exponent{Mean: v, Low: v, High: v} }
 	nan := analysis.Exponent{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
-	w := &sweep{scaling: "mupc", over: "width", slopes: []analysis.Slope{
+	w := &inspect.Sweep{Scaling: "mupc", Over: "width", Slopes: []analysis.Slope{
 		{Place: analysis.FirstHidden, Activity: e(.1), Change: e(-.1)}, {Place: analysis.FirstHidden, Relaxed: true, Activity: e(.6), Change: e(.3)},
 		{Place: analysis.MiddleHidden, Activity: e(0), Change: e(-.5)},
 		{Place: analysis.LastHidden, Activity: nan, Change: nan},
 		{Place: analysis.AtOutput, Activity: e(-.49), Change: e(.01)}}}
-	rows := coordCmd{Band: .2}.table([]*sweep{w}).Rows
+	rows := inspect.CoordCmd{Band: .2}.Table([]*inspect.Sweep{w}).Rows
 	var got []string
 	for _, row := range rows {
 		got = append(got, row[2]+" "+row[6])

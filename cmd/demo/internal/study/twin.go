@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"github.com/pkg/errors"
@@ -11,10 +11,10 @@ import (
 	"github.com/pcgraph/pcgraph/theory"
 )
 
-// linearTwin is a model's network in the linear theory, with the targets that it has there: the theory knows no biases, and
+// LinearTwin is a model's network in the linear theory, with the targets that it has there: the theory knows no biases, and
 // those of a linear network shift its output by a constant, which the targets are moved by. ok is false for what is not a
 // linear chain with a squared error.
-func linearTwin[T graph.Float](m *arch.Model[T], x, y []T, flags cli.NetFlags) (l theory.Linear, targets *mat.Dense, ok bool, err error) {
+func LinearTwin[T graph.Float](m *arch.Model[T], x, y []T, flags cli.NetFlags) (l theory.Linear, targets *mat.Dense, ok bool, err error) {
 	if flags.Kind() != "mlp" || flags.Act.Act != layers.LinearAct || flags.Loss.CE {
 		return l, nil, false, nil
 	}
@@ -32,7 +32,7 @@ func linearTwin[T graph.Float](m *arch.Model[T], x, y []T, flags cli.NetFlags) (
 	if err != nil {
 		return l, nil, false, err
 	}
-	targets = denseOf(y, batch)
+	targets = DenseOf(y, batch)
 	for i := range batch {
 		for k := range out {
 			targets.Set(i, k, targets.At(i, k)-float64(shift[k]))
@@ -58,8 +58,8 @@ func linearOf[T graph.Float](net *arch.Network, w *graph.Vector[T]) (theory.Line
 	return l, nil
 }
 
-// denseOf is a slab [rows, ...] as a matrix.
-func denseOf[T graph.Float](xs []T, rows int) *mat.Dense {
+// DenseOf is a slab [rows, ...] as a matrix.
+func DenseOf[T graph.Float](xs []T, rows int) *mat.Dense {
 	return mat.NewDense(rows, len(xs)/rows, float64s(xs))
 }
 

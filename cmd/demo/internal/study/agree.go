@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"context"
@@ -14,77 +14,77 @@ import (
 	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
-// An agreement is the way of PC's gradient towards BP's on one batch.
-type agreement struct {
+// An Agreement is the way of PC's gradient towards BP's on one batch.
+type Agreement struct {
 	weights []string // names of the weights, without biases
 	params  []int    // where they are in Comparison.Params
 	terms   []string // names of the energies, one per layer
-	rows    []analysis.Comparison
+	Rows    []analysis.Comparison
 	result  infer.Result
-	rest    string // how inference came to rest, where it was to
+	Rest    string // how inference came to rest, where it was to
 }
 
 // diverged says where inference did, if it did.
-func (a agreement) diverged() error {
+func (a Agreement) diverged() error {
 	if a.result.Status != infer.Diverged {
 		return nil
 	}
 	return cli.DivergenceErrorf("inference diverged at its step %d: %s: lower -rate", a.result.Step, a.result.Detail)
 }
 
-// last is the comparison where inference ended; ok is false if there is none.
-func (a agreement) last() (c analysis.Comparison, ok bool) {
-	if len(a.rows) == 0 {
+// Last is the comparison where inference ended; ok is false if there is none.
+func (a Agreement) Last() (c analysis.Comparison, ok bool) {
+	if len(a.Rows) == 0 {
 		return c, false
 	}
-	return a.rows[len(a.rows)-1], true
+	return a.Rows[len(a.Rows)-1], true
 }
 
-// A bench is a network with weights and a batch that gradients are compared on.
-type bench[T graph.Float] struct {
-	net     *arch.Network
-	flags   cli.NetFlags
-	weights *graph.Vector[T]
-	batch   int
-	x, y    []T
-	bp      *arch.Model[T]
-	onStep  func(step int) // told of every step of inference; may be nil
+// A Comparison is a network with weights and a batch that gradients are compared on.
+type Comparison[T graph.Float] struct {
+	Net     *arch.Network
+	Flags   cli.NetFlags
+	Weights *graph.Vector[T]
+	Batch   int
+	X, Y    []T
+	BP      *arch.Model[T]
+	OnStep  func(step int) // told of every step of inference; may be nil
 }
 
 // tell tells of a step.
-func (b *bench[T]) tell(step int) {
-	if b.onStep != nil {
-		b.onStep(step)
+func (b *Comparison[T]) tell(step int) {
+	if b.OnStep != nil {
+		b.OnStep(step)
 	}
 }
 
-// newBench takes the first samples of a set as the batch.
-func newBench[T graph.Float](net *arch.Network, flags cli.NetFlags, w *graph.Vector[T], set *data.Set, batch int) (*bench[T], error) {
-	b := &bench[T]{net: net, flags: flags, weights: w, batch: min(batch, set.Len())}
-	b.x, b.y = make([]T, b.batch*set.In()), make([]T, b.batch*set.Out())
-	for _, idx := range data.InOrder(b.batch, b.batch) {
-		data.Fill(set, b.x, b.y, idx)
+// NewComparison takes the first samples of a set as the batch.
+func NewComparison[T graph.Float](net *arch.Network, flags cli.NetFlags, w *graph.Vector[T], set *data.Set, batch int) (*Comparison[T], error) {
+	b := &Comparison[T]{Net: net, Flags: flags, Weights: w, Batch: min(batch, set.Len())}
+	b.X, b.Y = make([]T, b.Batch*set.In()), make([]T, b.Batch*set.Out())
+	for _, idx := range data.InOrder(b.Batch, b.Batch) {
+		data.Fill(set, b.X, b.Y, idx)
 	}
 	var err error
-	b.bp, err = arch.Compile(net, w, arch.Plan{Batch: b.batch, Energy: flags.Energy(1), Coordinates: arch.Feedforward})
+	b.BP, err = arch.Compile(net, w, arch.Plan{Batch: b.Batch, Energy: flags.Energy(1), Coordinates: arch.Feedforward})
 	return b, err
 }
 
 // along compares at the steps that at holds of, with the output at a precision.
-func (b *bench[T]) along(precision float64, solver infer.Solver[T], stop infer.Stop, at func(int) bool) (agreement, error) {
-	pc, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision), Coordinates: b.flags.Coordinates()})
+func (b *Comparison[T]) along(precision float64, solver infer.Solver[T], stop infer.Stop, at func(int) bool) (Agreement, error) {
+	pc, err := arch.Compile(b.Net, b.Weights, arch.Plan{Batch: b.Batch, Energy: b.Flags.Energy(precision), Coordinates: b.Flags.Coordinates()})
 	if err != nil {
-		return agreement{}, err
+		return Agreement{}, err
 	}
 	a := b.named(pc)
-	a.rows, a.result, err = analysis.Compare(pc, b.bp, solver, stop, b.x, b.y, 1/precision, at)
+	a.Rows, a.result, err = analysis.Compare(pc, b.BP, solver, stop, b.X, b.Y, 1/precision, at)
 	return a, err
 }
 
 // named is an empty agreement with the names of a model.
-func (b *bench[T]) named(pc *arch.Model[T]) agreement {
-	a := agreement{terms: pc.Terms()}
-	for i, w := range b.net.Weights() {
+func (b *Comparison[T]) named(pc *arch.Model[T]) Agreement {
+	a := Agreement{terms: pc.Terms()}
+	for i, w := range b.Net.Weights() {
 		if !w.Param.Bias {
 			a.weights, a.params = append(a.weights, w.Name), append(a.params, i)
 		}
@@ -93,9 +93,9 @@ func (b *bench[T]) named(pc *arch.Model[T]) agreement {
 }
 
 // inference compares along so many steps of inference: at each of the first ones and ever more rarely later.
-func (b *bench[T]) inference(ctx context.Context, precision float64, in cli.InferFlags) (agreement, error) {
+func (b *Comparison[T]) inference(ctx context.Context, precision float64, in cli.InferFlags) (Agreement, error) {
 	shown := make(map[int]bool)
-	for _, s := range ladder(in.Steps) {
+	for _, s := range Ladder(in.Steps) {
 		shown[s] = true
 	}
 	stop := infer.Any{infer.Cancelled{Context: ctx}, infer.Steps(in.Steps + 1)} // one more: the limit comes before the evaluation
@@ -122,33 +122,33 @@ const (
 
 // How inference came to an end, in the words of the table of precisions.
 const (
-	restGradient = "gradient gone"
-	restEnergy   = "energy at rest"
+	RestGradient = "gradient gone"
+	RestEnergy   = "energy at rest"
 )
 
-// equilibrium compares where inference has come to rest, by L-BFGS in the coordinates of errors: the equilibrium is that of the
+// Equilibrium compares where inference has come to rest, by L-BFGS in the coordinates of errors: the equilibrium is that of the
 // activities, and the smaller the precision is, the nearer the curvature is to 1 in all directions.
-func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreement, error) {
-	pc, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision), Coordinates: arch.Errors})
+func (b *Comparison[T]) Equilibrium(ctx context.Context, precision float64) (Agreement, error) {
+	pc, err := arch.Compile(b.Net, b.Weights, arch.Plan{Batch: b.Batch, Energy: b.Flags.Energy(precision), Coordinates: arch.Errors})
 	if err != nil {
-		return agreement{}, err
+		return Agreement{}, err
 	}
 	a := b.named(pc)
-	want, got := make([]T, len(b.weights.Data())), make([]T, len(b.weights.Data()))
-	if err := b.bp.Clamp(b.x, b.y); err != nil {
+	want, got := make([]T, len(b.Weights.Data())), make([]T, len(b.Weights.Data()))
+	if err := b.BP.Clamp(b.X, b.Y); err != nil {
 		return a, err
 	}
-	if _, err := b.bp.ParamGrad(want); err != nil {
+	if _, err := b.BP.ParamGrad(want); err != nil {
 		return a, err
 	}
-	if err := pc.Clamp(b.x, b.y); err != nil {
+	if err := pc.Clamp(b.X, b.Y); err != nil {
 		return a, err
 	}
 	if err := pc.Forward(); err != nil {
 		return a, err
 	}
 	level := &infer.Level{Window: restWindow, Rel: restFall}
-	if b.flags.Kinked() {
+	if b.Flags.Kinked() {
 		level.Rel = restKinked
 	}
 	stop := infer.Any{infer.Cancelled{Context: ctx}, infer.Stationary{Rel: restRel}, level, infer.Steps(restSteps)}
@@ -162,11 +162,11 @@ func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreemen
 	steps := a.result.Step
 	switch {
 	case a.result.Residual <= restRel*last.Initial:
-		a.rest = restGradient
+		a.Rest = RestGradient
 	case steps >= restSteps:
-		a.rest = a.result.Status.String()
+		a.Rest = a.result.Status.String()
 	default: // L-BFGS finds nothing lower
-		a.rest = restEnergy
+		a.Rest = RestEnergy
 		more := 0
 		if pc, more, err = b.ontoKinks(ctx, pc, precision); err != nil || ctx.Err() != nil {
 			return a, err
@@ -182,22 +182,22 @@ func (b *bench[T]) equilibrium(ctx context.Context, precision float64) (agreemen
 	}
 	c := analysis.Comparison{Step: steps, Energy: f, Residual: a.result.Residual, Terms: make([]float64, len(pc.Terms())), Whole: analysis.Agree(got, want)}
 	pc.TermEnergies(c.Terms)
-	for i := range b.weights.Fields() {
-		c.Params = append(c.Params, analysis.Agree(b.weights.Part(got, i), b.weights.Part(want, i)))
+	for i := range b.Weights.Fields() {
+		c.Params = append(c.Params, analysis.Agree(b.Weights.Part(got, i), b.Weights.Part(want, i)))
 	}
-	a.rows = append(a.rows, c)
+	a.Rows = append(a.Rows, c)
 	return a, nil
 }
 
 // ontoKinks goes on from the rest of a model in errors, with one in activities: there kinks are where single activities are
 // 0, and the weight gradient at rest does not depend on the side from which they were reached. It descends from half the largest
 // stable rate, in rounds of half the rate of the one before, and returns the model at rest and the number of steps.
-func (b *bench[T]) ontoKinks(ctx context.Context, from *arch.Model[T], precision float64) (m *arch.Model[T], steps int, err error) {
-	m, err = arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision)})
+func (b *Comparison[T]) ontoKinks(ctx context.Context, from *arch.Model[T], precision float64) (m *arch.Model[T], steps int, err error) {
+	m, err = arch.Compile(b.Net, b.Weights, arch.Plan{Batch: b.Batch, Energy: b.Flags.Energy(precision)})
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := m.Clamp(b.x, b.y); err != nil {
+	if err := m.Clamp(b.X, b.Y); err != nil {
 		return nil, 0, err
 	}
 	sites, err := from.Activities()
@@ -218,8 +218,8 @@ func (b *bench[T]) ontoKinks(ctx context.Context, from *arch.Model[T], precision
 	return m, steps, err
 }
 
-// ladder is 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, ... and n itself.
-func ladder(n int) []int {
+// Ladder is 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, ... and n itself.
+func Ladder(n int) []int {
 	var steps []int
 	for s := 0; s < n; {
 		steps = append(steps, s)

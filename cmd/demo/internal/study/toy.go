@@ -1,12 +1,12 @@
-package main
+package study
 
 import (
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/report"
 )
 
-// toyCmd trains a small network on a task made from the seed.
-type toyCmd struct {
+// ToyCmd trains a small network on a task made from the seed.
+type ToyCmd struct {
 	cli.OutFlags
 	Steps  int     `default:"16" help:"Inference steps per batch." json:"steps"`
 	Rate   float64 `default:"0" help:"Rate of an inference step, per sample; 0: what the task needs." json:"rate"`
@@ -18,7 +18,7 @@ type toyCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd toyCmd) Validate() error {
+func (cmd ToyCmd) Validate() error {
 	return cli.First(cli.Count("steps", cmd.Steps, 1), cli.NotNegative("rate", cmd.Rate), cli.Count("batch", cmd.Batch, 1), cli.Count("epochs", cmd.Epochs, 0), cli.Count("limit", cmd.Limit, 0), cli.Positive("lr", cmd.LR))
 }
 
@@ -45,7 +45,7 @@ func toyFor(task string) toy {
 }
 
 // Run trains both pupils and draws what they learned.
-func (cmd toyCmd) Run(c *cli.Console) error {
+func (cmd ToyCmd) Run(c *cli.Console) error {
 	suits := toyFor(cmd.Task)
 	if cmd.Epochs == 0 {
 		cmd.Epochs = suits.epochs

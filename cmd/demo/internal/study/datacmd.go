@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"slices"
@@ -10,8 +10,8 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 )
 
-// dataCmd lists the data sets.
-type dataCmd struct {
+// DataCmd lists the data sets.
+type DataCmd struct {
 	MNIST    string `name:"mnist" placeholder:"DIR" help:"Look for MNIST in this folder only."`
 	Fashion  string `placeholder:"DIR" help:"Look for Fashion-MNIST in this folder only."`
 	CIFAR10  string `name:"cifar10" placeholder:"DIR" help:"Look for CIFAR-10 in this folder only."`
@@ -19,7 +19,7 @@ type dataCmd struct {
 }
 
 // Run prints what is found where. It fails when something is missing in a folder that was given.
-func (cmd dataCmd) Run(c *cli.Console) error {
+func (cmd DataCmd) Run(c *cli.Console) error {
 	given := []string{cmd.MNIST, cmd.Fashion, cmd.CIFAR10, cmd.CIFAR100} // in the order of Locate
 	missing := false
 	for k, at := range data.Locate(data.Dirs{MNIST: cmd.MNIST, FashionMNIST: cmd.Fashion, CIFAR10: cmd.CIFAR10, CIFAR100: cmd.CIFAR100}) {

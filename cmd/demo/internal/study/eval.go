@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"fmt"
@@ -11,11 +11,11 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// evalCmd evaluates saved networks.
-type evalCmd struct{ savedFlags }
+// EvalCmd evaluates saved networks.
+type EvalCmd struct{ savedFlags }
 
 // Run prints a line for each network.
-func (cmd evalCmd) Run(c *cli.Console) error {
+func (cmd EvalCmd) Run(c *cli.Console) error {
 	s, err := cmd.open()
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"image/color"
@@ -31,7 +31,7 @@ func curves(pupils []*pupil, classes bool) report.Drawing {
 }
 
 // agreementMap is how far PC's gradient agrees with BP's in direction and altogether, layers by inference steps.
-func agreementMap(a agreement) report.Drawing {
+func agreementMap(a Agreement) report.Drawing {
 	return func() (io.WriterTo, error) {
 		direction := a.heat("Direction: cosine of the angle between PC's and BP's weight gradient",
 			func(g analysis.Agreement) float64 { return g.Cosine },
@@ -46,33 +46,33 @@ func agreementMap(a agreement) report.Drawing {
 }
 
 // heat is a map of one number; dark says how dark it is drawn, from 0 to 1.
-func (a agreement) heat(title string, number func(analysis.Agreement) float64, dark func(float64) float64) *plot.Plot {
+func (a Agreement) heat(title string, number func(analysis.Agreement) float64, dark func(float64) float64) *plot.Plot {
 	m := report.HeatMap{Title: title, X: "inference step", Y: "weight, input below", Rows: a.weights, Dark: dark}
 	for i := range a.weights {
-		for _, c := range a.rows {
+		for _, c := range a.Rows {
 			m.Values = append(m.Values, number(c.Params[a.params[i]]))
 		}
 	}
-	for _, c := range a.rows {
+	for _, c := range a.Rows {
 		m.Columns = append(m.Columns, strconv.Itoa(c.Step))
 	}
 	return m.Plot()
 }
 
 // decay is the energy of every layer along inference.
-func decay(a agreement) report.Drawing {
+func decay(a Agreement) report.Drawing {
 	return func() (io.WriterTo, error) {
 		p := report.NewPlot("Energy by layer along inference", "inference step + 1", "energy per sample (mean of the batch)")
 		report.Grid(p)
 		report.LogAxis(&p.X)
 		report.LogAxis(&p.Y)
 		most := 0.0
-		for _, c := range a.rows {
+		for _, c := range a.Rows {
 			most = math.Max(most, c.Energy)
 		}
 		show := func(name string, i int, c color.Color, width float64, energy func(analysis.Comparison) float64) {
 			var xys plotter.XYs
-			for _, row := range a.rows {
+			for _, row := range a.Rows {
 				if e := energy(row); e > 1e-6*most { // hidden layers start at zero, which a logarithm does not show
 					xys = append(xys, plotter.XY{X: float64(row.Step + 1), Y: e})
 				}
@@ -89,21 +89,21 @@ func decay(a agreement) report.Drawing {
 		}
 		report.WholeDecades(&p.Y)
 		report.WholeDecades(&p.X)
-		if len(a.rows) > 0 {
-			p.X.Max = float64(a.rows[len(a.rows)-1].Step+1) * 1.05
+		if len(a.Rows) > 0 {
+			p.X.Max = float64(a.Rows[len(a.Rows)-1].Step+1) * 1.05
 		}
 		return report.Picture(10.4, 3.9, p), nil
 	}
 }
 
-// A precisionPoint is how near PC's gradient comes to BP's at equilibrium with an output precision.
-type precisionPoint struct {
-	precision float64
-	agreement
+// A PrecisionPoint is how near PC's gradient comes to BP's at equilibrium with an output precision.
+type PrecisionPoint struct {
+	Precision float64
+	Agreement
 }
 
 // againstPrecision is the relative error by precision.
-func againstPrecision(points []precisionPoint) report.Drawing {
+func againstPrecision(points []PrecisionPoint) report.Drawing {
 	return func() (io.WriterTo, error) {
 		p := report.NewPlot("Distance of PC's equilibrium gradient from BP's", "output precision", "relative error |PC / precision - BP| / |BP|")
 		report.Grid(p)
@@ -115,8 +115,8 @@ func againstPrecision(points []precisionPoint) report.Drawing {
 		for i, name := range first.weights {
 			var xys plotter.XYs
 			for _, pt := range points {
-				if c, ok := pt.last(); ok && c.Params[pt.params[i]].Relative > 0 {
-					xys = append(xys, plotter.XY{X: pt.precision, Y: c.Params[pt.params[i]].Relative})
+				if c, ok := pt.Last(); ok && c.Params[pt.params[i]].Relative > 0 {
+					xys = append(xys, plotter.XY{X: pt.Precision, Y: c.Params[pt.params[i]].Relative})
 				}
 			}
 			if len(xys) > 0 {
@@ -125,8 +125,8 @@ func againstPrecision(points []precisionPoint) report.Drawing {
 				p.Legend.Add(name, l, d)
 			}
 		}
-		if c, ok := points[len(points)-1].last(); ok && c.Whole.Relative > 0 {
-			end := points[len(points)-1].precision
+		if c, ok := points[len(points)-1].Last(); ok && c.Whole.Relative > 0 {
+			end := points[len(points)-1].Precision
 			guide := report.Line(plotter.XYs{{X: 1, Y: c.Whole.Relative / end}, {X: end, Y: c.Whole.Relative}}, report.Soft, 1, report.Dash(2))
 			p.Add(guide)
 			p.Legend.Add("slope 1", guide)

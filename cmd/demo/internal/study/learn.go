@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"fmt"
@@ -94,8 +94,8 @@ func (l *lesson) optimizer(p *pupil) *optim.AdamW[float32] {
 	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, p.rule.Subject().Weights)}
 }
 
-// A stepLine is a training step in metrics.jsonl. All but Seconds depends on the options alone.
-type stepLine struct {
+// A StepLine is a training step in metrics.jsonl. All but Seconds depends on the options alone.
+type StepLine struct {
 	Kind       string             `json:"kind"` // "step"
 	Rule       string             `json:"rule"`
 	Step       int                `json:"step"`
@@ -111,8 +111,8 @@ type stepLine struct {
 	Seconds    float64            `json:"seconds"`
 }
 
-// An evalLine is an evaluation in metrics.jsonl.
-type evalLine struct {
+// An EvalLine is an evaluation in metrics.jsonl.
+type EvalLine struct {
 	Kind     string  `json:"kind"` // "eval"
 	Rule     string  `json:"rule"`
 	Step     int     `json:"step"`
@@ -122,11 +122,11 @@ type evalLine struct {
 	Seconds  float64 `json:"seconds"`
 }
 
-func evalLineOf(name string, e train.Eval, loss float64) evalLine {
-	return evalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Loss: loss, Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
+func evalLineOf(name string, e train.Eval, loss float64) EvalLine {
+	return EvalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Loss: loss, Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
 }
 
-func (l *lesson) evalLine(name string, e train.Eval) evalLine { return evalLineOf(name, e, l.loss(e)) }
+func (l *lesson) evalLine(name string, e train.Eval) EvalLine { return evalLineOf(name, e, l.loss(e)) }
 
 // loss is the test loss as the lesson's likelihood has it.
 func (l *lesson) loss(e train.Eval) float64 {
@@ -167,7 +167,7 @@ func (o *observer) step(terms []string, s train.Step[float32]) error {
 		return text
 	})
 	p.trace = append(p.trace, point{step: s.Step, loss: loss, energy: s.Energy})
-	line := stepLine{Kind: "step", Rule: p.name, Step: s.Step, Epoch: s.Epoch, Loss: loss, Energy: s.Energy,
+	line := StepLine{Kind: "step", Rule: p.name, Step: s.Step, Epoch: s.Epoch, Loss: loss, Energy: s.Energy,
 		Terms: make(map[string]float64, len(terms)), GradNorm: s.GradNorm(), WeightNorm: s.WeightNorm(), Seconds: s.Elapsed.Seconds()}
 	for i, name := range terms {
 		line.Terms[name] = s.Terms[i]

@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"encoding/csv"
@@ -19,15 +19,15 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// predictCmd writes what a saved network says of samples.
-type predictCmd struct {
+// PredictCmd writes what a saved network says of samples.
+type PredictCmd struct {
 	savedFlags
 	Rule string `placeholder:"RULE" help:"Whose weights, as the table of eval has them: PC, BP, ... (default: the rule that was held against backprop)."`
 	To   string `default:"-" placeholder:"FILE" help:"Table to write, with a line for each sample; -: standard output."`
 }
 
 // Run writes the table.
-func (cmd predictCmd) Run(c *cli.Console) error {
+func (cmd PredictCmd) Run(c *cli.Console) error {
 	s, err := cmd.open()
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"github.com/pcgraph/pcgraph/report"
 )
 
-// graphCmd draws the expression graph of a network.
-type graphCmd struct {
+// GraphCmd draws the expression graph of a network.
+type GraphCmd struct {
 	cli.NetFlags
 	cli.FolderFlags
 	Batch int    `default:"32" help:"Samples in the batch." json:"batch"`
@@ -28,22 +28,22 @@ var views = map[string]arch.View{"energy": arch.EnergyView, "state": arch.StateV
 // viewTitles say what a picture shows.
 var viewTitles = map[string]string{"energy": "Energy", "state": "Energy and its gradients with respect to the activities", "param": "Energy and its gradients with respect to the weights"}
 
-// mostBlocks is how deep a network may be drawn: nobody can read the pictures of deeper ones.
-const mostBlocks = 24
+// MostBlocks is how deep a network may be drawn: nobody can read the pictures of deeper ones.
+const MostBlocks = 24
 
 // Validate is called by kong.
-func (cmd graphCmd) Validate() error {
-	if len(cmd.Widths) > mostBlocks+1 {
-		return errors.Errorf("-widths: %d blocks: want %d at most in a picture", len(cmd.Widths)-1, mostBlocks)
+func (cmd GraphCmd) Validate() error {
+	if len(cmd.Widths) > MostBlocks+1 {
+		return errors.Errorf("-widths: %d blocks: want %d at most in a picture", len(cmd.Widths)-1, MostBlocks)
 	}
-	if cmd.Depth > mostBlocks {
-		return errors.Errorf("-depth %d: want %d at most in a picture", cmd.Depth, mostBlocks)
+	if cmd.Depth > MostBlocks {
+		return errors.Errorf("-depth %d: want %d at most in a picture", cmd.Depth, MostBlocks)
 	}
 	return cli.First(cmd.NetFlags.Check(), cli.Count("batch", cmd.Batch, 1))
 }
 
 // Run writes graph.dot and graph.svg.
-func (cmd graphCmd) Run(c *cli.Console) error {
+func (cmd GraphCmd) Run(c *cli.Console) error {
 	if len(cmd.Widths) == 0 && cmd.Kind() == "mlp" {
 		cmd.Widths = []int{4, 5, 3}
 	}
@@ -51,7 +51,7 @@ func (cmd graphCmd) Run(c *cli.Console) error {
 }
 
 // draw draws into a folder.
-func (cmd graphCmd) draw(c *cli.Console, out *cli.Folder) error {
+func (cmd GraphCmd) draw(c *cli.Console, out *cli.Folder) error {
 	dot, err := cmd.dot()
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func all(b []byte) func(io.Writer) error {
 }
 
 // dot is the graph in Graphviz's language.
-func (cmd *graphCmd) dot() ([]byte, error) {
+func (cmd *GraphCmd) dot() ([]byte, error) {
 	in, out := []int{8, 8, 1}, []int{3}
 	if cmd.Kind() == "transformer" {
 		in, out = []int{4, 5}, []int{4, 5}
@@ -103,3 +103,6 @@ func (cmd *graphCmd) dot() ([]byte, error) {
 	}
 	return buf.Bytes(), nil
 }
+
+// Choice is what the use of some flags depends on.
+func (cmd GraphCmd) Choice() cli.Choice { return cli.Choice{Arch: cmd.Kind()} }

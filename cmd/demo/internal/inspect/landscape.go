@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"fmt"
@@ -24,8 +24,8 @@ import (
 	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
-// landscapeCmd draws energies that are small enough to be seen whole.
-type landscapeCmd struct {
+// LandscapeCmd draws energies that are small enough to be seen whole.
+type LandscapeCmd struct {
 	cli.FolderFlags
 	X    float64 `name:"x" default:"1" help:"Input." json:"x"`
 	Y    float64 `name:"y" default:"-1" help:"Target." json:"y"`
@@ -36,7 +36,7 @@ type landscapeCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd landscapeCmd) Validate() error {
+func (cmd LandscapeCmd) Validate() error {
 	for _, n := range []struct {
 		flag string
 		v    float64
@@ -83,11 +83,11 @@ type path struct {
 }
 
 // Run draws.
-func (cmd landscapeCmd) Run(c *cli.Console) error {
+func (cmd LandscapeCmd) Run(c *cli.Console) error {
 	return c.Run("landscape", cmd, func(r *cli.RunDir) error { return cmd.draw(c, r) })
 }
 
-func (cmd landscapeCmd) draw(c *cli.Console, out *cli.RunDir) error {
+func (cmd LandscapeCmd) draw(c *cli.Console, out *cli.RunDir) error {
 	m := out.Manifest
 	out.Page = report.Page{Title: "The smallest networks, and what inference does to their energy",
 		Lead: fmt.Sprintf("A chain of one hidden unit, x = %g, y = %g, energy F = 1/2 (z - w1 x)^2 + 1/2 (y - w2 z)^2. Before inference z = w1 x and F is the loss; after it F* = 1/2 (y - w2 w1 x)^2 / (1 + w2^2).", cmd.X, cmd.Y)}
@@ -132,7 +132,7 @@ func (cmd landscapeCmd) draw(c *cli.Console, out *cli.RunDir) error {
 }
 
 // descend trains the two weights by a rule of the library.
-func (cmd landscapeCmd) descend(c *cli.Console, name string) (path, error) {
+func (cmd LandscapeCmd) descend(c *cli.Console, name string) (path, error) {
 	net, w, err := unitChain(cmd.W1, cmd.W2)
 	if err != nil {
 		return path{}, err
@@ -177,7 +177,7 @@ func (cmd landscapeCmd) descend(c *cli.Console, name string) (path, error) {
 }
 
 // weights are the contours of loss and F* with the paths.
-func (cmd landscapeCmd) weights(paths []path) report.Drawing {
+func (cmd LandscapeCmd) weights(paths []path) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
 		for k, title := range []string{"Before inference: the loss, and the way of BP", "After inference: F*, and the way of PC"} {
@@ -224,7 +224,7 @@ func escape(paths []path) report.Drawing {
 }
 
 // slice is the energy by the hidden activity, with the feedforward point and the one that inference finds.
-func (cmd landscapeCmd) slice(title string, w1, w2 float64) (*plot.Plot, error) {
+func (cmd LandscapeCmd) slice(title string, w1, w2 float64) (*plot.Plot, error) {
 	net, w, err := unitChain(w1, w2)
 	if err != nil {
 		return nil, err

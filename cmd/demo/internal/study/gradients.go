@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 // horizon is how far the main job follows inference, beyond the steps it trained with; precisions is its scan.
 const horizon = 128
 
-var precisions = []float64{1, .1, .01, .001, .0001}
+var Precisions = []float64{1, .1, .01, .001, .0001}
 
 // restExpected is how many steps it takes about to come to rest, for the progress bar.
 const restExpected = 100
@@ -35,7 +35,7 @@ func (j *job) compare(c *cli.Console) error {
 	c.Printf("Comparing PC's gradients with BP's on %d test samples, in float64 (-no-compare leaves that out)\n", min(compareBatch, j.test.Len()))
 	flags := j.flags
 	flags.Errors = false // activities show how the error comes down layer by layer; errors are in every layer at once
-	b, err := newBench(j.net, flags, w, j.test, compareBatch)
+	b, err := NewComparison(j.net, flags, w, j.test, compareBatch)
 	if err != nil {
 		return err
 	}
@@ -44,9 +44,9 @@ func (j *job) compare(c *cli.Console) error {
 	// The counter counts steps: horizon of them first, then restExpected for each precision, of which fewer may be needed.
 	begun, room := 0, horizon
 	furthest := 0
-	b.onStep = func(step int) {
+	b.OnStep = func(step int) {
 		furthest = max(furthest, begun+min(step, room))
-		show.Step(furthest, horizon+restExpected*len(precisions), nil)
+		show.Step(furthest, horizon+restExpected*len(Precisions), nil)
 	}
 	// Steps of half the largest stable rate, or of the training's where that is lower: what one sees is inference, not its failing.
 	stable, err := stableRate(b, 1, arch.Activities)
@@ -68,18 +68,18 @@ func (j *job) compare(c *cli.Console) error {
 	if err := a.diverged(); err != nil {
 		return err
 	}
-	where := fmt.Sprintf("the first %d test samples, in float64, with the weights that %s learned", b.batch, p.name)
-	if len(a.rows) > 0 {
-		j.Page.Tables = append(j.Page.Tables, alongTable(a, fmt.Sprintf("%s; inference moves activities at rate %.2g", where, rate)))
+	where := fmt.Sprintf("the first %d test samples, in float64, with the weights that %s learned", b.Batch, p.name)
+	if len(a.Rows) > 0 {
+		j.Page.Tables = append(j.Page.Tables, AlongTable(a, fmt.Sprintf("%s; inference moves activities at rate %.2g", where, rate)))
 	}
 	start = time.Now()
 	begun, room = horizon, restExpected
-	var points []precisionPoint
-	for _, lambda := range precisions {
+	var points []PrecisionPoint
+	for _, lambda := range Precisions {
 		if c.Context.Err() != nil {
 			break
 		}
-		e, err := b.equilibrium(c.Context, lambda)
+		e, err := b.Equilibrium(c.Context, lambda)
 		if err != nil {
 			return err
 		}
@@ -88,16 +88,16 @@ func (j *job) compare(c *cli.Console) error {
 		if c.Context.Err() != nil { // not at rest
 			break
 		}
-		points = append(points, precisionPoint{lambda, e})
-		if last, ok := e.last(); ok {
-			if err := logAgreement(j.Folder, agreement{weights: e.weights, params: e.params, terms: e.terms, rows: []analysis.Comparison{last}}, lambda); err != nil {
+		points = append(points, PrecisionPoint{lambda, e})
+		if last, ok := e.Last(); ok {
+			if err := logAgreement(j.Folder, Agreement{weights: e.weights, params: e.params, terms: e.terms, Rows: []analysis.Comparison{last}}, lambda); err != nil {
 				return err
 			}
 		}
 	}
 	j.Manifest.Seconds["agreement over precision"] = time.Since(start).Seconds()
 	if len(points) > 0 {
-		j.Page.Tables = append(j.Page.Tables, precisionTable(points, where))
+		j.Page.Tables = append(j.Page.Tables, PrecisionTable(points, where))
 		j.Manifest.Results["precision"] = summary(points)
 	}
 	j.Page.Figures = append(j.Page.Figures, agreementFigures(a, points)...)
@@ -110,9 +110,9 @@ func (j *job) compare(c *cli.Console) error {
 }
 
 // agreementFigures are those of one comparison; points may be empty.
-func agreementFigures(a agreement, points []precisionPoint) []report.Figure {
+func agreementFigures(a Agreement, points []PrecisionPoint) []report.Figure {
 	var fs []report.Figure
-	if len(a.rows) > 0 {
+	if len(a.Rows) > 0 {
 		fs = append(fs,
 			report.Figure{File: "agreement.png", Title: "The gradient finds its direction, layer by layer",
 				Caption: "Before inference only the output layer has an error, and there PC's gradient is already BP's; every step carries the error one layer further down. A cosine of 1 means parallel, 0 no gradient yet or a right angle. At equilibrium a difference remains unless the precision of the output is small.",
@@ -130,7 +130,7 @@ func agreementFigures(a agreement, points []precisionPoint) []report.Figure {
 }
 
 // lowest says which end of a table of weights is the input's.
-func (a agreement) lowest() string {
+func (a Agreement) lowest() string {
 	if len(a.weights) == 0 {
 		return ""
 	}
@@ -138,13 +138,13 @@ func (a agreement) lowest() string {
 	return scope + " is the lowest layer, next to the input; \"all\" is the gradient of all weights as one vector."
 }
 
-// alongTable is the cosine and the relative error by weight, at a few steps.
-func alongTable(a agreement, where string) report.Table {
+// AlongTable is the cosine and the relative error by weight, at a few steps.
+func AlongTable(a Agreement, where string) report.Table {
 	t := report.Table{Title: "PC's gradient against BP's along inference: cosine (relative error)", Head: []string{"weight"},
 		Note: "On " + where + ". In a cell: the cosine of the angle between the two gradients (1: the same direction, 0: a right angle, or PC has none yet) and in brackets the relative error |PC - BP| / |BP| (0: equal). Step 0 is the feedforward pass, before inference. " + a.lowest()}
 	var shown []analysis.Comparison
-	for i, row := range a.rows {
-		if s := row.Step; s&(s-1) == 0 && s != 2 && s != 8 && s != 32 || i == len(a.rows)-1 {
+	for i, row := range a.Rows {
+		if s := row.Step; s&(s-1) == 0 && s != 2 && s != 8 && s != 32 || i == len(a.Rows)-1 {
 			shown = append(shown, row)
 			t.Head = append(t.Head, "step "+strconv.Itoa(s))
 		}
@@ -164,54 +164,54 @@ func alongTable(a agreement, where string) report.Table {
 	return t
 }
 
-// precisionTable is the relative error by precision and weight.
-func precisionTable(points []precisionPoint, where string) report.Table {
+// PrecisionTable is the relative error by precision and weight.
+func PrecisionTable(points []PrecisionPoint, where string) report.Table {
 	note := fmt.Sprintf("The relative error |PC / precision - BP| / |BP| of the gradient at equilibrium, on %s. %s Steps are those of L-BFGS on the prediction errors. "+
 		"Inference ends where the rms of the energy's gradient is %g of what it was (%q), or where the energy falls no more (%q: activities rest on kinks of the activation, where the gradient jumps).",
-		where, points[0].lowest(), restRel, restGradient, restEnergy)
+		where, points[0].lowest(), restRel, RestGradient, RestEnergy)
 	t := report.Table{Title: "Distance of PC's equilibrium gradient from BP's, by output precision", Note: note,
 		Head: append(append([]string{"precision"}, points[0].weights...), "all", "steps", "ended with")}
 	for _, p := range points {
-		last, ok := p.last()
+		last, ok := p.Last()
 		if !ok {
 			continue
 		}
-		row := []string{fmt.Sprintf("%g", p.precision)}
+		row := []string{fmt.Sprintf("%g", p.Precision)}
 		for _, i := range p.params {
 			row = append(row, fmt.Sprintf("%.2e", last.Params[i].Relative))
 		}
-		t.Rows = append(t.Rows, append(row, fmt.Sprintf("%.2e", last.Whole.Relative), strconv.Itoa(last.Step), p.rest))
+		t.Rows = append(t.Rows, append(row, fmt.Sprintf("%.2e", last.Whole.Relative), strconv.Itoa(last.Step), p.Rest))
 	}
 	return t
 }
 
 // summary is the whole gradient's relative error by precision, for the manifest.
-func summary(points []precisionPoint) map[string]float64 {
+func summary(points []PrecisionPoint) map[string]float64 {
 	m := make(map[string]float64)
 	for _, p := range points {
-		if last, ok := p.last(); ok {
-			m[fmt.Sprintf("%g", p.precision)] = last.Whole.Relative
+		if last, ok := p.Last(); ok {
+			m[fmt.Sprintf("%g", p.Precision)] = last.Whole.Relative
 		}
 	}
 	return m
 }
 
-// An agreeLine is a comparison in metrics.jsonl.
-type agreeLine struct {
-	Kind      string                        `json:"kind"` // "agreement"
-	Precision float64                       `json:"precision"`
-	Step      int                           `json:"step"`
-	Energy    float64                       `json:"energy"`
-	Residual  float64                       `json:"residual"`
-	Terms     map[string]float64            `json:"terms"`
+// An AgreeLine is a comparison in metrics.jsonl.
+type AgreeLine struct {
+	Kind      string                     `json:"kind"` // "agreement"
+	Precision float64                    `json:"precision"`
+	Step      int                        `json:"step"`
+	Energy    float64                    `json:"energy"`
+	Residual  float64                    `json:"residual"`
+	Terms     map[string]float64         `json:"terms"`
 	Whole     analysis.Agreement            `json:"whole"`
 	Weights   map[string]analysis.Agreement `json:"weights"`
 }
 
 // logAgreement adds a line per comparison to metrics.jsonl.
-func logAgreement(f *cli.Folder, a agreement, precision float64) error {
-	for _, c := range a.rows {
-		l := agreeLine{Kind: "agreement", Precision: precision, Step: c.Step, Energy: c.Energy, Residual: c.Residual, Whole: c.Whole,
+func logAgreement(f *cli.Folder, a Agreement, precision float64) error {
+	for _, c := range a.Rows {
+		l := AgreeLine{Kind: "agreement", Precision: precision, Step: c.Step, Energy: c.Energy, Residual: c.Residual, Whole: c.Whole,
 			Terms: make(map[string]float64), Weights: make(map[string]analysis.Agreement)}
 		for i, name := range a.terms {
 			l.Terms[name] = c.Terms[i]

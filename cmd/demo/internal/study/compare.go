@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 	"github.com/pcgraph/pcgraph/report"
 )
 
-// compareCmd compares gradients without training.
-type compareCmd struct {
+// CompareCmd compares gradients without training.
+type CompareCmd struct {
 	cli.OutFlags
 	cli.NetFlags
 	cli.DataFlags
@@ -21,12 +21,12 @@ type compareCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd compareCmd) Validate() error {
+func (cmd CompareCmd) Validate() error {
 	return cli.First(cmd.NetFlags.Check(), cmd.DataFlags.Check(), cmd.InferFlags.Check(), cli.Count("batch", cmd.Batch, 1))
 }
 
 // Run compares in the precision asked for.
-func (cmd compareCmd) Run(c *cli.Console) error {
+func (cmd CompareCmd) Run(c *cli.Console) error {
 	cmd.Settle(cmd.Errors)
 	return c.Run("compare-"+cmd.Name(), cmd, func(r *cli.RunDir) error {
 		training, _, err := cmd.Load(c, cmd.Seed, cmd.Widths)
@@ -49,17 +49,17 @@ func (cmd compareCmd) Run(c *cli.Console) error {
 }
 
 // compareIn compares in the precision T.
-func compareIn[T graph.Float](c *cli.Console, cmd compareCmd, net *arch.Network, set *data.Set, out *cli.RunDir) error {
+func compareIn[T graph.Float](c *cli.Console, cmd CompareCmd, net *arch.Network, set *data.Set, out *cli.RunDir) error {
 	w, err := cli.NewWeights[T](net, cmd.Seed)
 	if err != nil {
 		return err
 	}
-	b, err := newBench(net, cmd.NetFlags, w, set, cmd.Batch)
+	b, err := NewComparison(net, cmd.NetFlags, w, set, cmd.Batch)
 	if err != nil {
 		return err
 	}
 	show := c.Progress("comparison", "")
-	b.onStep = func(step int) { show.Step(min(step, cmd.Steps), cmd.Steps, nil) }
+	b.OnStep = func(step int) { show.Step(min(step, cmd.Steps), cmd.Steps, nil) }
 	a, err := b.inference(c.Context, cmd.Precision, cmd.InferFlags)
 	show.End()
 	if err != nil {
@@ -75,16 +75,19 @@ func compareIn[T graph.Float](c *cli.Console, cmd compareCmd, net *arch.Network,
 	c.Printf("%s, scaling %s, %s, precision %g, %T, seed %d\n", cmd.Title(), cmd.Scaling.Name, set.Name, cmd.Precision, t, cmd.Seed)
 	out.Page = report.Page{Title: "PC against BP, without training",
 		Lead: fmt.Sprintf("Weight gradients of a %s (scaling %s, seed %d) on a batch of %d from %s, in %T; %d inference steps of rate %g, output precision %g.",
-			cmd.Title(), cmd.Scaling.Name, cmd.Seed, b.batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision)}
+			cmd.Title(), cmd.Scaling.Name, cmd.Seed, b.Batch, set.Name, t, cmd.Steps, cmd.Rate, cmd.Precision)}
 	r := &out.Page
-	if len(a.rows) > 0 {
-		last, _ := a.last()
+	if len(a.Rows) > 0 {
+		last, _ := a.Last()
 		r.Tiles = []report.Tile{{Value: fmt.Sprintf("%.4f", last.Whole.Cosine), Label: "cosine at the end", Class: "pc"},
 			{Value: fmt.Sprintf("%.2g", last.Whole.Relative), Label: "relative error at the end", Class: "pc"},
 			{Value: fmt.Sprintf("%.2g", last.Residual), Label: "rms of the energy gradient left"}}
-		r.Tables = []report.Table{alongTable(a, "the first samples of "+set.Name)}
+		r.Tables = []report.Table{AlongTable(a, "the first samples of "+set.Name)}
 		r.Figures = agreementFigures(a, nil)
 		out.Manifest.Results["whole"] = last.Whole
 	}
 	return nil
 }
+
+// Choice is what the use of some flags depends on.
+func (cmd CompareCmd) Choice() cli.Choice { return cli.Choice{Arch: cmd.Kind(), Data: cmd.Data} }

@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"path/filepath"
@@ -12,7 +12,7 @@ import (
 // A saved is a run that trained networks, with its options.
 type saved struct {
 	*cli.SavedRun
-	options trainCmd
+	options TrainCmd
 }
 
 // open reads the manifest of the run.

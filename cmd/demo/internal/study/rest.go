@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"github.com/pcgraph/pcgraph/arch"
@@ -24,11 +24,11 @@ func (j *job) excess(p *pupil) (excess float64, ok bool, err error) {
 	for _, idx := range data.InOrder(n, n) {
 		data.Fill(j.test, x, y, idx)
 	}
-	twin, targets, ok, err := linearTwin(pc.Model, x, y, j.flags)
+	twin, targets, ok, err := LinearTwin(pc.Model, x, y, j.flags)
 	if err != nil || !ok {
 		return 0, false, err
 	}
-	eq, err := twin.Equilibrium(denseOf(x, n), targets)
+	eq, err := twin.Equilibrium(DenseOf(x, n), targets)
 	if err != nil {
 		return 0, false, err
 	}
@@ -43,7 +43,7 @@ func (j *job) stableRate(p *pupil) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	b, err := newBench(j.net, j.flags, w, j.test, compareBatch)
+	b, err := NewComparison(j.net, j.flags, w, j.test, compareBatch)
 	if err != nil {
 		return 0, err
 	}
@@ -51,12 +51,12 @@ func (j *job) stableRate(p *pupil) (float64, error) {
 }
 
 // stableRate is the rate below which plain descent on a batch is stable in some coordinates, 2 / largest curvature.
-func stableRate(b *bench[float64], precision float64, coordinates arch.Coordinates) (float64, error) {
-	m, err := arch.Compile(b.net, b.weights, arch.Plan{Batch: b.batch, Energy: b.flags.Energy(precision), Coordinates: coordinates})
+func stableRate(b *Comparison[float64], precision float64, coordinates arch.Coordinates) (float64, error) {
+	m, err := arch.Compile(b.Net, b.Weights, arch.Plan{Batch: b.Batch, Energy: b.Flags.Energy(precision), Coordinates: coordinates})
 	if err != nil {
 		return 0, err
 	}
-	if err := m.Clamp(b.x, b.y); err != nil {
+	if err := m.Clamp(b.X, b.Y); err != nil {
 		return 0, err
 	}
 	if err := m.Forward(); err != nil {

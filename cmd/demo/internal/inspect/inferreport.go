@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 )
 
 // report says which way is for what.
-func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report.Page {
+func (cmd InferCmd) report(a *arena, ways []Way, set *data.Set) report.Page {
 	r := report.Page{Title: "Which solver should I use?",
 		Lead: fmt.Sprintf("Inference of a %s (scaling %s, output precision %g, %d updates by backprop before, seed %d) on a batch of %d from %s in float64, from the feedforward pass. The largest curvature of a sample's energy is %.3g by activities and %.3g by errors. The equilibrium is the lowest energy that long runs of L-BFGS find, F* = %.6g.",
 			cmd.Title(), cmd.Scaling.Name, cmd.Precision, cmd.Warmup, cmd.Seed, a.models[0].Plan().Batch, set.Name, a.curvature[0], a.curvature[1], a.best)}
@@ -25,7 +25,7 @@ func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report.Page {
 	if a.exact == a.exact {
 		r.Lead += fmt.Sprintf(" The linear theory has %.6g: off by %.1e.", a.exact, a.best/a.exact-1)
 	}
-	best := fastest(ways)
+	best := Fastest(ways)
 	for _, off := range offs {
 		if text, ok := best[fmt.Sprintf("%g", off)]; ok {
 			name, cost, _ := strings.Cut(text, ": ")
@@ -39,7 +39,7 @@ func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report.Page {
 	r.Figures = []report.Figure{
 		{File: "solvers.png", Title: "How fast each way comes to rest",
 			Caption: "Left against evaluations of the energy, right against the clock; above the energy over the equilibrium's, below the error of the weight gradient that would be read there. What is lower at the same place is better; a line that ends has come to rest or to its limit of evaluations. Gauss-Newton counts a backward pass per output as an evaluation. Solid lines move activities, dashed ones prediction errors.",
-			Draw: wayFigure(ways, func(w way) bool { return w.kind == mainWay }, func(w way) int {
+			Draw: wayFigure(ways, func(w Way) bool { return w.kind == mainWay }, func(w Way) int {
 				if w.errors {
 					return 1
 				}
@@ -47,13 +47,13 @@ func (cmd inferCmd) report(a *arena, ways []way, set *data.Set) report.Page {
 			})},
 		{File: "heun.png", Title: "Heun against Euler",
 			Caption: "The same for the gradient flow by both methods, with constant steps and, for Heun, with steps that follow a tolerance. Along the path Heun is far more accurate; but all paths lead to the same rest, and a step of Heun costs two evaluations. A colour is a method, a dash its step or tolerance.",
-			Draw:    wayFigure(ways, func(w way) bool { return w.flow && w.kind != tableOnly }, func(w way) int { return w.look.variant })},
+			Draw:    wayFigure(ways, func(w Way) bool { return w.flow && w.kind != tableOnly }, func(w Way) int { return w.look.variant })},
 	}
 	return r
 }
 
 // wayTable is what each way needs.
-func wayTable(ways []way) report.Table {
+func wayTable(ways []Way) report.Table {
 	t := report.Table{Title: "Evaluations (milliseconds) until the energy is within a fraction of the equilibrium's, and until the weight gradient is",
 		Note: fmt.Sprintf("Energy e: F/F* - 1 is at most e from there on, F* being the lowest energy that long runs of L-BFGS find. Gradient g: the weight gradient's relative error |g - g*| / |g*| is. In brackets are milliseconds, the median of at least %d runs on a machine that may be busy; evaluations are exact. A dash: not within the limit of evaluations. Residual: rms of the energy's gradient at the end. Ended: converged is a residual of 1e-13, a step limit is -evals or where no step leads downhill, a time limit the last of -horizons.", fewestRuns),
 		Head: []string{"way"}}
@@ -64,20 +64,20 @@ func wayTable(ways []way) report.Table {
 		t.Head = append(t.Head, fmt.Sprintf("gradient %g", o))
 	}
 	t.Head = append(t.Head, "ended", "evaluations", "residual")
-	cell := func(s station, ok bool) string {
+	cell := func(s Station, ok bool) string {
 		if !ok {
 			return "-"
 		}
-		return fmt.Sprintf("%d (%.3g)", s.evals, 1e3*s.seconds)
+		return fmt.Sprintf("%d (%.3g)", s.Evals, 1e3*s.Seconds)
 	}
 	for i := range ways {
 		w := &ways[i]
-		row := []string{w.name}
+		row := []string{w.Name}
 		for _, g := range gaps {
-			row = append(row, cell(w.reaches(g, func(s station) float64 { return s.gap })))
+			row = append(row, cell(w.reaches(g, func(s Station) float64 { return s.gap })))
 		}
 		for _, o := range offs {
-			row = append(row, cell(w.reaches(o, func(s station) float64 { return s.off })))
+			row = append(row, cell(w.reaches(o, func(s Station) float64 { return s.Off })))
 		}
 		t.Rows = append(t.Rows, append(row, w.result.Status.String(), fmt.Sprint(w.result.Evals), fmt.Sprintf("%.1e", w.result.Residual)))
 	}
@@ -85,7 +85,7 @@ func wayTable(ways []way) report.Table {
 }
 
 // horizonTable is where each flow is at the horizons.
-func (cmd inferCmd) horizonTable(ways []way) report.Table {
+func (cmd InferCmd) horizonTable(ways []Way) report.Table {
 	t := report.Table{Title: "Where the flows are at given times: energy over the equilibrium's (error of the weight gradient) after so many evaluations",
 		Note: "Read at the first step that ends there or later; times are per sample, those of JPC are larger by the batch size.", Head: []string{"flow"}}
 	for _, h := range cmd.Horizons {
@@ -96,15 +96,15 @@ func (cmd inferCmd) horizonTable(ways []way) report.Table {
 		if !w.flow {
 			continue
 		}
-		row := []string{w.name}
+		row := []string{w.Name}
 		for _, h := range cmd.Horizons {
 			text, off := "-", math.NaN()
-			for _, s := range w.path {
-				if s.off == s.off {
-					off = s.off
+			for _, s := range w.Path {
+				if s.Off == s.Off {
+					off = s.Off
 				}
 				if s.time >= h*(1-1e-9) {
-					text = fmt.Sprintf("%.1e (%.2g) after %d", s.gap, off, s.evals)
+					text = fmt.Sprintf("%.1e (%.2g) after %d", s.gap, off, s.Evals)
 					break
 				}
 			}
@@ -124,24 +124,24 @@ func (l wayLook) colour() color.NRGBA {
 const lowest = 1e-12
 
 // wayFigure draws energy and gradient error of some ways against evaluations and time.
-func wayFigure(ways []way, in func(way) bool, dash func(way) int) report.Drawing {
+func wayFigure(ways []Way, in func(Way) bool, dash func(Way) int) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var rows [][]*plot.Plot
 		var keys []report.Key
 		for _, y := range []struct {
 			label  string
-			number func(station) float64
+			number func(Station) float64
 		}{
-			{"energy over the equilibrium's, F/F* - 1", func(s station) float64 { return s.gap }},
-			{"relative error of the weight gradient", func(s station) float64 { return s.off }},
+			{"energy over the equilibrium's, F/F* - 1", func(s Station) float64 { return s.gap }},
+			{"relative error of the weight gradient", func(s Station) float64 { return s.Off }},
 		} {
 			var row []*plot.Plot
 			for _, x := range []struct {
 				label  string
-				number func(station) float64
+				number func(Station) float64
 			}{
-				{"evaluations of the energy and its gradient", func(s station) float64 { return float64(s.evals) }},
-				{"milliseconds (median of the runs)", func(s station) float64 { return 1e3 * s.seconds }},
+				{"evaluations of the energy and its gradient", func(s Station) float64 { return float64(s.Evals) }},
+				{"milliseconds (median of the runs)", func(s Station) float64 { return 1e3 * s.Seconds }},
 			} {
 				p := report.NewPlot("", x.label, y.label)
 				report.Grid(p)
@@ -151,12 +151,12 @@ func wayFigure(ways []way, in func(way) bool, dash func(way) int) report.Drawing
 					if !in(w) {
 						continue
 					}
-					l := report.Line(trail(w.path, x.number, y.number), w.look.colour(), 1.8, report.Dash(dash(w)))
+					l := report.Line(trail(w.Path, x.number, y.number), w.look.colour(), 1.8, report.Dash(dash(w)))
 					if len(l.XYs) > 0 {
 						p.Add(l)
 					}
 					if len(rows) == 0 && len(row) == 0 {
-						keys = append(keys, report.Key{Name: w.name, Line: l.LineStyle})
+						keys = append(keys, report.Key{Name: w.Name, Line: l.LineStyle})
 					}
 				}
 				report.WholeDecades(&p.X)
@@ -170,7 +170,7 @@ func wayFigure(ways []way, in func(way) bool, dash func(way) int) report.Drawing
 }
 
 // trail is a path as points, down to the lowest value, where it ends.
-func trail(path []station, x, y func(station) float64) (xys plotter.XYs) {
+func trail(path []Station, x, y func(Station) float64) (xys plotter.XYs) {
 	for _, s := range path {
 		v := y(s)
 		if !(v < 1e3) || !(x(s) > 0) { // not taken, or diverging

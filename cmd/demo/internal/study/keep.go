@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"bytes"
@@ -67,7 +67,7 @@ func (r *ledger) UnmarshalBinary(text []byte) error {
 	r.lines.Reset()
 	r.lines.Write(text)
 	for line := range bytes.Lines(text) {
-		var l stepLine
+		var l StepLine
 		if err := jsonfloat.Unmarshal(line, &l); err != nil {
 			return errors.Wrap(err, "metrics")
 		}

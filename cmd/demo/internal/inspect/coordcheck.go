@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"fmt"
@@ -20,8 +20,8 @@ import (
 	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
-// coordCmd is the coordinate check of scalings over width and depth.
-type coordCmd struct {
+// CoordCmd is the coordinate check of scalings over width and depth.
+type CoordCmd struct {
 	cli.OutFlags
 	Arch         string            `default:"mlp" help:"Architecture: mlp (residual, without biases), resnet, transformer, or cnn, over widths only." json:"arch"`
 	Scalings     []cli.ScalingFlag `default:"sp,mupc,mupc-adam,completep" help:"Scalings to compare: ${scalings}." json:"scalings"`
@@ -45,7 +45,7 @@ type coordCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd coordCmd) Validate() error {
+func (cmd CoordCmd) Validate() error {
 	if len(cmd.Scalings) == 0 {
 		return errors.New("-scalings: none are given")
 	}
@@ -83,7 +83,7 @@ func (cmd coordCmd) Validate() error {
 }
 
 // fill gives what is left out what suits the architecture.
-func (cmd *coordCmd) fill() {
+func (cmd *CoordCmd) fill() {
 	widths, depths, width, depth := []int{64, 128, 256, 512, 1024}, []int{4, 8, 16, 32, 64}, 256, 4
 	switch cmd.Arch {
 	case "cnn":
@@ -120,7 +120,7 @@ func (cmd *coordCmd) fill() {
 }
 
 // label is a size with its unit.
-func (cmd coordCmd) label(over string) string {
+func (cmd CoordCmd) label(over string) string {
 	switch {
 	case over == "depth" && cmd.Arch == "mlp":
 		return "depth (hidden layers)"
@@ -133,7 +133,7 @@ func (cmd coordCmd) label(over string) string {
 }
 
 // dataFlags choose what the networks learn from.
-func (cmd coordCmd) dataFlags() cli.DataFlags {
+func (cmd CoordCmd) dataFlags() cli.DataFlags {
 	f := cli.DataFlags{Data: cmd.Data, Window: 32, OwnFlags: cmd.OwnFlags}
 	if f.Data == "" {
 		f.Data = map[string]string{"cnn": "bars", "resnet": "bars", "transformer": "copy"}[cmd.Arch]
@@ -145,7 +145,7 @@ func (cmd coordCmd) dataFlags() cli.DataFlags {
 }
 
 // load loads what the networks learn from.
-func (cmd coordCmd) load(c *cli.Console) (*data.Set, error) {
+func (cmd CoordCmd) load(c *cli.Console) (*data.Set, error) {
 	if cmd.Data == "" && cmd.Arch == "transformer" {
 		set, _, err := data.Copy{Seed: cmd.Seed}.Load()
 		return set, err
@@ -157,18 +157,18 @@ func (cmd coordCmd) load(c *cli.Console) (*data.Set, error) {
 	return set, err
 }
 
-// A sweep is one scaling over widths or depths.
-type sweep struct {
-	scaling string
-	over    string // "width" or "depth"
+// A Sweep is one scaling over widths or depths.
+type Sweep struct {
+	Scaling string
+	Over    string // "width" or "depth"
 	label   string // the same with its unit
 	sizes   []int
 	coords  []analysis.Coord
-	slopes  []analysis.Slope
+	Slopes  []analysis.Slope
 }
 
 // network describes one network of a sweep.
-func (cmd coordCmd) network(set *data.Set, s cli.ScalingFlag, width, depth int) (*arch.Network, error) {
+func (cmd CoordCmd) network(set *data.Set, s cli.ScalingFlag, width, depth int) (*arch.Network, error) {
 	f := cli.NetFlags{Arch: cmd.Arch, Width: width, Depth: depth, Heads: 4, Act: cmd.Act, Scaling: s, Gamma: 1, NoBias: true}
 	if cmd.Arch == "mlp" {
 		f.Skips = true
@@ -182,12 +182,12 @@ func (cmd coordCmd) network(set *data.Set, s cli.ScalingFlag, width, depth int) 
 }
 
 // check is the check of one sweep.
-func (cmd coordCmd) check(set *data.Set, s cli.ScalingFlag, w *sweep) *analysis.CoordCheck[float32] {
+func (cmd CoordCmd) check(set *data.Set, s cli.ScalingFlag, w *Sweep) *analysis.CoordCheck[float32] {
 	batch := min(cmd.Batch, set.Len())
 	c := &analysis.CoordCheck[float32]{
 		Sizes: w.sizes, Steps: cmd.Updates,
 		Network: func(size int) (*arch.Network, error) {
-			if w.over == "width" {
+			if w.Over == "width" {
 				return cmd.network(set, s, size, cmd.Depth)
 			}
 			return cmd.network(set, s, cmd.Width, size)
@@ -218,8 +218,8 @@ func (cmd coordCmd) check(set *data.Set, s cli.ScalingFlag, w *sweep) *analysis.
 	return c
 }
 
-// A coordLine is a measurement in metrics.jsonl: without sizes where the network diverged.
-type coordLine struct {
+// A CoordLine is a measurement in metrics.jsonl: without sizes where the network diverged.
+type CoordLine struct {
 	Kind     string  `json:"kind"` // "coord"
 	Scaling  string  `json:"scaling"`
 	Over     string  `json:"over"`
@@ -233,12 +233,12 @@ type coordLine struct {
 }
 
 // Run sweeps, then reports.
-func (cmd coordCmd) Run(c *cli.Console) error {
+func (cmd CoordCmd) Run(c *cli.Console) error {
 	return c.Run("coordcheck-"+cmd.Arch, cmd, func(r *cli.RunDir) error { return cmd.measure(c, r) })
 }
 
 // measure does the work of Run in a folder.
-func (cmd coordCmd) measure(c *cli.Console, out *cli.RunDir) error {
+func (cmd CoordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 	cmd.fill()
 	set, err := cmd.load(c)
 	if err != nil {
@@ -252,7 +252,7 @@ func (cmd coordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 	if err := out.Used(set); err != nil {
 		return err
 	}
-	var sweeps []*sweep
+	var sweeps []*Sweep
 	show := newCoordMeter(c, cmd)
 	for _, over := range []string{"width", "depth"} {
 		sizes := cmd.Widths
@@ -263,7 +263,7 @@ func (cmd coordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 			if len(sizes) == 0 || c.Context.Err() != nil {
 				continue
 			}
-			w := &sweep{scaling: s.Name, over: over, label: cmd.label(over), sizes: sizes}
+			w := &Sweep{Scaling: s.Name, Over: over, label: cmd.label(over), sizes: sizes}
 			check := cmd.check(set, s, w)
 			show.begin(w)
 			check.OnStep = show.step
@@ -274,7 +274,7 @@ func (cmd coordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 			}
 			show.done += show.cost(w, len(sizes))
 			if len(w.coords) > 0 { // not interrupted before the first network was through
-				w.slopes = analysis.Slopes(w.coords, cmd.Updates)
+				w.Slopes = analysis.Slopes(w.coords, cmd.Updates)
 				sweeps = append(sweeps, w)
 			}
 			if err := logCoords(out.Folder, w); err != nil {
@@ -285,26 +285,26 @@ func (cmd coordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 	show.counter.End()
 	out.Page = cmd.report(sweeps, set)
 	for _, w := range sweeps {
-		m.Results[w.scaling+" over "+w.over] = w.verdict(cmd.Band)
+		m.Results[w.Scaling+" over "+w.Over] = w.verdict(cmd.Band)
 	}
 	return nil
 }
 
 // A coordMeter shows how far all sweeps are, with the time that is left of all of them.
 type coordMeter struct {
-	cmd     coordCmd
+	cmd     CoordCmd
 	counter *report.Progress
 	names   bool // lines may have names of their own
-	sweep   *sweep
+	sweep   *Sweep
 	done    float64 // cost of the sweeps that are through
 	all     float64
 }
 
-func newCoordMeter(c *cli.Console, cmd coordCmd) *coordMeter {
+func newCoordMeter(c *cli.Console, cmd CoordCmd) *coordMeter {
 	m := &coordMeter{cmd: cmd, counter: c.Progress("coordinate check, %", ""), names: !c.Terminal}
 	for range cmd.Scalings {
 		for over, sizes := range map[string][]int{"width": cmd.Widths, "depth": cmd.Depths} {
-			m.all += m.cost(&sweep{over: over, sizes: sizes}, len(sizes))
+			m.all += m.cost(&Sweep{Over: over, sizes: sizes}, len(sizes))
 		}
 	}
 	return m
@@ -312,10 +312,10 @@ func newCoordMeter(c *cli.Console, cmd coordCmd) *coordMeter {
 
 // cost is about what the first networks of a sweep take, in units that are the same for all sweeps: products grow with the square
 // of the width, and something is the same for all layers.
-func (m *coordMeter) cost(w *sweep, sizes int) (c float64) {
+func (m *coordMeter) cost(w *Sweep, sizes int) (c float64) {
 	for _, size := range w.sizes[:sizes] {
 		width, depth := float64(m.cmd.Width), float64(m.cmd.Depth)
-		if w.over == "width" {
+		if w.Over == "width" {
 			width = float64(size)
 		} else {
 			depth = float64(size)
@@ -326,10 +326,10 @@ func (m *coordMeter) cost(w *sweep, sizes int) (c float64) {
 }
 
 // begin goes on with a sweep.
-func (m *coordMeter) begin(w *sweep) {
+func (m *coordMeter) begin(w *Sweep) {
 	m.sweep = w
 	if m.names {
-		m.counter.Name = fmt.Sprintf("%s over %s, %%", w.scaling, w.over)
+		m.counter.Name = fmt.Sprintf("%s over %s, %%", w.Scaling, w.Over)
 	}
 }
 
@@ -345,13 +345,13 @@ func (m *coordMeter) step(done, total int) {
 }
 
 // logCoords adds a sweep's measurements to metrics.jsonl, at the places that all networks have.
-func logCoords(f *cli.Folder, w *sweep) error {
+func logCoords(f *cli.Folder, w *Sweep) error {
 	for _, p := range analysis.Places() {
 		for _, m := range w.coords {
 			if !m.At(p) {
 				continue
 			}
-			l := coordLine{Kind: "coord", Scaling: w.scaling, Over: w.over, Size: m.Size, Seed: m.Seed, Step: m.Step, Place: p.String(), Relaxed: m.Relaxed,
+			l := CoordLine{Kind: "coord", Scaling: w.Scaling, Over: w.Over, Size: m.Size, Seed: m.Seed, Step: m.Step, Place: p.String(), Relaxed: m.Relaxed,
 				Activity: m.Activity, Change: m.Change}
 			if err := f.Line(l); err != nil {
 				return err
@@ -362,9 +362,9 @@ func logCoords(f *cli.Folder, w *sweep) error {
 }
 
 // steepest is the slope that is furthest from flat, and what it is of: of changes, and of the activities of hidden sites.
-func (w *sweep) steepest() (worst analysis.Exponent, what string) {
+func (w *Sweep) steepest() (worst analysis.Exponent, what string) {
 	worst.Mean = math.NaN()
-	for _, s := range w.slopes {
+	for _, s := range w.Slopes {
 		for i, e := range []analysis.Exponent{s.Change, s.Activity} {
 			if shrinks := i == 1 && s.Place == analysis.AtOutput; !shrinks && !math.IsNaN(e.Mean) && !(math.Abs(e.Mean) <= math.Abs(worst.Mean)) {
 				worst, what = e, []string{"change", "activity"}[i]
@@ -378,13 +378,13 @@ func (w *sweep) steepest() (worst analysis.Exponent, what string) {
 }
 
 // verdict is that of the steepest slope.
-func (w *sweep) verdict(band float64) analysis.Verdict {
+func (w *Sweep) verdict(band float64) analysis.Verdict {
 	e, _ := w.steepest()
 	return e.Verdict(band)
 }
 
 // report is the page.
-func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report.Page {
+func (cmd CoordCmd) report(sweeps []*Sweep, set *data.Set) report.Page {
 	rule := fmt.Sprintf("predictive coding (%d inference steps of rate %g in the coordinates of errors)", cmd.Steps, cmd.Rate)
 	if cmd.BP {
 		rule = "backprop"
@@ -393,18 +393,18 @@ func (cmd coordCmd) report(sweeps []*sweep, set *data.Set) report.Page {
 		Lead: fmt.Sprintf("Networks (%s) of several widths (depth %d) and depths (width %d) made %d updates by %s with %s at rate %g, on one batch of %d from %s. In a good scaling neither the sizes of activities nor of their changes depend on width or depth: then learning rates need not be tuned anew. Sizes are root mean squares over samples and units, exponents are those of size^p, mean of %d seeds; what is within %g of zero counts as flat.",
 			cmd.Arch, cmd.Depth, cmd.Width, cmd.Updates, rule, strings.ToUpper(cmd.Optim), cmd.LR, min(cmd.Batch, set.Len()), set.Name, cmd.Seeds, cmd.Band)}
 	for _, over := range []string{"width", "depth"} {
-		var some []*sweep
+		var some []*Sweep
 		for _, w := range sweeps {
-			if w.over == over {
+			if w.Over == over {
 				some = append(some, w)
 				e, what := w.steepest()
-				r.Tiles = append(r.Tiles, report.Tile{Value: string(w.verdict(cmd.Band)), Label: fmt.Sprintf("%s over %s, steepest exponent %s (%s)", w.scaling, over, exponentText(e), what), Class: tileClass(w.verdict(cmd.Band))})
+				r.Tiles = append(r.Tiles, report.Tile{Value: string(w.verdict(cmd.Band)), Label: fmt.Sprintf("%s over %s, steepest exponent %s (%s)", w.Scaling, over, exponentText(e), what), Class: tileClass(w.verdict(cmd.Band))})
 			}
 		}
 		if len(some) == 0 {
 			continue
 		}
-		r.Tables = append(r.Tables, cmd.table(some))
+		r.Tables = append(r.Tables, cmd.Table(some))
 		r.Figures = append(r.Figures, report.Figure{File: over + ".png", Title: "Over " + over,
 			Caption: "Root mean squares after the last update, by size of the network: how large the activities are, and how far they have come from the start, first in the feedforward pass, then where inference ends. Bars span the seeds; of lines that lie on one another the lower ones are wider. What is flat carries over from small networks to large ones. Where a network is not much wider than it is deep, activities after inference may rise: there the equilibrium of inference is no longer near the feedforward pass. The size of the output's activity shrinks as the width grows in the scalings of the muP family, by design, and is not counted in the verdict; its change is.",
 			Draw:    coordPanels(some, cmd.Updates, cmd.Band)})
@@ -419,20 +419,20 @@ func tileClass(v analysis.Verdict) string {
 	return "bp"
 }
 
-// table is the exponents of some sweeps.
-func (cmd coordCmd) table(sweeps []*sweep) report.Table {
-	t := report.Table{Title: "Exponents over " + sweeps[0].over + ", after the last update: p where the root mean square is proportional to " + sweeps[0].over + "^p",
+// Table is the exponents of some sweeps.
+func (cmd CoordCmd) Table(sweeps []*Sweep) report.Table {
+	t := report.Table{Title: "Exponents over " + sweeps[0].Over + ", after the last update: p where the root mean square is proportional to " + sweeps[0].Over + "^p",
 		Note: fmt.Sprintf("Mean over the seeds (least..largest). Relaxed: where inference ends. The verdict is of the largest exponent of its row, which it names: flat within %g, else grows or shrinks. What is in [] is not counted: the output's activity may shrink with width by design, only its change counts.", cmd.Band),
 		Head: []string{"scaling", "site", "activity", "change", "activity, relaxed", "change, relaxed", "verdict"}}
 	for _, w := range sweeps {
 		for _, p := range analysis.Places() {
-			row := []string{w.scaling, p.String(), "-", "-", "-", "-", ""}
-			var here sweep
-			for _, s := range w.slopes {
+			row := []string{w.Scaling, p.String(), "-", "-", "-", "-", ""}
+			var here Sweep
+			for _, s := range w.Slopes {
 				if s.Place != p {
 					continue
 				}
-				here.slopes = append(here.slopes, s)
+				here.Slopes = append(here.Slopes, s)
 				at := 2
 				if s.Relaxed {
 					at = 4
@@ -442,7 +442,7 @@ func (cmd coordCmd) table(sweeps []*sweep) report.Table {
 					row[at] = "[" + row[at] + "]"
 				}
 			}
-			if len(here.slopes) > 0 {
+			if len(here.Slopes) > 0 {
 				verdict := here.verdict(cmd.Band)
 				row[6] = string(verdict)
 				if _, what := here.steepest(); verdict != analysis.Flat && what != "" {
@@ -473,4 +473,9 @@ func signed(v float64) string {
 		return "0.00"
 	}
 	return strconv.FormatFloat(v, 'f', 2, 64)
+}
+
+// Choice is what the use of some flags depends on.
+func (cmd CoordCmd) Choice() cli.Choice {
+	return cli.Choice{Arch: cmd.Arch, Data: cmd.Data, BP: cmd.BP}
 }

@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"fmt"
@@ -14,8 +14,8 @@ import (
 	"github.com/pcgraph/pcgraph/report"
 )
 
-// mnistCmd is the main job.
-type mnistCmd struct {
+// MNISTCmd is the main job.
+type MNISTCmd struct {
 	cli.OutFlags
 	cli.LearnFlags
 	keepFlags
@@ -26,13 +26,13 @@ type mnistCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd mnistCmd) Validate() error {
+func (cmd MNISTCmd) Validate() error {
 	return cli.First(cmd.LearnFlags.Check(), cmd.keepFlags.validate())
 }
 
 // Run trains, or falls back on a toy task where MNIST is not to be found.
-func (cmd mnistCmd) Run(c *cli.Console) error {
-	all := trainCmd{OutFlags: cmd.OutFlags, LearnFlags: cmd.LearnFlags, keepFlags: cmd.keepFlags, compareFlags: cmd.compareFlags, DataFlags: cli.DataFlags{Data: "mnist", Dir: cmd.Dir}}
+func (cmd MNISTCmd) Run(c *cli.Console) error {
+	all := TrainCmd{OutFlags: cmd.OutFlags, LearnFlags: cmd.LearnFlags, keepFlags: cmd.keepFlags, compareFlags: cmd.compareFlags, DataFlags: cli.DataFlags{Data: "mnist", Dir: cmd.Dir}}
 	if err := all.Act.UnmarshalText([]byte("relu")); err != nil {
 		return err
 	}
@@ -44,13 +44,13 @@ func (cmd mnistCmd) Run(c *cli.Console) error {
 	err := all.job(c, "mnist")
 	if errors.Is(err, data.ErrNotFound) && cmd.Dir == "" {
 		c.Printf("%v\n\nUntil then: two moons, made from the seed, by the settings of \"demo toy moons\"; of the flags -seed and -out apply.\n\n", err)
-		return toyCmd{OutFlags: cmd.OutFlags, Task: "moons", Batch: 32, Steps: 16, LR: .005}.Run(c)
+		return ToyCmd{OutFlags: cmd.OutFlags, Task: "moons", Batch: 32, Steps: 16, LR: .005}.Run(c)
 	}
 	return err
 }
 
-// trainCmd is the main job with any network and data.
-type trainCmd struct {
+// TrainCmd is the main job with any network and data.
+type TrainCmd struct {
 	cli.OutFlags
 	cli.LearnFlags
 	keepFlags
@@ -60,12 +60,12 @@ type trainCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd trainCmd) Validate() error {
+func (cmd TrainCmd) Validate() error {
 	return cli.First(cmd.LearnFlags.Check(), cmd.keepFlags.validate(), cmd.NetFlags.Check(), cmd.DataFlags.Check())
 }
 
 // Run trains.
-func (cmd trainCmd) Run(c *cli.Console) error { return cmd.job(c, "train-"+cmd.Name()) }
+func (cmd TrainCmd) Run(c *cli.Console) error { return cmd.job(c, "train-"+cmd.Name()) }
 
 // compareFlags say whether gradients are compared after training.
 type compareFlags struct {
@@ -73,7 +73,7 @@ type compareFlags struct {
 }
 
 // job loads the data and runs.
-func (cmd trainCmd) job(c *cli.Console, name string) error {
+func (cmd TrainCmd) job(c *cli.Console, name string) error {
 	cmd.Settle(cmd.Errors)
 	return c.Run(name, cmd, func(r *cli.RunDir) error {
 		training, test, err := cmd.Load(c, cmd.Seed, cmd.Widths)
@@ -240,4 +240,14 @@ func (j *job) describe() {
 	if j.pictures != nil {
 		r.Figures = append(r.Figures, j.pictures(j)...)
 	}
+}
+
+// Choice is what the use of some flags depends on.
+func (cmd MNISTCmd) Choice() cli.Choice {
+	return cli.Choice{Arch: "mlp", Data: "mnist", Rule: cmd.Rule.String()}
+}
+
+// Choice is what the use of some flags depends on.
+func (cmd TrainCmd) Choice() cli.Choice {
+	return cli.Choice{Arch: cmd.Kind(), Data: cmd.Data, Rule: cmd.Rule.String()}
 }

@@ -1,4 +1,4 @@
-package main
+package study
 
 import (
 	"context"
@@ -14,19 +14,19 @@ import (
 	"github.com/pcgraph/pcgraph/report"
 )
 
-// classifyCmd is notebooks.Classify.
-type classifyCmd struct {
+// ClassifyCmd is notebooks.Classify.
+type ClassifyCmd struct {
 	taskFlags
 	Net string `arg:"" optional:"" default:"flow" help:"flow, scratch, errors or deep: the notebook whose network, inference and budget are taken." json:"net"`
 }
 
 // Validate is called by kong.
-func (cmd classifyCmd) Validate() error {
+func (cmd ClassifyCmd) Validate() error {
 	return cli.First(cli.Known("network", cmd.Net, notebooks.Classifiers...), cmd.taskFlags.Validate())
 }
 
 // Run trains and shows how inference spreads the error.
-func (cmd classifyCmd) Run(c *cli.Console) error {
+func (cmd ClassifyCmd) Run(c *cli.Console) error {
 	k := notebooks.Classify{Net: cmd.Net}
 	if solver := notebooks.Inference(cmd.solverFlags).Or(k.Budget().Inference).Solver; cmd.Net == "errors" && solver != notebooks.SGD {
 		return errors.Errorf("-solver %s: the prediction errors of this network are inferred by sgd only", solver)
@@ -47,19 +47,19 @@ func (cmd classifyCmd) Run(c *cli.Console) error {
 		}})
 }
 
-// generateCmd is notebooks.Generate.
-type generateCmd struct {
+// GenerateCmd is notebooks.Generate.
+type GenerateCmd struct {
 	taskFlags
 	Std float64 `default:"0" help:"Start the inversion at draws of this standard deviation, .05 in the notebook; 0: at the mean label and its feedforward pass." json:"std"`
 }
 
 // Validate is called by kong.
-func (cmd generateCmd) Validate() error {
+func (cmd GenerateCmd) Validate() error {
 	return cli.First(cmd.taskFlags.Validate(), cli.NotNegative("std", cmd.Std))
 }
 
 // Run trains a network from labels to pictures and inverts it.
-func (cmd generateCmd) Run(c *cli.Console) error {
+func (cmd GenerateCmd) Run(c *cli.Console) error {
 	g := notebooks.Generate{Std: cmd.Std}
 	return cmd.do(c, cmd, notebook{name: "generate", budget: g.Budget(), graded: "accuracy of inferred labels",
 		title: "A generator of pictures from labels, 10-300-300-784",
@@ -82,20 +82,20 @@ func (cmd generateCmd) Run(c *cli.Console) error {
 		}})
 }
 
-// latentCmd is notebooks.Latent.
-type latentCmd struct {
+// LatentCmd is notebooks.Latent.
+type LatentCmd struct {
 	taskFlags
 	Latents int     `default:"50" help:"Units of the free input." json:"latents"`
 	Std     float64 `default:"0.05" help:"Standard deviation of the activities that inference begins with." json:"std"`
 }
 
 // Validate is called by kong.
-func (cmd latentCmd) Validate() error {
+func (cmd LatentCmd) Validate() error {
 	return cli.First(cmd.taskFlags.Validate(), cli.Count("test", cmd.Test, 2), cli.Count("latents", cmd.Latents, 1), cli.Positive("std", cmd.Std))
 }
 
 // Run trains without labels and shows what the network makes of its causes.
-func (cmd latentCmd) Run(c *cli.Console) error {
+func (cmd LatentCmd) Run(c *cli.Console) error {
 	l := notebooks.Latent{Latents: cmd.Latents, Std: cmd.Std}
 	return cmd.do(c, cmd, notebook{name: "latent", budget: l.Budget(),
 		title: fmt.Sprintf("Pictures from latent causes, %d-300-300-784", cmd.Latents),
@@ -136,8 +136,8 @@ func (cmd latentCmd) Run(c *cli.Console) error {
 		}})
 }
 
-// completeCmd is notebooks.Complete.
-type completeCmd struct {
+// CompleteCmd is notebooks.Complete.
+type CompleteCmd struct {
 	taskFlags
 	Latents int    `default:"30" help:"Causes." json:"latents"`
 	Hidden  []int  `default:"300" help:"Widths of hidden layers between causes and picture." json:"hidden"`
@@ -145,7 +145,7 @@ type completeCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd completeCmd) Validate() error {
+func (cmd CompleteCmd) Validate() error {
 	for _, n := range cmd.Hidden {
 		if err := cli.Count("hidden", n, 1); err != nil {
 			return err
@@ -155,7 +155,7 @@ func (cmd completeCmd) Validate() error {
 }
 
 // Run trains on whole pictures and completes halves.
-func (cmd completeCmd) Run(c *cli.Console) error {
+func (cmd CompleteCmd) Run(c *cli.Console) error {
 	k := notebooks.Complete{Latents: cmd.Latents, Hidden: cmd.Hidden, Missing: cmd.Missing}
 	return cmd.do(c, cmd, notebook{name: "complete", budget: k.Budget(),
 		title: fmt.Sprintf("Half a picture is given (missing: %s), inference finds the rest", cmd.Missing),
@@ -183,8 +183,8 @@ func (cmd completeCmd) Run(c *cli.Console) error {
 		}})
 }
 
-// streamCmd is notebooks.Stream.
-type streamCmd struct {
+// StreamCmd is notebooks.Stream.
+type StreamCmd struct {
 	taskFlags
 	Units  int     `default:"256" help:"Units of the state that is carried from frame to frame." json:"units"`
 	Frames int     `default:"16" help:"Frames of a stream." json:"frames"`
@@ -192,12 +192,12 @@ type streamCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd streamCmd) Validate() error {
+func (cmd StreamCmd) Validate() error {
 	return cli.First(cmd.taskFlags.Validate(), cli.Count("units", cmd.Units, 1), cli.Count("frames", cmd.Frames, 4), cli.Positive("turn", math.Abs(cmd.Turn)))
 }
 
 // Run learns to expect the next frame.
-func (cmd streamCmd) Run(c *cli.Console) error {
+func (cmd StreamCmd) Run(c *cli.Console) error {
 	k := notebooks.Stream{Units: cmd.Units, Frames: cmd.Frames, Turn: cmd.Turn}
 	return cmd.do(c, cmd, notebook{name: "stream", budget: k.Budget(),
 		title: "What comes next: temporal prediction of turning digits",
@@ -234,11 +234,11 @@ func (cmd streamCmd) Run(c *cli.Console) error {
 		}})
 }
 
-// linearCmd is notebooks.Linear.
-type linearCmd struct{ taskFlags }
+// LinearCmd is notebooks.Linear.
+type LinearCmd struct{ taskFlags }
 
 // Run trains and holds every energy against its closed form.
-func (cmd linearCmd) Run(c *cli.Console) error {
+func (cmd LinearCmd) Run(c *cli.Console) error {
 	k := notebooks.Linear{}
 	return cmd.do(c, cmd, notebook{name: "linear", budget: k.Budget(), graded: "test accuracy",
 		title: "A deep linear network, whose energy at equilibrium is known beforehand",
@@ -265,11 +265,11 @@ func (cmd linearCmd) Run(c *cli.Console) error {
 		}})
 }
 
-// hybridCmd is notebooks.Hybrid.
-type hybridCmd struct{ taskFlags }
+// HybridCmd is notebooks.Hybrid.
+type HybridCmd struct{ taskFlags }
 
 // Run trains both networks and compares where the inference of labels may start.
-func (cmd hybridCmd) Run(c *cli.Console) error {
+func (cmd HybridCmd) Run(c *cli.Console) error {
 	k := notebooks.Hybrid{}
 	return cmd.do(c, cmd, notebook{name: "hybrid", budget: k.Budget(), graded: "accuracy of guessed labels",
 		title: "A generator and an amortiser that guesses its activities",
@@ -298,19 +298,19 @@ func (cmd hybridCmd) Run(c *cli.Console) error {
 		}})
 }
 
-// bidirectionalCmd is notebooks.Bidirectional.
-type bidirectionalCmd struct {
+// BidirectionalCmd is notebooks.Bidirectional.
+type BidirectionalCmd struct {
 	taskFlags
 	Back float64 `name:"back" default:"0.001" help:"Weight of the energy of the direction from labels to pictures; the notebook has 1 and 0.001." json:"back"`
 }
 
 // Validate is called by kong.
-func (cmd bidirectionalCmd) Validate() error {
+func (cmd BidirectionalCmd) Validate() error {
 	return cli.First(cmd.taskFlags.Validate(), cli.Positive("back", cmd.Back))
 }
 
 // Run trains both directions in one energy.
-func (cmd bidirectionalCmd) Run(c *cli.Console) error {
+func (cmd BidirectionalCmd) Run(c *cli.Console) error {
 	k := notebooks.Bidirectional{Back: cmd.Back}
 	return cmd.do(c, cmd, notebook{name: "bidirectional", budget: k.Budget(), graded: "test accuracy",
 		title: "One network that classifies and generates, 784-256-10 both ways",

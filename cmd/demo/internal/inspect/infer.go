@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/infer/ode"
@@ -20,8 +21,8 @@ import (
 	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
-// inferCmd holds ways of inference against each other on one batch.
-type inferCmd struct {
+// InferCmd holds ways of inference against each other on one batch.
+type InferCmd struct {
 	cli.OutFlags
 	cli.NetFlags
 	cli.DataFlags
@@ -34,7 +35,7 @@ type inferCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd inferCmd) Validate() error {
+func (cmd InferCmd) Validate() error {
 	for name, list := range map[string][]float64{"horizons": cmd.Horizons, "tols": cmd.Tols, "rates": cmd.Rates} {
 		if len(list) == 0 {
 			return errors.Errorf("-%s is empty: want one number or more", name)
@@ -51,16 +52,16 @@ func (cmd inferCmd) Validate() error {
 	return cli.First(cmd.NetFlags.Check(), cmd.DataFlags.Check(), cli.Count("batch", cmd.Batch, 1), cli.Count("evals", cmd.Evals, 10), cli.Count("warmup", cmd.Warmup, 0))
 }
 
-// A way is a solver in coordinates.
-type way struct {
-	name   string
+// A Way is a solver in coordinates.
+type Way struct {
+	Name   string
 	errors bool // in the coordinates of errors
 	solver infer.Solver[float64]
 	flow   bool
 	kind   wayKind
 	look   wayLook
-	path   []station
-	runs   int // that the times are medians of
+	Path   []Station
+	Runs   int // that the times are medians of
 	result infer.Result
 }
 
@@ -87,13 +88,13 @@ const (
 	tableOnly
 )
 
-// A station is one evaluation of a way.
-type station struct {
-	step, evals      int
+// A Station is one evaluation of a way.
+type Station struct {
+	step, Evals      int
 	time             float64 // of integration
-	seconds          float64
+	Seconds          float64
 	energy, residual float64
-	gap, off         float64 // F/F* - 1; relative error of the weight gradient, NaN where it was not taken
+	gap, Off         float64 // F/F* - 1; relative error of the weight gradient, NaN where it was not taken
 }
 
 // An arena is where ways compete.
@@ -108,12 +109,12 @@ type arena struct {
 }
 
 // Run sweeps.
-func (cmd inferCmd) Run(c *cli.Console) error {
+func (cmd InferCmd) Run(c *cli.Console) error {
 	return c.Run("infer-"+cmd.Name(), cmd, func(r *cli.RunDir) error { return cmd.measure(c, r) })
 }
 
 // measure does the work of Run in a folder.
-func (cmd inferCmd) measure(c *cli.Console, out *cli.RunDir) error {
+func (cmd InferCmd) measure(c *cli.Console, out *cli.RunDir) error {
 	training, _, err := cmd.Load(c, cmd.Seed, cmd.Widths)
 	if err != nil {
 		return err
@@ -140,15 +141,15 @@ func (cmd inferCmd) measure(c *cli.Console, out *cli.RunDir) error {
 			break
 		}
 		if err := a.race(c.Context, &ways[i]); err != nil {
-			return errors.WithMessage(err, ways[i].name)
+			return errors.WithMessage(err, ways[i].Name)
 		}
-		c.Printf("%2d/%d  %-24s %v\n", i+1, len(ways), ways[i].name, ways[i].result)
+		c.Printf("%2d/%d  %-24s %v\n", i+1, len(ways), ways[i].Name, ways[i].result)
 		if err := logWay(out.Folder, ways[i]); err != nil {
 			return err
 		}
 	}
 	out.Page = cmd.report(a, ways, training)
-	m.Results["fastest"] = fastest(ways)
+	m.Results["fastest"] = Fastest(ways)
 	c.Printf("\n")
 	for _, t := range out.Page.Tiles {
 		c.Printf("%s: %s\n", t.Label, t.Value)
@@ -157,37 +158,37 @@ func (cmd inferCmd) measure(c *cli.Console, out *cli.RunDir) error {
 }
 
 // arena compiles the network in both coordinates over one set of weights and looks for the equilibrium.
-func (cmd inferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set) (*arena, error) {
+func (cmd InferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set) (*arena, error) {
 	w, err := cli.NewWeights[float64](net, cmd.Seed)
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBench(net, cmd.NetFlags, w, set, cmd.Batch)
+	b, err := study.NewComparison(net, cmd.NetFlags, w, set, cmd.Batch)
 	if err != nil {
 		return nil, err
 	}
 	if cmd.Warmup > 0 {
-		t := train.Trainer[float64]{Rule: &train.Backprop[float64]{Model: b.bp}, Optimizer: &optim.Adam[float64]{Rate: .001, Spans: train.AdamSpans(net, w)},
-			Train: set, Batch: b.batch, Epochs: cmd.Warmup, MaxSteps: cmd.Warmup, Seed: cmd.Seed}
+		t := train.Trainer[float64]{Rule: &train.Backprop[float64]{Model: b.BP}, Optimizer: &optim.Adam[float64]{Rate: .001, Spans: train.AdamSpans(net, w)},
+			Train: set, Batch: b.Batch, Epochs: cmd.Warmup, MaxSteps: cmd.Warmup, Seed: cmd.Seed}
 		if _, err := t.Run(ctx); err != nil {
 			return nil, err
 		}
 	}
 	a := &arena{evaluations: cmd.Evals, best: math.Inf(1), exact: math.NaN(), grad: make([]float64, len(w.Data())), gradient: make([]float64, len(w.Data()))}
 	for i, coordinates := range []arch.Coordinates{arch.Activities, arch.Errors} {
-		m, err := arch.Compile(net, w, arch.Plan{Batch: b.batch, Energy: cmd.Energy(cmd.Precision), Coordinates: coordinates})
+		m, err := arch.Compile(net, w, arch.Plan{Batch: b.Batch, Energy: cmd.Energy(cmd.Precision), Coordinates: coordinates})
 		if err != nil {
 			return nil, err
 		}
-		if err := m.Clamp(b.x, b.y); err != nil {
+		if err := m.Clamp(b.X, b.Y); err != nil {
 			return nil, err
 		}
 		a.models[i] = m
 	}
-	if l, y, ok, err := linearTwin(b.bp, b.x, b.y, cmd.NetFlags); err != nil {
+	if l, y, ok, err := study.LinearTwin(b.BP, b.X, b.Y, cmd.NetFlags); err != nil {
 		return nil, err
 	} else if ok {
-		eq, err := l.Equilibrium(denseOf(b.x, b.batch), y)
+		eq, err := l.Equilibrium(study.DenseOf(b.X, b.Batch), y)
 		if err != nil {
 			return nil, err
 		}
@@ -240,7 +241,7 @@ func (a *arena) consider(m *arch.Model[float64]) error {
 }
 
 // ways are those that are compared.
-func (cmd inferCmd) ways(a *arena) []way {
+func (cmd InferCmd) ways(a *arena) []Way {
 	horizon := cmd.Horizons[len(cmd.Horizons)-1]
 	flow := func(m *ode.Method, c ode.Control) infer.Solver[float64] {
 		return &infer.Flow[float64]{Method: m, Control: c, Horizon: horizon, MaxTrials: 1 << 20}
@@ -249,20 +250,20 @@ func (cmd inferCmd) ways(a *arena) []way {
 	ball := func(i int) infer.Solver[float64] {
 		return &infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: 1 / a.curvature[i], Mu: .8}}
 	}
-	ways := []way{
-		{name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: cli.Descent[float64](stable(0)), look: wayLook{byDescent, 0}},
-		{name: "momentum 0.8", solver: ball(0), look: wayLook{byMomentum, 0}},
-		{name: "L-BFGS", solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 0}},
-		{name: "descent on errors", errors: true, solver: cli.Descent[float64](stable(1)), look: wayLook{byDescent, 1}},
-		{name: "momentum on errors", errors: true, solver: ball(1), kind: tableOnly, look: wayLook{byMomentum, 1}},
-		{name: "L-BFGS on errors", errors: true, solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 1}},
+	ways := []Way{
+		{Name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: cli.Descent[float64](stable(0)), look: wayLook{byDescent, 0}},
+		{Name: "momentum 0.8", solver: ball(0), look: wayLook{byMomentum, 0}},
+		{Name: "L-BFGS", solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 0}},
+		{Name: "descent on errors", errors: true, solver: cli.Descent[float64](stable(1)), look: wayLook{byDescent, 1}},
+		{Name: "momentum on errors", errors: true, solver: ball(1), kind: tableOnly, look: wayLook{byMomentum, 1}},
+		{Name: "L-BFGS on errors", errors: true, solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 1}},
 	}
 	if f, err := a.models[1].Newton(make([]float64, len(a.models[1].State())), make([]float64, len(a.models[1].State())), a.models[1].State()); err == nil && f > 0 {
-		ways = append(ways, way{name: "Gauss-Newton on errors", errors: true, solver: &infer.Newton[float64]{MaxSteps: cmd.Evals}, look: wayLook{byNewton, 1}})
+		ways = append(ways, Way{Name: "Gauss-Newton on errors", errors: true, solver: &infer.Newton[float64]{MaxSteps: cmd.Evals}, look: wayLook{byNewton, 1}})
 	}
 	for method, m := range []*ode.Method{ode.Euler, ode.Heun} {
 		for i, rate := range append(cmd.Rates[:len(cmd.Rates):len(cmd.Rates)], stable(0)) {
-			ways = append(ways, way{name: fmt.Sprintf("%s, step %.2g", []string{"Euler", "Heun"}[method], rate), flow: true, kind: eulerHeun,
+			ways = append(ways, Way{Name: fmt.Sprintf("%s, step %.2g", []string{"Euler", "Heun"}[method], rate), flow: true, kind: eulerHeun,
 				solver: flow(m, ode.Constant{Step: rate}), look: wayLook{byEuler + method, i}})
 		}
 	}
@@ -271,24 +272,24 @@ func (cmd inferCmd) ways(a *arena) []way {
 		if i == (len(cmd.Tols)-1)/2 {
 			kind = mainWay
 		}
-		ways = append(ways, way{name: fmt.Sprintf("Heun, tolerance %g", tol), flow: true, kind: kind, solver: flow(ode.Heun, ode.PID{RTol: tol, ATol: tol}), look: wayLook{byTolerance, i}})
+		ways = append(ways, Way{Name: fmt.Sprintf("Heun, tolerance %g", tol), flow: true, kind: kind, solver: flow(ode.Heun, ode.PID{RTol: tol, ATol: tol}), look: wayLook{byTolerance, i}})
 	}
 	for _, tol := range cmd.Tols {
-		ways = append(ways, way{name: fmt.Sprintf("Tsit5, tolerance %g", tol), flow: true, kind: tableOnly, solver: flow(ode.Tsit5, ode.PID{RTol: tol, ATol: tol})})
+		ways = append(ways, Way{Name: fmt.Sprintf("Tsit5, tolerance %g", tol), flow: true, kind: tableOnly, solver: flow(ode.Tsit5, ode.PID{RTol: tol, ATol: tol})})
 	}
 	return ways
 }
 
 // race runs a way for its times, with nothing in between, some times as the machine may be busy: the shortest counts; and then
 // once for the weight gradients along it.
-func (a *arena) race(ctx context.Context, w *way) error {
+func (a *arena) race(ctx context.Context, w *Way) error {
 	m := a.models[0]
 	if w.errors {
 		m = a.models[1]
 	}
 	stop := infer.Any{infer.Cancelled{Context: ctx}, evaluations(a.evaluations), infer.Stationary{Tol: 1e-13}, infer.Within(20 * time.Second)}
 	at := 0 // stations
-	again := infer.Any{infer.Cancelled{Context: ctx}, when(func() bool { return at == len(w.path) })}
+	again := infer.Any{infer.Cancelled{Context: ctx}, when(func() bool { return at == len(w.Path) })}
 	run := func(stop infer.Stop, observe func(infer.Reading)) error {
 		if err := m.Forward(); err != nil {
 			return err
@@ -301,15 +302,15 @@ func (a *arena) race(ctx context.Context, w *way) error {
 		return err
 	}
 	shown := make(map[int]bool)
-	for _, s := range ladder(a.evaluations) {
+	for _, s := range study.Ladder(a.evaluations) {
 		shown[s] = true
 	}
 	var clock [][]float64 // seconds of each run, by station
-	for start := time.Now(); w.runs < fewestRuns || time.Since(start) < 400*time.Millisecond; at = 0 {
+	for start := time.Now(); w.Runs < fewestRuns || time.Since(start) < 400*time.Millisecond; at = 0 {
 		err := run(stop, func(r infer.Reading) {
-			if at == len(w.path) {
-				w.path = append(w.path, station{step: r.Step, evals: r.Evals, time: r.Time, seconds: math.Inf(1), energy: r.Energy, residual: r.Residual,
-					gap: r.Energy/a.best - 1, off: math.NaN()})
+			if at == len(w.Path) {
+				w.Path = append(w.Path, Station{step: r.Step, Evals: r.Evals, time: r.Time, Seconds: math.Inf(1), energy: r.Energy, residual: r.Residual,
+					gap: r.Energy/a.best - 1, Off: math.NaN()})
 				clock = append(clock, nil)
 			}
 			clock[at] = append(clock[at], r.Elapsed.Seconds())
@@ -321,19 +322,19 @@ func (a *arena) race(ctx context.Context, w *way) error {
 		if w.result.Evals == 0 || ctx.Err() != nil { // cancelled
 			break
 		}
-		w.runs++
+		w.Runs++
 	}
 	for i, seconds := range clock {
 		slices.Sort(seconds)
-		w.path[i].seconds = seconds[len(seconds)/2]
+		w.Path[i].Seconds = seconds[len(seconds)/2]
 	}
 	timed := w.result
 	at = 0
 	var failed error
 	err := run(again, func(r infer.Reading) {
-		if at < len(w.path) && (shown[r.Step] || at == len(w.path)-1 || a.crosses(w.path, at)) && failed == nil {
+		if at < len(w.Path) && (shown[r.Step] || at == len(w.Path)-1 || a.crosses(w.Path, at)) && failed == nil {
 			if _, failed = m.ParamGrad(a.grad); failed == nil {
-				w.path[at].off = analysis.Agree(a.grad, a.gradient).Relative
+				w.Path[at].Off = analysis.Agree(a.grad, a.gradient).Relative
 			}
 		}
 		at++
@@ -343,7 +344,7 @@ func (a *arena) race(ctx context.Context, w *way) error {
 }
 
 // crosses tells whether a station is among the first to be as near to the end as a table asks for.
-func (a *arena) crosses(path []station, at int) bool {
+func (a *arena) crosses(path []Station, at int) bool {
 	for _, g := range gaps {
 		if path[at].gap <= g && (at == 0 || path[at-1].gap > g) {
 			return true
@@ -380,37 +381,37 @@ var (
 )
 
 // reaches is the first station at which a number is below a bound and stays there.
-func (w *way) reaches(bound float64, number func(station) float64) (s station, ok bool) {
-	for i := len(w.path) - 1; i >= 0; i-- {
-		v := number(w.path[i])
+func (w *Way) reaches(bound float64, number func(Station) float64) (s Station, ok bool) {
+	for i := len(w.Path) - 1; i >= 0; i-- {
+		v := number(w.Path[i])
 		if v != v {
 			continue
 		}
 		if v > bound {
 			break
 		}
-		s, ok = w.path[i], true
+		s, ok = w.Path[i], true
 	}
 	return s, ok
 }
 
-// fastest names, for each error of the gradient, the way that has it first on the clock, by the median of at least three runs.
-func fastest(ways []way) map[string]string {
+// Fastest names, for each error of the gradient, the way that has it first on the clock, by the median of at least three runs.
+func Fastest(ways []Way) map[string]string {
 	best := make(map[string]string)
 	for _, off := range offs {
 		seconds := math.Inf(1)
 		for i := range ways {
-			if s, ok := ways[i].reaches(off, func(s station) float64 { return s.off }); ok && s.seconds < seconds && ways[i].runs >= fewestRuns {
-				seconds = s.seconds
-				best[strconv.FormatFloat(off, 'g', -1, 64)] = fmt.Sprintf("%s: %d evaluations, %.2g ms", ways[i].name, s.evals, 1e3*s.seconds)
+			if s, ok := ways[i].reaches(off, func(s Station) float64 { return s.Off }); ok && s.Seconds < seconds && ways[i].Runs >= fewestRuns {
+				seconds = s.Seconds
+				best[strconv.FormatFloat(off, 'g', -1, 64)] = fmt.Sprintf("%s: %d evaluations, %.2g ms", ways[i].Name, s.Evals, 1e3*s.Seconds)
 			}
 		}
 	}
 	return best
 }
 
-// A wayLine is one evaluation in metrics.jsonl.
-type wayLine struct {
+// A WayLine is one evaluation in metrics.jsonl.
+type WayLine struct {
 	Kind     string   `json:"kind"` // "inference"
 	Way      string   `json:"way"`
 	Step     int      `json:"step"`
@@ -424,11 +425,11 @@ type wayLine struct {
 }
 
 // logWay adds the path of a way to metrics.jsonl.
-func logWay(f *cli.Folder, w way) error {
-	for _, s := range w.path {
-		l := wayLine{"inference", w.name, s.step, s.evals, s.time, s.energy, s.residual, s.gap, nil, s.seconds}
-		if !math.IsNaN(s.off) { // else it was not measured there
-			l.Off = &s.off
+func logWay(f *cli.Folder, w Way) error {
+	for _, s := range w.Path {
+		l := WayLine{"inference", w.Name, s.step, s.Evals, s.time, s.energy, s.residual, s.gap, nil, s.Seconds}
+		if !math.IsNaN(s.Off) { // else it was not measured there
+			l.Off = &s.Off
 		}
 		if err := f.Line(l); err != nil {
 			return err
@@ -436,3 +437,6 @@ func logWay(f *cli.Folder, w way) error {
 	}
 	return nil
 }
+
+// Choice is what the use of some flags depends on.
+func (cmd InferCmd) Choice() cli.Choice { return cli.Choice{Arch: cmd.Kind(), Data: cmd.Data} }
