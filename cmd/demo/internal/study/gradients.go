@@ -198,12 +198,12 @@ func summary(points []PrecisionPoint) map[string]float64 {
 
 // An AgreeLine is a comparison in metrics.jsonl.
 type AgreeLine struct {
-	Kind      string                     `json:"kind"` // "agreement"
-	Precision float64                    `json:"precision"`
-	Step      int                        `json:"step"`
-	Energy    float64                    `json:"energy"`
-	Residual  float64                    `json:"residual"`
-	Terms     map[string]float64         `json:"terms"`
+	Kind      string                        `json:"kind"` // "agreement"
+	Precision float64                       `json:"precision"`
+	Step      int                           `json:"step"`
+	Energy    float64                       `json:"energy"`
+	Residual  float64                       `json:"residual"`
+	Terms     map[string]float64            `json:"terms"`
 	Whole     analysis.Agreement            `json:"whole"`
 	Weights   map[string]analysis.Agreement `json:"weights"`
 }
