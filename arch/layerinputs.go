@@ -11,8 +11,8 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
-// An extra is an input that a layer adds beside the data.
-type extra[T graph.Float] struct {
+// A layerInput is an input that a layer adds beside the data.
+type layerInput[T graph.Float] struct {
 	name   string
 	node   *graph.Node
 	draw   func(*rand.Rand) float64 // nil for what is not random
@@ -20,11 +20,11 @@ type extra[T graph.Float] struct {
 	one    []T                      // those of every sample, if they are the same
 }
 
-// extrasOf lists the extras of a program, which are zero.
-func extrasOf[T graph.Float](u *unrolled, p *graph.Program[T]) []*extra[T] {
-	var es []*extra[T]
-	for _, in := range u.extras {
-		e := &extra[T]{name: in.Name, node: in.Node, draw: in.Draw, values: make([]T, in.Node.Shape().TotalSize())}
+// layerInputsOf lists the layer inputs of a program, and sets them to zero.
+func layerInputsOf[T graph.Float](u *unrolled, p *graph.Program[T]) []*layerInput[T] {
+	var es []*layerInput[T]
+	for _, in := range u.layerInputs {
+		e := &layerInput[T]{name: in.Name, node: in.Node, draw: in.Draw, values: make([]T, in.Node.Shape().TotalSize())}
 		es = append(es, e)
 		e.load(p)
 	}
@@ -32,13 +32,13 @@ func extrasOf[T graph.Float](u *unrolled, p *graph.Program[T]) []*extra[T] {
 }
 
 // load hands the values to the program.
-func (e *extra[T]) load(p *graph.Program[T]) {
+func (e *layerInput[T]) load(p *graph.Program[T]) {
 	p.Load(e.node, e.values)
 	p.LoadNow()
 }
 
-// names lists extras.
-func names[T graph.Float](es []*extra[T]) string {
+// names lists the names of layer inputs.
+func names[T graph.Float](es []*layerInput[T]) string {
 	if len(es) == 0 {
 		return "none"
 	}
@@ -50,7 +50,7 @@ func names[T graph.Float](es []*extra[T]) string {
 }
 
 // check reports values that cannot be those of e, given so many samples.
-func (e *extra[T]) check(values []T, samples int) error {
+func (e *layerInput[T]) check(values []T, samples int) error {
 	one := e.node.Shape()[1:]
 	if n := one.TotalSize(); len(values) != n*samples {
 		return errors.Errorf("arch: %d numbers for the layer's input %q: want %d, %v for each of %d samples", len(values), e.name, n*samples, []int(one), samples)
@@ -66,7 +66,7 @@ func (e *extra[T]) check(values []T, samples int) error {
 func (m *Model[T]) LayerInputs() []graph.Field {
 	m.there("LayerInputs")
 	var fs []graph.Field
-	for _, e := range m.extras {
+	for _, e := range m.layerInputs {
 		fs = append(fs, graph.Field{Name: e.name, Shape: slices.Clone(e.node.Shape())})
 	}
 	return fs
@@ -75,7 +75,7 @@ func (m *Model[T]) LayerInputs() []graph.Field {
 // LayerInput is what a layer's input is at present, not to be written to; nil if there is none of that name.
 func (m *Model[T]) LayerInput(name string) []T {
 	m.there("LayerInput")
-	if e := m.extra(name); e != nil {
+	if e := m.layerInput(name); e != nil {
 		return e.values
 	}
 	return nil
@@ -86,9 +86,9 @@ func (m *Model[T]) LayerInput(name string) []T {
 func (m *Model[T]) SetLayerInput(name string, values []T) error {
 	m.enter("SetLayerInput")
 	defer m.leave()
-	e := m.extra(name)
+	e := m.layerInput(name)
 	if e == nil {
-		return errors.Errorf("arch: %q is no input of a layer: there are %s", name, names(m.extras))
+		return errors.Errorf("arch: %q is no input of a layer: there are %s", name, names(m.layerInputs))
 	}
 	samples := m.plan.Batch
 	if len(values)*samples == len(e.values) {
@@ -119,7 +119,7 @@ func (m *Model[T]) DrawLayerInputs(rng *rand.Rand) {
 	m.enter("DrawLayerInputs")
 	defer m.leave()
 	drawn := false
-	for _, e := range m.extras {
+	for _, e := range m.layerInputs {
 		if e.draw == nil {
 			continue
 		}
@@ -154,9 +154,9 @@ func (m *Model[T]) SetAs(other *Model[T]) error {
 	if !same {
 		return errors.New("arch: the inputs of layers and masks of a model of another network, batch size or Hold: want the same, with another energy")
 	}
-	for i, e := range m.extras {
-		copy(e.values, other.extras[i].values)
-		e.one = other.extras[i].one
+	for i, e := range m.layerInputs {
+		copy(e.values, other.layerInputs[i].values)
+		e.one = other.layerInputs[i].one
 		e.load(m.prog)
 	}
 	for i, c := range m.clamps {
@@ -168,8 +168,8 @@ func (m *Model[T]) SetAs(other *Model[T]) error {
 	return nil
 }
 
-func (m *Model[T]) extra(name string) *extra[T] {
-	for _, e := range m.extras {
+func (m *Model[T]) layerInput(name string) *layerInput[T] {
+	for _, e := range m.layerInputs {
 		if e.name == name {
 			return e
 		}
