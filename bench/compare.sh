@@ -38,6 +38,7 @@ case ${1:-} in
 *) new=$1 ;;
 esac
 
+[ -e "$baseline" ] || { echo "there is no $baseline: record one first, on a quiet machine (bench/compare.sh -record)" >&2; exit 2; }
 cpu() { sed -n 's/^cpu: //p' "$1" | sort -u; }
 if [ "$(cpu "$baseline")" != "$(cpu "$new")" ]; then
 	echo "the baseline is of $(cpu "$baseline"), this is $(cpu "$new"): record one here first (bench/compare.sh -record)" >&2

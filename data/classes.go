@@ -7,9 +7,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/data/internal/table"
 	"github.com/pcgraph/pcgraph/data/internal/words"
-	"github.com/pkg/errors"
 )
 
 const taskAdvice = "give the Task Regression if targets are numbers to be predicted"
@@ -45,37 +46,44 @@ func (p Preparation) labels(parts []*samples, e *Encoding) (labels [][]uint16, e
 		most = max(most, highest)
 		n += s.n
 	}
-	if first.n > 1 && !slices.ContainsFunc(labels[0], func(l uint16) bool { return l != labels[0][0] }) {
-		is := strconv.Itoa(int(labels[0][0]))
-		if first.classes != nil {
-			is = strconv.Quote(words.Clip(first.classes[labels[0][0]]))
-		}
-		return nil, errors.Errorf("all targets (%s) of the training samples are %s: nothing can be learned; is the target another one? %s", first.targetNames(), is, first.otherTargets())
-	}
-	switch {
-	case hot && p.Classes > 0 && p.Classes != first.width:
-		return nil, errors.Errorf("Classes is %d, and targets are one-hot rows of %d: leave Classes out", p.Classes, first.width)
-	case p.Classes > 0:
-		e.Classes = p.Classes
-		if len(first.classes) > p.Classes {
-			return nil, errors.Errorf("Classes is %d, and targets have %d names: leave Classes out", p.Classes, len(first.classes))
-		}
-	case first.classes != nil:
-		e.Classes = len(first.classes)
-	case hot:
-		e.Classes = first.width
-	case most+1 > n && most > 1:
-		return nil, errors.Errorf("the largest label is %d, of %d samples: give Classes if there are as many, or %s; %s", most, n, taskAdvice[len("give "):], first.otherTargets())
-	default:
-		e.Classes = most + 1
-	}
-	if first.n >= 20 && !hot && distinct(labels[0]) == first.n && p.Task == Auto && p.Classes == 0 {
-		return nil, errors.Errorf("every one of %d training samples has another target (%s): as classes nothing can be learned of them: %s; %s", first.n, first.targetNames(),
-			taskAdvice, first.otherTargets())
+	if e.Classes, err = p.countClasses(first, labels[0], hot, most, n); err != nil {
+		return nil, err
 	}
 	e.ClassNames = first.classes
 	e.Outputs = e.Classes
 	return labels, nil
+}
+
+// countClasses returns the number of classes of labels in the first part, the largest of all n being most.
+func (p Preparation) countClasses(first *samples, labels []uint16, hot bool, most, n int) (int, error) {
+	only := !slices.ContainsFunc(labels, func(l uint16) bool { return l != labels[0] })
+	is := strconv.Itoa(int(labels[0]))
+	if first.classes != nil {
+		is = strconv.Quote(words.Clip(first.classes[labels[0]]))
+	}
+	classes := most + 1
+	switch {
+	case p.Classes > 0:
+		classes = p.Classes
+	case first.classes != nil:
+		classes = len(first.classes)
+	case hot:
+		classes = first.width
+	}
+	switch {
+	case first.n > 1 && only:
+		return 0, errors.Errorf("all targets (%s) of the training samples are %s: nothing can be learned; is the target another one? %s", first.targetNames(), is, first.otherTargets())
+	case hot && classes != first.width:
+		return 0, errors.Errorf("Classes is %d, and targets are one-hot rows of %d: leave Classes out", p.Classes, first.width)
+	case len(first.classes) > classes:
+		return 0, errors.Errorf("Classes is %d, and targets have %d names: leave Classes out", p.Classes, len(first.classes))
+	case p.Classes == 0 && first.classes == nil && !hot && most+1 > n && most > 1:
+		return 0, errors.Errorf("the largest label is %d, of %d samples: give Classes if there are as many, or %s; %s", most, n, taskAdvice[len("give "):], first.otherTargets())
+	case first.n >= 20 && !hot && distinct(labels) == first.n && p.Task == Auto && p.Classes == 0:
+		return 0, errors.Errorf("every one of %d training samples has another target (%s): as classes nothing can be learned of them: %s; %s", first.n, first.targetNames(),
+			taskAdvice, first.otherTargets())
+	}
+	return classes, nil
 }
 
 // targetNames is the columns of the targets in words.
@@ -190,82 +198,91 @@ func (s *samples) tellRegression(p Preparation, parts []*samples) {
 		len(seen) > 1 && len(seen)*5 <= len(s.targets))
 }
 
-// tellClasses says what the classes are, and which of them have no samples.
-func (s *samples) tellClasses(e *Encoding, train, test *Set, task Task) {
-	if e.Task != Classification {
-		return
-	}
-	n := e.Classes
-	trained, tested := make([]int, n), make([]int, n)
+// A census is which classes have samples in which part.
+type census struct {
+	only, none, untested []string // classes with samples in the test part only, in neither, in the training part only
+	lowest, there        int      // the first class with samples, and how many there are
+	single               string   // a class of one sample; empty if there is none
+	samples              int
+}
+
+func (e *Encoding) census(train, test *Set) (c census) {
+	trained, tested := make([]int, e.Classes), make([]int, e.Classes)
 	for _, l := range train.labels {
 		trained[l]++
 	}
 	for _, l := range test.labels {
 		tested[l]++
 	}
-	var only, none, untested []string // classes
-	lowest, there, single := -1, 0, ""
-	for c := range n {
-		name := strconv.Itoa(c)
-		if e.ClassNames != nil && c < len(e.ClassNames) {
-			name = words.Printable(words.Clip(e.ClassNames[c]))
+	c.lowest, c.samples = -1, train.n+test.n
+	for k := range e.Classes {
+		name := strconv.Itoa(k)
+		if k < len(e.ClassNames) {
+			name = words.Printable(words.Clip(e.ClassNames[k]))
 		}
 		switch {
-		case trained[c] > 0 && tested[c] > 0:
-		case trained[c] > 0:
-			untested = append(untested, name)
-		case tested[c] > 0:
-			only = append(only, name)
-		default:
-			none = append(none, name)
+		case trained[k] == 0 && tested[k] == 0:
+			c.none = append(c.none, name)
+			continue
+		case trained[k] == 0:
+			c.only = append(c.only, name)
+		case tested[k] == 0:
+			c.untested = append(c.untested, name)
 		}
-		if trained[c]+tested[c] > 0 {
-			if there++; lowest < 0 {
-				lowest = c
-			}
-			if trained[c]+tested[c] == 1 {
-				single = name
-			}
+		if c.there++; c.lowest < 0 {
+			c.lowest = k
+		}
+		if trained[k]+tested[k] == 1 {
+			c.single = name
 		}
 	}
-	samples := train.n + test.n
-	switch {
+	return c
+}
+
+// tellClasses says what the classes are, and which of them have no samples.
+func (s *samples) tellClasses(e *Encoding, train, test *Set, task Task) {
+	if e.Task != Classification {
+		return
+	}
+	n, c := e.Classes, e.census(train, test)
+	classes := words.Counted(n, "class")
+	switch many := c.there*10 > c.samples; {
 	case slices.Equal(e.ClassNames, signNames): // said
 	case e.ClassNames != nil:
-		s.say("classes", fmt.Sprintf("%s by name: %s", words.Counted(n, "class"), words.Listed(words.Printables(e.ClassNames), 10)), "Task", there > 20 && there*10 > samples)
+		s.say("classes", fmt.Sprintf("%s by name: %s", classes, words.Listed(words.Printables(e.ClassNames), 10)), "Task", c.there > 20 && many)
 		s.tellOddNames(e.ClassNames, task)
 	case e.OneHot:
-		s.say("classes", fmt.Sprintf("one-hot rows were read as %s", words.Counted(n, "class")), "Task", false)
-	case there > 10 && there*10 > samples:
+		s.say("classes", "one-hot rows were read as "+classes, "Task", false)
+	case c.there > 10 && many:
 		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, %d of which %d samples have; if they are numbers to be predicted, give the Task Regression",
-			words.Counted(n, "class"), there, samples), "Task", true)
+			classes, c.there, c.samples), "Task", true)
 	default:
-		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, 0 to %d", words.Counted(n, "class"), n-1), "Task", false)
+		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, 0 to %d", classes, n-1), "Task", false)
 	}
-	if there == 2 && single != "" && samples >= 20 {
-		s.say("classes", fmt.Sprintf("class %s has 1 sample, the other %d are all of one class; is the target (%s) another one? %s", single, samples-1, s.targetNames(), s.otherTargets()), "", true)
+	if c.there == 2 && c.single != "" && c.samples >= 20 {
+		s.say("classes", fmt.Sprintf("class %s has 1 sample, the other %d are all of one class; is the target (%s) another one? %s", c.single, c.samples-1,
+			s.targetNames(), s.otherTargets()), "", true)
 	}
-	if len(none) > 0 {
-		why := ""
+	if len(c.none) > 0 {
+		verb, why := "have", ""
+		if len(c.none) == 1 {
+			verb = "has"
+		}
 		switch {
-		case lowest == 1 && len(none) == 1:
+		case c.lowest == 1 && len(c.none) == 1:
 			why = fmt.Sprintf(": the labels are 1..%d; do they count from 1? Class 0 costs an output that learns to be off", n-1)
-		case there == 2:
-			why = fmt.Sprintf(": the labels are %d and %d; write 0 and 1 for two classes", lowest, n-1)
-		case lowest > 0:
-			why = fmt.Sprintf(": the smallest label is %d", lowest)
+		case c.there == 2:
+			why = fmt.Sprintf(": the labels are %d and %d; write 0 and 1 for two classes", c.lowest, n-1)
+		case c.lowest > 0:
+			why = fmt.Sprintf(": the smallest label is %d", c.lowest)
 		}
-		verb := "has"
-		if len(none) > 1 {
-			verb = "have"
-		}
-		s.say("classes", fmt.Sprintf("%s %s %s no samples%s", words.Plural(len(none), "class"), words.Listed(none, 10), verb, why), "Classes", true)
+		s.say("classes", fmt.Sprintf("%s %s %s no samples%s", words.Plural(len(c.none), "class"), words.Listed(c.none, 10), verb, why), "Classes", true)
 	}
-	if len(only) > 0 {
-		s.say("classes", fmt.Sprintf("%s %s: samples in the test part only, which cannot be learned", words.Plural(len(only), "class"), words.Listed(only, 10)), "HeldOut", true)
+	if len(c.only) > 0 {
+		s.say("classes", fmt.Sprintf("%s %s: samples in the test part only, which cannot be learned", words.Plural(len(c.only), "class"), words.Listed(c.only, 10)), "HeldOut", true)
 	}
-	if len(untested) > 0 {
-		s.say("classes", fmt.Sprintf("%s %s: no samples in the test part", words.Plural(len(untested), "class"), words.Listed(untested, 10)), "HeldOut", false)
+	if len(c.untested) > 0 {
+		s.say("classes", fmt.Sprintf("%s %s: no samples in the test part", words.Plural(len(c.untested), "class"), words.Listed(c.untested, 10)), "HeldOut", false)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/data/internal/moments"
 	"github.com/pcgraph/pcgraph/data/internal/table"
 	"github.com/pcgraph/pcgraph/data/internal/words"
 )
@@ -151,7 +152,7 @@ func (s CSV) read(r io.ReaderAt, size int64, o table.Options) (*tableSamples, er
 	}
 	ts.table = t
 	ts.n, ts.axes, ts.width = t.N, []int{t.Inputs()}, t.Width
-	ts.bytes, ts.values, ts.eps, ts.targetEps = t.Bytes, t.Values, epsOf64, epsOf64
+	ts.bytes, ts.values, ts.eps, ts.targetEps = t.Bytes, t.Values, moments.Eps64, moments.Eps64
 	ts.input, ts.target, ts.inputName, ts.targetName, ts.otherTargets = t.Input, t.Target, t.InputName, t.TargetName, t.Candidates
 	ts.files = []File{{Size: size, SHA256: sum.Hex()}}
 	return ts, nil

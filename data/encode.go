@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/data/internal/npy"
 	"github.com/pcgraph/pcgraph/data/internal/table"
 	"github.com/pcgraph/pcgraph/data/internal/words"
-	"github.com/pkg/errors"
 )
 
 // set makes a set of samples, encoded as e says. Without targets they are zeros.

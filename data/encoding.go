@@ -4,9 +4,10 @@ import (
 	"math"
 	"slices"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pcgraph/pcgraph/data/internal/table"
-	"github.com/pkg/errors"
 )
 
 // An Encoding is what turned the values of a user's own data into the numbers that a network sees: which columns are inputs and targets,

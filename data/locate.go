@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pcgraph/pcgraph/data/internal/words"
-	"github.com/pkg/errors"
 )
 
 // ErrNotFound is what a NotFoundError is to errors.Is.
@@ -113,6 +114,35 @@ func (a archive) find() (Location, []string, error) {
 		notFound.Searched = append(notFound.Searched, p)
 	}
 	return Location{}, nil, notFound
+}
+
+// load reads the training part, from the first files, and the test part, normalised by norm or, if that is zero, as usual.
+func (a archive) load(norm Norm, training int, read func(paths []string) (*Set, error)) (train, test *Set, err error) {
+	norm, err = norm.or(a.norm)
+	if err != nil {
+		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
+	}
+	_, paths, err := a.find()
+	if err != nil {
+		return nil, nil, err
+	}
+	if train, err = read(paths[:training]); err == nil {
+		test, err = read(paths[training:])
+	}
+	if err != nil {
+		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
+	}
+	if train.shape != test.shape {
+		return nil, nil, errors.Errorf("data: %s: %s has pictures of %d x %d, %s of %d x %d: take both from one source",
+			a.name, paths[0], train.shape.Height, train.shape.Width, paths[training], test.shape.Height, test.shape.Width)
+	}
+	for _, s := range []*Set{train, test} {
+		for range s.shape.Channels {
+			s.norms, s.levels = append(s.norms, norm), append(s.levels, norm.table())
+		}
+	}
+	train.Name, test.Name = a.name+" train", a.name+" test"
+	return train, test, nil
 }
 
 // locate is find with checksums.

@@ -3,9 +3,10 @@ package data
 import (
 	"io"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/data/internal/gomnist"
 	"github.com/pcgraph/pcgraph/data/internal/idx"
-	"github.com/pkg/errors"
 )
 
 // MNIST is the set of 60000 + 10000 handwritten digits, 28 x 28 pixels in 10 classes (LeCun, Bottou, Bengio, Haffner 1998,
@@ -19,7 +20,7 @@ type MNIST struct {
 }
 
 // Load reads both parts. Errors: a *NotFoundError (errors.Is ErrNotFound); a damaged file, with its path and the offset.
-func (m MNIST) Load() (train, test *Set, err error) { return m.archive().load(m.Norm) }
+func (m MNIST) Load() (train, test *Set, err error) { return m.archive().loadIDX(m.Norm) }
 
 func (m MNIST) archive() archive {
 	return archive{
@@ -55,7 +56,7 @@ type FashionMNIST struct {
 }
 
 // Load reads both parts. Errors: as MNIST.Load.
-func (f FashionMNIST) Load() (train, test *Set, err error) { return f.archive().load(f.Norm) }
+func (f FashionMNIST) Load() (train, test *Set, err error) { return f.archive().loadIDX(f.Norm) }
 
 func (f FashionMNIST) archive() archive {
 	return archive{
@@ -72,33 +73,9 @@ func (f FashionMNIST) archive() archive {
 	}
 }
 
-// load reads the training and the test part, normalised by norm, or as usual when that is zero.
-func (a archive) load(norm Norm) (train, test *Set, err error) {
-	norm, err = norm.or(a.norm)
-	if err != nil {
-		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
-	}
-	_, paths, err := a.find()
-	if err != nil {
-		return nil, nil, err
-	}
-	train, err = a.read(paths[0], paths[1])
-	if err != nil {
-		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
-	}
-	test, err = a.read(paths[2], paths[3])
-	if err != nil {
-		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
-	}
-	if train.shape != test.shape {
-		return nil, nil, errors.Errorf("data: %s: %s has pictures of %d x %d, %s of %d x %d: take both from one source",
-			a.name, paths[0], train.shape.Height, train.shape.Width, paths[2], test.shape.Height, test.shape.Width)
-	}
-	for _, s := range []*Set{train, test} {
-		s.norms, s.levels = []Norm{norm}, [][256]float64{norm.table()}
-	}
-	train.Name, test.Name = a.name+" train", a.name+" test"
-	return train, test, nil
+// loadIDX reads the training and the test part.
+func (a archive) loadIDX(norm Norm) (train, test *Set, err error) {
+	return a.load(norm, 2, func(paths []string) (*Set, error) { return a.read(paths[0], paths[1]) })
 }
 
 // read makes a set, still without name and norm, from a file of images and one of labels.

@@ -5,9 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/data/internal/npy"
 	"github.com/pcgraph/pcgraph/data/internal/words"
-	"github.com/pkg/errors"
 )
 
 // NumPy is a data set of arrays that NumPy saved: an archive .npz of numpy.savez or numpy.savez_compressed, or arrays of numpy.save

@@ -8,9 +8,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/data/internal/idx"
 	"github.com/pcgraph/pcgraph/data/internal/words"
-	"github.com/pkg/errors"
 )
 
 // A Task says what targets are.

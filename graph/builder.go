@@ -8,8 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A Builder adds nodes to one expression graph. Like a bufio.Writer it keeps the first error and turns later calls
-// into no-ops that return nil, so that code that builds reads as mathematics; Err tells in the end.
+// A Builder adds nodes to one expression graph. Like a bufio.Writer it stores the first error and turns later calls
+// into no-ops that return nil, so that code that builds reads as mathematics; Err returns the error in the end.
 type Builder struct {
 	g      *gorgonia.ExprGraph
 	dt     tensor.Dtype
@@ -20,15 +20,15 @@ type Builder struct {
 	err    error
 }
 
-// An Input is a node whose value comes from outside.
+// An Input is a node whose value the caller supplies.
 type Input struct {
 	Name string
 	Node *Node
 	Kind Kind
-	Draw func(rng *rand.Rand) float64 // draws an element, in training; nil for what is not random
+	Draw func(rng *rand.Rand) float64 // draws an element at every training step; nil if the input is not random
 }
 
-// Kind says what an input is for.
+// A Kind is the role of an input.
 type Kind uint8
 
 const (
@@ -42,7 +42,7 @@ func NewBuilder[T Float]() *Builder {
 	return &Builder{g: gorgonia.NewGraph(), dt: dtypeOf[T](), names: make(map[string]bool), sound: make(map[*Node]bool)}
 }
 
-// Err is the first error.
+// Err returns the first error, nil if there was none.
 func (b *Builder) Err() error { return b.err }
 
 // Graph is Gorgonia's graph that the nodes are in.
@@ -51,7 +51,8 @@ func (b *Builder) Graph() *gorgonia.ExprGraph { return b.g }
 // Inputs lists the inputs in the order in which they were added.
 func (b *Builder) Inputs() []Input { return b.inputs }
 
-// Fail records an error found by the code that uses the builder, with the scope in front, unless there was one before.
+// Fail records an error that the calling code has found, prefixed with the scope, unless an earlier one is recorded. A nil error is
+// ignored.
 func (b *Builder) Fail(err error) {
 	if b.err == nil && err != nil {
 		if b.scope != "" {
@@ -61,7 +62,7 @@ func (b *Builder) Fail(err error) {
 	}
 }
 
-// Within runs f with scope put in front of the names it gives: names and errors say "block2/W".
+// Within runs f with scope as a prefix of the names of inputs and of errors: "block2/W".
 func (b *Builder) Within(scope string, f func()) {
 	outer := b.scope
 	b.scope = b.scoped(scope)
@@ -79,8 +80,8 @@ func (b *Builder) scoped(name string) string {
 // Data adds a clamped input [batch, ...].
 func (b *Builder) Data(name string, shape ...int) *Node { return b.input(Data, name, shape) }
 
-// Random adds a clamped input [batch, ...] of zeros that training fills at every step, element by element, by draw: noise,
-// or the mask of a dropout. Nothing random happens in the graph itself.
+// Random adds a clamped input [batch, ...] of zeros that training fills at every step, element by element, with draw: noise,
+// or the mask of a dropout. The graph itself is deterministic.
 func (b *Builder) Random(name string, draw func(rng *rand.Rand) float64, shape ...int) *Node {
 	n := b.input(Data, name, shape)
 	if n != nil {
@@ -135,8 +136,8 @@ func (b *Builder) add(s spec, kids ...*Node) *Node {
 	return n
 }
 
-// keep records err and passes n on.
-func (b *Builder) keep(n *Node, err error) *Node {
+// record stores err and passes n on.
+func (b *Builder) record(n *Node, err error) *Node {
 	b.Fail(err)
 	if b.err != nil {
 		return nil
@@ -145,8 +146,8 @@ func (b *Builder) keep(n *Node, err error) *Node {
 }
 
 // Do adds whatever f builds with Gorgonia's own operations and names op in errors. Operations that are known to give
-// wrong numbers are refused, and so are inputs that the builder does not know. Not noticed is what happens before: two
-// of Gorgonia's nodes of one 32-bit hash, or a SoftMax and a LogSoftMax of one operand, become one.
+// wrong numbers are errors, and so are inputs that the builder does not know. Two faults of Gorgonia happen before this check and
+// are not noticed: two of its nodes of equal 32-bit hash become one, and so do a SoftMax and a LogSoftMax of one operand.
 func (b *Builder) Do(op string, f func() (*Node, error)) *Node {
 	if b.err != nil {
 		return nil
@@ -166,7 +167,7 @@ func (b *Builder) Do(op string, f func() (*Node, error)) *Node {
 	return n
 }
 
-// check looks at what was built with Gorgonia's own operations.
+// check returns an error if what was built with Gorgonia's own operations is unsound.
 func (b *Builder) check(n *Node) error {
 	for _, m := range beyond(b.sound, n) {
 		if m.Op() == nil {

@@ -124,7 +124,7 @@ func change(r *rand.Rand, v []float64, rows int) []float64 {
 // keeps what is still valid gives what a program that computes everything gives, bit by bit, and what Gorgonia values
 // passed from operation to operation give, to rounding.
 func TestProgram_CacheChangesNoBit(t *testing.T) {
-	for range 10 { // of 100 graphs each
+	for range 3 { // of 100 graphs each
 		rapid.Check(t, cacheChangesNoBit)
 	}
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // Dot writes what outputs depend on as a Graphviz graph: inputs by kind, operations as formulas of their operands a, b
-// and c, each with its shape, in a box per scope. What Grad has added is dashed; outputs have a thick border, and those
-// that are gradients say by what. The same graph gives the same text.
+// and c, each with its shape, in a box per scope. What Grad has added is dashed; outputs have a thick border, and gradients name
+// the node that they are the gradient with respect to. The same graph gives the same text.
 func (b *Builder) Dot(w io.Writer, outputs ...*Node) error {
 	if slices.Contains(outputs, nil) {
 		return errors.New("graph: draw: an output is nil: look at the Builder's Err first")

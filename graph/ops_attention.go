@@ -93,16 +93,18 @@ func (o multiHead) with(in []*Node, more ...*Node) []*Node {
 	return kids
 }
 
-// notByMask refuses the gradient by the mask.
-func (o multiHead) notByMask(want []bool) error {
-	if o.masked && want[len(want)-1] {
-		return errors.New("graph: attention has no gradient by its mask: clamp it")
+// gradients is gradients of the rules, with an error where that of the mask is wanted.
+func (o multiHead) gradients(want []bool, rules ...func() (*Node, error)) ([]*Node, error) {
+	if o.masked {
+		rules = append(rules, func() (*Node, error) {
+			return nil, errors.New("graph: attention has no gradient with respect to its mask: clamp it")
+		})
 	}
-	return nil
+	return gradients(want, rules...)
 }
 
 // attention is the value; attentionGrad is J^T g of the tokens and g, with J its Jacobian; attentionSlope is J v; and
-// attentionHess, of the tokens, g and v, is the gradient of g^T J v by the tokens.
+// attentionHess, of the tokens, g and v, is the gradient of g^T J v with respect to the tokens.
 type (
 	attention      struct{ multiHead }
 	attentionGrad  struct{ multiHead }
@@ -159,51 +161,23 @@ func (o attentionSlope) work(in []tensor.Shape) float64 { return o.flops(in, 5) 
 func (o attentionHess) work(in []tensor.Shape) float64  { return o.flops(in, 10) }
 
 func (o attention) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if err := o.notByMask(want); err != nil {
-		return nil, err
-	}
-	ds := make([]*Node, len(in))
-	base, c := unscale(g)
-	d, err := apply("", attentionGrad(o), o.with(in, base)...)
-	if err != nil {
-		return nil, err
-	}
-	ds[0], err = scaled(d, c)
-	return ds, err
+	return o.gradients(want,
+		func() (*Node, error) {
+			base, c := unscale(g)
+			return scaledOp(c, attentionGrad(o), o.with(in, base)...)
+		})
 }
 
 func (o attentionGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if err := o.notByMask(want); err != nil {
-		return nil, err
-	}
-	ds := make([]*Node, len(in))
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", attentionHess(o), o.with(in, in[1], g)...); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", attentionSlope(o), o.with(in, g)...)
-	}
-	return ds, err
+	return o.gradients(want,
+		func() (*Node, error) { return apply("", attentionHess(o), o.with(in, in[1], g)...) },
+		func() (*Node, error) { return apply("", attentionSlope(o), o.with(in, g)...) })
 }
 
 func (o attentionSlope) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if err := o.notByMask(want); err != nil {
-		return nil, err
-	}
-	ds := make([]*Node, len(in))
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", attentionHess(o), o.with(in, g, in[1])...); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", attentionGrad(o), o.with(in, g)...)
-	}
-	return ds, err
+	return o.gradients(want,
+		func() (*Node, error) { return apply("", attentionHess(o), o.with(in, g, in[1])...) },
+		func() (*Node, error) { return apply("", attentionGrad(o), o.with(in, g)...) })
 }
 
 func (o attentionHess) diff([]*Node, *Node, *Node, []bool) ([]*Node, error) {

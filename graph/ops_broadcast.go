@@ -43,13 +43,9 @@ func (rowAdd) shape(in []tensor.Shape) (tensor.Shape, error) { return rowShape("
 func (rowAdd) split(batched []bool) split                    { return rowSplit(batched) }
 
 func (rowAdd) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := []*Node{g, nil}
-	if !want[1] {
-		return ds, nil
-	}
-	var err error
-	ds[1], err = leadSums(g, 1, in[1].Dims())
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return g, nil },
+		func() (*Node, error) { return leadSums(g, 1, in[1].Dims()) })
 }
 
 func (o rowAdd) f32(c *call[float32]) { runRowAdd(c) }
@@ -68,21 +64,12 @@ func (rowMul) shape(in []tensor.Shape) (tensor.Shape, error) { return rowShape("
 func (rowMul) split(batched []bool) split                    { return rowSplit(batched) }
 
 func (rowMul) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		base, c := unscale(g)
-		if ds[0], err = apply("", rowMul{}, base, in[1]); err != nil {
-			return nil, err
-		}
-		if ds[0], err = scaled(ds[0], c); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = productSums(in[0], g, in[1].Dims())
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) {
+			base, c := unscale(g)
+			return scaledOp(c, rowMul{}, base, in[1])
+		},
+		func() (*Node, error) { return productSums(in[0], g, in[1].Dims()) })
 }
 
 // productSums is the sum of x g, element by element, over all but the last keep dimensions.

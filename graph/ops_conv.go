@@ -9,7 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
-// Conv says how a convolution slides over images. Pairs are height, width. The zero value moves by one pixel, without
+// Conv is the geometry of a convolution of images. Pairs are height, width. The zero value moves by one pixel, without
 // padding, gaps or groups: a zero Stride or Dilation is 1, and so are zero Groups.
 type Conv struct {
 	Stride   [2]int
@@ -101,7 +101,7 @@ func (b *Builder) Conv2D(x, w, bias *Node, c Conv) *Node {
 //
 // x [batch, height, width, channels], w [kernel height, kernel width, out/groups, channels], bias [out] or nil; the
 // result is [batch, height', width', out] with height' = (height - 1) S - 2 P + D (kernel height - 1) + 1 + extra.
-// With a stride several sizes are mapped to one by Conv2D; extra, smaller than the stride, tells which is meant.
+// With a stride several sizes are mapped to one by Conv2D; extra, smaller than the stride, selects one of them.
 func (b *Builder) ConvTranspose2D(x, w, bias *Node, c Conv, extra [2]int) *Node {
 	if !b.images("transposed convolution", x, w) {
 		return nil
@@ -137,7 +137,7 @@ func (c Conv) transposed(x, w tensor.Shape, extra [2]int) (kernel.Conv, error) {
 }
 
 // The three operations of a convolution are bilinear and each other's derivatives: with y = conv2d(x, w) and a
-// gradient g like y, the gradient by x is convInput(g, w) and that by w is convWeight(x, g). Images are channels-last,
+// gradient g like y, the gradient with respect to x is convInput(g, w) and with respect to w convWeight(x, g). Images are channels-last,
 // [batch, height, width, channels], weights [kernel height, kernel width, in/groups, out].
 
 // convName writes an operation with its geometry.
@@ -199,15 +199,11 @@ func imageSplit(batched []bool) split {
 	return rowwise
 }
 
-// bilinear applies s to operands whose factors are drawn out in front.
+// bilinear is s(a, b) for an operation that is linear in both operands, whose factors are taken out in front.
 func bilinear(s spec, a, b *Node) (*Node, error) {
 	a, ca := unscale(a)
 	b, cb := unscale(b)
-	n, err := apply("", s, a, b)
-	if err != nil {
-		return nil, err
-	}
-	return scaled(n, ca*cb)
+	return scaledOp(ca*cb, s, a, b)
 }
 
 // conv2d is the convolution of x with w, with bias [out] added to every pixel.
@@ -234,7 +230,7 @@ func (o conv2d) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	return diffConv(in, g, want, convInput{c: o.c}, func() (*Node, error) { return bilinear(convWeight{o.c}, in[0], g) })
 }
 
-// convInput is the transpose of conv2d as a linear map of x: the gradient by x, or a transposed convolution with
+// convInput is the transpose of conv2d as a linear map of x: the gradient with respect to x, or a transposed convolution with
 // bias [in]. Its operands are g and w.
 type convInput struct {
 	c    kernel.Conv
@@ -259,27 +255,15 @@ func (o convInput) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	return diffConv(in, g, want, conv2d{c: o.c}, func() (*Node, error) { return bilinear(convWeight{o.c}, g, in[0]) })
 }
 
-// diffConv gives the gradients of conv2d or convInput: by the image it is the other one, by the weights byWeights.
-func diffConv(in []*Node, g *Node, want []bool, other spec, byWeights func() (*Node, error)) ([]*Node, error) {
-	ds := make([]*Node, len(in))
-	var err error
-	if want[0] {
-		if ds[0], err = bilinear(other, g, in[1]); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		if ds[1], err = byWeights(); err != nil {
-			return nil, err
-		}
-	}
-	if len(in) > 2 && want[2] {
-		ds[2], err = columnSums(g, 1)
-	}
-	return ds, err
+// diffConv gives the gradients of conv2d or convInput: of the image it is the other one, of the weights toWeights.
+func diffConv(in []*Node, g *Node, want []bool, other spec, toWeights func() (*Node, error)) ([]*Node, error) {
+	return gradients(want,
+		func() (*Node, error) { return bilinear(other, g, in[1]) },
+		toWeights,
+		func() (*Node, error) { return columnSums(g, 1) })
 }
 
-// convWeight is the gradient of <g, conv2d(x, w)> by w, of operands x and g.
+// convWeight is the gradient of <g, conv2d(x, w)> with respect to w, of operands x and g.
 type convWeight struct{ c kernel.Conv }
 
 func (o convWeight) String() string { return convName("convWeight", o.c, false) }
@@ -293,17 +277,9 @@ func (o convWeight) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o convWeight) split([]bool) split { return joint }
 
 func (o convWeight) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = bilinear(convInput{c: o.c}, in[1], g); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = bilinear(conv2d{c: o.c}, in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return bilinear(convInput{c: o.c}, in[1], g) },
+		func() (*Node, error) { return bilinear(conv2d{c: o.c}, in[0], g) })
 }
 
 // The methods below serve Gorgonia's machines and allocate; programs use what the compile methods make of them.

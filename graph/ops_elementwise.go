@@ -30,7 +30,7 @@ func (b *Builder) Combine(coefs []float64, xs ...*Node) *Node {
 			return nil
 		}
 	}
-	return b.keep(combined(b.scope, coefs, xs))
+	return b.record(combined(b.scope, coefs, xs))
 }
 
 // Add is x + y.
@@ -42,7 +42,7 @@ func (b *Builder) Sub(x, y *Node) *Node { return b.Combine([]float64{1, -1}, x, 
 // Scale is c x.
 func (b *Builder) Scale(x *Node, c float64) *Node { return b.Combine([]float64{c}, x) }
 
-// Copy is x as a node of its own, which sums do not look through: what GradHolding may hold.
+// Copy is x as a node of its own, which is not merged with the sums that use it: what GradHolding may hold constant.
 func (b *Builder) Copy(x *Node) *Node { return b.add(copied{}, x) }
 
 // Mul is x * y, element by element.
@@ -129,7 +129,7 @@ func (o combine) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	return ds, nil
 }
 
-// combined adds sum_i coefs[i] xs[i] to the graph, with the factors of scaled operands drawn in.
+// combined adds sum_i coefs[i] xs[i] to the graph, with the factors of scaled operands folded in.
 func combined(scope string, coefs []float64, xs []*Node) (*Node, error) {
 	cs, ns := make([]float64, len(xs)), make([]*Node, len(xs))
 	for i, x := range xs {
@@ -181,7 +181,8 @@ func runCombine[T Float](o combine, c *call[T]) {
 			kernel.Axpby(c.dst, 1, c.dst, T(o.coefs[i]), piece(c, i))
 		}
 	}
-	// The first number tells unless the result is zero: an error that inference has not reached yet.
+	// AllZero stops at the first number that is not zero, so it costs nothing unless the result is zero: an error that inference has
+	// not reached yet.
 	*c.dstZero = kernel.AllZero(c.dst)
 }
 
@@ -249,16 +250,9 @@ func (hadamard) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (hadamard) split(batched []bool) split { return elementwise(batched) }
 
 func (hadamard) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	for i := range ds {
-		if want[i] {
-			var err error
-			if ds[i], err = apply("", hadamard{}, in[1-i], g); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) { return apply("", hadamard{}, in[1], g) },
+		func() (*Node, error) { return apply("", hadamard{}, in[0], g) })
 }
 
 func (o hadamard) f32(c *call[float32]) { runHadamard(c) }
@@ -287,17 +281,9 @@ func (scaleBy) split(batched []bool) split {
 }
 
 func (scaleBy) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", inner{coef: 1}, g, in[1]); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = scaledBy(in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return apply("", inner{coef: 1}, g, in[1]) },
+		func() (*Node, error) { return scaledBy(in[0], g) })
 }
 
 // scaledBy is s x, a plain scaling when s is a constant.
@@ -313,7 +299,7 @@ func (o scaleBy) f64(c *call[float64]) { runScaleBy(c) }
 
 func runScaleBy[T Float](c *call[T]) { kernel.Scale(c.dst, piece(c, 1), c.src[0][0]) }
 
-// copied is x itself: copy number n tells it apart from other copies.
+// copied is x itself. The copy number n makes several copies of one node distinct.
 type copied struct{ n int }
 
 func (o copied) String() string                                        { return fmt.Sprintf("copy%d", o.n) }

@@ -77,8 +77,7 @@ func (o halfSquare) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o halfSquare) split(batched []bool) split { return sumSplit(batched) }
 
 func (o halfSquare) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := weighted(g, in[0], o.coef, o.batch)
-	return []*Node{d}, err
+	return only(weighted(g, in[0], o.coef, o.batch))
 }
 
 // weighted is g coef x / batch for a scalar node g. A constant g is folded in before the division, so that a cost
@@ -92,6 +91,15 @@ func weighted(g, x *Node, coef float64, batch int) (*Node, error) {
 		return nil, err
 	}
 	return scaledBy(g, x)
+}
+
+// weightedOp is g coef s(xs...) / batch for a scalar node g.
+func weightedOp(g *Node, coef float64, batch int, s spec, xs ...*Node) (*Node, error) {
+	x, err := apply("", s, xs...)
+	if err != nil {
+		return nil, err
+	}
+	return weighted(g, x, coef, batch)
 }
 
 func (o halfSquare) f32(c *call[float32]) { runHalfSquare(o, c) }
@@ -117,16 +125,9 @@ func (o inner) shape(in []tensor.Shape) (tensor.Shape, error) { return sumShape(
 func (o inner) split(batched []bool) split                    { return sumSplit(batched) }
 
 func (o inner) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	for i := range ds {
-		if want[i] {
-			var err error
-			if ds[i], err = weighted(g, in[1-i], o.coef, 1); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) { return weighted(g, in[1], o.coef, 1) },
+		func() (*Node, error) { return weighted(g, in[0], o.coef, 1) })
 }
 
 func (o inner) f32(c *call[float32]) { runInner(o, c) }
@@ -161,26 +162,9 @@ func (o crossEntropy) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o crossEntropy) split(batched []bool) split { return sumSplit(batched) }
 
 func (o crossEntropy) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	if want[0] {
-		lp, err := apply("", logSoftmax{}, in[1])
-		if err != nil {
-			return nil, err
-		}
-		if ds[0], err = weighted(g, lp, -o.coef, o.batch); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		e, err := apply("", softmaxError{}, in[0], in[1])
-		if err != nil {
-			return nil, err
-		}
-		if ds[1], err = weighted(g, e, o.coef, o.batch); err != nil {
-			return nil, err
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) { return weightedOp(g, -o.coef, o.batch, logSoftmax{}, in[1]) },
+		func() (*Node, error) { return weightedOp(g, o.coef, o.batch, softmaxError{}, in...) })
 }
 
 func (o crossEntropy) f32(c *call[float32]) { runCrossEntropy(o, c) }
@@ -197,7 +181,7 @@ func runCrossEntropy[T Float](o crossEntropy, c *call[T]) {
 	})
 }
 
-// softmaxError is sum(y) softmax(m) - y: the gradient of the cross-entropy by the logits m.
+// softmaxError is sum(y) softmax(m) - y: the gradient of the cross-entropy with respect to the logits m.
 type softmaxError struct{}
 
 func (softmaxError) String() string  { return "softmaxError" }
@@ -208,17 +192,9 @@ func (softmaxError) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (softmaxError) split(batched []bool) split { return elementwise(batched) }
 
 func (softmaxError) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", softmaxShift{}, in[1], g); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", softmaxHess{}, in[0], in[1], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return apply("", softmaxShift{}, in[1], g) },
+		func() (*Node, error) { return apply("", softmaxHess{}, in[0], in[1], g) })
 }
 
 func (o softmaxError) f32(c *call[float32]) { runSoftmaxError(c) }
@@ -239,14 +215,9 @@ func (logSoftmax) formula() string                               { return "log s
 func (logSoftmax) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
 func (logSoftmax) split(batched []bool) split                    { return elementwise(batched) }
 
-// diff: with s = softmax(m), the gradient of <g, log s> by m is g - sum(g) s, the softmax error of g, negated.
+// diff: with s = softmax(m), the gradient of <g, log s> with respect to m is g - sum(g) s, the softmax error of g, negated.
 func (logSoftmax) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", softmaxError{}, g, in[0])
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, -1)
-	return []*Node{d}, err
+	return only(scaledOp(-1, softmaxError{}, g, in[0]))
 }
 
 func (o logSoftmax) f32(c *call[float32]) { runLogSoftmax(c) }
@@ -259,7 +230,7 @@ func runLogSoftmax[T Float](c *call[T]) {
 	}
 }
 
-// softmaxShift is (s . v) 1 - v with s = softmax(m): the derivative of the softmax error by its targets, on v.
+// softmaxShift is (s . v) 1 - v with s = softmax(m): the derivative of the softmax error with respect to its targets, times v.
 type softmaxShift struct{}
 
 func (softmaxShift) String() string { return "softmaxShift" }
@@ -286,7 +257,7 @@ func runSoftmaxShift[T Float](c *call[T]) {
 	}
 }
 
-// softmaxHess is sum(y) s (v - s . v) with s = softmax(m): the Hessian of the cross-entropy by the logits, on v.
+// softmaxHess is sum(y) s (v - s . v) with s = softmax(m): the Hessian of the cross-entropy with respect to the logits, times v.
 type softmaxHess struct{}
 
 func (softmaxHess) String() string { return "softmaxHess" }

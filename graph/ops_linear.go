@@ -10,7 +10,7 @@ import (
 )
 
 // Linear is factor (x W + c): x [batch, ..., in], W [in, out], c [out] or nil; the result is [batch, ..., out]. A factor
-// that W has already is drawn into it, if c has the same.
+// that W already has is folded into it, if c has the same.
 func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
 	if b.err != nil {
 		return nil
@@ -39,7 +39,7 @@ func (b *Builder) MatMul(x, y *Node, transX, transY bool) *Node {
 		b.Fail(errors.New("product with a missing operand"))
 		return nil
 	}
-	return b.keep(product(x, y, transX, transY, 1))
+	return b.record(product(x, y, transX, transY, 1))
 }
 
 // SubIdentity is x - I for a square matrix.
@@ -133,37 +133,23 @@ func (o matmul) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 		return nil, errors.New("graph: a product of two transposes is not differentiated: transpose the product instead")
 	}
 	a, b := in[0], in[1]
-	ds := make([]*Node, len(in))
-	var err error
-	if want[0] {
-		if o.transA {
-			ds[0], err = product(b, g, o.transB, true, o.alpha)
-		} else {
-			ds[0], err = product(g, b, false, !o.transB, o.alpha)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		if o.transB {
-			ds[1], err = product(g, a, true, o.transA, o.alpha)
-		} else {
-			ds[1], err = product(a, g, !o.transA, false, o.alpha)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if o.bias && want[2] {
-		if ds[2], err = columnSums(g, o.alpha); err != nil {
-			return nil, err
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) {
+			if o.transA {
+				return product(b, g, o.transB, true, o.alpha)
+			}
+			return product(g, b, false, !o.transB, o.alpha)
+		},
+		func() (*Node, error) {
+			if o.transB {
+				return product(g, a, true, o.transA, o.alpha)
+			}
+			return product(a, g, !o.transA, false, o.alpha)
+		},
+		func() (*Node, error) { return columnSums(g, o.alpha) })
 }
 
-// product is alpha op(A) op(B); factors of the operands are drawn into alpha.
+// product is alpha op(A) op(B); factors of the operands are folded into alpha.
 func product(a, b *Node, transA, transB bool, alpha float64) (*Node, error) {
 	a, ca := unscale(a)
 	b, cb := unscale(b)
@@ -295,12 +281,7 @@ func (o colSums) split([]bool) split { return joint }
 
 func (o colSums) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
 	lead, _ := o.cut(in[0].Shape())
-	d, err := apply("", repeat{lead: lead}, g)
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, o.alpha)
-	return []*Node{d}, err
+	return only(scaledOp(o.alpha, repeat{lead: lead}, g))
 }
 
 func (o colSums) f32(c *call[float32]) { runColSums(o, c) }
@@ -330,9 +311,8 @@ func (o repeat) shape(in []tensor.Shape) (tensor.Shape, error) {
 
 func (o repeat) split([]bool) split { return joint }
 
-func (o repeat) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := leadSums(g, 1, in[0].Dims())
-	return []*Node{d}, err
+func (repeat) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
+	return only(leadSums(g, 1, in[0].Dims()))
 }
 
 func (o repeat) f32(c *call[float32]) { runRepeat(c) }

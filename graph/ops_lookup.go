@@ -10,7 +10,7 @@ import (
 )
 
 // Lookup takes rows of a table: ids [batch, ...] and table [v, n] give [batch, ..., n]. An id that is no whole number
-// from 0 to v-1 is an error of the run. There is a gradient by the table only.
+// from 0 to v-1 is an error of the run. Only the table has a gradient.
 func (b *Builder) Lookup(ids, table *Node) *Node { return b.add(lookup{}, ids, table) }
 
 // lookup takes rows of a table: ids [...] and table [v, n] give [..., n]. An id that is not an integer from 0 to v-1 is
@@ -30,19 +30,12 @@ func (lookup) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (lookup) split(batched []bool) split { return rowSplit(batched) }
 
 func (lookup) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if want[0] {
-		return nil, notByIDs(in[0])
-	}
-	base, c := unscale(g)
-	d, err := apply("", scatter{rows: in[1].Shape()[0]}, in[0], base)
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, c)
-	return []*Node{nil, d}, err
+	return gradients(want,
+		func() (*Node, error) { return nil, noGradient(in[0]) },
+		func() (*Node, error) { return linearly(scatter{rows: in[1].Shape()[0]}, in[0], g) })
 }
 
-func notByIDs(ids *Node) error {
+func noGradient(ids *Node) error {
 	return errors.Errorf("the ids %s are whole numbers, which have no gradient: clamp them", label(ids))
 }
 
@@ -86,11 +79,9 @@ func (o scatter) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o scatter) split([]bool) split { return joint }
 
 func (o scatter) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if want[0] {
-		return nil, notByIDs(in[0])
-	}
-	d, err := apply("", lookup{}, in[0], g)
-	return []*Node{nil, d}, err
+	return gradients(want,
+		func() (*Node, error) { return nil, noGradient(in[0]) },
+		func() (*Node, error) { return apply("", lookup{}, in[0], g) })
 }
 
 func (o scatter) f32(c *call[float32]) { runScatter(o, c) }

@@ -45,7 +45,7 @@ func (o standard) rule(in []tensor.Shape) (tensor.Shape, error) {
 }
 
 // standardise, standardiseGrad and standardiseHess are y(x), J(x) g with the symmetric Jacobian J of y, and the
-// gradient of v^T J(x) g by x: see kernel.
+// gradient of v^T J(x) g with respect to x: see kernel.
 type (
 	standardise     struct{ standard }
 	standardiseGrad struct{ standard }
@@ -57,13 +57,7 @@ func (o standardise) shape(in []tensor.Shape) (tensor.Shape, error) { return o.r
 func (o standardise) split(batched []bool) split                    { return elementwise(batched) }
 
 func (o standardise) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	base, c := unscale(g)
-	d, err := apply("", standardiseGrad(o), in[0], base)
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, c)
-	return []*Node{d}, err
+	return only(linearly(standardiseGrad(o), in[0], g))
 }
 
 func (o standardise) f32(c *call[float32]) { runStandardise(o, c) }
@@ -78,17 +72,9 @@ func (o standardiseGrad) shape(in []tensor.Shape) (tensor.Shape, error) { return
 func (o standardiseGrad) split(batched []bool) split                    { return elementwise(batched) }
 
 func (o standardiseGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", standardiseHess(o), in[0], in[1], g); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", o, in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return apply("", standardiseHess(o), in[0], in[1], g) },
+		func() (*Node, error) { return apply("", o, in[0], g) })
 }
 
 func (o standardiseGrad) f32(c *call[float32]) { runStandardiseGrad(o, c) }

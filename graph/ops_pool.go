@@ -11,7 +11,7 @@ import (
 
 // Pooling of images [batch, height, width, channels], by channel.
 
-// Pool says how the window of a pooling slides over images. Pairs are height, width; a zero Stride is the Size.
+// Pool is the geometry of a pooling of images. Pairs are height, width; a zero Stride is the Size.
 type Pool struct {
 	Size   [2]int
 	Stride [2]int
@@ -86,18 +86,6 @@ func pooledOf(p kernel.Pool, batch int) tensor.Shape {
 	return tensor.Shape{batch, r[0], r[1], p.Channels}
 }
 
-// linearly applies s, which is linear in its last operand, whose factor is drawn out in front.
-func linearly(s spec, xs ...*Node) (*Node, error) {
-	last := len(xs) - 1
-	base, c := unscale(xs[last])
-	xs[last] = base
-	n, err := apply("", s, xs...)
-	if err != nil {
-		return nil, err
-	}
-	return scaled(n, c)
-}
-
 // maxPool is the largest pixel of each window.
 type maxPool struct{ p kernel.Pool }
 
@@ -111,8 +99,7 @@ func (o maxPool) split(batched []bool) split { return elementwise(batched) }
 func (o maxPool) room([]tensor.Shape) int    { return o.p.Room() }
 
 func (o maxPool) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := linearly(maxPoolGrad(o), in[0], g)
-	return []*Node{d}, err
+	return only(linearly(maxPoolGrad(o), in[0], g))
 }
 
 func (o maxPool) f32(c *call[float32]) { kernel.MaxPool(o.p, c.dst, piece(c, 0), c.room) }
@@ -130,14 +117,11 @@ func (o maxPoolGrad) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o maxPoolGrad) split(batched []bool) split { return elementwise(batched) }
 func (o maxPoolGrad) room([]tensor.Shape) int    { return o.p.Room() }
 
-// diff: where the largest pixel is does not change with x, almost everywhere; so there is no gradient by x.
+// diff: where the largest pixel is does not change with x, almost everywhere; so x has no gradient.
 func (o maxPoolGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[1] {
-		ds[1], err = linearly(maxPoolPick(o), in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		nil,
+		func() (*Node, error) { return linearly(maxPoolPick(o), in[0], g) })
 }
 
 func (o maxPoolGrad) f32(c *call[float32]) { runMaxPoolGrad(o, c) }
@@ -164,12 +148,9 @@ func (o maxPoolPick) split(batched []bool) split { return elementwise(batched) }
 func (o maxPoolPick) room([]tensor.Shape) int    { return o.p.Room() }
 
 func (o maxPoolPick) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[1] {
-		ds[1], err = linearly(maxPoolGrad(o), in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		nil,
+		func() (*Node, error) { return linearly(maxPoolGrad(o), in[0], g) })
 }
 
 func (o maxPoolPick) f32(c *call[float32]) {
@@ -192,8 +173,7 @@ func (o meanPool) split(batched []bool) split { return elementwise(batched) }
 func (o meanPool) room([]tensor.Shape) int    { return o.p.Room() }
 
 func (o meanPool) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := linearly(meanPoolGrad(o), g)
-	return []*Node{d}, err
+	return only(linearly(meanPoolGrad(o), g))
 }
 
 func (o meanPool) f32(c *call[float32]) { kernel.MeanPool(o.p, c.dst, piece(c, 0), c.room) }
@@ -214,8 +194,7 @@ func (o meanPoolGrad) split(batched []bool) split { return elementwise(batched) 
 func (o meanPoolGrad) room([]tensor.Shape) int    { return o.p.Room() }
 
 func (o meanPoolGrad) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := linearly(meanPool(o), g)
-	return []*Node{d}, err
+	return only(linearly(meanPool(o), g))
 }
 
 func (o meanPoolGrad) f32(c *call[float32]) { runMeanPoolGrad(o, c) }

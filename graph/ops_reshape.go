@@ -43,8 +43,7 @@ func (o reshape) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o reshape) split(batched []bool) split { return elementwise(batched) }
 
 func (o reshape) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := linearly(reshape{to: in[0].Shape().Clone()}, g)
-	return []*Node{d}, err
+	return only(linearly(reshape{to: in[0].Shape().Clone()}, g))
 }
 
 func (o reshape) f32(c *call[float32]) { runReshape(c) }

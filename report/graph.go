@@ -37,13 +37,13 @@ type graphBox struct {
 type graphArrow struct{ attrs map[string]string }
 
 // A graphDrawing is a graph in Graphviz's language, as far as arch.Model writes it, ready to be laid out: nodes in the order of
-// the text, a lane for each of the outermost clusters and one for what is in none.
+// the text, a column for each of the outermost clusters and one for what is in none.
 type graphDrawing struct {
-	boxes  []graphBox
-	arrows []graphArrow
-	lanes  []string // names; empty: no frame
-	graph  layered.Graph
-	id     map[string]int
+	boxes   []graphBox
+	arrows  []graphArrow
+	columns []string // names; empty: no frame
+	graph   layered.Graph
+	id      map[string]int
 }
 
 // readDot reads a graph as arch.Model writes it.
@@ -52,7 +52,7 @@ func readDot(text []byte) (*graphDrawing, error) {
 	if err != nil {
 		return nil, errors.Wrap(err, "read the graph")
 	}
-	d := &graphDrawing{id: make(map[string]int), lanes: []string{""}}
+	d := &graphDrawing{id: make(map[string]int), columns: []string{""}}
 	for _, g := range file.Graphs {
 		d.read(g.Stmts, 0, "")
 	}
@@ -61,12 +61,12 @@ func readDot(text []byte) (*graphDrawing, error) {
 			return nil, err
 		}
 	}
-	d.graph.LanePad, d.graph.LaneGap = 12, 14
+	d.graph.ColumnPad, d.graph.ColumnGap = 12, 14
 	return d, nil
 }
 
-// read takes the nodes of some statements into a lane; within is the path of inner clusters, which the names of inputs begin with.
-func (d *graphDrawing) read(stmts []ast.Stmt, lane int, within string) {
+// read takes the nodes of some statements into a column; within is the path of inner clusters, which the names of inputs begin with.
+func (d *graphDrawing) read(stmts []ast.Stmt, column int, within string) {
 	for _, s := range stmts {
 		switch s := s.(type) {
 		case *ast.NodeStmt:
@@ -76,7 +76,7 @@ func (d *graphDrawing) read(stmts []ast.Stmt, lane int, within string) {
 				label = within + label
 			}
 			b.lines = Wrap(label, 26)
-			b.measure(lane)
+			b.measure(column)
 			d.id[s.Node.ID] = len(d.boxes)
 			d.boxes, d.graph.Nodes = append(d.boxes, b), append(d.graph.Nodes, b.size)
 		case *ast.Subgraph:
@@ -86,12 +86,12 @@ func (d *graphDrawing) read(stmts []ast.Stmt, lane int, within string) {
 					name = unquoted(a.Val)
 				}
 			}
-			if lane > 0 {
-				d.read(s.Stmts, lane, within+name+"/")
+			if column > 0 {
+				d.read(s.Stmts, column, within+name+"/")
 				continue
 			}
-			d.lanes = append(d.lanes, name)
-			d.read(s.Stmts, len(d.lanes)-1, "")
+			d.columns = append(d.columns, name)
+			d.read(s.Stmts, len(d.columns)-1, "")
 		}
 	}
 }
@@ -149,7 +149,7 @@ const (
 )
 
 // measure gives a box the size of its text.
-func (b *graphBox) measure(lane int) {
+func (b *graphBox) measure(column int) {
 	w := 0.
 	for _, l := range b.lines {
 		w = math.Max(w, textWidth(l, graphFont))
@@ -161,7 +161,7 @@ func (b *graphBox) measure(lane int) {
 	case "hexagon":
 		w += 14
 	}
-	b.size = layered.Node{Width: math.Max(w, 34), Height: h, Lane: lane}
+	b.size = layered.Node{Width: math.Max(w, 34), Height: h, Column: column}
 }
 
 // helvetica are the widths of the characters from space to ~ in thousandths of the font's size (Adobe's font metrics).
@@ -236,11 +236,11 @@ func (d *graphDrawing) svg(title string) ([]byte, error) {
 	drawText(&b, 0, 14, "start", 16, "#1d2733", title)
 	b.Write(keys.Bytes())
 	fmt.Fprintf(&b, "<g transform=\"translate(0 %.1f)\">\n", head+laneHead)
-	for i, name := range d.lanes {
-		if name == "" || i >= len(l.Lanes) || l.Lanes[i].Width == 0 {
+	for i, name := range d.columns {
+		if name == "" || i >= len(l.Columns) || l.Columns[i].Width == 0 {
 			continue
 		}
-		r := l.Lanes[i]
+		r := l.Columns[i]
 		fmt.Fprintf(&b, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"8\" fill=\"#f7f7f7\" stroke=\"#cccccc\"/>\n", r.X, r.Y-laneHead, r.Width, r.Height+laneHead)
 		drawText(&b, r.X+r.Width/2, r.Y-6, "middle", 13, "#5b6878", name)
 	}

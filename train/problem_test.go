@@ -63,3 +63,61 @@ func TestProblemOf_EverySolverThroughEveryDoor(t *testing.T) {
 		}
 	}
 }
+
+// halving is a user's solver: gradient descent whose rate halves after every Every steps, fused if the problem has fused steps.
+type halving struct {
+	infer.Descent[float64]
+	Every int
+	fused int // calls of FusedSteps
+}
+
+func (h *halving) Uses(has infer.Available) (infer.Available, error) {
+	return infer.Available{FusedSteps: has.FusedSteps}, nil
+}
+
+func (h *halving) MoveFused(p infer.Problem[float64], z []float64, n int) (e infer.Evaluation[float64], ok bool, err error) {
+	if p.FusedSteps == nil {
+		return e, false, nil
+	}
+	e = infer.Evaluation[float64]{Grad: make([]float64, len(z)), Evals: n - 1}
+	for rate, left := .2, n; left > 0; rate, left = rate/2, left-h.Every {
+		h.fused++
+		if e.Energy, ok, err = p.FusedSteps(e.Grad, z, rate, min(left, h.Every)); !ok || err != nil {
+			return e, ok, err
+		}
+	}
+	e.Residual = infer.RMS(e.Grad)
+	return e, true, nil
+}
+
+// TestProblemOf_FusesTheStepsOfAnOwnSolver on a model: to the bit what single steps at those rates are.
+func TestProblemOf_FusesTheStepsOfAnOwnSolver(t *testing.T) {
+	net, err := arch.MLP(nil, layers.Tanh, 5, 6, 4, 3)
+	ok(t, err)
+	rng := rand.New(rand.NewPCG(1, 2))
+	w, err := arch.NewWeights[float64](net, rng)
+	ok(t, err)
+	m, err := arch.Compile(net, w, arch.Plan{Batch: 40})
+	ok(t, err)
+	x, y := make([]float64, 40*5), make([]float64, 40*3)
+	for i := range x {
+		x[i] = rng.NormFloat64()
+	}
+	ok(t, m.Clamp(x, y))
+	ok(t, m.Forward())
+	want, grad := slices.Clone(m.State()), make([]float64, len(m.State()))
+	var last float64
+	for step, rate := 0, .2; step < 8; step++ {
+		if step > 0 && step%3 == 0 {
+			rate /= 2
+		}
+		last, err = m.StateGrad(grad, want)
+		ok(t, err)
+		(&optim.SGD[float64]{Rate: rate}).Step(want, grad)
+	}
+	s := &halving{Descent: infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .2}}, Every: 3}
+	res, err := infer.Run[float64](s, train.ProblemOf(m), m.State(), infer.Steps(8), nil)
+	if err != nil || s.fused != 3 || res.Energy != last || res.Evals != 8 || !slices.Equal(m.State(), want) {
+		t.Errorf("%v with %d fused calls, error %v: want energy %v after 3 calls, and the activities of single steps", res, s.fused, err, last)
+	}
+}

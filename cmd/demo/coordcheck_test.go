@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -134,12 +135,12 @@ func TestCoordcheck_OneProgressForAll(t *testing.T) {
 func TestCoordcheck_VerdictSaysWhatCounts(t *testing.T) {
 	e := func(v float64) train.Exponent { return train.Exponent{Mean: v, Low: v, High: v} }
 	nan := train.Exponent{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
-	w := &sweep{scaling: "mupc", over: "width", slopes: []train.Slope{
+	w := &inspect.Sweep{Scaling: "mupc", Over: "width", Slopes: []train.Slope{
 		{Place: train.FirstHidden, Activity: e(.1), Change: e(-.1)}, {Place: train.FirstHidden, Relaxed: true, Activity: e(.6), Change: e(.3)},
 		{Place: train.MiddleHidden, Activity: e(0), Change: e(-.5)},
 		{Place: train.LastHidden, Activity: nan, Change: nan},
 		{Place: train.AtOutput, Activity: e(-.49), Change: e(.01)}}}
-	rows := coordCmd{Band: .2}.table([]*sweep{w}).Rows
+	rows := inspect.CoordCmd{Band: .2}.Table([]*inspect.Sweep{w}).Rows
 	var got []string
 	for _, row := range rows {
 		got = append(got, row[2]+" "+row[6])

@@ -18,13 +18,14 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 )
 
 // drawn runs graphCmd with args in an empty folder.
 func drawn(t *testing.T, args ...string) (dir, said string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "out")
-	var cmd graphCmd
+	var cmd inspect.GraphCmd
 	parser, err := kong.New(&cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -57,9 +58,9 @@ func TestGraph_WritesDotAndSVG(t *testing.T) {
 }
 
 func TestGraph_RefusesTooDeepNetworks(t *testing.T) {
-	cmd := graphCmd{Batch: 1}
+	cmd := inspect.GraphCmd{Batch: 1}
 	cmd.Gamma, cmd.Precision = 1, 1
-	cmd.Widths = make([]int, mostBlocks+2)
+	cmd.Widths = make([]int, inspect.MostBlocks+2)
 	for i := range cmd.Widths {
 		cmd.Widths[i] = 2
 	}
@@ -131,7 +132,7 @@ func TestGraph_SVGIsWholeAndEscaped(t *testing.T) {
 
 // TestGraph_RefusesMoreBlocksThanCanBeRead.
 func TestGraph_RefusesMoreBlocksThanCanBeRead(t *testing.T) {
-	cmd := graphCmd{Batch: 1, NetFlags: cli.NetFlags{Arch: "transformer", Heads: 4, Gamma: 1, Precision: 1, Depth: mostBlocks + 1}}
+	cmd := inspect.GraphCmd{Batch: 1, NetFlags: cli.NetFlags{Arch: "transformer", Heads: 4, Gamma: 1, Precision: 1, Depth: inspect.MostBlocks + 1}}
 	if err := cmd.Validate(); err == nil || !strings.Contains(err.Error(), "-depth 25") {
 		t.Errorf("error %v", err)
 	}
@@ -141,7 +142,7 @@ func TestGraph_RefusesMoreBlocksThanCanBeRead(t *testing.T) {
 // (measured: 0.2 s and 1.2 s for the command as a whole, on two busy cores).
 func TestGraph_DeepestIsQuick(t *testing.T) {
 	start := time.Now()
-	drawn(t, "--widths", "4"+strings.Repeat(",4", mostBlocks), "--skips", "--what", "param")
+	drawn(t, "--widths", "4"+strings.Repeat(",4", inspect.MostBlocks), "--skips", "--what", "param")
 	if d := time.Since(start); d > 5*time.Second { // slack for machines that do other things as well
 		t.Errorf("%v", d)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 )
 
 // TestInfer_FindsTheEquilibriumOfTheLinearTheory: on a linear network with biases and a precision the energy that the sweep
@@ -90,14 +91,16 @@ func TestTrain_ReportsHowInferenceEnded(t *testing.T) {
 
 // TestFastest_RanksMediansOfSeveralRuns: a way that ran once is not ranked.
 func TestFastest_RanksMediansOfSeveralRuns(t *testing.T) {
-	at := func(seconds float64) []station { return []station{{evals: 5, seconds: seconds, off: 1e-4}} }
-	ways := []way{{name: "once", runs: 1, path: at(1e-3)}, {name: "thrice", runs: 3, path: at(2e-3)}}
-	for off, text := range fastest(ways) {
+	at := func(seconds float64) []inspect.Station {
+		return []inspect.Station{{Evals: 5, Seconds: seconds, Off: 1e-4}}
+	}
+	ways := []inspect.Way{{Name: "once", Runs: 1, Path: at(1e-3)}, {Name: "thrice", Runs: 3, Path: at(2e-3)}}
+	for off, text := range inspect.Fastest(ways) {
 		if !strings.HasPrefix(text, "thrice") {
 			t.Errorf("%s: %s", off, text)
 		}
 	}
-	if got := fastest(ways[:1]); len(got) != 0 {
+	if got := inspect.Fastest(ways[:1]); len(got) != 0 {
 		t.Errorf("%v ranked after one run", got)
 	}
 }

@@ -21,33 +21,35 @@ import (
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/bench"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 )
 
 // commands are the subcommands, one field each.
 type commands struct {
-	MNIST         mnistCmd         `cmd:"" name:"mnist" default:"withargs" help:"The main job and the default: one epoch of MNIST by PC and by BP, then how their gradients agree."`
-	Toy           toyCmd           `cmd:"" help:"A toy task (xor, moons, spirals, linear, sine), with a picture of what was learned."`
-	Train         trainCmd         `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
-	Eval          evalCmd          `cmd:"" help:"Evaluate saved networks, the weights in a run's folder, on the test set."`
-	Predict       predictCmd       `cmd:"" help:"What a saved network says of new samples, as a table."`
-	Compare       compareCmd       `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
-	Coord         coordCmd         `cmd:"" name:"coordcheck" help:"Whether the sizes of activities and of their changes in training depend on width or depth, scaling by scaling."`
-	Infer         inferCmd         `cmd:"" help:"Which solver for inference: energy and gradient error against evaluations and time, for every solver on one network."`
-	Graph         graphCmd         `cmd:"" help:"The expression graph of a network as a picture (SVG and DOT): its energy, or the gradients by activities or weights."`
-	Classify      classifyCmd      `cmd:"" help:"Classification of MNIST by predictive coding, to the budgets of four of JPC's notebooks."`
-	Generate      generateCmd      `cmd:"" help:"Pictures from labels, and labels by inverting the generator."`
-	Latent        latentCmd        `cmd:"" help:"Pictures without labels: a network whose input is free; reconstructions, samples and what its causes mean."`
-	Complete      completeCmd      `cmd:"" help:"Associative memory: half a picture is clamped, inference completes it."`
-	Stream        streamCmd        `cmd:"" help:"Temporal prediction: turning digits, frame by frame, inference beginning at what was expected."`
-	Linear        linearCmd        `cmd:"" help:"A deep linear network on MNIST: energy along training against its closed form."`
-	Landscape     landscapeCmd     `cmd:"" help:"The energies of the smallest chains as pictures: by weights, by activities, by depth; before and after inference."`
-	Hybrid        hybridCmd        `cmd:"" help:"A generator with an amortiser that guesses where its inference will end: three ways to a label."`
-	Bidirectional bidirectionalCmd `cmd:"" help:"One network in both directions: classifies pictures and generates them."`
-	Claims        claimsCmd        `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
-	Run           runCmd           `cmd:"" help:"Measure claims: verdicts, tables and figures."`
-	Verify        verifyCmd        `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
-	Bench         bench.Cmd        `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
-	Data          dataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
+	MNIST         study.MNISTCmd         `cmd:"" name:"mnist" default:"withargs" help:"The main job and the default: one epoch of MNIST by PC and by BP, then how their gradients agree."`
+	Toy           study.ToyCmd           `cmd:"" help:"A toy task (xor, moons, spirals, linear, sine), with a picture of what was learned."`
+	Train         study.TrainCmd         `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
+	Eval          study.EvalCmd          `cmd:"" help:"Evaluate saved networks, the weights in a run's folder, on the test set."`
+	Predict       study.PredictCmd       `cmd:"" help:"What a saved network says of new samples, as a table."`
+	Compare       study.CompareCmd       `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
+	Coord         inspect.CoordCmd       `cmd:"" name:"coordcheck" help:"Whether the sizes of activities and of their changes in training depend on width or depth, scaling by scaling."`
+	Infer         inspect.InferCmd       `cmd:"" help:"Which solver for inference: energy and gradient error against evaluations and time, for every solver on one network."`
+	Graph         inspect.GraphCmd       `cmd:"" help:"The expression graph of a network as a picture (SVG and DOT): its energy, or the gradients by activities or weights."`
+	Classify      study.ClassifyCmd      `cmd:"" help:"Classification of MNIST by predictive coding, to the budgets of four of JPC's notebooks."`
+	Generate      study.GenerateCmd      `cmd:"" help:"Pictures from labels, and labels by inverting the generator."`
+	Latent        study.LatentCmd        `cmd:"" help:"Pictures without labels: a network whose input is free; reconstructions, samples and what its causes mean."`
+	Complete      study.CompleteCmd      `cmd:"" help:"Associative memory: half a picture is clamped, inference completes it."`
+	Stream        study.StreamCmd        `cmd:"" help:"Temporal prediction: turning digits, frame by frame, inference beginning at what was expected."`
+	Linear        study.LinearCmd        `cmd:"" help:"A deep linear network on MNIST: energy along training against its closed form."`
+	Landscape     inspect.LandscapeCmd   `cmd:"" help:"The energies of the smallest chains as pictures: by weights, by activities, by depth; before and after inference."`
+	Hybrid        study.HybridCmd        `cmd:"" help:"A generator with an amortiser that guesses where its inference will end: three ways to a label."`
+	Bidirectional study.BidirectionalCmd `cmd:"" help:"One network in both directions: classifies pictures and generates them."`
+	Claims        claimsCmd              `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
+	Run           runCmd                 `cmd:"" help:"Measure claims: verdicts, tables and figures."`
+	Verify        verifyCmd              `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
+	Bench         bench.Cmd              `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
+	Data          study.DataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
 
 	Version cli.VersionFlag `help:"Print version, revision, Go and kernels, then exit."`
 }

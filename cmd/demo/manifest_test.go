@@ -17,6 +17,8 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 	"github.com/pcgraph/pcgraph/train"
@@ -80,12 +82,12 @@ func fill(v reflect.Value, f float64) {
 // in them are.
 func TestFiles_TakeEveryNumber(t *testing.T) {
 	for _, f := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		for _, what := range []any{new(cli.Manifest), new(stepLine), new(evalLine), new(agreeLine), new(coordLine), new(wayLine), new(benchReport)} {
+		for _, what := range []any{new(cli.Manifest), new(study.StepLine), new(study.EvalLine), new(study.AgreeLine), new(inspect.CoordLine), new(inspect.WayLine), new(benchReport)} {
 			name := reflect.TypeOf(what).String()
 			fill(reflect.ValueOf(what).Elem(), f)
 			if m, is := what.(*cli.Manifest); is {
 				m.Encoding, m.Options = nil, nil
-				m.Results = map[string]any{"PC": map[string]any{"test": evalLine{Loss: f}, "precision": map[string]float64{"1": f}}, "list": []float64{1, f}}
+				m.Results = map[string]any{"PC": map[string]any{"test": study.EvalLine{Loss: f}, "precision": map[string]float64{"1": f}}, "list": []float64{1, f}}
 			}
 			dir, err := cli.PlainFolder(t.TempDir())
 			if err != nil {
@@ -140,7 +142,7 @@ func TestLive_SaysHowARunEnded(t *testing.T) {
 		{"done", func(r *cli.RunDir) error { r.Manifest.Results["x"] = 1.5; return nil }, cli.Done, ""},
 		{"not a number among the results", func(r *cli.RunDir) error { r.Manifest.Results["x"] = []float64{1, math.NaN()}; return nil }, cli.Diverged, "x[1] is NaN"},
 		{"an infinity deep in the results", func(r *cli.RunDir) error {
-			r.Manifest.Results["a"] = map[string]any{"b": evalLine{Loss: math.Inf(-1)}}
+			r.Manifest.Results["a"] = map[string]any{"b": study.EvalLine{Loss: math.Inf(-1)}}
 			return nil
 		}, cli.Diverged, "a.b.loss is -Infinity"},
 		{"training diverged", func(*cli.RunDir) error { return errors.WithMessage(&train.DivergenceError{Step: 3}, "PC") }, cli.Diverged, "PC"},

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 	"github.com/pcgraph/pcgraph/data"
 )
 
@@ -68,7 +69,7 @@ func blobs(seed uint64, n int) (x []float32, y []int64) {
 }
 
 // tested reads the results of a run's rules.
-func tested(t *testing.T, dir string) map[string]struct{ Test evalLine } {
+func tested(t *testing.T, dir string) map[string]struct{ Test study.EvalLine } {
 	t.Helper()
 	var m struct {
 		Results map[string]json.RawMessage
@@ -84,9 +85,9 @@ func tested(t *testing.T, dir string) map[string]struct{ Test evalLine } {
 	if len(m.Data) == 0 || len(m.Data[0].SHA256) != 64 {
 		t.Errorf("the manifest does not name the file that was read: %v", m.Data)
 	}
-	rules := make(map[string]struct{ Test evalLine })
+	rules := make(map[string]struct{ Test study.EvalLine })
 	for _, name := range []string{"PC", "BP"} {
-		var r struct{ Test evalLine }
+		var r struct{ Test study.EvalLine }
 		if err := json.Unmarshal(m.Results[name], &r); err != nil {
 			t.Fatal(err)
 		}

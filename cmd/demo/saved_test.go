@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 )
 
@@ -31,7 +32,7 @@ func aManifest(t *testing.T) []byte {
 // TestParseSaved_TrustsNothing: a manifest that was changed is an error that says what is wrong with it, and never a panic.
 func TestParseSaved_TrustsNothing(t *testing.T) {
 	good := string(aManifest(t))
-	if m, err := cli.ParseSaved([]byte(good), new(trainCmd)); err != nil || len(m.Weights) != 2 || m.Encoding == nil {
+	if m, err := cli.ParseSaved([]byte(good), new(study.TrainCmd)); err != nil || len(m.Weights) != 2 || m.Encoding == nil {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	for _, c := range []struct{ name, old, new, want string }{
@@ -56,7 +57,7 @@ func TestParseSaved_TrustsNothing(t *testing.T) {
 			t.Errorf("%s: %q is not in the manifest %s", c.name, c.old, good)
 			continue
 		}
-		if _, err := cli.ParseSaved([]byte(text), new(trainCmd)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := cli.ParseSaved([]byte(text), new(study.TrainCmd)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q in it", c.name, err, c.want)
 		}
 	}
@@ -119,7 +120,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"command":"train-x","state":"running","options":null}`))
 	f.Add([]byte(`{"command":"train-x","options":{"steps":16,"rate":0.2,"rule":"pc","batch":64,"epochs":1,"lr":0.001,"arch":"mlp","widths":[2,3,2],"act":"relu","scaling":"sp","gamma":1,"precision":1,"data":"x.csv"},"encoding":{"axes":[2],"shape":[2],"raw":true,"task":"classification","outputs":2,"classes":2}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		of := new(trainCmd)
+		of := new(study.TrainCmd)
 		m, err := cli.ParseSaved(text, of)
 		if err != nil {
 			return

@@ -147,14 +147,16 @@ func (s subject) build() (net *arch.Network, x, y []float64, err error) {
 // subjects is the grid.
 func subjects(s claim.Scale) []subject {
 	var grid []subject
+	count := 3
 	add := func(kind string, depth, batch int, widths ...int) {
 		for _, n := range widths {
-			for _, seed := range claim.Seeds(3) {
+			for _, seed := range claim.Seeds(count) {
 				grid = append(grid, subject{Kind: kind, Width: n, Depth: depth, Batch: batch, Seed: seed})
 			}
 		}
 	}
 	if s == claim.Quick {
+		count = 2
 		add(tanhMLP, 31, 16, 8, 32, 128)
 		add(resNet, 3, 8, 2, 8, 32)
 		add(transformer, 4, 4, 8, 32)

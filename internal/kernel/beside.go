@@ -34,7 +34,7 @@ func mapCost[T Float](c Conv) int {
 	return tileCost[T](c.Result()[1], c.Out, k*c.Kernel[0]) * k
 }
 
-// sumCost is what a row of the result costs in the gradient by the weights.
+// sumCost is what a row of the result costs in the gradient with respect to the weights.
 func sumCost[T Float](c Conv) int {
 	size := c.Result()
 	return tileCost[T](c.Kernel[1]*c.In, c.Out, size[0]*size[1]) * size[1]

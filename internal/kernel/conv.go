@@ -1,7 +1,7 @@
 package kernel
 
-// A Conv says how a convolution (a cross-correlation, as everywhere in machine
-// learning) slides its window over images of zero padding:
+// A Conv is the geometry of a convolution (a cross-correlation, as everywhere in machine
+// learning), which slides its window over images with zero padding:
 //
 //	y[i,j,o] = sum_{r,s,c} x[i S - P + r D, j S - P + s D, c] w[r,s,c,o]
 //
@@ -31,7 +31,7 @@ func (c Conv) xLen() int { return c.Image[0] * c.Image[1] * c.In }
 func (c Conv) yLen() int { r := c.Result(); return r[0] * r[1] * c.Out }
 func (c Conv) wLen() int { return c.Kernel[0] * c.Kernel[1] * c.In / c.Groups * c.Out }
 
-// turned is the convolution of y that gives the gradient by x, with the weights
+// turned is the convolution of y that gives the gradient with respect to x, with the weights
 // turned around: for Stride 1 only.
 func (c Conv) turned() Conv {
 	t := c
@@ -201,7 +201,7 @@ func (f *Filter[T]) slide(c Conv) {
 
 // NewAdjoint returns a Filter of zeros for the transpose of the convolution as
 // a linear map of x: it takes images like y to images like x, and is the
-// gradient by x. With Stride 1 it is a convolution with the weights turned
+// gradient with respect to x. With Stride 1 it is a convolution with the weights turned
 // around; otherwise the products of pixels with all weights are added up where
 // their patches lie.
 func NewAdjoint[T Float](c Conv) *Filter[T] {
@@ -419,7 +419,7 @@ func addTaps[T Float](s *sliding, row, products []T, g int) {
 	}
 }
 
-// A ConvSum computes gradients by the weights of a Conv, over any number of
+// A ConvSum computes gradients with respect to the weights of a Conv, over any number of
 // images: Start, then Add for each, then Finish, all with the same room.
 type ConvSum[T Float] struct {
 	s      sliding

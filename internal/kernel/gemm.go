@@ -58,7 +58,7 @@ func GemmBias[T Float](m, n, k int, alpha T, a []T, lda int, b []T, ldb int, bia
 	}
 }
 
-// InPlace says whether rows of B [k, ldb] lie well in the caches as they are, so
+// InPlace reports whether rows of B [k, ldb] lie well in the caches as they are, so
 // that packing does not pay.
 func InPlace[T Float](ldb int) bool { return ldb*sizeOf[T]()%badStride != 0 }
 

@@ -46,7 +46,7 @@ func StandardiseGrad[T Float](dst, x, g []T, centre bool, eps float64) {
 	shift(dst, dst, T(r*mean), 0)
 }
 
-// StandardiseHess computes the gradient by x of v^T J(x) g, which is symmetric
+// StandardiseHess computes the gradient with respect to x of v^T J(x) g, which is symmetric
 // in v and g:
 //
 //	dst = -r^2 (y (c - 3 a b) + a (v - mean(v)) + b (g - mean(g)))

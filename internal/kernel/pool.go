@@ -2,7 +2,7 @@ package kernel
 
 import "math"
 
-// A Pool says how the window of a pooling slides over images
+// A Pool is the geometry of a pooling of images
 // [height, width, channels]. Pairs are height, width. Padding must be smaller
 // than the window, so that every window sees a pixel.
 type Pool struct {
@@ -25,7 +25,7 @@ func (p Pool) check(x, y int) {
 	same(x*r[0]*r[1]*c, y*p.Image[0]*p.Image[1]*c)
 }
 
-// rows says which rows of the image the windows of row y of the results see.
+// rows is the range of rows of the image that the windows of row y of the results see.
 func (p Pool) rows(y int) (lo, hi int) { return p.inside(0, y) }
 
 // column says which windows of a row of the results see column q of theirs inside
@@ -47,7 +47,7 @@ func (p Pool) column(q int) (x, col, windows int) {
 // fewChannels are so few that calls of kernels by pixel cost more than loops.
 const fewChannels = 4
 
-// plain says whether pooling is done in loops.
+// plain reports whether pooling is done in loops.
 func (p Pool) plain() bool { return active == setGo || p.Channels < fewChannels }
 
 // overWindows calls a kernel over rows, a row being the channels of a pixel, for

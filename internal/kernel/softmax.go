@@ -61,7 +61,7 @@ func Softmax[T Float](dst, logits []T) {
 }
 
 // SoftmaxBack computes dst = p (g - p . g), elementwise, of one row: the
-// gradient by the logits whose softmax is p, from the gradient g by p. dst may
+// gradient with respect to the logits whose softmax is p, from the gradient g with respect to p. dst may
 // be g, but not p.
 func SoftmaxBack[T Float](dst, p, g []T) {
 	same(len(dst), len(p), len(g))

@@ -6,8 +6,9 @@ import (
 	"encoding/binary"
 	"io"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/file"
 )
 
 // The magic's third byte 8 means "unsigned byte", its fourth is the number of dimensions.

@@ -13,8 +13,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/file"
 )
 
 // The NPY format (NumPy Enhancement Proposal 1): the magic, a version, the length of the header, the header, which is a

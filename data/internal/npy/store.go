@@ -8,9 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pcgraph/pcgraph/data/internal/words"
-	"github.com/pkg/errors"
 )
 
 // A Store is named arrays that can be read, of an archive .npz or a folder of .npy.
