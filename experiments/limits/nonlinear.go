@@ -17,6 +17,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // The kinds of nonlinear networks, all in muPC with a softmax output.
@@ -106,9 +107,9 @@ var nonlinear = claim.Grid("limits/nonlinear", 1, subjects, func(ctx context.Con
 	if err != nil {
 		return rested{}, err
 	}
-	r := rested{Cosine: train.Agree(got, want).Cosine, Least: 1, Residual: result.Residual / result.Initial, Evals: result.Evals}
+	r := rested{Cosine: analysis.Agree(got, want).Cosine, Least: 1, Residual: result.Residual / result.Initial, Evals: result.Evals}
 	for i := range net.Weights() {
-		r.Least = min(r.Least, train.Agree(w.Part(got, i), w.Part(want, i)).Cosine)
+		r.Least = min(r.Least, analysis.Agree(w.Part(got, i), w.Part(want, i)).Cosine)
 	}
 	return r, nil
 })
