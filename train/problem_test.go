@@ -11,6 +11,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // TestProblemOf_EverySolverThroughEveryDoor: what takes a solver runs all of them, Newton included, and each lowers the energy.
@@ -47,14 +48,14 @@ func TestProblemOf_EverySolverThroughEveryDoor(t *testing.T) {
 			t.Errorf("%s, Run: %v, error %v", name, direct, err)
 		}
 		traced := model()
-		moments, _, err := train.Trace(traced, solver, stop)
+		moments, _, err := analysis.Trace(traced, solver, stop)
 		if err != nil || len(moments) == 0 || !slices.Equal(traced.State(), m.State()) {
 			t.Errorf("%s, Trace: %d points, error %v, or another end than Run's", name, len(moments), err)
 		}
 		bp, err := arch.Compile(net, w, arch.Plan{Batch: 4, Coordinates: arch.Feedforward})
 		ok(t, err)
 		ok(t, bp.Clamp(x, y))
-		if _, _, err := train.Compare(model(), bp, solver, stop, x, y, 1, nil); err != nil {
+		if _, _, err := analysis.Compare(model(), bp, solver, stop, x, y, 1, nil); err != nil {
 			t.Errorf("%s, Compare: %v", name, err)
 		}
 		rule := &train.PC[float64]{Model: model(), Solver: solver, Stop: stop}

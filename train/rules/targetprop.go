@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"math"
@@ -8,6 +8,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // TargetProp is difference target propagation (Lee et al. 2015, arXiv 1412.7525): hidden sites of a chain mu_l = f_l(mu_{l-1})
@@ -29,7 +30,7 @@ type TargetProp[T graph.Float] struct {
 	Noise float64        // 0 or more
 	Seed  uint64         // of the noise
 
-	draws source
+	draws train.Random
 	noise map[*local[T]][][]T
 	drawn drawn[T]
 	made  inverting // what drawn was made for
@@ -41,7 +42,7 @@ type inverting struct {
 	noisy bool
 }
 
-var _ Rule[float32] = (*TargetProp[float32])(nil)
+var _ train.Rule[float32] = (*TargetProp[float32])(nil)
 
 // Validate reports a missing model, one in other coordinates or that is no chain, blocks backwards that are missing, and a
 // step or noise that make no sense.
@@ -142,13 +143,13 @@ func (r *TargetProp[T]) renew() {
 
 // Gradient is the chain's towards its targets, and the blocks' backwards towards inverting it. Loss is the model's, Energy has
 // the errors of the inverses in it.
-func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	r.renew()
 	l, err := r.drawn.at(batch, r.draw)
 	if err != nil {
-		return Report{}, errors.WithMessage(err, "TargetProp")
+		return train.Report{}, errors.WithMessage(err, "TargetProp")
 	}
-	rng := r.draws.from(r.Seed, 0)
+	rng := r.draws.From(r.Seed, 0)
 	noise := r.noise[l]
 	if noise == nil {
 		for _, n := range l.data[2:] {
@@ -165,23 +166,11 @@ func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	return r.drawn.gradient(l, grad, x, y)
 }
 
-// Terms names the terms of the loss and the blocks backwards.
-func (r *TargetProp[T]) Terms() []string {
+// Subject is the model, with the terms of the loss and of the blocks backwards.
+func (r *TargetProp[T]) Subject() train.Subject[T] {
 	r.renew()
-	return r.drawn.names(r.Model.Plan().Batch, r.draw)
+	return r.drawn.subject(r.Model, r.draw)
 }
 
-// TermEnergies writes the terms of the last gradient; zeros before the first.
-func (r *TargetProp[T]) TermEnergies(dst []float64) { r.drawn.last.energies(dst) }
-
-// Weights is the model's slab.
-func (r *TargetProp[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
-
-// Sizes are the numbers of one sample's inputs and outputs.
-func (r *TargetProp[T]) Sizes() (in, out int) { return r.Model.Sizes() }
-
-// Predict is the feedforward pass.
-func (r *TargetProp[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
-
-// Locate names what went wrong in the last gradient; nothing before the first.
-func (r *TargetProp[T]) Locate() string { return r.drawn.last.locate() }
+// Memory is where the noise is.
+func (r *TargetProp[T]) Memory() train.Memory { return &r.draws }

@@ -1,11 +1,14 @@
-package train
+package rules
 
 import (
+	"cmp"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // MonteCarlo is Monte Carlo predictive coding (Oliviers, Bogacz and Meulemans 2024): the weight gradient is the mean over
@@ -17,7 +20,7 @@ import (
 // The Solver is an infer.Langevin and Stop so many steps; samples are the activities at the steps BurnIn, BurnIn + Every,
 // and so on below that. Report.Energy is the mean over the samples.
 type MonteCarlo[T graph.Float] struct {
-	PC[T]
+	train.PC[T]
 	BurnIn int // steps before the first sample
 	Every  int // steps from sample to sample; 0 means 1
 
@@ -28,7 +31,7 @@ type MonteCarlo[T graph.Float] struct {
 	failed    error
 }
 
-var _ Rule[float32] = (*MonteCarlo[float32])(nil)
+var _ train.Rule[float32] = (*MonteCarlo[float32])(nil)
 
 // Validate reports what PC reports, a rule that leaves no sample, and negative numbers.
 func (r *MonteCarlo[T]) Validate() error {
@@ -48,11 +51,11 @@ func (r *MonteCarlo[T]) Validate() error {
 }
 
 // Gradient is the mean over the samples. Its inference has no residual to judge by.
-func (r *MonteCarlo[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
-	checkGradient(grad, r.Model.Weights())
-	m, err := r.start(x, y, batch)
+func (r *MonteCarlo[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
+	train.CheckGradient(grad, r.Model.Weights())
+	b, err := r.Begin(x, y, batch)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	if r.look == nil || len(r.sum) != len(grad) {
 		r.sum = make([]T, len(grad))
@@ -60,13 +63,13 @@ func (r *MonteCarlo[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	}
 	clear(r.sum)
 	r.grad, r.energy, r.samples, r.failed = grad, 0, 0, nil
-	result, err := infer.Run(r.Solver, r.problem, m.State(), r.Stop, r.look)
+	result, err := b.Infer(r.Solver, r.Stop, r.look)
 	if r.samples > 0 {
 		kernel.Scale(grad, r.sum, 1/T(r.samples))
 	}
-	report := Report{Loss: result.FirstEnergy, Energy: r.energy / float64(max(1, r.samples)), Inference: result}
+	report := train.Report{Loss: result.FirstEnergy, Energy: r.energy / float64(max(1, r.samples)), Inference: result}
 	report.Inference.Initial = 0
-	return report, first(err, r.failed)
+	return report, cmp.Or(err, r.failed)
 }
 
 // observe takes a sample if it is time.
@@ -74,7 +77,7 @@ func (r *MonteCarlo[T]) observe(now infer.Reading) {
 	if now.Step < r.BurnIn || (now.Step-r.BurnIn)%max(1, r.Every) != 0 || r.failed != nil {
 		return
 	}
-	f, err := r.m.ParamGrad(r.grad)
+	f, err := r.Batch().Model().ParamGrad(r.grad)
 	if err != nil {
 		r.failed = err
 		return

@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"math"
@@ -10,6 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A Nudge says what beta does.
@@ -43,16 +44,17 @@ const (
 // needed. Outputs must be Gaussian for NudgedTarget. The Report's Loss is that of the target itself.
 // NudgedTarget allocates the prediction of each batch.
 type Nudged[T graph.Float] struct {
-	PC[T] // its Seed is that of RandomSign too
-	Nudge Nudge
-	Beta  float64 // above 0; 1 and NudgedTarget is PC
-	Sign  Sign
+	train.PC[T] // its Seed is that of RandomSign too
+	Nudge       Nudge
+	Beta        float64 // above 0; 1 and NudgedTarget is PC
+	Sign        Sign
 
-	signs  source
+	signs  train.Random
 	target []T
 	other  []T
-	phases [2]*PC[T]     // towards the target and away from it
-	made   [2]nudging[T] // what the phases were made for
+	last   *train.BatchModel[T] // whose energy was computed last
+	phases [2]*train.PC[T]      // towards the target and away from it
+	made   [2]nudging[T]        // what the phases were made for
 }
 
 // A nudging is what the model of a phase depends on.
@@ -62,14 +64,14 @@ type nudging[T graph.Float] struct {
 	beta  float64
 }
 
-var _ Rule[float32] = (*Nudged[float32])(nil)
+var _ train.Rule[float32] = (*Nudged[float32])(nil)
 
 // Validate reports what PC reports, a start at the inference before, a beta that is not above 0, and outputs that cannot be moved.
 func (r *Nudged[T]) Validate() error {
 	if err := r.PC.Validate(); err != nil {
 		return errors.WithMessage(err, "Nudged")
 	}
-	if _, is := r.Start.(*Previous[T]); is {
+	if _, is := r.Start.(*train.Previous[T]); is {
 		return errors.New("Nudged: Start: between two batches the model makes the feedforward pass, and a Previous would go on from that: leave it out")
 	}
 	switch {
@@ -97,22 +99,19 @@ func (r *Nudged[T]) Validate() error {
 }
 
 // Gradient relaxes once, or twice if Centred.
-func (r *Nudged[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
-	checkGradient(grad, r.Model.Weights())
-	whole, err := r.Model.Resized(batch)
+func (r *Nudged[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
+	train.CheckGradient(grad, r.Model.Weights())
+	r.last = r.Batch()
+	whole, err := r.last.Load(r.Model, x, y, batch, r.Seed)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
-	if err := whole.Clamp(x, y); err != nil {
-		return Report{}, err
-	}
-	drawNoise(&r.noise, whole, r.Seed)
 	if err := whole.Forward(); err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	loss, err := whole.Energy()
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	first, both := 0, false
 	switch r.Sign {
@@ -121,7 +120,7 @@ func (r *Nudged[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	case Centred:
 		both = true
 	case RandomSign:
-		first = r.signs.from(r.Seed, signStream).IntN(2)
+		first = r.signs.From(r.Seed, signStream).IntN(2)
 	}
 	report, err := r.phase(grad, x, y, batch, first)
 	report.Loss = loss
@@ -138,24 +137,43 @@ func (r *Nudged[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	if a.Status != infer.Converged && b.Status == infer.Converged {
 		b.Status = a.Status
 	}
-	return Report{Loss: loss, Energy: second.Energy, Inference: b}, err
+	return train.Report{Loss: loss, Energy: second.Energy, Inference: b}, err
+}
+
+// Subject is the model. The terms are those of the energy of the last phase.
+func (r *Nudged[T]) Subject() train.Subject[T] {
+	s := train.SubjectOf(r.Model, func() *arch.Model[T] {
+		if r.last == nil {
+			return nil
+		}
+		return r.last.Model()
+	})
+	s.Solver = r.Solver
+	return s
+}
+
+// Memory is that of PC, and where the random signs are.
+func (r *Nudged[T]) Memory() train.Memory {
+	ms := r.PC.Memory().(train.Memories)
+	ms["signs"] = &r.signs
+	return ms
 }
 
 // signStream is the second half of the seed of random signs.
 const signStream = 7
 
 // phase is the gradient at one beta: away 0 for towards the target, 1 for away from it.
-func (r *Nudged[T]) phase(grad, x, y []T, batch, away int) (Report, error) {
+func (r *Nudged[T]) phase(grad, x, y []T, batch, away int) (train.Report, error) {
 	pc, err := r.towards(away)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	beta := r.beta(away)
-	pc.noise.step = r.noise.step - 1 // both phases see what the loss has seen
+	pc.Batch().RepeatNoise(r.Batch()) // both phases see what the loss has seen
 	if r.Nudge == NudgedTarget {
 		mu, err := r.feedforward(x, batch)
 		if err != nil {
-			return Report{}, err
+			return train.Report{}, err
 		}
 		if len(r.target) < len(y) {
 			r.target = make([]T, len(y))
@@ -167,18 +185,18 @@ func (r *Nudged[T]) phase(grad, x, y []T, batch, away int) (Report, error) {
 	if pc.Model != r.Model {
 		m, err := pc.Model.Resized(batch)
 		if err != nil {
-			return Report{}, err
+			return train.Report{}, err
 		}
 		whole, err := r.Model.Resized(batch)
 		if err != nil {
-			return Report{}, err
+			return train.Report{}, err
 		}
 		if err := m.SetAs(whole); err != nil {
-			return Report{}, err
+			return train.Report{}, err
 		}
 	}
 	report, err := pc.Gradient(grad, x, y, batch)
-	r.m = pc.m
+	r.last = pc.Batch()
 	kernel.Scale(grad, grad, T(1/beta))
 	return report, err
 }
@@ -203,13 +221,13 @@ func (r *Nudged[T]) feedforward(x []T, batch int) ([]T, error) {
 func (r *Nudged[T]) beta(away int) float64 { return r.Beta * float64(1-2*away) }
 
 // towards is the inference of a phase; nudging the cost, its model is one whose output's term is multiplied by beta.
-func (r *Nudged[T]) towards(away int) (*PC[T], error) {
+func (r *Nudged[T]) towards(away int) (*train.PC[T], error) {
 	want := nudging[T]{r.Model, r.Nudge, r.beta(away)}
 	if pc := r.phases[away]; pc != nil && r.made[away] == want {
 		pc.Solver, pc.Stop, pc.Seed, pc.Start = r.Solver, r.Stop, r.Seed, r.Start
 		return pc, nil
 	}
-	pc := &PC[T]{Model: r.Model, Solver: r.Solver, Stop: r.Stop, Seed: r.Seed, Start: r.Start}
+	pc := &train.PC[T]{Model: r.Model, Solver: r.Solver, Stop: r.Stop, Seed: r.Seed, Start: r.Start}
 	if r.Nudge == NudgedCost {
 		p := r.Model.Plan()
 		if p.Energy == nil {

@@ -1,6 +1,7 @@
-package train
+package rules
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -10,6 +11,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // FixedPrediction is predictive coding under the fixed prediction assumption (Millidge, Tschantz and Buckley 2020, arXiv
@@ -23,7 +25,7 @@ import (
 //
 // Its energy is sum_l |e_l|^2/2 and the output's term, which does not change.
 type FixedPrediction[T graph.Float] struct {
-	PC[T] // the Model in the coordinates of activities; Solver and Stop relax the errors
+	train.PC[T] // the Model in the coordinates of activities; Solver and Stop relax the errors
 
 	frozen  *arch.Model[T]
 	of      *arch.Model[T] // what frozen was compiled for
@@ -32,7 +34,7 @@ type FixedPrediction[T graph.Float] struct {
 	current infer.Problem[T]
 }
 
-var _ Rule[float32] = (*FixedPrediction[float32])(nil)
+var _ train.Rule[float32] = (*FixedPrediction[float32])(nil)
 
 // Validate reports what PC reports, other coordinates, networks and energies that have no backprop, and solvers that search along
 // an energy.
@@ -69,7 +71,7 @@ func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
 		return nil, errors.New("FixedPrediction: a model with dendrites does not step along the gradient of the energy: compile it without")
 	}
 	pc, err := chainEnergy(p.Energy)
-	if err := first(err, feedforwardNet(r.Model.Network()), dataInputs(r.Model.Network(), p)); err != nil {
+	if err := cmp.Or(err, feedforwardNet(r.Model.Network()), dataInputs(r.Model.Network(), p)); err != nil {
 		return nil, errors.WithMessage(err, "FixedPrediction")
 	}
 	linear := energy.Sum{linearised{pc}}
@@ -85,7 +87,7 @@ func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
 	if err != nil {
 		return nil, errors.WithMessage(err, "FixedPrediction")
 	}
-	r.frozen, r.of, r.fixed, r.now, r.m = m, r.Model, nil, nil, nil
+	r.frozen, r.of, r.fixed, r.now = m, r.Model, nil, nil
 	return m, nil
 }
 
@@ -179,81 +181,80 @@ func (f *frozen[T]) field(dst, e []T) (float64, error) {
 func (f *frozen[T]) where(i int) string { return f.m.StateVector().Where(f.lo + i) }
 
 // Gradient relaxes the errors from zero and takes the gradient there.
-func (r *FixedPrediction[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
-	checkGradient(grad, r.Model.Weights())
+func (r *FixedPrediction[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
+	train.CheckGradient(grad, r.Model.Weights())
 	whole, err := r.model()
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	m, err := whole.Resized(batch)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	if r.now == nil || r.now.m != m {
 		if r.now = r.fixed[batch]; r.now == nil {
 			if r.now, err = freeze(m); err != nil {
-				return Report{}, err
+				return train.Report{}, err
 			}
 			if r.fixed == nil {
 				r.fixed = make(map[int]*frozen[T])
 			}
 			r.fixed[batch] = r.now
 		}
-		r.m = m
 		r.current = infer.Problem[T]{Energy: r.now.field, Where: r.now.where}
 	}
 	f := r.now
 	if f.settings {
 		own, err := r.Model.Resized(batch)
 		if err != nil {
-			return Report{}, err
+			return train.Report{}, err
 		}
 		if err := m.SetAs(own); err != nil {
-			return Report{}, err
+			return train.Report{}, err
 		}
 	}
-	if err := m.Clamp(x, y); err != nil {
-		return Report{}, err
+	if _, err := r.Batch().Load(whole, x, y, batch, r.Seed); err != nil {
+		return train.Report{}, err
 	}
-	drawNoise(&r.noise, m, r.Seed)
 	if err := m.Forward(); err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	errs := m.State()[f.lo:]
 	clear(errs)
 	copy(f.at, m.State())
 	result, err := infer.Run(r.Solver, r.current, errs, r.Stop, nil)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	if _, err := m.ParamGrad(grad); err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	loss := 0.0
 	m.TermEnergies(f.terms)
 	for _, e := range f.terms[len(f.pairs):] {
 		loss += e
 	}
-	return Report{Loss: loss, Energy: loss + kernel.SumSquares(errs)/2/float64(batch), Inference: result}, nil
+	return train.Report{Loss: loss, Energy: loss + kernel.SumSquares(errs)/2/float64(batch), Inference: result}, nil
 }
 
-// Terms names the terms of the energy.
-func (r *FixedPrediction[T]) Terms() []string {
-	m, err := r.model()
-	if err != nil { // Validate says so
-		return nil
+// Subject is the model, with the terms sum |e_l|^2/2 of the errors, and those of the output.
+func (r *FixedPrediction[T]) Subject() train.Subject[T] {
+	s := r.PC.Subject()
+	s.Terms = nil
+	if m, err := r.model(); err == nil { // Validate says so otherwise
+		s.Terms = m.Terms()
 	}
-	return m.Terms()
-}
-
-// TermEnergies writes sum |e_l|^2/2 of the errors, and the terms of the output.
-func (r *FixedPrediction[T]) TermEnergies(dst []float64) {
-	termEnergies(r.m, dst)
-	if r.m == nil {
-		return
+	s.TermEnergies = func(dst []float64) {
+		if r.now == nil {
+			clear(dst)
+			return
+		}
+		m := r.now.m
+		m.TermEnergies(dst)
+		v := m.StateVector()
+		for i, p := range r.now.pairs {
+			dst[i] = kernel.SumSquares(v.Part(v.Data(), p[0])) / 2 / float64(m.Plan().Batch)
+		}
 	}
-	v := r.m.StateVector()
-	for i, p := range r.now.pairs {
-		dst[i] = kernel.SumSquares(v.Part(v.Data(), p[0])) / 2 / float64(r.m.Plan().Batch)
-	}
+	return s
 }

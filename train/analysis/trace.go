@@ -1,4 +1,4 @@
-package train
+package analysis
 
 import (
 	"github.com/pkg/errors"
@@ -6,6 +6,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A Moment is one point of an inference.
@@ -20,11 +21,11 @@ func Trace[T graph.Float](m *arch.Model[T], solver infer.Solver[T], stop infer.S
 	if m == nil {
 		return nil, infer.Result{}, errors.New("train: trace: the model is missing")
 	}
-	if err := runnable(solver, stop); err != nil {
+	if err := train.Runnable(solver, stop); err != nil {
 		return nil, infer.Result{}, errors.WithMessage(err, "train: trace")
 	}
 	var moments []Moment
-	r, err := infer.Run(solver, ProblemOf(m), m.State(), stop, func(now infer.Reading) {
+	r, err := infer.Run(solver, train.ProblemOf(m), m.State(), stop, func(now infer.Reading) {
 		moments = append(moments, Moment{Reading: now, Terms: make([]float64, len(m.Terms()))})
 		m.TermEnergies(moments[len(moments)-1].Terms)
 	})

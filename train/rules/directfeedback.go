@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"math"
@@ -9,6 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // DirectFeedback is direct feedback alignment (Nokland 2016, arXiv 1609.01596): the output's error goes to every hidden site
@@ -25,7 +26,7 @@ type DirectFeedback[T graph.Float] struct {
 	drawn drawn[T]
 }
 
-var _ Rule[float32] = (*DirectFeedback[float32])(nil)
+var _ train.Rule[float32] = (*DirectFeedback[float32])(nil)
 
 // Validate reports a missing model, one in other coordinates or with masked units, and one that is no chain of linear blocks of
 // vectors or has blocks beside it.
@@ -108,28 +109,18 @@ func (r *DirectFeedback[T]) draw(batch int) (*sheet[T], error) {
 }
 
 // Gradient is the chain's, with the output's error sent to every site at once.
-func (r *DirectFeedback[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+func (r *DirectFeedback[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	l, err := r.drawn.at(batch, r.draw)
 	if err != nil {
-		return Report{}, errors.WithMessage(err, "DirectFeedback")
+		return train.Report{}, errors.WithMessage(err, "DirectFeedback")
 	}
 	return r.drawn.gradient(l, grad, x, y)
 }
 
-// Terms names the terms of the loss.
-func (r *DirectFeedback[T]) Terms() []string { return r.drawn.names(r.Model.Plan().Batch, r.draw) }
+// Subject is the model, with the terms of the loss.
+func (r *DirectFeedback[T]) Subject() train.Subject[T] {
+	return r.drawn.subject(r.Model, r.draw)
+}
 
-// TermEnergies writes the terms of the last loss; zeros before the first.
-func (r *DirectFeedback[T]) TermEnergies(dst []float64) { r.drawn.last.energies(dst) }
-
-// Weights is the model's slab.
-func (r *DirectFeedback[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
-
-// Sizes are the numbers of one sample's inputs and outputs.
-func (r *DirectFeedback[T]) Sizes() (in, out int) { return r.Model.Sizes() }
-
-// Predict is the feedforward pass.
-func (r *DirectFeedback[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
-
-// Locate names what went wrong in the last gradient; nothing before the first.
-func (r *DirectFeedback[T]) Locate() string { return r.drawn.last.locate() }
+// Memory is empty: what goes back comes from the seed.
+func (r *DirectFeedback[T]) Memory() train.Memory { return train.Memories{} }

@@ -1,4 +1,4 @@
-package train
+package analysis
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // An Agreement is how far a gradient is from backprop's.
@@ -55,7 +56,7 @@ func Compare[T graph.Float](pc, bp *arch.Model[T], solver infer.Solver[T], stop 
 	if pc == nil || bp == nil {
 		return nil, infer.Result{}, errors.New("train: compare: give both models, as Compile returned them without an error: one is nil")
 	}
-	if err := runnable(solver, stop); err != nil {
+	if err := train.Runnable(solver, stop); err != nil {
 		return nil, infer.Result{}, errors.WithMessage(err, "train: compare")
 	}
 	w := pc.Weights()
@@ -93,7 +94,7 @@ func Compare[T graph.Float](pc, bp *arch.Model[T], solver infer.Solver[T], stop 
 		}
 		rows = append(rows, c)
 	}
-	res, err := infer.Run(solver, ProblemOf(pc), pc.State(), stop, look)
+	res, err := infer.Run(solver, train.ProblemOf(pc), pc.State(), stop, look)
 	if err == nil {
 		err = failed
 	}

@@ -1,7 +1,6 @@
-package train
+package rules
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/pkg/errors"
@@ -10,6 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // Unsupervised is predictive coding of a network whose input is not data: it learns to make the samples of a set of causes
@@ -21,23 +21,21 @@ type Unsupervised[T graph.Float] struct {
 	Model   *arch.Model[T] // in the coordinates of activities, with FreeInput unless Input is given
 	Input   []T            // constant, of one sample; nil: free
 	Solver  infer.Solver[T]
-	Stop    infer.Stop // nil if the solver ends by itself
-	Start   Start[T]   // of every batch: Gaussian
-	Targets int        // numbers per target of the set
-	Seed    uint64     // of what layers draw at random for every batch, layers.Dropout
+	Stop    infer.Stop     // nil if the solver ends by itself
+	Start   train.Start[T] // of every batch: Gaussian
+	Targets int            // numbers per target of the set
+	Seed    uint64         // of what layers draw at random for every batch, layers.Dropout
 
-	m       *arch.Model[T] // of the last batch's size
-	noise   noise
-	inputs  []T // of a batch
-	problem infer.Problem[T]
+	batch  train.BatchModel[T]
+	inputs []T // of a batch
 }
 
-var _ Rule[float32] = (*Unsupervised[float32])(nil)
+var _ train.Rule[float32] = (*Unsupervised[float32])(nil)
 
 // Validate reports missing parts, and a model that has no free input or lacks data beside its outputs.
 func (r *Unsupervised[T]) Validate() error {
 	switch {
-	case r.Model == nil || missing(r.Solver) || missing(r.Start):
+	case r.Model == nil || train.Missing(r.Solver) || train.Missing(r.Start):
 		return errors.New("unsupervised: Model, Solver or Start is missing")
 	case r.Model.Plan().Coordinates != arch.Activities:
 		return errors.Errorf("unsupervised: the model is in the coordinates of %v: compile it in those of activities", r.Model.Plan().Coordinates)
@@ -58,7 +56,7 @@ func (r *Unsupervised[T]) Validate() error {
 	if in, _ := r.Model.Sizes(); r.Input != nil && len(r.Input) != in {
 		return errors.Errorf("unsupervised: Input has %d numbers, the network takes %d", len(r.Input), in)
 	}
-	return errors.WithMessage(validateInference(r.Solver, r.Stop), "unsupervised")
+	return errors.WithMessage(train.ValidateInference(r.Solver, r.Stop), "unsupervised")
 }
 
 // validateSites reports sites that are not held as the rule has them: outputs are data, inputs are all free or all constant, and
@@ -88,69 +86,33 @@ func (r *Unsupervised[T]) validateSites() error {
 }
 
 // Gradient relaxes all activities with x as output and takes dF/dW there. Report.Loss is the energy of the start.
-func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (Report, error) {
-	checkGradient(grad, r.Model.Weights())
-	m, err := r.Model.Resized(batch)
-	if err != nil {
-		return Report{}, err
-	}
-	if r.m != m {
-		r.m, r.problem = m, ProblemOf(m)
-	}
+func (r *Unsupervised[T]) Gradient(grad, x, _ []T, batch int) (train.Report, error) {
+	train.CheckGradient(grad, r.Model.Weights())
 	if n := batch * len(r.Input); n > len(r.inputs) {
-		r.inputs = Repeat(r.Input, batch)
+		r.inputs = train.Repeat(r.Input, batch)
 	}
 	in := r.inputs[:batch*len(r.Input)]
-	if err := r.m.Clamp(in, x); err != nil {
-		return Report{}, err
-	}
-	drawNoise(&r.noise, r.m, r.Seed)
-	if err := r.Start.Begin(r.m, in, x); err != nil {
-		return Report{}, err
-	}
-	result, err := infer.Run(r.Solver, r.problem, r.m.State(), r.Stop, nil)
+	m, err := r.batch.Load(r.Model, in, x, batch, r.Seed)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
-	f, err := r.m.ParamGrad(grad)
-	loss := result.FirstEnergy
-	if result.Evals == 0 {
-		loss = f
+	if err := r.Start.Begin(m, in, x); err != nil {
+		return train.Report{}, err
 	}
-	return Report{Loss: loss, Energy: f, Inference: result}, err
+	return r.batch.Relax(grad, r.Solver, r.Stop)
 }
 
-// Terms names the terms of the energy.
-func (r *Unsupervised[T]) Terms() []string { return r.Model.Terms() }
-
-// TermEnergies writes the terms of the energy where the last gradient was taken; zeros before the first.
-func (r *Unsupervised[T]) TermEnergies(dst []float64) { termEnergies(r.m, dst) }
-
-// Weights is the model's slab.
-func (r *Unsupervised[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
-
-// Sizes are those of a sample of the set: the network's outputs, and the targets.
-func (r *Unsupervised[T]) Sizes() (in, out int) {
-	_, in = r.Model.Sizes()
-	return in, r.Targets
+// Subject is the model, with a sample's inputs as its outputs. Predict is an error: the targets are not learned.
+func (r *Unsupervised[T]) Subject() train.Subject[T] {
+	s := r.batch.Subject(r.Model)
+	s.In, s.Out, s.Solver = s.Out, r.Targets, r.Solver
+	s.Predict = func([]T) ([]T, error) {
+		return nil, errors.New("unsupervised: the targets of the set were not learned: ask the network with a Query")
+	}
+	return s
 }
 
-// Predict is an error: the targets were not learned.
-func (r *Unsupervised[T]) Predict([]T) ([]T, error) {
-	return nil, errors.New("unsupervised: the targets of the set were not learned: ask the network with a Query")
-}
-
-// Locate names what went wrong in the last gradient; nothing before the first.
-func (r *Unsupervised[T]) Locate() string { return locate(r.m) }
-
-// Repeat is the same sample n times. It panics when n is negative.
-func Repeat[T graph.Float](sample []T, n int) []T {
-	if n < 0 {
-		panic(fmt.Sprintf("train: Repeat a sample %d times", n))
-	}
-	rows := make([]T, 0, n*len(sample))
-	for range n {
-		rows = append(rows, sample...)
-	}
-	return rows
+// Memory is that of PC.
+func (r *Unsupervised[T]) Memory() train.Memory {
+	return train.Memories{"noise": &r.batch, "solver": train.SolverMemory(r.Solver), "start": train.StartMemory(r.Start)}
 }

@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"slices"
@@ -8,6 +8,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // Hybrid is hybrid predictive coding (Tschantz et al. 2023, PLOS Computational Biology 19(8); JPC's make_hpc_step): a generator,
@@ -30,15 +31,13 @@ type Hybrid[T graph.Float] struct {
 	Stop      infer.Stop // nil if the solver ends by itself
 	Seed      uint64     // of what layers of the generator draw at random for every batch, layers.Dropout
 
-	noise   noise
-	start   Amortised[T]
-	g       *guess[T] // of the last batch's size
-	m       *arch.Model[T]
-	free    bool // the cause is
-	problem infer.Problem[T]
+	start Amortised[T]
+	g     *guess[T]           // of the last batch's size
+	free  bool                // the cause is
+	batch train.BatchModel[T] // the generator
 }
 
-var _ Rule[float32] = (*Hybrid[float32])(nil)
+var _ train.Rule[float32] = (*Hybrid[float32])(nil)
 
 // Validate reports missing parts, networks that do not fit each other, masked units, and weights that are no parts of one slab.
 func (r *Hybrid[T]) Validate() error {
@@ -47,14 +46,14 @@ func (r *Hybrid[T]) Validate() error {
 		return errors.New("Hybrid: Generator is missing")
 	case r.Amortiser == nil:
 		return errors.New("Hybrid: Amortiser is missing")
-	case missing(r.Solver):
+	case train.Missing(r.Solver):
 		return errors.New("Hybrid: Solver is missing")
 	}
 	if err := noMask(r.Generator.Plan()); err != nil {
 		return errors.WithMessage(err, "Hybrid: generator")
 	}
 	r.start.Amortiser = r.Amortiser
-	if err := r.start.fits(r.Generator); err != nil {
+	if err := r.start.ValidateFor(r.Generator); err != nil {
 		return errors.WithMessage(err, "Hybrid")
 	}
 	inputs, outputs := r.Generator.Network().Ends()
@@ -69,7 +68,7 @@ func (r *Hybrid[T]) Validate() error {
 	if whole != other || n+k != len(whole.Data()) || lo+n > at && at+k > lo {
 		return errors.New("Hybrid: the weights of generator and amortiser are not the two parts of one slab: allocate them with arch.NewWeightsTogether")
 	}
-	return errors.WithMessage(validateInference(r.Solver, r.Stop), "Hybrid")
+	return errors.WithMessage(train.ValidateInference(r.Solver, r.Stop), "Hybrid")
 }
 
 // supervised tells whether the cause is given.
@@ -80,36 +79,25 @@ func (r *Hybrid[T]) supervised() bool {
 
 // Gradient infers from the amortiser's guesses and takes both networks' gradients where that ends. Loss is the generator's
 // energy at the guesses, Energy that of both where the gradients are taken. An inference that diverges is reported, not an error.
-func (r *Hybrid[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
-	checkGradient(grad, r.Weights())
-	m, err := r.Generator.Resized(batch)
-	if err != nil {
-		return Report{}, err
-	}
-	if r.m != m {
-		r.m, r.free = m, !r.supervised()
-		r.problem = ProblemOf(m)
-	}
+func (r *Hybrid[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
+	train.CheckGradient(grad, r.weights())
+	r.free = !r.supervised()
 	cause, seen := y, x
 	if r.free {
 		cause, seen = nil, y
 	}
-	if err := m.Clamp(cause, seen); err != nil {
-		return Report{}, err
+	m, err := r.batch.Load(r.Generator, cause, seen, batch, r.Seed)
+	if err != nil {
+		return train.Report{}, err
 	}
-	drawNoise(&r.noise, m, r.Seed)
 	r.start.Amortiser = r.Amortiser
 	if r.g, err = r.start.begin(m, cause, x); err != nil {
-		return Report{}, err
-	}
-	result, err := infer.Run(r.Solver, r.problem, m.State(), r.Stop, nil)
-	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	_, lo := r.Generator.Weights().Whole()
-	f, err := m.ParamGrad(grad[lo : lo+len(r.Generator.Weights().Data())])
+	report, err := r.batch.Relax(grad[lo:lo+len(r.Generator.Weights().Data())], r.Solver, r.Stop)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	state := m.StateVector()
 	for k := range r.g.sites {
@@ -121,55 +109,51 @@ func (r *Hybrid[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	}
 	_, lo = r.Amortiser.Weights().Whole()
 	e, err := r.g.gradient(grad[lo : lo+len(r.Amortiser.Weights().Data())])
-	loss := result.FirstEnergy
-	if result.Evals == 0 {
-		loss = f
-	}
-	return Report{Loss: loss, Energy: f + e, Inference: result}, err
+	report.Energy += e
+	return report, err
 }
 
-// Terms names the terms of the generator's energy and those of the amortiser's.
-func (r *Hybrid[T]) Terms() []string {
-	var names []string
+// Subject is the slab of both networks, with the terms of both energies.
+func (r *Hybrid[T]) Subject() train.Subject[T] {
+	s := train.Subject[T]{Weights: r.weights(), TermEnergies: r.termEnergies, Predict: r.Predict, Locate: r.locate, Solver: r.Solver}
+	s.Out, s.In = r.Generator.Sizes()
+	if !r.supervised() {
+		s.Out = s.In
+	}
 	for _, t := range r.Generator.Terms() {
-		names = append(names, "generator/"+t)
+		s.Terms = append(s.Terms, "generator/"+t)
 	}
 	r.start.Amortiser = r.Amortiser
 	if g, err := r.start.guess(r.Generator); err == nil {
 		for _, t := range g.names() {
-			names = append(names, "amortiser/"+t)
+			s.Terms = append(s.Terms, "amortiser/"+t)
 		}
 	}
-	return names
+	return s
 }
 
-// TermEnergies writes the terms where the last gradient was taken; zeros before the first.
-func (r *Hybrid[T]) TermEnergies(dst []float64) {
+// Memory is the number of batches, and what the solver remembers.
+func (r *Hybrid[T]) Memory() train.Memory {
+	return train.Memories{"noise": &r.batch, "solver": train.SolverMemory(r.Solver)}
+}
+
+func (r *Hybrid[T]) termEnergies(dst []float64) {
 	if r.g == nil {
 		clear(dst)
 		return
 	}
 	n := len(dst) - len(r.g.terms)
 	if n < 0 {
-		checkTerms(dst, len(r.Terms()))
+		checkTerms(dst, len(r.Subject().Terms))
 	}
-	r.m.TermEnergies(dst[:n])
+	r.batch.Model().TermEnergies(dst[:n])
 	r.g.energies(dst[n:])
 }
 
-// Weights is the slab that holds both networks'.
-func (r *Hybrid[T]) Weights() *graph.Vector[T] {
+// weights are both networks' slab.
+func (r *Hybrid[T]) weights() *graph.Vector[T] {
 	whole, _ := r.Generator.Weights().Whole()
 	return whole
-}
-
-// Sizes are the numbers of one sample's observation and cause; unsupervised, of the observation twice.
-func (r *Hybrid[T]) Sizes() (in, out int) {
-	cause, seen := r.Generator.Sizes()
-	if r.supervised() {
-		return seen, cause
-	}
-	return seen, seen
 }
 
 // Predict is the amortiser's guess of the cause; unsupervised, the observation that the generator makes of it.
@@ -181,12 +165,11 @@ func (r *Hybrid[T]) Predict(x []T) ([]T, error) {
 	return r.Generator.Predict(guess)
 }
 
-// Locate names what went wrong in the last gradient; nothing before the first.
-func (r *Hybrid[T]) Locate() string {
+func (r *Hybrid[T]) locate() string {
 	if r.g == nil {
 		return ""
 	}
-	if at := r.m.Locate(); at != "" {
+	if at := r.batch.Model().Locate(); at != "" {
 		return "generator: " + at
 	}
 	if at := r.g.locate(); at != "" {

@@ -1,28 +1,29 @@
-package train
+package rules
 
 import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A Generator learns a set the other way round, to make inputs of targets: pictures of labels. It gives Rule each batch
 // with x and y exchanged.
 type Generator[T graph.Float] struct {
-	Rule[T] // of a network from targets to inputs
+	train.Rule[T] // of a network from targets to inputs
 	// Invert finds the targets of inputs x: Query.Inputs of a model with free input over the same weights. Nil if the
 	// set's targets are not to be predicted.
 	Invert func(x []T) ([]T, error)
 }
 
 var (
-	_ Learner[float32] = (*Generator[float32])(nil)
-	_ Prober           = (*Generator[float32])(nil)
+	_ train.Learner[float32] = (*Generator[float32])(nil)
+	_ train.Prober           = (*Generator[float32])(nil)
 )
 
 // Validate reports a missing rule and what the rule reports.
 func (r *Generator[T]) Validate() error {
-	if missing(r.Rule) {
+	if train.Missing(r.Rule) {
 		return errors.New("generator: Rule is missing")
 	}
 	if v, ok := r.Rule.(interface{ Validate() error }); ok {
@@ -32,13 +33,13 @@ func (r *Generator[T]) Validate() error {
 }
 
 // Gradient is that of Rule for targets y as inputs and x as outputs.
-func (r *Generator[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+func (r *Generator[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	return r.Rule.Gradient(grad, y, x, batch)
 }
 
 // Learn is that of Rule, if it is a Learner; otherwise it is Gradient and one step.
-func (r *Generator[T]) Learn(grad, x, y []T, batch int, step func(Report) error) (Report, error) {
-	if l, ok := r.Rule.(Learner[T]); ok {
+func (r *Generator[T]) Learn(grad, x, y []T, batch int, step func(train.Report) error) (train.Report, error) {
+	if l, ok := r.Rule.(train.Learner[T]); ok {
 		return l.Learn(grad, y, x, batch, step)
 	}
 	report, err := r.Gradient(grad, x, y, batch)
@@ -48,11 +49,15 @@ func (r *Generator[T]) Learn(grad, x, y []T, batch int, step func(Report) error)
 	return report, err
 }
 
-// Sizes are those of the set's samples.
-func (r *Generator[T]) Sizes() (in, out int) {
-	out, in = r.Rule.Sizes()
-	return in, out
+// Subject is that of Rule, with a sample's inputs and targets exchanged. Predict is the inversion.
+func (r *Generator[T]) Subject() train.Subject[T] {
+	s := r.Rule.Subject()
+	s.In, s.Out, s.Predict = s.Out, s.In, r.Predict
+	return s
 }
+
+// Memory is that of Rule.
+func (r *Generator[T]) Memory() train.Memory { return train.RuleMemory(r.Rule) }
 
 // Predict is the inversion.
 func (r *Generator[T]) Predict(x []T) ([]T, error) {
@@ -71,4 +76,4 @@ func (r *Generator[T]) Probe() error {
 }
 
 // Generate is the feedforward pass of the network: the inputs that it makes of targets y.
-func (r *Generator[T]) Generate(y []T) ([]T, error) { return r.Rule.Predict(y) }
+func (r *Generator[T]) Generate(y []T) ([]T, error) { return r.Rule.Subject().Predict(y) }

@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"maps"
@@ -10,6 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // chainOf lists the blocks of a chain, input first: each reads the site before it and nothing else, the last is the output.
@@ -196,26 +197,30 @@ func (d *drawn[T]) at(batch int, draw func(batch int) (*sheet[T], error)) (*loca
 	return l, nil
 }
 
-// names are the terms', for which a program of some batch size is drawn.
-func (d *drawn[T]) names(batch int, draw func(batch int) (*sheet[T], error)) []string {
-	l, err := d.at(batch, draw)
-	if err != nil {
-		return nil
+// subject is a model, with the terms of the graph, for which a program of the model's batch size is compiled.
+func (d *drawn[T]) subject(m *arch.Model[T], draw func(batch int) (*sheet[T], error)) train.Subject[T] {
+	s := train.SubjectOf(m, func() *arch.Model[T] { return nil })
+	s.Terms = nil
+	if m != nil {
+		if l, err := d.at(m.Plan().Batch, draw); err == nil {
+			s.Terms = l.names()
+		}
 	}
-	return l.names()
+	s.TermEnergies, s.Locate = func(dst []float64) { d.last.energies(dst) }, func() string { return d.last.locate() }
+	return s
 }
 
 // gradient runs the program of a batch. Loss is the sum of the energy's terms, Energy that of all.
-func (d *drawn[T]) gradient(l *local[T], grad, x, y []T) (Report, error) {
+func (d *drawn[T]) gradient(l *local[T], grad, x, y []T) (train.Report, error) {
 	d.last = l
 	if err := l.clamp(0, "x", x); err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	if err := l.clamp(1, "y", y); err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	f, err := l.gradient(grad)
-	r := Report{Energy: f}
+	r := train.Report{Energy: f}
 	for _, t := range l.terms[:l.losses] {
 		r.Loss += l.prog.Scalar(t.Node)
 	}

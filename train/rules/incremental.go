@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"math"
@@ -8,6 +8,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // Incremental is incremental predictive coding (iPC, Salvatori et al. 2024, arXiv 2212.00720): activities and weights move
@@ -18,20 +19,20 @@ import (
 // from the feedforward pass, for as many steps as Stop allows: a batch of n inference steps moves the weights n times. Take
 // an infer.Descent: solvers that remember gradients (Flow, LBFGS) would mix those of different weights.
 type Incremental[T graph.Float] struct {
-	PC[T]
+	train.PC[T]
 
 	until     until
-	look      func(infer.Reading) // observe, bound once
-	add       func(Report) error  // accumulate, bound once
-	step      func(Report) error
+	look      func(infer.Reading)      // observe, bound once
+	add       func(train.Report) error // accumulate, bound once
+	step      func(train.Report) error
 	grad, sum []T
-	last      Report // of the step before
+	last      train.Report // of the step before
 	steps     int
 }
 
 var (
-	_ Learner[float32] = (*Incremental[float32])(nil)
-	_ infer.Stop       = (*until)(nil)
+	_ train.Learner[float32] = (*Incremental[float32])(nil)
+	_ infer.Stop             = (*until)(nil)
 )
 
 // until ends an inference whose observer failed, or by another rule, if there is one.
@@ -71,18 +72,18 @@ func (r *Incremental[T]) Validate() error {
 
 // Learn moves the weights by step along the inference. The inference has no residual to judge by: there is no equilibrium of
 // weights that move.
-func (r *Incremental[T]) Learn(grad, x, y []T, batch int, step func(Report) error) (Report, error) {
-	checkGradient(grad, r.Model.Weights())
-	m, err := r.start(x, y, batch)
+func (r *Incremental[T]) Learn(grad, x, y []T, batch int, step func(train.Report) error) (train.Report, error) {
+	train.CheckGradient(grad, r.Model.Weights())
+	b, err := r.Begin(x, y, batch)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	if r.look == nil {
 		r.look = r.observe
 	}
-	r.step, r.grad, r.last, r.steps = step, grad, Report{}, 0
+	r.step, r.grad, r.last, r.steps = step, grad, train.Report{}, 0
 	r.until = until{stop: r.Stop}
-	result, err := infer.Run(r.Solver, r.problem, m.State(), &r.until, r.look)
+	result, err := b.Infer(r.Solver, &r.until, r.look)
 	if r.until.failed != nil {
 		err = r.until.failed
 	}
@@ -93,9 +94,9 @@ func (r *Incremental[T]) Learn(grad, x, y []T, batch int, step func(Report) erro
 
 // observe moves the weights after an evaluation, before the activities move by it.
 func (r *Incremental[T]) observe(now infer.Reading) {
-	f, err := r.m.ParamGrad(r.grad)
+	f, err := r.Batch().Model().ParamGrad(r.grad)
 	if err == nil {
-		r.last = Report{Loss: now.FirstEnergy, Energy: f}
+		r.last = train.Report{Loss: now.FirstEnergy, Energy: f}
 		err = r.step(r.last)
 	}
 	r.until.failed, r.steps = err, r.steps+1
@@ -103,7 +104,7 @@ func (r *Incremental[T]) observe(now infer.Reading) {
 
 // Gradient is the mean of the gradients along the inference while the weights rest: what Learn comes to, per step, when
 // the weights move little within a batch.
-func (r *Incremental[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+func (r *Incremental[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	if r.add == nil || len(r.sum) != len(grad) {
 		r.sum = make([]T, len(grad))
 		r.add = r.accumulate
@@ -117,7 +118,7 @@ func (r *Incremental[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 }
 
 // accumulate adds a gradient to the sum.
-func (r *Incremental[T]) accumulate(Report) error {
+func (r *Incremental[T]) accumulate(train.Report) error {
 	kernel.Add(r.sum, r.sum, r.grad)
 	return nil
 }

@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"math/rand/v2"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // FeedbackAlignment is backprop with other weights on the way back (Lillicrap et al. 2016, Nature Communications 7:13276): in
@@ -24,7 +25,7 @@ type FeedbackAlignment[T graph.Float] struct {
 	drawn drawn[T]
 }
 
-var _ Rule[float32] = (*FeedbackAlignment[float32])(nil)
+var _ train.Rule[float32] = (*FeedbackAlignment[float32])(nil)
 
 // Validate reports a missing model, one in other coordinates or with masked units, and one that is no chain or has blocks beside
 // it.
@@ -74,28 +75,18 @@ func (r *FeedbackAlignment[T]) draw(batch int) (*sheet[T], error) {
 }
 
 // Gradient is the chain's, with the errors brought back by other weights.
-func (r *FeedbackAlignment[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
+func (r *FeedbackAlignment[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	l, err := r.drawn.at(batch, r.draw)
 	if err != nil {
-		return Report{}, errors.WithMessage(err, "FeedbackAlignment")
+		return train.Report{}, errors.WithMessage(err, "FeedbackAlignment")
 	}
 	return r.drawn.gradient(l, grad, x, y)
 }
 
-// Terms names the terms of the loss.
-func (r *FeedbackAlignment[T]) Terms() []string { return r.drawn.names(r.Model.Plan().Batch, r.draw) }
+// Subject is the model, with the terms of the loss.
+func (r *FeedbackAlignment[T]) Subject() train.Subject[T] {
+	return r.drawn.subject(r.Model, r.draw)
+}
 
-// TermEnergies writes the terms of the last loss; zeros before the first.
-func (r *FeedbackAlignment[T]) TermEnergies(dst []float64) { r.drawn.last.energies(dst) }
-
-// Weights is the model's slab.
-func (r *FeedbackAlignment[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
-
-// Sizes are the numbers of one sample's inputs and outputs.
-func (r *FeedbackAlignment[T]) Sizes() (in, out int) { return r.Model.Sizes() }
-
-// Predict is the feedforward pass.
-func (r *FeedbackAlignment[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
-
-// Locate names what went wrong in the last gradient; nothing before the first.
-func (r *FeedbackAlignment[T]) Locate() string { return r.drawn.last.locate() }
+// Memory is empty: what goes back comes from the seed.
+func (r *FeedbackAlignment[T]) Memory() train.Memory { return train.Memories{} }

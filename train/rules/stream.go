@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
-	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A Stream is temporal predictive coding: the input of the network is its own activity z at Site a step ago, so that
@@ -19,22 +19,22 @@ import (
 // and stays; each step starts at the prediction. It needs no memory of the past beyond z and no error that travels back
 // in time. (Millidge et al. 2024, "Predictive coding networks for temporal prediction", PLoS Comput. Biol. 20.)
 type Stream[T graph.Float] struct {
-	Model     *arch.Model[T] // of as many streams as its batch, in the coordinates of activities; its input is as wide as Site
-	Site      string
-	Solver    infer.Solver[T]
-	Stop      infer.Stop         // nil if the solver ends by itself
-	Start     Start[T]           // nil means Feedforward, the prediction
-	Optimizer optim.Optimizer[T] // of the weights, one step per Observe; nil: they stay
+	Model  *arch.Model[T] // of as many streams as its batch, in the coordinates of activities; its input is as wide as Site
+	Site   string
+	Solver infer.Solver[T]
+	Stop   infer.Stop     // nil if the solver ends by itself
+	Start  train.Start[T] // nil means Feedforward, the prediction
 
-	z, ahead, grad []T
-	carried        []T // the part of the model's state that z is taken from
-	problem        infer.Problem[T]
-	update         Update[T]
+	batch    train.BatchModel[T]
+	z, ahead []T
+	carried  []T // the part of the model's state that z is taken from
 }
+
+var _ train.Rule[float32] = (*Stream[float32])(nil)
 
 // Validate reports missing parts and a model whose input is not as wide as Site.
 func (s *Stream[T]) Validate() error {
-	if s.Model == nil || missing(s.Solver) {
+	if s.Model == nil || train.Missing(s.Solver) {
 		return errors.New("train: stream: Model or Solver is missing")
 	}
 	if s.Model.Plan().Coordinates != arch.Activities {
@@ -43,7 +43,7 @@ func (s *Stream[T]) Validate() error {
 	if err := s.Model.TakesBatches(); err != nil {
 		return errors.WithMessage(err, "train: stream")
 	}
-	k := field(s.Model, s.Site)
+	k := slices.Index(s.Model.Free(), s.Site)
 	if k < 0 {
 		return errors.Errorf("train: stream: %q has no activity that is inferred: name a hidden block", s.Site)
 	}
@@ -51,22 +51,10 @@ func (s *Stream[T]) Validate() error {
 	if have := len(s.Model.StateVector().Part(s.Model.State(), k)) / s.Model.Plan().Batch; in != have {
 		return errors.Errorf("train: stream: the network's input has %d units and %q, which it is to take, %d: make them equal", in, s.Site, have)
 	}
-	if err := first(isNil("Start", s.Start), isNil("Optimizer", s.Optimizer)); err != nil {
+	if err := train.ValidateStart(s.Start, s.Model); err != nil {
 		return errors.WithMessage(err, "train: stream")
 	}
-	if s.Optimizer != nil {
-		if err := first(notShared(s.Optimizer, s.Solver), optim.Fits(s.Optimizer, len(s.Model.Weights().Data()))); err != nil {
-			return errors.WithMessage(err, "train: stream")
-		}
-	}
-	for _, part := range []any{s.Start, s.Optimizer} {
-		if v, ok := part.(interface{ Validate() error }); ok {
-			if err := v.Validate(); err != nil {
-				return errors.WithMessage(err, "train: stream")
-			}
-		}
-	}
-	return errors.WithMessage(validateInference(s.Solver, s.Stop), "train: stream")
+	return errors.WithMessage(train.ValidateInference(s.Solver, s.Stop), "train: stream")
 }
 
 // Reset begins new streams: the activity before the first step is zero.
@@ -79,7 +67,7 @@ func (s *Stream[T]) Activity() []T { return s.memory() }
 func (s *Stream[T]) memory() []T {
 	if s.z == nil {
 		in, _ := s.Model.Sizes()
-		s.carried, s.problem = s.Model.StateVector().Part(s.Model.State(), field(s.Model, s.Site)), ProblemOf(s.Model)
+		s.carried = s.Model.StateVector().Part(s.Model.State(), slices.Index(s.Model.Free(), s.Site))
 		s.z, s.ahead = make([]T, s.Model.Plan().Batch*in), make([]T, s.Model.Plan().Batch*in)
 	}
 	return s.z
@@ -109,41 +97,56 @@ func (s *Stream[T]) Expect(n int) ([][]T, error) {
 	return seen, nil
 }
 
-// Observe goes one step on: it infers z_t of what is seen, y [batch, out], and learns. The report's Loss is the energy at
+// Observe goes one step on without learning: it infers z_t of what is seen, y [batch, out]. The report's Loss is the energy at
 // the start. Inference that diverges is a DivergenceError.
-func (s *Stream[T]) Observe(y []T) (Report, error) {
-	z := s.memory()
-	if err := s.Model.Clamp(z, y); err != nil {
-		return Report{}, err
+func (s *Stream[T]) Observe(y []T) (train.Report, error) {
+	if err := s.begin(y); err != nil {
+		return train.Report{}, err
 	}
-	if err := begin(s.Start, s.Model, z, y); err != nil {
-		return Report{}, err
-	}
-	result, err := infer.Run(s.Solver, s.problem, s.Model.State(), s.Stop, nil)
+	result, err := s.batch.Infer(s.Solver, s.Stop, nil)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
 	if result.Status == infer.Diverged {
-		return Report{}, errors.WithMessage(inferenceDiverged(result), "train: stream")
+		return train.Report{}, errors.WithMessage(train.InferenceDiverged(result), "train: stream")
 	}
-	r := Report{Loss: result.FirstEnergy, Inference: result}
-	if s.Optimizer == nil {
-		r.Energy, err = s.Model.Energy()
-	} else {
-		w := s.Model.Weights()
-		if s.grad == nil {
-			s.grad, s.update.Optimizer = make([]T, len(w.Data())), s.Optimizer
-		}
-		if r.Energy, err = s.Model.ParamGrad(s.grad); err == nil && !s.update.Finite(s.grad) {
-			err = errors.WithMessage(&DivergenceError{Where: "a weight gradient is not finite"}, "train: stream")
-		}
-		if err == nil {
-			s.update.Step(w, s.grad)
-		}
-	}
-	if result.Evals == 0 {
+	r := train.Report{Loss: result.FirstEnergy, Inference: result}
+	if r.Energy, err = s.Model.Energy(); result.Evals == 0 {
 		r.Loss = r.Energy
 	}
-	copy(z, s.carried)
+	copy(s.z, s.carried)
 	return r, err
+}
+
+// begin clamps what is seen and sets the activities to where inference begins.
+func (s *Stream[T]) begin(y []T) error {
+	z := s.memory()
+	m, err := s.batch.Load(s.Model, z, y, s.Model.Plan().Batch, 0)
+	if err != nil {
+		return err
+	}
+	return train.Begin(s.Start, m, z, y)
+}
+
+// Gradient goes one step on and takes dF/dW there: a Trainer with a Feed of what is seen, y [batch, out], and no x, learns from
+// the stream.
+func (s *Stream[T]) Gradient(grad, _, y []T, batch int) (train.Report, error) {
+	train.CheckGradient(grad, s.Model.Weights())
+	if want := s.Model.Plan().Batch; batch != want {
+		return train.Report{}, errors.Errorf("stream: %d samples, and there are %d streams", batch, want)
+	}
+	if err := s.begin(y); err != nil {
+		return train.Report{}, err
+	}
+	r, err := s.batch.Relax(grad, s.Solver, s.Stop)
+	copy(s.z, s.carried)
+	return r, err
+}
+
+// Subject is the model, which takes no inputs but what it has inferred. Predict is an error: see Expect.
+func (s *Stream[T]) Subject() train.Subject[T] {
+	of := s.batch.Subject(s.Model)
+	of.In, of.Solver = 0, s.Solver
+	of.Predict = func([]T) ([]T, error) { return nil, errors.New("stream: ask what is expected by Expect") }
+	return of
 }

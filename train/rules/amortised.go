@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"slices"
@@ -9,6 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // Amortised starts every free activity at the guess of another network, the amortiser: its block of a name guesses the site of
@@ -20,7 +21,7 @@ type Amortised[T graph.Float] struct {
 	guesses map[*arch.Model[T]]*guess[T]
 }
 
-var _ Start[float32] = (*Amortised[float32])(nil)
+var _ train.Start[float32] = (*Amortised[float32])(nil)
 
 // A guess is an amortiser's program for one batch size.
 type guess[T graph.Float] struct {
@@ -28,6 +29,14 @@ type guess[T graph.Float] struct {
 	sites     []string // guessed, in the order of values
 	fields    []int    // of the generator's state: which guess begins it
 	readsX    bool     // the generator's input rather than its output
+}
+
+// MarshalBinary is empty: it remembers nothing from batch to batch.
+func (a *Amortised[T]) MarshalBinary() ([]byte, error) { return nil, nil }
+
+// UnmarshalBinary restores nothing.
+func (a *Amortised[T]) UnmarshalBinary(state []byte) error {
+	return train.Memories(nil).UnmarshalBinary(state)
 }
 
 // Begin runs the amortiser.
@@ -65,7 +74,7 @@ func (a *Amortised[T]) guess(m *arch.Model[T]) (*guess[T], error) {
 	if g := a.guesses[m]; g != nil {
 		return g, nil
 	}
-	if err := a.fits(m); err != nil {
+	if err := a.ValidateFor(m); err != nil {
 		return nil, err
 	}
 	g, err := newGuess(a.Amortiser, m)
@@ -116,8 +125,8 @@ func newGuess[T graph.Float](amortiser, m *arch.Model[T]) (*guess[T], error) {
 	return g, err
 }
 
-// fits reports an amortiser that cannot guess the activities of m.
-func (a *Amortised[T]) fits(m *arch.Model[T]) error {
+// ValidateFor reports an amortiser that cannot guess the activities of m.
+func (a *Amortised[T]) ValidateFor(m *arch.Model[T]) error {
 	if err := a.Validate(); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package train
+package rules
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A sheet is what a rule draws that has a graph of its own: the weights' gradients are local to their blocks and not those of
@@ -142,7 +143,7 @@ func (l *local[T]) run(target int) error {
 
 // gradient writes the weights' gradient to dst, as long as the slab, and returns the sum of the terms.
 func (l *local[T]) gradient(dst []T) (float64, error) {
-	checkGradient(dst, l.w)
+	train.CheckGradient(dst, l.w)
 	if len(dst) > 0 && l.into != &dst[0] {
 		l.into = &dst[0]
 		for i, n := range l.grads {
@@ -201,4 +202,11 @@ func (l *local[T]) locate() string {
 		}
 	}
 	return ""
+}
+
+// checkTerms panics unless energies are as many as there are terms.
+func checkTerms(dst []float64, terms int) {
+	if len(dst) != terms {
+		panic(fmt.Sprintf("train: TermEnergies into a slice of %d numbers, and there are %d terms", len(dst), terms))
+	}
 }

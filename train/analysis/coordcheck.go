@@ -1,6 +1,7 @@
-package train
+package analysis
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A CoordCheck is the coordinate check of muP (Yang et al. 2022, arXiv 2203.03466, appendix D.1) for networks that infer:
@@ -106,59 +108,73 @@ func (c *CoordCheck[T]) one(ctx context.Context, size int, seed uint64, before i
 	if in, out := m.Sizes(); len(c.X) != in*c.Plan.Batch || len(c.Y) != out*c.Plan.Batch {
 		return nil, errors.Errorf("%d inputs and %d targets: a batch of %d has %d and %d", len(c.X), len(c.Y), c.Plan.Batch, in*c.Plan.Batch, out*c.Plan.Batch)
 	}
-	var rule Rule[T] = &Backprop[T]{Model: m}
+	var rule train.Rule[T] = &train.Backprop[T]{Model: m}
 	if c.Solver != nil {
-		rule = &PC[T]{Model: m, Solver: c.Solver(), Stop: c.Stop}
-	}
-	if err := rule.(interface{ Validate() error }).Validate(); err != nil {
-		return nil, err
+		rule = &train.PC[T]{Model: m, Solver: c.Solver(), Stop: c.Stop}
 	}
 	if _, outputs := n.Ends(); len(outputs) != 1 || outputs[0] != lastSite(n) {
 		return nil, errors.Errorf("the outputs are %s: want one, the last block's: that is the site whose prediction is looked at", strings.Join(outputs, ", "))
 	}
 	optimizer := c.Optimizer(n, w)
-	if missing(optimizer) {
+	if train.Missing(optimizer) {
 		return nil, errors.New("Optimizer returned none")
 	}
-	if v, ok := optimizer.(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return nil, err
-		}
+	look := &look[T]{m: m, x: c.X, y: c.Y, size: size, seed: seed, relaxes: c.Solver != nil}
+	trainer := &train.Trainer[T]{Rule: rule, Optimizer: optimizer, MaxSteps: c.Steps, Divergence: train.RecordAndStop,
+		Feed: func(int) (x, y []T) { return c.X, c.Y }}
+	trainer.OnGradient = func(s train.Step[T]) error {
+		look.lost = s.Inference.Status == infer.Diverged || !kernel.AllFinite(s.Grad)
+		return look.relaxed()
 	}
-	if err := first(ownOptimizer(optimizer, rule), optim.Fits(optimizer, len(w.Data()))); err != nil {
+	if err := trainer.Validate(); err != nil {
 		return nil, err
 	}
-	look := &look[T]{m: m, x: c.X, y: c.Y, size: size, seed: seed}
-	update := Update[T]{Optimizer: optimizer}
-	grad := make([]T, len(w.Data()))
-	for step := 0; ; step++ {
-		look.step = step
+	if err := look.feedforward(); err != nil {
+		return nil, err
+	}
+	made := func() {
+		if look.step++; c.OnStep != nil {
+			c.OnStep(before+look.step, len(c.Sizes)*len(c.Seeds)*c.Steps)
+		}
+	}
+	for s, err := range trainer.Steps(ctx) {
+		if ctx.Err() != nil {
+			return look.coords, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		look.lost = !kernel.AllFinite(s.Weights)
+		made()
 		if err := look.feedforward(); err != nil {
 			return nil, err
 		}
-		if !look.lost && (c.Solver != nil || step < c.Steps) {
+		if look.lost {
+			break
+		}
+	}
+	if trainer.History().Diverged != nil {
+		look.lost = true
+	} else { // of the step after the last one there is the feedforward pass only
+		if look.relaxes && !look.lost {
+			grad := make([]T, len(w.Data()))
 			r, err := rule.Gradient(grad, c.X, c.Y, c.Plan.Batch)
 			if err != nil {
 				return nil, err
 			}
-			look.lost = r.Inference.Status == infer.Diverged || !update.Finite(grad)
+			look.lost = r.Inference.Status == infer.Diverged || !kernel.AllFinite(grad)
 		}
-		if c.Solver != nil {
-			if err := look.record(true, nil); err != nil {
-				return nil, err
-			}
-		}
-		if step == c.Steps || ctx.Err() != nil {
-			return look.coords, nil
-		}
-		if !look.lost {
-			update.Step(w, grad)
-			look.lost = !kernel.AllFinite(w.Data())
-		}
-		if c.OnStep != nil {
-			c.OnStep(before+step+1, len(c.Sizes)*len(c.Seeds)*c.Steps)
+		if err := look.relaxed(); err != nil {
+			return nil, err
 		}
 	}
+	for look.lost && look.step < c.Steps {
+		made()
+		if err := cmp.Or(look.feedforward(), look.relaxed()); err != nil {
+			return nil, err
+		}
+	}
+	return look.coords, nil
 }
 
 // lastSite is the site of the last block that has one.
@@ -173,14 +189,15 @@ func lastSite(n *arch.Network) (name string) {
 
 // A look measures one network.
 type look[T graph.Float] struct {
-	m      *arch.Model[T]
-	x, y   []T
-	size   int
-	seed   uint64
-	step   int
-	lost   bool // the network diverged
-	starts [2][][]T
-	coords []Coord
+	m       *arch.Model[T]
+	x, y    []T
+	size    int
+	seed    uint64
+	step    int
+	lost    bool // the network diverged
+	relaxes bool // the rule infers
+	starts  [2][][]T
+	coords  []Coord
 }
 
 // feedforward measures the activities of the feedforward pass and the output.
@@ -199,6 +216,14 @@ func (k *look[T]) feedforward() error {
 		return err
 	}
 	return k.record(false, out)
+}
+
+// relaxed measures the activities where inference ended, if the rule infers.
+func (k *look[T]) relaxed() error {
+	if !k.relaxes {
+		return nil
+	}
+	return k.record(true, nil)
 }
 
 // record measures the present activities of the sites but the last, whose predictions are out, if they are of interest.

@@ -1,6 +1,8 @@
-package train
+package rules
 
 import (
+	"cmp"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -8,6 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // ZIL is zero-divergence inference learning (Song, Lukasiewicz, Xu and Bogacz 2020): inference from the feedforward pass at
@@ -20,13 +23,12 @@ type ZIL[T graph.Float] struct {
 	Model *arch.Model[T] // in the coordinates of activities
 	Seed  uint64         // of what layers draw at random for every batch, as in PC
 
-	m      *arch.Model[T]
-	noise  noise
+	batch  train.BatchModel[T]
 	dz, dw []T
 	blocks []int // of each weight
 }
 
-var _ Rule[float32] = (*ZIL[float32])(nil)
+var _ train.Rule[float32] = (*ZIL[float32])(nil)
 
 // Validate reports a missing model, other coordinates, networks that are no chains, masked inputs, and energies that are not unit
 // Gaussian at hidden sites.
@@ -43,34 +45,31 @@ func (r *ZIL[T]) Validate() error {
 	pc, err := chainEnergy(r.Model.Plan().Energy)
 	for _, lik := range append(likelihoods(pc.Blocks), pc.Hidden) {
 		if g, gaussian := lik.(energy.Gaussian); lik != nil && (!gaussian || g.Precision != 0 && g.Precision != 1) {
-			err = first(err, errors.Errorf("hidden likelihood %+v: want energy.Gaussian of unit precision, and no likelihoods of single blocks but that", lik))
+			err = cmp.Or(err, errors.Errorf("hidden likelihood %+v: want energy.Gaussian of unit precision, and no likelihoods of single blocks but that", lik))
 		}
 	}
-	return errors.WithMessage(first(err, chain(r.Model.Network()), r.Model.TakesBatches(), dataInputs(r.Model.Network(), r.Model.Plan())), "ZIL")
+	return errors.WithMessage(cmp.Or(err, chain(r.Model.Network()), r.Model.TakesBatches(), dataInputs(r.Model.Network(), r.Model.Plan())), "ZIL")
 }
 
 // Gradient is backprop's, found by inference.
-func (r *ZIL[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
-	checkGradient(grad, r.Model.Weights())
-	m, err := r.Model.Resized(batch)
+func (r *ZIL[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
+	train.CheckGradient(grad, r.Model.Weights())
+	last := r.batch.Model()
+	m, err := r.batch.Load(r.Model, x, y, batch, r.Seed)
 	if err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
-	if r.m != m {
-		r.m, r.dz, r.dw = m, make([]T, len(m.State())), make([]T, len(grad))
+	if m != last {
+		r.dz, r.dw = make([]T, len(m.State())), make([]T, len(grad))
 		r.blocks = r.blocks[:0]
 		for _, w := range m.Network().Weights() {
 			r.blocks = append(r.blocks, blockOf(m.Network(), w.Name))
 		}
 	}
-	if err := m.Clamp(x, y); err != nil {
-		return Report{}, err
-	}
-	drawNoise(&r.noise, m, r.Seed)
 	if err := m.Forward(); err != nil {
-		return Report{}, err
+		return train.Report{}, err
 	}
-	var report Report
+	var report train.Report
 	for l := len(m.Network().Blocks) - 1; l >= 0; l-- {
 		f, err := m.ParamGrad(r.dw)
 		if err != nil {
@@ -99,30 +98,8 @@ func (r *ZIL[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	return report, nil
 }
 
-// Terms names the terms of the energy.
-func (r *ZIL[T]) Terms() []string { return r.Model.Terms() }
+// Subject is the model. The terms are those of the energy where the first layer's gradient was taken.
+func (r *ZIL[T]) Subject() train.Subject[T] { return r.batch.Subject(r.Model) }
 
-// TermEnergies writes the terms of the energy where the first layer's gradient was taken; zeros before.
-func (r *ZIL[T]) TermEnergies(dst []float64) { termEnergies(r.m, dst) }
-
-// Weights is the model's slab.
-func (r *ZIL[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
-
-// Sizes are the numbers of one sample's inputs and outputs.
-func (r *ZIL[T]) Sizes() (in, out int) { return r.Model.Sizes() }
-
-// Predict is the feedforward pass.
-func (r *ZIL[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
-
-// Locate names what went wrong in the last gradient; nothing before the first.
-func (r *ZIL[T]) Locate() string { return locate(r.m) }
-
-// first is the first error.
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// Memory is the number of batches.
+func (r *ZIL[T]) Memory() train.Memory { return &r.batch }
