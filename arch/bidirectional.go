@@ -57,7 +57,7 @@ func (c Bidirectional) Network() (*Network, error) {
 
 // Backwards is the blocks backwards of c as a network of their own, over the same weights, a part of w: from y, an input named as
 // the network's output, it predicts every site and in the end x. It is one pass for what FreeInput infers, and where that may
-// begin (train.Amortised).
+// begin (rules.Amortised).
 func Backwards[T graph.Float](c Bidirectional, w *graph.Vector[T]) (*Network, *graph.Vector[T], error) {
 	both, err := c.Network()
 	if err != nil {

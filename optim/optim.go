@@ -20,10 +20,12 @@ import (
 	"fmt"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Float is the element type of weights, activities and gradients.
-type Float interface{ float32 | float64 }
+type Float = kernel.Float
 
 // An Optimizer moves w in place against its gradient.
 type Optimizer[T Float] interface {

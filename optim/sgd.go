@@ -58,18 +58,11 @@ func (o *SGD[T]) Piece(w, grad []T, lo, hi int) {
 	}
 }
 
-// Lend hands the next n steps to a caller who makes them in place of Step,
-//
-//	w <- w - rate g
-//
-// unless this SGD does more than that: then ok is false and nothing happens.
-func (o *SGD[T]) Lend(n int) (rate float64, ok bool) {
-	if o.Decay != 0 || len(o.Spans) > 0 {
-		return 0, false
-	}
-	o.steps += n
-	return o.Rate, true
-}
+// Plain reports whether a step is w <- w - Rate g and nothing else: no decay, no spans.
+func (o *SGD[T]) Plain() bool { return o.Decay == 0 && len(o.Spans) == 0 }
+
+// Skip counts n steps that a caller made in place of Step.
+func (o *SGD[T]) Skip(n int) { o.steps += n }
 
 // Reset sets the step counter, which with the number of weights is all that SGD remembers, to zero.
 func (o *SGD[T]) Reset() { o.steps, o.n = 0, 0 }

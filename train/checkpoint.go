@@ -119,7 +119,7 @@ func (p position) history() *History {
 type keeper[T graph.Float] struct {
 	Checkpoint
 	weights  *graph.Vector[T]
-	memory   memory
+	memory   Memory
 	optim    optim.State[T]
 	rate     *float64 // nil: not known to change
 	settings string
@@ -154,12 +154,12 @@ func (t *Trainer[T]) open(h *History) (*keeper[T], *History, error) {
 	if t.Checkpoint.File == "" {
 		return nil, h, nil
 	}
-	w := t.Rule.Weights()
+	w := t.Rule.Subject().Weights
 	state, err := stateOf(t.Optimizer, len(w.Data()))
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &keeper[T]{Checkpoint: t.Checkpoint, weights: w, memory: ofRule(t.Rule), optim: state, settings: t.settings(), saved: time.Now()}
+	k := &keeper[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, settings: t.settings(), saved: time.Now()}
 	if r, is := t.Optimizer.(optim.Rater); is {
 		k.rate = r.LearningRate()
 	}

@@ -41,8 +41,8 @@ const remedy = "look at the data, or lower the rates"
 // Error says where, and what to do. What step it was stands before, see errors.WithMessage.
 func (d *DivergenceError) Error() string { return d.Where + ": " + remedy }
 
-// inferenceDiverged is the error of an inference that ended as infer.Diverged.
-func inferenceDiverged(r infer.Result) *DivergenceError {
+// InferenceDiverged is the error of an inference that ended as infer.Diverged.
+func InferenceDiverged(r infer.Result) *DivergenceError {
 	return &DivergenceError{Where: fmt.Sprintf("inference diverged at its step %d: %s", r.Step, r.Detail)}
 }
 

@@ -42,7 +42,7 @@ func ExamplePC() {
 		}
 		update.Step(weights, grad)
 	}
-	out, err := rule.Predict(x)
+	out, err := rule.Subject().Predict(x)
 	if err != nil {
 		panic(err)
 	}

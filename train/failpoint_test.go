@@ -17,10 +17,10 @@ import (
 // in place, to the weights of a training that nothing happened to. Oracle: that training, bit by bit, and the old file.
 func TestCheckpoint_SurvivesEveryFailPoint(t *testing.T) {
 	learn := func(file string, steps int) ([]float32, error) {
-		run := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
+		run := kept(t, baseRules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
 		run.MaxSteps = steps
 		_, err := run.Run(context.Background())
-		return run.Rule.Weights().Data(), err
+		return run.Rule.Subject().Weights.Data(), err
 	}
 	whole, err := learn("", 11)
 	if err != nil {

@@ -7,8 +7,12 @@ import (
 )
 
 // ProblemOf is the inference problem of a model, with everything that a solver can use: its energy with each sample's own
-// gradient, fused plain steps, Gauss-Newton steps, and the names of its activities. What the model has no use of is found out by
-// the solver that asks for it: the error of Model.Newton says why there is no curvature.
+// gradient, fused steps of gradient descent, Gauss-Newton steps where the model has a curvature to solve by (and the reason where
+// not, see arch.Model.TakesNewton), and the names of its activities.
 func ProblemOf[T graph.Float](m *arch.Model[T]) infer.Problem[T] {
-	return infer.Problem[T]{Energy: m.StateGrad, FusedSteps: m.FusedSteps, Newton: m.Newton, Where: m.StateVector().Where}
+	p := infer.Problem[T]{Energy: m.StateGrad, FusedSteps: m.FusedSteps, Where: m.StateVector().Where}
+	if p.NoNewton = m.TakesNewton(); p.NoNewton == nil {
+		p.Newton = m.Newton
+	}
+	return p
 }

@@ -23,7 +23,7 @@ type Step[T graph.Float] struct {
 	Step, Total int       // number of the step, counted from 1, and how many there will be
 	Epoch       int       // counted from 0
 	Samples     int       // in the batch
-	Terms       []float64 // energies by term, in the order of Rule.Terms
+	Terms       []float64 // energies by term, in the order of Subject.Terms
 	Elapsed     time.Duration
 
 	X, Y    []T // the batch, [Samples, in] and [Samples, out]
@@ -185,7 +185,7 @@ type run[T graph.Float] struct {
 
 func newRun[T graph.Float](t *Trainer[T], h *History, total int, keep *keeper[T], yield func(Step[T], error) bool) *run[T] {
 	r := &run[T]{Trainer: t, h: h, total: total, keep: keep, yield: yield, stepper: newStepper(t.Rule, t.Optimizer)}
-	r.now = Step[T]{Total: total, Terms: make([]float64, len(t.Rule.Terms())), Grad: r.grad, Weights: t.Rule.Weights().Data(), norm: math.NaN()}
+	r.now = Step[T]{Total: total, Terms: make([]float64, len(r.subject.Terms)), Grad: r.grad, Weights: r.subject.Weights.Data(), norm: math.NaN()}
 	if t.OnGradient != nil {
 		r.look = r.beforeStep
 	}
@@ -201,7 +201,7 @@ func newRun[T graph.Float](t *Trainer[T], h *History, total int, keep *keeper[T]
 func (r *run[T]) beforeStep(seen Report) error {
 	s := r.now
 	s.Report, s.Elapsed = seen, r.h.Elapsed
-	r.Rule.TermEnergies(s.Terms)
+	r.subject.TermEnergies(s.Terms)
 	return r.OnGradient(s)
 }
 
@@ -265,12 +265,12 @@ func (r *run[T]) one(epoch int, idx []int) error {
 	} else {
 		s := r.now
 		s.Report, s.Elapsed, s.norm = report, h.Elapsed, r.norm
-		r.Rule.TermEnergies(s.Terms)
+		r.subject.TermEnergies(s.Terms)
 		if !r.yield(s, nil) {
 			return errLeft
 		}
 	}
-	w := r.Rule.Weights()
+	w := r.subject.Weights
 	if i := kernel.FirstNonFinite(w.Data()); h.Steps == r.total && i >= 0 { // the next step would have found it
 		return errors.WithMessagef(&DivergenceError{Step: h.Steps, Epoch: epoch, Where: weightIs(w, i), Weights: true}, "train: after step %d (epoch %d)", h.Steps, epoch)
 	}
@@ -282,7 +282,7 @@ func (r *run[T]) load(epoch int, idx []int) error {
 	s := &r.now
 	s.Step = r.h.Steps + 1
 	if r.Feed != nil {
-		in, out := r.Rule.Sizes()
+		in, out := r.subject.In, r.subject.Out
 		s.X, s.Y = r.Feed(s.Step)
 		if s.Samples = len(s.X) / max(in, 1); in == 0 {
 			s.Samples = len(s.Y) / max(out, 1)
@@ -312,7 +312,7 @@ func (r *run[T]) evaluate(ctx context.Context) error {
 		h.Interrupted = true
 		return nil
 	}
-	score, err := Evaluate(r.Rule.Predict, r.Test)
+	score, err := Evaluate(r.subject.Predict, r.Test)
 	if err != nil {
 		epoch := 0
 		if r.Feed == nil {
@@ -330,6 +330,7 @@ func (r *run[T]) evaluate(ctx context.Context) error {
 // A stepper turns batches into steps: nothing else moves the weights of a rule by an optimiser.
 type stepper[T graph.Float] struct {
 	rule    Rule[T]
+	subject Subject[T]
 	update  Update[T]
 	grad    []T
 	changes bool               // the optimiser may change grad
@@ -338,7 +339,8 @@ type stepper[T graph.Float] struct {
 }
 
 func newStepper[T graph.Float](rule Rule[T], o optim.Optimizer[T]) stepper[T] {
-	return stepper[T]{rule: rule, update: Update[T]{Optimizer: o}, grad: make([]T, len(rule.Weights().Data())), changes: optim.ChangesGradient(o), norm: math.NaN()}
+	subject := rule.Subject()
+	return stepper[T]{rule: rule, subject: subject, update: Update[T]{Optimizer: o}, grad: make([]T, len(subject.Weights.Data())), changes: optim.ChangesGradient(o), norm: math.NaN()}
 }
 
 // learn turns a batch into one step, or into several if the rule is a Learner.
@@ -370,7 +372,7 @@ func (s *stepper[T]) step(r Report) error {
 	if s.changes {
 		s.norm = optim.Norm(s.grad)
 	}
-	s.update.Step(s.rule.Weights(), s.grad)
+	s.update.Step(s.subject.Weights, s.grad)
 	return nil
 }
 
@@ -380,15 +382,15 @@ func (s *stepper[T]) finite(r Report) error {
 	if !diverged && r.Energy-r.Energy == 0 && s.update.Finite(s.grad) {
 		return nil
 	}
-	w := s.rule.Weights()
+	w := s.subject.Weights
 	if i := kernel.FirstNonFinite(w.Data()); i >= 0 {
 		return &DivergenceError{Where: weightIs(w, i), Weights: true}
 	}
 	if diverged {
-		return inferenceDiverged(r.Inference)
+		return InferenceDiverged(r.Inference)
 	}
 	if r.Energy-r.Energy != 0 {
-		return &DivergenceError{Where: fmt.Sprintf("energy is %v, first seen in %s", r.Energy, s.rule.Locate())}
+		return &DivergenceError{Where: fmt.Sprintf("energy is %v, first seen in %s", r.Energy, s.subject.Locate())}
 	}
 	i := kernel.FirstNonFinite(s.grad)
 	return &DivergenceError{Where: fmt.Sprintf("energy is %v, but the gradient of weight %s is %v", r.Energy, w.Where(i), s.grad[i])}

@@ -18,7 +18,7 @@ import (
 // pcTrainer is a training of predictive coding: 27 samples in batches of 8, 8, 8 and 3.
 func pcTrainer(t *testing.T) *train.Trainer[float32] {
 	set, _ := small(t)
-	return &train.Trainer[float32]{Rule: rules[float32](t, 5, 6, 4, 3)["pc"], Optimizer: &optim.Adam[float32]{Rate: .01}, Train: set, Batch: 8, Epochs: 3, Seed: 5}
+	return &train.Trainer[float32]{Rule: baseRules[float32](t, 5, 6, 4, 3)["pc"], Optimizer: &optim.Adam[float32]{Rate: .01}, Train: set, Batch: 8, Epochs: 3, Seed: 5}
 }
 
 // TestTrainer_StepsAreThoseOfRun, with the same records, and leaving them makes no further step and lets go of the file.
@@ -35,7 +35,7 @@ func TestTrainer_StepsAreThoseOfRun(t *testing.T) {
 		ok(t, err)
 		got = append(got, s.Loss, s.Energy, s.GradNorm(), s.WeightNorm())
 	}
-	if !slices.Equal(got, want) || !slices.Equal(run.Rule.Weights().Data(), steps.Rule.Weights().Data()) || steps.History().Steps != h.Steps {
+	if !slices.Equal(got, want) || !slices.Equal(run.Rule.Subject().Weights.Data(), steps.Rule.Subject().Weights.Data()) || steps.History().Steps != h.Steps {
 		t.Errorf("Steps gives %v, Run %v", got, want)
 	}
 
@@ -57,7 +57,7 @@ func TestTrainer_StepsAreThoseOfRun(t *testing.T) {
 			first = s.Step
 		}
 	}
-	if first != 5 || !slices.Equal(run.Rule.Weights().Data(), left.Rule.Weights().Data()) {
+	if first != 5 || !slices.Equal(run.Rule.Subject().Weights.Data(), left.Rule.Subject().Weights.Data()) {
 		t.Errorf("goes on with step %d, want 5 and the same weights", first)
 	}
 }
@@ -119,8 +119,8 @@ func TestTrainer_RecordsDivergence(t *testing.T) {
 	if d := h.Diverged; d == nil || d.Step != 6 || d.Epoch != 1 || d.Weights || h.Steps != 5 || len(h.Evals) != 0 {
 		t.Fatalf("%+v: want a divergence at step 6 after 5 steps", h)
 	}
-	says(t, "place", h.Diverged, "gradient", tr.Rule.Weights().Where(2))
-	if !slices.Equal(weights, tr.Rule.Weights().Data()) {
+	says(t, "place", h.Diverged, "gradient", tr.Rule.Subject().Weights.Where(2))
+	if !slices.Equal(weights, tr.Rule.Subject().Weights.Data()) {
 		t.Error("the weights moved")
 	}
 }
@@ -128,9 +128,9 @@ func TestTrainer_RecordsDivergence(t *testing.T) {
 // TestTrainer_OnGradientSeesTheStepBefore it is made: the weights that the gradient is of; an error ends the training.
 func TestTrainer_OnGradientSeesTheStepBefore(t *testing.T) {
 	tr := pcTrainer(t)
-	set, rule := tr.Train, rules[float32](t, 5, 6, 4, 3)["pc"]
+	set, rule := tr.Train, baseRules[float32](t, 5, 6, 4, 3)["pc"]
 	tr.Optimizer = &optim.SGD[float32]{Rate: .5}
-	want, x, y := make([]float32, len(rule.Weights().Data())), make([]float32, 8*5), make([]float32, 8*3)
+	want, x, y := make([]float32, len(rule.Subject().Weights.Data())), make([]float32, 8*5), make([]float32, 8*3)
 	for _, idx := range (data.Batches{N: 27, Size: 8, Seed: 5}).Epoch(0, 0) {
 		data.Fill(set, x, y, idx)
 		_, err := rule.Gradient(want, x, y, 8)
@@ -142,7 +142,7 @@ func TestTrainer_OnGradientSeesTheStepBefore(t *testing.T) {
 		if s.Step > 1 {
 			return stop
 		}
-		if !slices.Equal(s.Weights, rule.Weights().Data()) || !slices.Equal(s.Grad, want) || !slices.Equal(s.X, x) || !slices.Equal(s.Y, y) || len(s.Terms) == 0 {
+		if !slices.Equal(s.Weights, rule.Subject().Weights.Data()) || !slices.Equal(s.Grad, want) || !slices.Equal(s.X, x) || !slices.Equal(s.Y, y) || len(s.Terms) == 0 {
 			t.Error("another step than the first")
 		}
 		return nil
@@ -174,7 +174,7 @@ func TestTrainer_FeedIsTheBatches(t *testing.T) {
 	}
 	_, err = tr.Run(t.Context())
 	ok(t, err)
-	if !slices.Equal(tr.Rule.Weights().Data(), want.Rule.Weights().Data()) {
+	if !slices.Equal(tr.Rule.Subject().Weights.Data(), want.Rule.Subject().Weights.Data()) {
 		t.Error("other weights")
 	}
 	tr.Feed = func(int) (x, y []float32) { return make([]float32, 5), make([]float32, 4) }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
@@ -80,9 +81,9 @@ func (t *Trainer[T]) Validate() error {
 	switch {
 	case t == nil:
 		return errors.New("train: Run or Validate of a nil *Trainer: make one, &train.Trainer[float32]{...}")
-	case missing(t.Rule):
+	case Missing(t.Rule):
 		return errors.New("train: Trainer.Rule is missing")
-	case missing(t.Optimizer):
+	case Missing(t.Optimizer):
 		return errors.New("train: Trainer.Optimizer is missing")
 	case t.Feed != nil && (t.Train != nil || t.Batch != 0 || t.Epochs != 0 || t.DropLast || t.MaxSteps <= 0):
 		return errors.New("train: Trainer.Feed gives MaxSteps batches: set MaxSteps, and leave out Train, Batch, DropLast and Epochs")
@@ -109,31 +110,23 @@ func (t *Trainer[T]) Validate() error {
 			}
 		}
 	}
-	if err := t.validateOptimizer(); err != nil {
+	subject := t.Rule.Subject()
+	if subject.Weights == nil {
+		return errors.Errorf("train: the rule, a %T, has no weights: give it a model that Compile returned without an error", t.Rule)
+	}
+	if err := cmp.Or(notShared(t.Optimizer, subject.Solver), optim.Fits(t.Optimizer, len(subject.Weights.Data()))); err != nil {
 		return errors.WithMessage(err, "train")
 	}
 	for _, set := range []*data.Set{t.Train, t.Test} {
 		if set == nil {
 			continue
 		}
-		if in, out := t.Rule.Sizes(); in != set.In() || out != set.Out() {
+		if in, out := subject.In, subject.Out; in != set.In() || out != set.Out() {
 			return errors.Errorf("train: the network has %d inputs and %d outputs, %q has %d inputs and %d outputs: fit the first and last width to the data",
 				in, out, set.Name, set.In(), set.Out())
 		}
 	}
 	return nil
-}
-
-// validateOptimizer reports an optimiser that does not fit the weights, or moves activities as well.
-func (t *Trainer[T]) validateOptimizer() error {
-	if err := ownOptimizer(t.Optimizer, t.Rule); err != nil {
-		return err
-	}
-	w := t.Rule.Weights()
-	if w == nil {
-		return errors.Errorf("the rule, a %T, has no weights: give it a model that Compile returned without an error", t.Rule)
-	}
-	return optim.Fits(t.Optimizer, len(w.Data()))
 }
 
 // Run trains until the end, or until ctx is cancelled: then it finishes the step it is in, evaluates no more and returns
@@ -173,7 +166,7 @@ func (t *Trainer[T]) predicts() error {
 	} else {
 		x := make([]T, t.Test.In())
 		data.Fill(t.Test, x, make([]T, t.Test.Out()), []int{0})
-		_, err = t.Rule.Predict(x)
+		_, err = t.Rule.Subject().Predict(x)
 	}
 	return errors.WithMessage(err, "train: the rule cannot predict, and Test is to be evaluated: leave Test nil, or train by one that can")
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 func TestCoordcheck_HoldsTablesPicturesAndVerdicts(t *testing.T) {
@@ -133,13 +133,13 @@ func TestCoordcheck_OneProgressForAll(t *testing.T) {
 // TestCoordcheck_VerdictSaysWhatCounts: the output's activity is in brackets and does not count, its change does; the verdict
 // names what it is of; a row without a single exponent has none.
 func TestCoordcheck_VerdictSaysWhatCounts(t *testing.T) {
-	e := func(v float64) train.Exponent { return train.Exponent{Mean: v, Low: v, High: v} }
-	nan := train.Exponent{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
-	w := &inspect.Sweep{Scaling: "mupc", Over: "width", Slopes: []train.Slope{
-		{Place: train.FirstHidden, Activity: e(.1), Change: e(-.1)}, {Place: train.FirstHidden, Relaxed: true, Activity: e(.6), Change: e(.3)},
-		{Place: train.MiddleHidden, Activity: e(0), Change: e(-.5)},
-		{Place: train.LastHidden, Activity: nan, Change: nan},
-		{Place: train.AtOutput, Activity: e(-.49), Change: e(.01)}}}
+	e := func(v float64) analysis.Exponent { return analysis.Exponent{Mean: v, Low: v, High: v} }
+	nan := analysis.Exponent{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
+	w := &inspect.Sweep{Scaling: "mupc", Over: "width", Slopes: []analysis.Slope{
+		{Place: analysis.FirstHidden, Activity: e(.1), Change: e(-.1)}, {Place: analysis.FirstHidden, Relaxed: true, Activity: e(.6), Change: e(.3)},
+		{Place: analysis.MiddleHidden, Activity: e(0), Change: e(-.5)},
+		{Place: analysis.LastHidden, Activity: nan, Change: nan},
+		{Place: analysis.AtOutput, Activity: e(-.49), Change: e(.01)}}}
 	rows := inspect.CoordCmd{Band: .2}.Table([]*inspect.Sweep{w}).Rows
 	var got []string
 	for _, row := range rows {

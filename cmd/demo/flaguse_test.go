@@ -41,7 +41,7 @@ var always = map[string]string{
 
 // TestFlags_EachHasAUseThatIsKnown: every flag of every command always has a use, or the table says where it has one.
 func TestFlags_EachHasAUseThatIsKnown(t *testing.T) {
-	parser, err := kong.New(new(commands), kong.Name("demo"), kong.Writers(io.Discard, io.Discard), kong.Bind(new(cli.Console)))
+	parser, err := kong.New(new(commands), kong.Name("demo"), kong.Writers(io.Discard, io.Discard), kong.Bind(new(cli.Console)), cli.Vars())
 	if err != nil {
 		t.Fatal(err)
 	}

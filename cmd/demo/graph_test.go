@@ -26,7 +26,7 @@ func drawn(t *testing.T, args ...string) (dir, said string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "out")
 	var cmd inspect.GraphCmd
-	parser, err := kong.New(&cmd)
+	parser, err := kong.New(&cmd, cli.Vars())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 func main() {
@@ -28,7 +29,7 @@ func main() {
 	model, err := arch.Compile(net, weights, arch.Plan{Batch: 20})
 	check(err)
 	solver := &infer.Descent[float32]{Optimizer: &optim.Momentum[float32]{Rate: .05, Mu: .8}}
-	rule := &train.Unsupervised[float32]{Model: model, Input: []float32{1}, Solver: solver, Stop: infer.Steps(50),
+	rule := &rules.Unsupervised[float32]{Model: model, Input: []float32{1}, Solver: solver, Stop: infer.Steps(50),
 		Start: &train.Gaussian[float32]{Std: .05, Seed: 1}, Targets: training.Out()}
 	trainer := train.Trainer[float32]{Rule: rule, Optimizer: &optim.Adam[float32]{Rate: 5e-3}, Train: training, Batch: 20, Epochs: 20}
 	_, err = trainer.Run(context.Background())

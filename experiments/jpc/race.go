@@ -45,7 +45,7 @@ type finish struct {
 const raceHorizon = 32 * batch
 
 // The steps: the largest of the paper's, ten times that, and a third of a unit per sample, near what is stable.
-var runners = []solver{{Euler, .5}, {Euler, 5}, {Euler, 20}, {Heun, 20}, {Heun, 0}, {Dopri5, 0}, {Tsit5, 0}}
+var raceSolvers = []solver{{Euler, .5}, {Euler, 5}, {Euler, 20}, {Heun, 20}, {Heun, 0}, {Dopri5, 0}, {Tsit5, 0}}
 
 var races = claim.Grid("jpc/race", 1, func(s claim.Scale) []race {
 	hidden, width, count := []int{3, 5, 10}, 300, 3
@@ -55,7 +55,7 @@ var races = claim.Grid("jpc/race", 1, func(s claim.Scale) []race {
 	var grid []race
 	for seed := range uint64(count) {
 		for _, h := range hidden {
-			for _, r := range runners {
+			for _, r := range raceSolvers {
 				if r.Step != .5 || seed == 0 { // a minute each
 					grid = append(grid, race{r, h, width, seed + 1})
 				}
@@ -176,7 +176,7 @@ func heunNeedsLess(t claim.Table) (string, error) {
 	for _, h := range hs {
 		heun, paperEuler := e[runner{solver{Heun, 0}, h}].Mean, e[runner{solver{Euler, .5}, h}].Mean
 		best, step := paperEuler, .5
-		for _, r := range runners {
+		for _, r := range raceSolvers {
 			if v := e[runner{r, h}]; r.Method == Euler && v.N > 0 && v.Mean < best {
 				best, step = v.Mean, r.Step
 			}
@@ -220,7 +220,7 @@ func raceFigure(t claim.Table) []claim.Figure {
 	q := claim.Panel{Title: "time", X: claim.Axis{Label: "hidden layers H"}, Y: claim.Axis{Label: "ms until the gradient is a tenth", Log: true}}
 	colour := map[Method]int{Euler: 1, Heun: 2, Dopri5: 3, Tsit5: 4}
 	dash := map[float64]int{.5: 0, 5: 1, 20: 2, 0: 3}
-	for _, r := range runners {
+	for _, r := range raceSolvers {
 		a := claim.Line{Name: r.String(), Series: colour[r.Method], Dash: dash[r.Step], Points: true}
 		b := a
 		for _, h := range hs {

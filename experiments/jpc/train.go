@@ -113,20 +113,14 @@ var trainings = claim.Grid("jpc/train", 1, func(s claim.Scale) []trained {
 	}, nil
 })
 
-// A lane is a solver at a depth.
-type lane struct {
-	solver
-	hidden int
-}
-
-// A stage is the trainings of a lane with one time of inference: one per seed.
-type stage struct {
+// A trainedFor is the trainings of a runner with one time of inference: one per seed.
+type trainedFor struct {
 	horizon  float64
 	accuracy map[uint64]float64 // by seed
 	evals    float64            // of an inference, mean
 }
 
-func (s stage) estimate() claim.Estimate { return claim.Paired(s.accuracy, zero(s.accuracy)) }
+func (s trainedFor) estimate() claim.Estimate { return claim.Paired(s.accuracy, zero(s.accuracy)) }
 
 // zero has the keys of m, and zeros.
 func zero(m map[uint64]float64) map[uint64]float64 {
@@ -137,32 +131,32 @@ func zero(m map[uint64]float64) map[uint64]float64 {
 	return z
 }
 
-// lanes are the trainings of a table by solver and depth, with the time of inference ascending.
-func lanes(t claim.Table) (by map[lane][]stage, order []lane) {
-	by = map[lane][]stage{}
+// byRunner are the trainings of a table by solver and depth, with the time of inference ascending.
+func byRunner(t claim.Table) (by map[runner][]trainedFor, order []runner) {
+	by = map[runner][]trainedFor{}
 	for _, r := range claim.Rows[trained, training](t) {
-		k := lane{r.Params.solver, r.Params.Hidden}
+		k := runner{r.Params.solver, r.Params.Hidden}
 		if by[k] == nil {
 			order = append(order, k)
 		}
-		i := slices.IndexFunc(by[k], func(s stage) bool { return s.horizon == r.Params.Horizon })
+		i := slices.IndexFunc(by[k], func(s trainedFor) bool { return s.horizon == r.Params.Horizon })
 		if i < 0 {
 			i = len(by[k])
-			by[k] = append(by[k], stage{horizon: r.Params.Horizon, accuracy: map[uint64]float64{}})
+			by[k] = append(by[k], trainedFor{horizon: r.Params.Horizon, accuracy: map[uint64]float64{}})
 		}
 		s := &by[k][i]
 		s.accuracy[r.Params.Seed] = r.Result.Accuracy
 		s.evals += (float64(r.Result.Evals) - s.evals) / float64(len(s.accuracy))
 	}
 	for _, k := range order {
-		slices.SortFunc(by[k], func(a, b stage) int { return cmp.Compare(a.horizon, b.horizon) })
+		slices.SortFunc(by[k], func(a, b trainedFor) int { return cmp.Compare(a.horizon, b.horizon) })
 	}
 	return by, order
 }
 
-// best is the stage with the best mean accuracy, nil of none.
-func best(list []stage) *stage {
-	var b *stage
+// best is the trainedFor with the best mean accuracy, nil of none.
+func best(list []trainedFor) *trainedFor {
+	var b *trainedFor
 	for i := range list {
 		if b == nil || list[i].estimate().Mean > b.estimate().Mean {
 			b = &list[i]
@@ -172,7 +166,7 @@ func best(list []stage) *stage {
 }
 
 // needs is the least time within a point of the best accuracy, 0 of none.
-func needs(list []stage) float64 {
+func needs(list []trainedFor) float64 {
 	top := best(list)
 	for _, s := range list {
 		if s.estimate().Mean > top.estimate().Mean-.01 {
@@ -185,7 +179,7 @@ func needs(list []stage) float64 {
 // scatter is the standard deviation of a training's accuracy as two trainings tell it that differ in nothing but the integrator:
 // Heun's and Euler's with the shortest steps, at the same depths and times, which follow the same flow. It is what there is
 // with one seed, and errs to the large side by what Euler's steps do.
-func scatter(by map[lane][]stage, order []lane) float64 {
+func scatter(by map[runner][]trainedFor, order []runner) float64 {
 	var squares []float64
 	shortest := math.Inf(1)
 	for _, k := range order {
@@ -198,7 +192,7 @@ func scatter(by map[lane][]stage, order []lane) float64 {
 			continue
 		}
 		for _, s := range by[k] {
-			for _, h := range by[lane{solver{Heun, 0}, k.hidden}] {
+			for _, h := range by[runner{solver{Heun, 0}, k.hidden}] {
 				if d := claim.Paired(s.accuracy, h.accuracy); h.horizon == s.horizon && d.N > 0 {
 					squares = append(squares, d.Mean*d.Mean/2)
 				}
@@ -248,12 +242,12 @@ func trainClaims() []claim.Claim {
 
 // accuracyNeedsTime is the check of jpc/accuracy-needs-time.
 func accuracyNeedsTime(t claim.Table) (string, error) {
-	by, order := lanes(t)
+	by, order := byRunner(t)
 	var off claim.Off
 	var words []string
 	sd := scatter(by, order)
 	for _, v := range []solver{{Heun, 0}, {Euler, .5}} {
-		var shallower *lane
+		var shallower *runner
 		for _, k := range order {
 			list := by[k]
 			if k.solver != v || len(list) < 2 {
@@ -291,17 +285,17 @@ func accuracyNeedsTime(t claim.Table) (string, error) {
 // timeFigure is the figure of jpc/accuracy-needs-time.
 func timeFigure(t claim.Table) []claim.Figure {
 	p := claim.Panel{Title: "accuracy against time of inference", X: claim.Axis{Label: "T, the paper's time"}}
-	return trainFigure(t, "jpc-train", p, func(s stage) float64 { return s.horizon })
+	return trainFigure(t, "jpc-train", p, func(s trainedFor) float64 { return s.horizon })
 }
 
 // solversAgree is the check of jpc/solver-does-not-matter.
 func solversAgree(t claim.Table) (string, error) {
-	by, order := lanes(t)
+	by, order := byRunner(t)
 	var off claim.Off
 	var words []string
 	var short []float64
 	for _, k := range order {
-		heun, other := best(by[lane{solver{Heun, 0}, k.hidden}]), best(by[k])
+		heun, other := best(by[runner{solver{Heun, 0}, k.hidden}]), best(by[k])
 		if heun == nil || other == nil {
 			continue
 		}
@@ -343,12 +337,12 @@ func solversAgree(t claim.Table) (string, error) {
 
 // solverCare is the care of jpc/solver-does-not-matter.
 func solverCare(t claim.Table) string {
-	by, order := lanes(t)
+	by, order := byRunner(t)
 	var apart [2]float64 // of long steps, of short ones
 	var where [2]string
 	for _, k := range order {
 		for _, s := range by[k] {
-			for _, h := range by[lane{solver{Heun, 0}, k.hidden}] {
+			for _, h := range by[runner{solver{Heun, 0}, k.hidden}] {
 				i := 0
 				if k.Step < 20 {
 					i = 1
@@ -366,12 +360,12 @@ func solverCare(t claim.Table) string {
 // workFigure is the figure of jpc/solver-does-not-matter.
 func workFigure(t claim.Table) []claim.Figure {
 	p := claim.Panel{Title: "accuracy against work", X: claim.Axis{Label: "evaluations of an inference"}}
-	return trainFigure(t, "jpc-train-work", p, func(s stage) float64 { return s.evals })
+	return trainFigure(t, "jpc-train-work", p, func(s trainedFor) float64 { return s.evals })
 }
 
 // trainFigure shows mean accuracy against something.
-func trainFigure(t claim.Table, name string, p claim.Panel, x func(stage) float64) []claim.Figure {
-	by, order := lanes(t)
+func trainFigure(t claim.Table, name string, p claim.Panel, x func(trainedFor) float64) []claim.Figure {
+	by, order := byRunner(t)
 	if len(order) == 0 {
 		return nil
 	}

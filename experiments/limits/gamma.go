@@ -69,7 +69,7 @@ func gammaCare(t claim.Table) string {
 
 // gammaFigure is the figure of limits/lazy-is-further-from-backprop.
 func gammaFigure(t claim.Table) []claim.Figure {
-	rows := claim.Rows[lesson, learned](t)
+	rows := claim.Rows[toyTask, learned](t)
 	most := 0
 	for _, r := range rows {
 		if r.Params.Hidden == 1 {
@@ -81,7 +81,7 @@ func gammaFigure(t claim.Table) []claim.Figure {
 	cosine := claim.Panel{Title: "Gradients at the same weights", X: claim.Axis{Label: "step of descent"}, Y: claim.Axis{Label: "1 - cosine of PC's gradient to BP's", Log: true}}
 	i := 0
 	for _, g := range gammas {
-		m := courses(t, func(p lesson) bool { return p.Hidden == 1 && p.Gamma == g && p.Width == most })
+		m := courses(t, func(p toyTask) bool { return p.Hidden == 1 && p.Gamma == g && p.Width == most })
 		if len(m) == 0 {
 			continue
 		}
@@ -121,7 +121,7 @@ type richer struct {
 
 func sweep(t claim.Table) richer {
 	g := richer{start: map[wide]map[uint64]float64{}, later: map[wide]map[uint64]float64{}}
-	for _, r := range claim.Rows[lesson, learned](t) {
+	for _, r := range claim.Rows[toyTask, learned](t) {
 		p := r.Params
 		if p.Hidden != 1 {
 			continue

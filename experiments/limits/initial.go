@@ -77,8 +77,11 @@ func starts(s claim.Scale) []start {
 		for _, l := range depths {
 			for _, n := range widths {
 				count := 5
-				if n >= 256 || s == claim.Quick {
+				if n >= 256 {
 					count = 3
+				}
+				if s == claim.Quick {
+					count = 2
 				}
 				for _, seed := range claim.Seeds(count) {
 					grid = append(grid, start{Param: p, Skips: skips, Inputs: 784, Outputs: 10, Batch: 64, Depth: l, Width: n, Seed: seed})

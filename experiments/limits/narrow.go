@@ -10,8 +10,8 @@ import (
 	"github.com/pcgraph/pcgraph/theory"
 )
 
-// A squeeze is the toy task for networks deeper than wide.
-type squeeze struct {
+// A narrowTask is the toy task for networks deeper than wide.
+type narrowTask struct {
 	Hidden int  `json:"hidden"`
 	Width  int  `json:"width"`
 	Skips  bool `json:"skips"`
@@ -22,7 +22,7 @@ type squeeze struct {
 	Limit int    `json:"limit,omitempty"` // steps when learning is given up; 0 means narrowSteps
 }
 
-func (p squeeze) limit() int {
+func (p narrowTask) limit() int {
 	if p.Limit > 0 {
 		return p.Limit
 	}
@@ -30,7 +30,7 @@ func (p squeeze) limit() int {
 }
 
 // Cost is about how many seconds it takes.
-func (p squeeze) Cost() float64 { return 2e-5 * float64(p.limit()*(p.Hidden+1)) }
+func (p narrowTask) Cost() float64 { return 2e-5 * float64(p.limit()*(p.Hidden+1)) }
 
 // narrowSteps is when learning is given up, as a rule; longSteps where a thousand are too few for either rule.
 const narrowSteps, longSteps = 1000, 30000
@@ -45,21 +45,21 @@ type escaped struct {
 // often is the distance of the recorded losses.
 const often = 20
 
-// drawn tells whether a network's losses are.
-func (p squeeze) drawn() bool { return p.Hidden == 5 && p.Width > 1 }
+// drawn reports whether a network's losses are.
+func (p narrowTask) drawn() bool { return p.Hidden == 5 && p.Width > 1 }
 
-var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []squeeze {
+var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []narrowTask {
 	hidden, widths, count := []int{1, 3, 5, 7}, []int{1, 4, 8}, 5
 	if s == claim.Quick {
-		hidden, widths, count = []int{1, 5}, []int{4, 8}, 3
+		hidden, widths, count = []int{1, 5}, []int{4, 8}, 2
 	}
-	var grid []squeeze
+	var grid []narrowTask
 	for _, small := range []bool{true, false} {
 		for _, skips := range []bool{false, true} {
 			for _, h := range hidden {
 				for _, n := range widths {
 					for _, seed := range claim.Seeds(count) {
-						p := squeeze{Hidden: h, Width: n, Skips: skips, Small: small, Seed: seed}
+						p := narrowTask{Hidden: h, Width: n, Skips: skips, Small: small, Seed: seed}
 						grid = append(grid, p)
 						if small && !skips && h == 7 && n > 1 {
 							p.Limit = longSteps
@@ -71,7 +71,7 @@ var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []squeeze {
 		}
 	}
 	return grid
-}, func(ctx context.Context, p squeeze, _ *claim.Cell) (escaped, error) {
+}, func(ctx context.Context, p narrowTask, _ *claim.Cell) (escaped, error) {
 	x, y := halves(p.Seed)
 	spec := theory.Spec{Scaling: theory.MuPC, Inputs: 40, Width: p.Width, Outputs: 1, Depth: p.Hidden + 1, Skips: p.Skips}
 	if p.Small {
@@ -131,9 +131,9 @@ func (l *learner) escape(ctx context.Context, limit int, all bool) (at int, loss
 }
 
 // escapes are the steps of all seeds by network.
-func escapes(t claim.Table) (kinds []squeeze, m map[squeeze][]escaped) {
-	m = map[squeeze][]escaped{}
-	for _, r := range claim.Rows[squeeze, escaped](t) {
+func escapes(t claim.Table) (kinds []narrowTask, m map[narrowTask][]escaped) {
+	m = map[narrowTask][]escaped{}
+	for _, r := range claim.Rows[narrowTask, escaped](t) {
 		k := r.Params
 		k.Seed = 0
 		if m[k] == nil {
@@ -147,7 +147,7 @@ func escapes(t claim.Table) (kinds []squeeze, m map[squeeze][]escaped) {
 // A score counts the draws of a network: PC is sooner or later in so many, neither arrives in the others.
 type score struct{ sooner, later, neither int }
 
-func scored(k squeeze, list []escaped) (s score) {
+func scored(k narrowTask, list []escaped) (s score) {
 	for _, e := range list {
 		switch {
 		case e.PC < e.BP:
@@ -176,7 +176,7 @@ func medians(list []escaped) (bp, pc int) {
 }
 
 // stepsSaid writes a number of steps.
-func (k squeeze) stepsSaid(n int) string {
+func (k narrowTask) stepsSaid(n int) string {
 	if n > k.limit() {
 		return fmt.Sprintf("not in %d", k.limit())
 	}
@@ -193,7 +193,7 @@ const (
 )
 
 // expected is where PC is sooner: from small weights without skips, in networks that are deep and not too narrow.
-func (k squeeze) expected() verge {
+func (k narrowTask) expected() verge {
 	switch {
 	case !k.Small || k.Skips:
 		return later
@@ -205,7 +205,7 @@ func (k squeeze) expected() verge {
 	return later
 }
 
-func (k squeeze) String() string {
+func (k narrowTask) String() string {
 	s := fmt.Sprintf("H=%d, N=%d", k.Hidden, k.Width)
 	if k.Limit > 0 {
 		s += fmt.Sprintf(", limit %d", k.Limit)

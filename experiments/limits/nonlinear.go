@@ -17,6 +17,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // The kinds of nonlinear networks, all in muPC with a softmax output.
@@ -106,9 +107,9 @@ var nonlinear = claim.Grid("limits/nonlinear", 1, subjects, func(ctx context.Con
 	if err != nil {
 		return rested{}, err
 	}
-	r := rested{Cosine: train.Agree(got, want).Cosine, Least: 1, Residual: result.Residual / result.Initial, Evals: result.Evals}
+	r := rested{Cosine: analysis.Agree(got, want).Cosine, Least: 1, Residual: result.Residual / result.Initial, Evals: result.Evals}
 	for i := range net.Weights() {
-		r.Least = min(r.Least, train.Agree(w.Part(got, i), w.Part(want, i)).Cosine)
+		r.Least = min(r.Least, analysis.Agree(w.Part(got, i), w.Part(want, i)).Cosine)
 	}
 	return r, nil
 })
@@ -147,14 +148,16 @@ func (s subject) build() (net *arch.Network, x, y []float64, err error) {
 // subjects is the grid.
 func subjects(s claim.Scale) []subject {
 	var grid []subject
+	count := 3
 	add := func(kind string, depth, batch int, widths ...int) {
 		for _, n := range widths {
-			for _, seed := range claim.Seeds(3) {
+			for _, seed := range claim.Seeds(count) {
 				grid = append(grid, subject{Kind: kind, Width: n, Depth: depth, Batch: batch, Seed: seed})
 			}
 		}
 	}
 	if s == claim.Quick {
+		count = 2
 		add(tanhMLP, 31, 16, 8, 32, 128)
 		add(resNet, 3, 8, 2, 8, 32)
 		add(transformer, 4, 4, 8, 32)

@@ -13,9 +13,9 @@ import (
 	"github.com/pcgraph/pcgraph/theory"
 )
 
-// A lesson is the paper's toy task: 20 samples of 40 Gaussian inputs, half of them with target 1 and half with -1, learned
+// A toyTask is the paper's toy task: 20 samples of 40 Gaussian inputs, half of them with target 1 and half with -1, learned
 // in full batches by a linear network in muPC with descent at rate eta gamma^2 N.
-type lesson struct {
+type toyTask struct {
 	Hidden int     `json:"hidden"` // H = L - 1
 	Width  int     `json:"width"`
 	Skips  bool    `json:"skips"`
@@ -26,7 +26,7 @@ type lesson struct {
 }
 
 // Cost is about how many seconds it takes.
-func (p lesson) Cost() float64 {
+func (p toyTask) Cost() float64 {
 	return 1e-7 * float64(p.Steps) * (float64(p.Hidden*p.Width*p.Width) + 1e4)
 }
 
@@ -48,7 +48,7 @@ func halves(seed uint64) (x, y *mat.Dense) {
 	return gaussian(r, samples, inputs), y
 }
 
-var toy = claim.Grid("limits/toy", 2, lessons, func(ctx context.Context, p lesson, at *claim.Cell) (learned, error) {
+var toy = claim.Grid("limits/toy", 2, toyTasks, func(ctx context.Context, p toyTask, at *claim.Cell) (learned, error) {
 	x, y := halves(p.Seed)
 	n, err := theory.Spec{Scaling: theory.MuPC, Inputs: 40, Width: p.Width, Outputs: 1, Depth: p.Hidden + 1, Skips: p.Skips, Gamma: p.Gamma}.
 		Sample(generator(p.Seed + 1000))
@@ -69,21 +69,21 @@ var toy = claim.Grid("limits/toy", 2, lessons, func(ctx context.Context, p lesso
 // gammas are the richnesses of the paper's sweep.
 var gammas = []float64{.1, .5, 1, 2, 3, 4}
 
-// lessons is the grid: width at two depths, and richness.
-func lessons(s claim.Scale) []lesson {
-	var grid []lesson
+// toyTasks is the grid: width at two depths, and richness.
+func toyTasks(s claim.Scale) []toyTask {
+	var grid []toyTask
 	add := func(hidden int, skips bool, gamma float64, steps int, widths ...int) {
 		for _, n := range widths {
 			for _, seed := range claim.Seeds(3) {
-				grid = append(grid, lesson{Hidden: hidden, Width: n, Skips: skips, Gamma: gamma, Eta: .5, Steps: steps, Seed: seed})
+				grid = append(grid, toyTask{Hidden: hidden, Width: n, Skips: skips, Gamma: gamma, Eta: .5, Steps: steps, Seed: seed})
 			}
 		}
 	}
 	if s == claim.Quick {
-		add(3, true, 1, 20, 8, 32, 128, 512)
-		add(15, true, 1, 20, 8, 32, 128)
+		add(3, true, 1, 10, 8, 32, 128, 512)
+		add(15, true, 1, 10, 8, 32, 128)
 		for _, g := range []float64{.1, 1, 4} {
-			add(1, false, g, 20, 256)
+			add(1, false, g, 10, 256)
 		}
 		return grid
 	}
@@ -97,9 +97,9 @@ func lessons(s claim.Scale) []lesson {
 }
 
 // courses are the rows of one family, all widths and seeds.
-func courses(t claim.Table, want func(lesson) bool) map[int][]paths {
+func courses(t claim.Table, want func(toyTask) bool) map[int][]paths {
 	m := map[int][]paths{}
-	for _, r := range claim.Where[lesson, learned](t, want) {
+	for _, r := range claim.Where[toyTask, learned](t, want) {
 		m[r.Params.Width] = append(m[r.Params.Width], r.Result.Paths)
 	}
 	return m
@@ -165,7 +165,7 @@ func lossesApproach(t claim.Table) (string, error) {
 	var off claim.Off
 	var ours []string
 	for _, hidden := range []int{3, 15} {
-		m := courses(t, func(p lesson) bool { return p.Hidden == hidden && p.Skips && p.Gamma == 1 })
+		m := courses(t, func(p toyTask) bool { return p.Hidden == hidden && p.Skips && p.Gamma == 1 })
 		widths := claim.Keys(m)
 		for i := 1; i < len(widths); i++ {
 			if a, b := absolute(m[widths[i-1]], 10), absolute(m[widths[i]], 10); b.Mean > a.Mean {
@@ -199,7 +199,7 @@ func toyFigure(t claim.Table) []claim.Figure {
 	f := claim.Figure{Name: "limits-toy", Caption: "Loss of linear residual muPC networks on the toy task, learned by BP (solid) and by PC at exact equilibrium (dashed); geometric mean of 3 " +
 		"draws, band: standard error; at this rate backprop is near the end of stability at 15 layers. Below: cosine of PC's gradient on its path to BP's on BP's, as the paper's code has it."}
 	for _, hidden := range []int{3, 15} {
-		m := courses(t, func(p lesson) bool { return p.Hidden == hidden && p.Skips && p.Gamma == 1 })
+		m := courses(t, func(p toyTask) bool { return p.Hidden == hidden && p.Skips && p.Gamma == 1 })
 		panel := claim.Panel{Title: fmt.Sprintf("%d hidden layers: BP (solid), PC (dashed)", hidden), X: claim.Axis{Label: "step of descent", Max: 40},
 			Y: claim.Axis{Label: "loss", Log: true, Min: 1e-4, Max: 1}}
 		for i, n := range claim.Keys(m) {
@@ -212,7 +212,7 @@ func toyFigure(t claim.Table) []claim.Figure {
 		f.Panels = append(f.Panels, panel)
 	}
 	for _, hidden := range []int{3, 15} {
-		m := courses(t, func(p lesson) bool { return p.Hidden == hidden && p.Skips && p.Gamma == 1 })
+		m := courses(t, func(p toyTask) bool { return p.Hidden == hidden && p.Skips && p.Gamma == 1 })
 		panel := claim.Panel{Title: fmt.Sprintf("%d hidden layers: gradients", hidden), X: claim.Axis{Label: "step of descent, as long as the loss is above 1e-4", Max: 40},
 			Y: claim.Axis{Label: "cosine of PC's gradient to BP's", Max: 1.02}}
 		for _, n := range claim.Keys(m) {

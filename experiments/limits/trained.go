@@ -74,7 +74,10 @@ var trained = claim.Grid("limits/trained", 1, func(s claim.Scale) []course {
 	for _, l := range depths {
 		for _, n := range widths {
 			count := 3
-			if n == 256 {
+			switch {
+			case s == claim.Quick:
+				count = 2
+			case n == 256:
 				count = 1
 			}
 			for _, seed := range claim.Seeds(count) {

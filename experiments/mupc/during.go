@@ -62,7 +62,7 @@ var conditionTrained = claim.Grid("mupc/conditioning-training", 1, func(s claim.
 	if err != nil {
 		return curve{}, err
 	}
-	w := t.Rule.Weights()
+	w := t.Rule.Subject().Weights
 	var c curve
 	look := func(step int) error {
 		k, err := sampleCondition(net, w, t.Test)

@@ -172,7 +172,7 @@ var exactLR = map[Scaling]float64{MuPC: .1, SP: 1e-4}
 var perfect = exactly("perfect-inference", func(s claim.Scale) []exact {
 	hidden, width, its, test := []int{8, 16, 32}, 128, 900, 10000
 	if s == claim.Quick {
-		hidden, width, its, test = []int{4, 16}, 64, 50, 1000
+		hidden, width, its, test = []int{4, 16}, 64, 25, 1000
 	}
 	var grid []exact
 	for _, h := range hidden {

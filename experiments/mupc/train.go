@@ -191,7 +191,7 @@ func (s Setup) train(ctx context.Context, folder string, progress func(done, tot
 	if err != nil {
 		return Run{}, err
 	}
-	start, late := slices.Clone(t.Rule.Weights().Data()), &sums{}
+	start, late := slices.Clone(t.Rule.Subject().Weights.Data()), &sums{}
 	if folder != "" {
 		t.Checkpoint = train.Checkpoint{File: filepath.Join(folder, "training.safetensors"), Interval: checkpointInterval, Own: late}
 	}
@@ -264,7 +264,7 @@ func (s Setup) result(t *train.Trainer[float32], start []float32, late *sums) Ru
 		tenth := float64(s.Iterations - 9*s.Iterations/10)
 		r.Accuracy, r.Loss, r.Relaxed = h.Last().Accuracy, late.Loss/tenth, late.Relaxed/tenth
 	}
-	w := t.Rule.Weights()
+	w := t.Rule.Subject().Weights
 	for i := range w.Fields() {
 		lo, hi := w.Span(i)
 		var far, size float64

@@ -19,6 +19,7 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // The behaviours that the tests of the JPC library (1.0) state, on their network and batch (docs/JPC-behaviours.md). Most of
@@ -411,7 +412,7 @@ func TestJPC_Starts(t *testing.T) {
 	seen := mat.NewDense(samples, widths[0], nil)
 	seen.Apply(func(i, j int, _ float64) float64 { return math.Cos(float64(3*i + j)) }, seen)
 	ok(t, h.Generator.Clamp(nil, seen.RawMatrix().Data))
-	ok(t, (&train.Amortised[float64]{Amortiser: h.Amortiser}).Begin(h.Generator, nil, seen.RawMatrix().Data))
+	ok(t, (&rules.Amortised[float64]{Amortiser: h.Amortiser}).Begin(h.Generator, nil, seen.RawMatrix().Data))
 	guess := a.forward(seen, nil, nil)[1:3]
 	guess = append(guess, a.predict(3, guess[1]))
 	slices.Reverse(guess) // the amortiser goes the other way
@@ -429,7 +430,7 @@ func TestJPC_Starts(t *testing.T) {
 }
 
 // newHybrid is a generator 5-20-20-10 with its input free, its amortiser, and both as formulas.
-func newHybrid(t *testing.T, act layers.Act) (h *train.Hybrid[float64], g, a *formulas) {
+func newHybrid(t *testing.T, act layers.Act) (h *rules.Hybrid[float64], g, a *formulas) {
 	t.Helper()
 	c := arch.Chain{Act: act, Widths: []int{5, 20, 20, 10}}
 	gen, err := c.Network()
@@ -438,7 +439,7 @@ func newHybrid(t *testing.T, act layers.Act) (h *train.Hybrid[float64], g, a *fo
 	ok(t, err)
 	_, w, err := arch.NewWeightsTogether[float64](rand.New(rand.NewPCG(1, 1)), arch.Member{Name: "generator", Network: gen}, arch.Member{Name: "amortiser", Network: amo})
 	ok(t, err)
-	h = new(train.Hybrid[float64])
+	h = new(rules.Hybrid[float64])
 	h.Generator, err = arch.Compile(gen, w[0], arch.Plan{Batch: samples, FreeInput: true})
 	ok(t, err)
 	h.Amortiser, err = arch.Compile(amo, w[1], arch.Plan{Batch: samples, Coordinates: arch.Feedforward})
@@ -724,7 +725,7 @@ func TestJPC_Steps(t *testing.T) {
 			if err := rule.Validate(); err == nil || !strings.Contains(err.Error(), `"x"`) {
 				t.Errorf("%v: training on inputs that are free, and error %v: want one that names x", s, err)
 			}
-			alone := &train.Unsupervised[float64]{Model: b.m, Solver: solver, Start: &train.Gaussian[float64]{Std: .05, Seed: 1}, Targets: 5}
+			alone := &rules.Unsupervised[float64]{Model: b.m, Solver: solver, Start: &train.Gaussian[float64]{Std: .05, Seed: 1}, Targets: 5}
 			ok(t, alone.Validate())
 			ok(t, (&train.Gaussian[float64]{Std: .05, Seed: 1}).Begin(b.m, nil, nil)) // the same draws
 			at := 0
@@ -774,7 +775,7 @@ func TestJPC_Inversion(t *testing.T) {
 	ok(t, err)
 	near(t, "observations", made, flat([]*mat.Dense{seen}), exactly)
 	for _, start := range []train.Start[float64]{
-		&train.Amortised[float64]{Amortiser: h.Amortiser},
+		&rules.Amortised[float64]{Amortiser: h.Amortiser},
 		&train.Gaussian[float64]{Std: .05, Seed: 1},
 	} {
 		ok(t, h.Generator.Clamp(nil, made))

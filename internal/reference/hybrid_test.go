@@ -11,7 +11,7 @@ import (
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // checkHybrid: the amortiser's guesses, which the rule's inference begins at, and its energy and gradient at given activities
@@ -82,7 +82,7 @@ func checkHybrid(t *testing.T, c *refCase) {
 		z = append(z, c.array(t, "z"+strconv.Itoa(l))...)
 	}
 	solver := &arrives{to: z}
-	rule := &train.Hybrid[float64]{Generator: gm, Amortiser: am, Solver: solver, Stop: infer.Steps(1)}
+	rule := &rules.Hybrid[float64]{Generator: gm, Amortiser: am, Solver: solver, Stop: infer.Steps(1)}
 	if err := rule.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -95,15 +95,15 @@ func checkHybrid(t *testing.T, c *refCase) {
 		guess = append(guess, c.array(t, "guess"+strconv.Itoa(l))...)
 	}
 	near(t, "guesses", solver.from, guess, referenceTol)
-	cause, err := rule.Predict(c.array(t, "observation"))
+	cause, err := rule.Subject().Predict(c.array(t, "observation"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "guess of the cause", cause, c.array(t, "guess0"), referenceTol)
-	terms := make([]float64, len(rule.Terms()))
-	rule.TermEnergies(terms)
+	terms := make([]float64, len(rule.Subject().Terms))
+	rule.Subject().TermEnergies(terms)
 	e := 0.
-	for i, term := range rule.Terms() {
+	for i, term := range rule.Subject().Terms {
 		if strings.HasPrefix(term, "amortiser/") {
 			e += terms[i]
 		}

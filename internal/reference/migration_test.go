@@ -21,6 +21,7 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // The code of docs/JPC-migration.md: what to write here for each public function of the JPC library (1.0). The tests share one
@@ -129,7 +130,7 @@ func TestMigration_InitActivitiesFromNormal(t *testing.T) {
 }
 
 // hybrid is a generator, label to observation, and its amortiser.
-func hybrid(plan arch.Plan) *train.Hybrid[float64] {
+func hybrid(plan arch.Plan) *rules.Hybrid[float64] {
 	generator, err := mirror.Network()
 	must(err)
 	amortiser, err := arch.Amortiser(mirror) // the mirror: its blocks are named after what they guess
@@ -143,7 +144,7 @@ func hybrid(plan arch.Plan) *train.Hybrid[float64] {
 	twice := energy.Gaussian{Precision: 2} // JPC's has no factor 1/2
 	a, err := arch.Compile(amortiser, w[1], arch.Plan{Batch: batch, Coordinates: arch.Feedforward, Energy: energy.PC{Hidden: twice, Output: twice}})
 	must(err)
-	return &train.Hybrid[float64]{Generator: g, Amortiser: a, Solver: heun(50)}
+	return &rules.Hybrid[float64]{Generator: g, Amortiser: a, Solver: heun(50)}
 }
 
 // heun is JPC's default inference to max_t1, which it counts in times of the batch's mean.
@@ -156,7 +157,7 @@ func TestMigration_InitActivitiesWithAmort(t *testing.T) {
 	var p printed
 	h := hybrid(arch.Plan{FreeInput: true})
 	must(h.Generator.Clamp(nil, batchX)) // the observation is the generator's output
-	start := &train.Amortised[float64]{Amortiser: h.Amortiser}
+	start := &rules.Amortised[float64]{Amortiser: h.Amortiser}
 	must(start.Begin(h.Generator, nil, batchX))
 	label, err := h.Amortiser.Predict(batchX)
 	must(err)
@@ -219,12 +220,12 @@ func TestMigration_HpcEnergyFn(t *testing.T) {
 	var p printed
 	h := hybrid(arch.Plan{})
 	must(h.Validate())
-	grad := make([]float64, len(h.Weights().Data())) // of generator and amortiser: parts of one slab
+	grad := make([]float64, len(h.Subject().Weights.Data())) // of generator and amortiser: parts of one slab
 	_, err := h.Gradient(grad, batchX, batchY, batch)
 	must(err)
-	terms := make([]float64, len(h.Terms()))
-	h.TermEnergies(terms)
-	p.Println(h.Terms())
+	terms := make([]float64, len(h.Subject().Terms))
+	h.Subject().TermEnergies(terms)
+	p.Println(h.Subject().Terms)
 
 	// By hand: what the guesses miss the equilibrium and the cause by.
 	must(h.Amortiser.Clamp(batchX, batchY))
@@ -572,7 +573,7 @@ func TestMigration_TestDiscriminativePc(t *testing.T) {
 	var p printed
 	_, test, err := data.XOR{}.Load()
 	must(err)
-	guess := func(x []float64) ([]float64, error) { // Rule.Predict or Model.Predict
+	guess := func(x []float64) ([]float64, error) { // Rule.Subject().Predict or Model.Predict
 		y := make([]float64, len(x))
 		for i := 0; i < len(x); i += 2 {
 			y[i] = 1 // always the first class
@@ -660,7 +661,7 @@ loss 0.5687277792, energy 0.2740, time limit
 func TestMigration_MakePcStepUnsupervised(t *testing.T) {
 	var p printed
 	m := example(network(mirror), arch.Plan{FreeInput: true})
-	rule := &train.Unsupervised[float64]{
+	rule := &rules.Unsupervised[float64]{
 		Model: m, Solver: heun(100), Targets: 2,
 		Start: &train.Gaussian[float64]{Std: .05, Seed: 1}, // key, layer_sizes, sigma
 	}
@@ -684,13 +685,13 @@ func TestMigration_MakeHpcStep(t *testing.T) {
 	var p printed
 	h := hybrid(arch.Plan{}) // arch.Plan{FreeInput: true} is unsupervised
 	must(h.Validate())
-	grad := make([]float64, len(h.Weights().Data()))
+	grad := make([]float64, len(h.Subject().Weights.Data()))
 	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: 1e-2}} // of both networks
 	var first, last train.Report
 	for i := range 200 {
 		r, err := h.Gradient(grad, batchX, batchY, batch) // the observation, then its cause
 		must(err)
-		update.Step(h.Weights(), grad)
+		update.Step(h.Subject().Weights, grad)
 		if last = r; i == 0 {
 			first = r
 		}
@@ -738,7 +739,7 @@ func TestMigration_TestHpc(t *testing.T) {
 	must(err)
 	p.Println("of 2, guessed:", right(guess))
 	for _, start := range []train.Start[float64]{ // hpc_acc, gen_acc
-		&train.Amortised[float64]{Amortiser: h.Amortiser},
+		&rules.Amortised[float64]{Amortiser: h.Amortiser},
 		&train.Gaussian[float64]{Std: .05, Seed: 1},
 	} {
 		ask := train.Query[float64]{Model: h.Generator, Solver: heun(2000), Start: start, Site: "x"}
@@ -806,13 +807,13 @@ func TestMigration_Pcx(t *testing.T) {
 	must(err)
 	m, err := arch.Compile(n, w, arch.Plan{Batch: 32}) // the last Vode's energy_fn is Plan.Energy's Output
 	must(err)
-	rule := &train.Nudged[float32]{
+	rule := &rules.Nudged[float32]{
 		PC: train.PC[float32]{
 			Model:  m,
 			Solver: &infer.Descent[float32]{Optimizer: &optim.Momentum[float32]{Rate: .05, Mu: .5}}, // optim_h
 			Stop:   infer.Steps(7),                                                                  // T
 		},
-		Nudge: train.NudgedTarget, Sign: train.Negative, Beta: .2,
+		Nudge: rules.NudgedTarget, Sign: rules.Negative, Beta: .2,
 	}
 	set, test, err := data.Moons{Seed: 1}.Load()
 	must(err)

@@ -79,6 +79,6 @@ func (c Bidirectional) Run(ctx context.Context, s *Setup) (r BothWays, err error
 	if err != nil {
 		return r, err
 	}
-	r.Digits, err = s.digits(generator, r.Rule.Predict)
+	r.Digits, err = s.digits(generator, r.Rule.Subject().Predict)
 	return r, err
 }

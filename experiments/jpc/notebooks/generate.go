@@ -5,6 +5,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // Generate is the supervised generative task: a network 10-300-300-784 from labels to pictures, then labels of pictures by inference
@@ -56,7 +57,7 @@ func (g Generate) Run(ctx context.Context, s *Setup) (r Generated, err error) {
 	}
 	query := &train.Query[float32]{Model: inverse, Start: start, Site: arch.InputName}
 	query.Solver, query.Stop = s.Inference.New()
-	rule := &train.Generator[float32]{Rule: s.pc(m), Invert: query.Inputs}
+	rule := &rules.Generator[float32]{Rule: s.pc(m), Invert: query.Inputs}
 	if r.Learned, err = s.learn(ctx, s.trainer(rule, true, m), nil); err != nil || ctx.Err() != nil {
 		return r, err
 	}

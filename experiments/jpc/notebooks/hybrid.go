@@ -8,6 +8,7 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/jpc"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // Hybrid trains a generator, 10-300-300-784 from labels to pictures, and an amortiser, its mirror image, which guesses in one pass the
@@ -66,7 +67,7 @@ func (h Hybrid) Run(ctx context.Context, s *Setup) (r Amortised, err error) {
 		return r, err
 	}
 	solver, stop := s.Inference.New()
-	rule := &train.Hybrid[float32]{Generator: generator, Amortiser: amortiser, Solver: solver, Stop: stop}
+	rule := &rules.Hybrid[float32]{Generator: generator, Amortiser: amortiser, Solver: solver, Stop: stop}
 	if r.Learned, err = s.learn(ctx, s.trainer(rule, true, generator, amortiser), nil); err != nil || ctx.Err() != nil {
 		return r, err
 	}
@@ -75,7 +76,7 @@ func (h Hybrid) Run(ctx context.Context, s *Setup) (r Amortised, err error) {
 		return r, err
 	}
 	r.Starts = []LabelStart{{Name: "inference from the guess", Saved: 83}, {Name: "inference from random activities", Saved: 83.2}, {Name: "inference from the mean label"}}
-	for i, start := range []train.Start[float32]{&train.Amortised[float32]{Amortiser: amortiser}, &train.Gaussian[float32]{Std: .05, Seed: s.Seed}, s.meanLabel()} {
+	for i, start := range []train.Start[float32]{&rules.Amortised[float32]{Amortiser: amortiser}, &train.Gaussian[float32]{Std: .05, Seed: s.Seed}, s.meanLabel()} {
 		if ctx.Err() != nil {
 			r.Starts = r.Starts[:i]
 			break

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // Latent is the unsupervised generative task: a network from a free input, the causes, over 300-300 to pictures.
@@ -40,7 +42,7 @@ const cloudSamples = 500
 // unsupervised is the rule of pictures whose causes are inferred; input is the network's constant input, nil if it is free.
 func (s *Setup) unsupervised(m *arch.Model[float32], start train.Start[float32], input []float32) train.Rule[float32] {
 	solver, stop := s.Inference.New()
-	return &train.Unsupervised[float32]{Model: m, Solver: solver, Stop: stop, Start: start, Input: input, Targets: s.Train.Out()}
+	return &rules.Unsupervised[float32]{Model: m, Solver: solver, Stop: stop, Start: start, Input: input, Targets: s.Train.Out()}
 }
 
 // Run trains the network, infers the causes of test pictures and samples.
@@ -89,7 +91,7 @@ func (l Latent) Run(ctx context.Context, s *Setup) (r Sampled, err error) {
 
 // sample fits a normal distribution to causes and makes pictures of it.
 func (r *Sampled) sample(m *arch.Model[float32], causes []float32, latents int, rng *rand.Rand) error {
-	cloud, err := train.FitCloud(causes, latents)
+	cloud, err := analysis.FitCloud(causes, latents)
 	if err != nil {
 		return err
 	}

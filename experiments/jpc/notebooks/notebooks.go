@@ -26,6 +26,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // A Budget is what a task spends. In a Setup, what is zero is taken from the task's own budget.
@@ -138,7 +139,7 @@ func (s *Setup) learn(ctx context.Context, t *train.Trainer[float32], watch func
 	for step, stopped := range t.Steps(ctx) {
 		err = cmp.Or(stopped, failed)
 		if err == nil && s.OnStep != nil {
-			err = s.OnStep(t.Rule.Terms(), step)
+			err = s.OnStep(t.Rule.Subject().Terms, step)
 		}
 		if err == nil && watch != nil {
 			err = watch(step.Step)
@@ -200,13 +201,13 @@ func meanSquare(a, b []float32) float64 {
 type Trace struct {
 	Name    string
 	Terms   []string // names of the energies of Moments
-	Moments []train.Moment
+	Moments []analysis.Moment
 	Timed   bool    // by time; otherwise by steps
 	Trained float64 // the time, or the step, at which training ends inference
 }
 
 // At is a moment's time or step.
-func (t Trace) At(m train.Moment) float64 {
+func (t Trace) At(m analysis.Moment) float64 {
 	if t.Timed {
 		return m.Time
 	}
@@ -214,7 +215,7 @@ func (t Trace) At(m train.Moment) float64 {
 }
 
 // End is the moment at which training ends inference.
-func (t Trace) End() (m train.Moment, ok bool) {
+func (t Trace) End() (m analysis.Moment, ok bool) {
 	for _, m = range t.Moments {
 		if t.At(m) >= t.Trained {
 			return m, true
@@ -244,7 +245,7 @@ func (s *Setup) trace(name string, m *arch.Model[float32], start train.Start[flo
 		stop = infer.Steps(s.Inference.Steps*longer + 1) // one more: the limit comes before the evaluation
 	}
 	var err error
-	t.Moments, _, err = train.Trace(m, solver, stop)
+	t.Moments, _, err = analysis.Trace(m, solver, stop)
 	return t, err
 }
 

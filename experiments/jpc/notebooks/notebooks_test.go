@@ -16,6 +16,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // setup is pictures of 8 x 8 pixels in two classes, at a budget that only shows that tasks run.
@@ -361,7 +362,7 @@ func TestTrainer_AHybridsAmortiserIsScaledToo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spans := setup(t, updates(1)).trainer(&train.Hybrid[float32]{Generator: generator, Amortiser: amortiser}, false, generator, amortiser).Optimizer.(*optim.AdamW[float32]).Spans
+	spans := setup(t, updates(1)).trainer(&rules.Hybrid[float32]{Generator: generator, Amortiser: amortiser}, false, generator, amortiser).Optimizer.(*optim.AdamW[float32]).Spans
 	_, at := parts[1].Whole()
 	for i, w := range mirror.Weights() {
 		lo, hi := parts[1].Span(i)

@@ -12,10 +12,11 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // Stream is temporal prediction of turning digits: a state predicts itself one frame ahead, and the frame it stands for. Every frame
-// is seen once, and nothing is unrolled in time (train.Stream).
+// is seen once, and nothing is unrolled in time (rules.Stream).
 type Stream struct {
 	Units  int     // of the state
 	Frames int     // of a stream, 4 or more
@@ -118,13 +119,13 @@ func (c Stream) Run(ctx context.Context, s *Setup) (r Streamed, err error) {
 }
 
 // stream is a stream over the weights.
-func (s *Setup) stream(net *arch.Network, w *graph.Vector[float32], streams int) (*train.Stream[float32], error) {
+func (s *Setup) stream(net *arch.Network, w *graph.Vector[float32], streams int) (*rules.Stream[float32], error) {
 	m, err := arch.Compile(net, w, arch.Plan{Batch: streams})
 	if err != nil {
 		return nil, err
 	}
 	solver, stop := s.Inference.New()
-	t := &train.Stream[float32]{Model: m, Site: "state", Solver: solver, Stop: stop}
+	t := &rules.Stream[float32]{Model: m, Site: "state", Solver: solver, Stop: stop}
 	return t, t.Validate()
 }
 
@@ -134,26 +135,27 @@ func (c Stream) learn(ctx context.Context, s *Setup, net *arch.Network, w *graph
 	if err != nil {
 		return err
 	}
-	stream.Optimizer = &optim.Adam[float32]{Rate: s.Rate}
 	digits := c.turning(s.Train, s.Seed, 3)
 	frame := make([]float32, s.Batch*s.Train.In())
-	r.History = &train.History{}
-	for ; r.History.Steps < s.Updates; r.History.Steps++ {
-		if r.History.Interrupted = ctx.Err() != nil; r.History.Interrupted {
-			break
-		}
-		k := r.History.Steps % c.Frames
+	trainer := &train.Trainer[float32]{Rule: stream, Optimizer: &optim.Adam[float32]{Rate: s.Rate}, MaxSteps: s.Updates}
+	trainer.Feed = func(step int) (x, y []float32) {
+		k := (step - 1) % c.Frames
 		if k == 0 {
 			digits.begin(s.Batch)
 			stream.Reset()
 		}
 		digits.frame(frame, k)
-		report, err := stream.Observe(frame)
-		if err != nil {
+		return nil, frame
+	}
+	for step, err := range trainer.Steps(ctx) {
+		if r.History = trainer.History(); err != nil {
+			if ctx.Err() != nil {
+				break
+			}
 			return err
 		}
 		if s.OnStep != nil {
-			step := train.Step[float32]{Report: report, Step: r.History.Steps + 1, Total: s.Updates, Epoch: r.History.Steps / c.Frames, Samples: s.Batch}
+			step.Epoch = (step.Step - 1) / c.Frames
 			if err := s.OnStep(nil, step); err != nil {
 				return err
 			}
@@ -163,7 +165,7 @@ func (c Stream) learn(ctx context.Context, s *Setup, net *arch.Network, w *graph
 }
 
 // expect compares what is expected with the frames of test streams.
-func (c Stream) expect(s *train.Stream[float32], digits *turning, mean []float32, r *Streamed) error {
+func (c Stream) expect(s *rules.Stream[float32], digits *turning, mean []float32, r *Streamed) error {
 	in := len(mean)
 	frame, before := make([]float32, len(digits.still)), make([]float32, len(digits.still))
 	blind := max(2, c.Frames-blindFrames)
@@ -205,7 +207,7 @@ func (c Stream) expect(s *train.Stream[float32], digits *turning, mean []float32
 }
 
 // starts measures how long inference takes from several starts.
-func (c Stream) starts(s *train.Stream[float32], digits *turning, r *Streamed) error {
+func (c Stream) starts(s *rules.Stream[float32], digits *turning, r *Streamed) error {
 	s.Solver = &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: startRate}}
 	s.Stop = infer.Any{infer.Stationary{Tol: StartTol}, infer.Steps(startSteps)}
 	frame := make([]float32, len(digits.still))

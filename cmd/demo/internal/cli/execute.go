@@ -35,7 +35,7 @@ func Main(c *Console, commands any, description string, args []string, stderr io
 	parser, err := kong.New(commands,
 		kong.Name("demo"),
 		kong.Description(description),
-		vars(),
+		Vars(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
 		kong.Writers(c.Out, stderr),
 		kong.Bind(c),

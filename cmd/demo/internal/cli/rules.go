@@ -13,6 +13,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // A Rule is a row of the table of learning rules that -rule chooses from.
@@ -34,47 +35,47 @@ const nudge = .1
 const sampleStream = 3
 
 // rules is the one table of learning rules; the first row is the default.
-var rules = []Rule{
+var allRules = []Rule{
 	{name: "pc", short: "PC", title: "predictive coding", infers: true, errors: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] { return &pc }},
 	{name: "incremental", short: "iPC", title: "incremental predictive coding", note: "iPC: weights move at every step of inference", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] { return &train.Incremental[float32]{PC: pc} }},
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] { return &rules.Incremental[float32]{PC: pc} }},
 	{name: "nudged", short: "nPC", title: "nudged predictive coding", note: "the output pulls weakly", infers: true, errors: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
-			return &train.Nudged[float32]{PC: pc, Nudge: train.NudgedCost, Beta: nudge}
+			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge}
 		}},
 	{name: "centred", short: "cPC", title: "predictive coding with centred nudging", note: "the output pulls weakly, from both sides", infers: true, errors: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
-			return &train.Nudged[float32]{PC: pc, Nudge: train.NudgedCost, Beta: nudge, Sign: train.Centred}
+			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge, Sign: rules.Centred}
 		}},
 	{name: "fixed", short: "FPC", title: "predictive coding with fixed predictions", note: "fixed predictions: backprop at equilibrium", infers: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
-			return &train.FixedPrediction[float32]{PC: pc}
+			return &rules.FixedPrediction[float32]{PC: pc}
 		}},
 	{name: "zil", short: "ZIL", title: "zero-divergence inference learning", note: "backprop exactly, on blocks one after the other",
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
-			return &train.ZIL[float32]{Model: pc.Model, Seed: pc.Seed}
+			return &rules.ZIL[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
 	{name: "montecarlo", short: "MCPC", title: "Monte Carlo predictive coding", note: "Langevin sampling of activities", infers: true, errors: true,
 		build: func(pc train.PC[float32], rate float64) train.Rule[float32] {
 			steps := int(pc.Stop.(infer.Steps))
 			pc.Solver = &infer.Langevin[float32]{Rate: rate, Temperature: 1e-3, Source: rand.NewPCG(pc.Seed, sampleStream)}
-			return &train.MonteCarlo[float32]{PC: pc, BurnIn: steps / 2}
+			return &rules.MonteCarlo[float32]{PC: pc, BurnIn: steps / 2}
 		}},
 	{name: "feedback", short: "FA", title: "feedback alignment", note: "feedback alignment, no inference", pass: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
-			return &train.FeedbackAlignment[float32]{Model: pc.Model, Seed: pc.Seed}
+			return &rules.FeedbackAlignment[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
 	{name: "direct", short: "DFA", title: "direct feedback alignment", note: "direct feedback alignment, no inference", pass: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
-			return &train.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}
+			return &rules.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
 }
 
 // rulesThat lists the names of the rules for which a condition holds.
 func rulesThat(holds func(Rule) bool) string {
 	var names []string
-	for _, r := range rules {
+	for _, r := range allRules {
 		if holds(r) {
 			names = append(names, r.name)
 		}
@@ -88,12 +89,12 @@ type RuleFlag struct{ Name string }
 // UnmarshalText is called by kong.
 func (f *RuleFlag) UnmarshalText(name []byte) error {
 	f.Name = string(name)
-	return knownRow("rule", f.Name, rules, func(r Rule) string { return r.name })
+	return knownRow("rule", f.Name, allRules, func(r Rule) string { return r.name })
 }
 
 // row is the rule's row of the table.
 func (f RuleFlag) row() Rule {
-	return rules[max(0, slices.IndexFunc(rules, func(r Rule) bool { return r.name == f.Name }))]
+	return allRules[max(0, slices.IndexFunc(allRules, func(r Rule) bool { return r.name == f.Name }))]
 }
 
 // String is the name.
@@ -179,10 +180,10 @@ func namesOf[R any](table []R, nameOf func(R) string) []string {
 	return names
 }
 
-// vars are what help texts take from the tables: ${rules}, ${scalings}.
-func vars() kong.Vars {
+// Vars are what help texts take from the tables: ${rules}, ${scalings}.
+func Vars() kong.Vars {
 	var list []string
-	for _, r := range rules {
+	for _, r := range allRules {
 		text := r.name
 		if r.note != "" {
 			text += " (" + r.note + ")"

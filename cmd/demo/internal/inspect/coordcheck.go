@@ -17,6 +17,7 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // CoordCmd is the coordinate check of scalings over width and depth.
@@ -162,8 +163,8 @@ type Sweep struct {
 	Over    string // "width" or "depth"
 	label   string // the same with its unit
 	sizes   []int
-	coords  []train.Coord
-	Slopes  []train.Slope
+	coords  []analysis.Coord
+	Slopes  []analysis.Slope
 }
 
 // network describes one network of a sweep.
@@ -181,9 +182,9 @@ func (cmd CoordCmd) network(set *data.Set, s cli.ScalingFlag, width, depth int) 
 }
 
 // check is the check of one sweep.
-func (cmd CoordCmd) check(set *data.Set, s cli.ScalingFlag, w *Sweep) *train.CoordCheck[float32] {
+func (cmd CoordCmd) check(set *data.Set, s cli.ScalingFlag, w *Sweep) *analysis.CoordCheck[float32] {
 	batch := min(cmd.Batch, set.Len())
-	c := &train.CoordCheck[float32]{
+	c := &analysis.CoordCheck[float32]{
 		Sizes: w.sizes, Steps: cmd.Updates,
 		Network: func(size int) (*arch.Network, error) {
 			if w.Over == "width" {
@@ -273,7 +274,7 @@ func (cmd CoordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 			}
 			show.done += show.cost(w, len(sizes))
 			if len(w.coords) > 0 { // not interrupted before the first network was through
-				w.Slopes = train.Slopes(w.coords, cmd.Updates)
+				w.Slopes = analysis.Slopes(w.coords, cmd.Updates)
 				sweeps = append(sweeps, w)
 			}
 			if err := logCoords(out.Folder, w); err != nil {
@@ -345,7 +346,7 @@ func (m *coordMeter) step(done, total int) {
 
 // logCoords adds a sweep's measurements to metrics.jsonl, at the places that all networks have.
 func logCoords(f *cli.Folder, w *Sweep) error {
-	for _, p := range train.Places() {
+	for _, p := range analysis.Places() {
 		for _, m := range w.coords {
 			if !m.At(p) {
 				continue
@@ -361,11 +362,11 @@ func logCoords(f *cli.Folder, w *Sweep) error {
 }
 
 // steepest is the slope that is furthest from flat, and what it is of: of changes, and of the activities of hidden sites.
-func (w *Sweep) steepest() (worst train.Exponent, what string) {
+func (w *Sweep) steepest() (worst analysis.Exponent, what string) {
 	worst.Mean = math.NaN()
 	for _, s := range w.Slopes {
-		for i, e := range []train.Exponent{s.Change, s.Activity} {
-			if shrinks := i == 1 && s.Place == train.AtOutput; !shrinks && !math.IsNaN(e.Mean) && !(math.Abs(e.Mean) <= math.Abs(worst.Mean)) {
+		for i, e := range []analysis.Exponent{s.Change, s.Activity} {
+			if shrinks := i == 1 && s.Place == analysis.AtOutput; !shrinks && !math.IsNaN(e.Mean) && !(math.Abs(e.Mean) <= math.Abs(worst.Mean)) {
 				worst, what = e, []string{"change", "activity"}[i]
 				if s.Relaxed {
 					what += ", relaxed"
@@ -377,7 +378,7 @@ func (w *Sweep) steepest() (worst train.Exponent, what string) {
 }
 
 // verdict is that of the steepest slope.
-func (w *Sweep) verdict(band float64) train.Verdict {
+func (w *Sweep) verdict(band float64) analysis.Verdict {
 	e, _ := w.steepest()
 	return e.Verdict(band)
 }
@@ -411,8 +412,8 @@ func (cmd CoordCmd) report(sweeps []*Sweep, set *data.Set) report.Page {
 	return r
 }
 
-func tileClass(v train.Verdict) string {
-	if v == train.Flat {
+func tileClass(v analysis.Verdict) string {
+	if v == analysis.Flat {
 		return "pc"
 	}
 	return "bp"
@@ -424,7 +425,7 @@ func (cmd CoordCmd) Table(sweeps []*Sweep) report.Table {
 		Note: fmt.Sprintf("Mean over the seeds (least..largest). Relaxed: where inference ends. The verdict is of the largest exponent of its row, which it names: flat within %g, else grows or shrinks. What is in [] is not counted: the output's activity may shrink with width by design, only its change counts.", cmd.Band),
 		Head: []string{"scaling", "site", "activity", "change", "activity, relaxed", "change, relaxed", "verdict"}}
 	for _, w := range sweeps {
-		for _, p := range train.Places() {
+		for _, p := range analysis.Places() {
 			row := []string{w.Scaling, p.String(), "-", "-", "-", "-", ""}
 			var here Sweep
 			for _, s := range w.Slopes {
@@ -437,14 +438,14 @@ func (cmd CoordCmd) Table(sweeps []*Sweep) report.Table {
 					at = 4
 				}
 				row[at], row[at+1] = exponentText(s.Activity), exponentText(s.Change)
-				if p == train.AtOutput {
+				if p == analysis.AtOutput {
 					row[at] = "[" + row[at] + "]"
 				}
 			}
 			if len(here.Slopes) > 0 {
 				verdict := here.verdict(cmd.Band)
 				row[6] = string(verdict)
-				if _, what := here.steepest(); verdict != train.Flat && what != "" {
+				if _, what := here.steepest(); verdict != analysis.Flat && what != "" {
 					row[6] += ": " + what
 				}
 			}
@@ -455,7 +456,7 @@ func (cmd CoordCmd) Table(sweeps []*Sweep) report.Table {
 }
 
 // exponentText writes an exponent with its range over the seeds.
-func exponentText(e train.Exponent) string {
+func exponentText(e analysis.Exponent) string {
 	switch {
 	case math.IsInf(e.Mean, 1):
 		return "diverges"

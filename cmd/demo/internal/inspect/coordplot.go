@@ -13,22 +13,22 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/pcgraph/pcgraph/report"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // A coordRow is one row of panels: a quantity of the feedforward pass or at the end of inference.
 type coordRow struct {
 	label   string
-	of      func(train.Coord) float64
+	of      func(analysis.Coord) float64
 	relaxed bool
 }
 
 // coordRows are the rows for some sweeps; without inference two of them are empty and left out.
 func coordRows(sweeps []*Sweep) []coordRow {
-	activity, change := func(c train.Coord) float64 { return c.Activity }, func(c train.Coord) float64 { return c.Change }
+	activity, change := func(c analysis.Coord) float64 { return c.Activity }, func(c analysis.Coord) float64 { return c.Change }
 	rows := []coordRow{{"activity, feedforward", activity, false}, {"change, feedforward", change, false}}
 	if slices.ContainsFunc(sweeps, func(w *Sweep) bool {
-		return slices.ContainsFunc(w.coords, func(c train.Coord) bool { return c.Relaxed })
+		return slices.ContainsFunc(w.coords, func(c analysis.Coord) bool { return c.Relaxed })
 	}) {
 		rows = append(rows, coordRow{"activity, after inference", activity, true}, coordRow{"change, after inference", change, true})
 	}
@@ -76,9 +76,9 @@ func coordPanels(sweeps []*Sweep, step int, band float64) report.Drawing {
 			rows = append(rows, row)
 		}
 		var keys []report.Key
-		for i, place := range train.Places() {
+		for i, place := range analysis.Places() {
 			look, glyph := placeLook(i)
-			name := map[train.Place]string{train.FirstHidden: "first hidden site (near the input)", train.MiddleHidden: "middle hidden site", train.LastHidden: "last hidden site", train.AtOutput: "output"}[place]
+			name := map[analysis.Place]string{analysis.FirstHidden: "first hidden site (near the input)", analysis.MiddleHidden: "middle hidden site", analysis.LastHidden: "last hidden site", analysis.AtOutput: "output"}[place]
 			keys = append(keys, report.Key{Name: name, Line: look, Glyph: &glyph})
 		}
 		return report.WithKeys(math.Max(2.7, 10.4/float64(len(sweeps))), 2.6, rows, keys, len(keys)), nil
@@ -87,7 +87,7 @@ func coordPanels(sweeps []*Sweep, step int, band float64) report.Drawing {
 
 // drawCoords draws the lines of one panel.
 func drawCoords(p *plot.Plot, w *Sweep, step int, what coordRow) {
-	for i, place := range train.Places() {
+	for i, place := range analysis.Places() {
 		look, glyph := placeLook(i)
 		var mean plotter.XYs
 		for _, size := range w.sizes {

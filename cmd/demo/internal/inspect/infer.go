@@ -18,6 +18,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // InferCmd holds ways of inference against each other on one batch.
@@ -335,7 +336,7 @@ func (a *arena) race(ctx context.Context, w *Way) error {
 	err := run(again, func(r infer.Reading) {
 		if at < len(w.Path) && (shown[r.Step] || at == len(w.Path)-1 || a.crosses(w.Path, at)) && failed == nil {
 			if _, failed = m.ParamGrad(a.grad); failed == nil {
-				w.Path[at].Off = train.Agree(a.grad, a.gradient).Relative
+				w.Path[at].Off = analysis.Agree(a.grad, a.gradient).Relative
 			}
 		}
 		at++

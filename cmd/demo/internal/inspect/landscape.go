@@ -21,6 +21,7 @@ import (
 	"github.com/pcgraph/pcgraph/report"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // LandscapeCmd draws energies that are small enough to be seen whole.
@@ -243,7 +244,7 @@ func (cmd LandscapeCmd) slice(title string, w1, w2 float64) (*plot.Plot, error) 
 	for i := range at {
 		at[i] = -2 + 4*float64(i)/float64(len(at)-1) - z
 	}
-	energies, err := train.Slice(m, []float64{1}, at)
+	energies, err := analysis.Slice(m, []float64{1}, at)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +253,7 @@ func (cmd LandscapeCmd) slice(title string, w1, w2 float64) (*plot.Plot, error) 
 		return nil, err
 	}
 	solver, stop := settle()
-	moments, _, err := train.Trace(m, solver, stop)
+	moments, _, err := analysis.Trace(m, solver, stop)
 	if err != nil {
 		return nil, err
 	}
@@ -308,7 +309,7 @@ func chains() ([]report.Figure, report.Table, error) {
 			return nil, tab, err
 		}
 		solver, _ := settle()
-		moments, result, err := train.Trace(m, solver, infer.Any{infer.Stationary{Rel: 1e-10}, infer.Steps(20000)})
+		moments, result, err := analysis.Trace(m, solver, infer.Any{infer.Stationary{Rel: 1e-10}, infer.Steps(20000)})
 		if err != nil {
 			return nil, tab, err
 		}
@@ -400,7 +401,7 @@ func addSlice(p *plot.Plot, m *arch.Model[float64], direction []float64, least f
 	for i := range at {
 		at[i] = -1 + 2*float64(i)/float64(len(at)-1)
 	}
-	energies, err := train.Slice(m, direction, at)
+	energies, err := analysis.Slice(m, direction, at)
 	if err != nil {
 		return err
 	}

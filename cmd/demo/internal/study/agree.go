@@ -11,6 +11,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // An Agreement is the way of PC's gradient towards BP's on one batch.
@@ -18,7 +19,7 @@ type Agreement struct {
 	weights []string // names of the weights, without biases
 	params  []int    // where they are in Comparison.Params
 	terms   []string // names of the energies, one per layer
-	Rows    []train.Comparison
+	Rows    []analysis.Comparison
 	result  infer.Result
 	Rest    string // how inference came to rest, where it was to
 }
@@ -32,7 +33,7 @@ func (a Agreement) diverged() error {
 }
 
 // Last is the comparison where inference ended; ok is false if there is none.
-func (a Agreement) Last() (c train.Comparison, ok bool) {
+func (a Agreement) Last() (c analysis.Comparison, ok bool) {
 	if len(a.Rows) == 0 {
 		return c, false
 	}
@@ -76,7 +77,7 @@ func (b *Comparison[T]) along(precision float64, solver infer.Solver[T], stop in
 		return Agreement{}, err
 	}
 	a := b.named(pc)
-	a.Rows, a.result, err = train.Compare(pc, b.BP, solver, stop, b.X, b.Y, 1/precision, at)
+	a.Rows, a.result, err = analysis.Compare(pc, b.BP, solver, stop, b.X, b.Y, 1/precision, at)
 	return a, err
 }
 
@@ -179,10 +180,10 @@ func (b *Comparison[T]) Equilibrium(ctx context.Context, precision float64) (Agr
 	for i := range got {
 		got[i] /= T(precision)
 	}
-	c := train.Comparison{Step: steps, Energy: f, Residual: a.result.Residual, Terms: make([]float64, len(pc.Terms())), Whole: train.Agree(got, want)}
+	c := analysis.Comparison{Step: steps, Energy: f, Residual: a.result.Residual, Terms: make([]float64, len(pc.Terms())), Whole: analysis.Agree(got, want)}
 	pc.TermEnergies(c.Terms)
 	for i := range b.Weights.Fields() {
-		c.Params = append(c.Params, train.Agree(b.Weights.Part(got, i), b.Weights.Part(want, i)))
+		c.Params = append(c.Params, analysis.Agree(b.Weights.Part(got, i), b.Weights.Part(want, i)))
 	}
 	a.Rows = append(a.Rows, c)
 	return a, nil

@@ -30,7 +30,7 @@ func guesses(rule train.Rule[float32], set *data.Set) (shown, mistakes []guess, 
 	for _, idx := range data.InOrder(set.Len(), 1024) {
 		xs := x[:len(idx)*set.In()]
 		data.Fill(set, xs, nil, idx)
-		y, err := rule.Predict(xs)
+		y, err := rule.Subject().Predict(xs)
 		if err != nil {
 			return nil, nil, err
 		}

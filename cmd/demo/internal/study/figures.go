@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/pcgraph/pcgraph/report"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // curves are loss and test score of both pupils over training.
@@ -34,10 +34,10 @@ func curves(pupils []*pupil, classes bool) report.Drawing {
 func agreementMap(a Agreement) report.Drawing {
 	return func() (io.WriterTo, error) {
 		direction := a.heat("Direction: cosine of the angle between PC's and BP's weight gradient",
-			func(g train.Agreement) float64 { return g.Cosine },
+			func(g analysis.Agreement) float64 { return g.Cosine },
 			func(v float64) float64 { return 1 - math.Acos(math.Max(-1, math.Min(1, v)))/(math.Pi/2) })
 		whole := a.heat("Direction and length: relative error |PC - BP| / |BP|",
-			func(g train.Agreement) float64 { return g.Relative },
+			func(g analysis.Agreement) float64 { return g.Relative },
 			func(v float64) float64 { return 1 - math.Min(1, v) })
 		bar := report.ColourBar{Name: "Colour: agreement with BP", Colour: report.Shade,
 			Labels: []report.BarLabel{{At: 0, Text: "cosine 0, error 1"}, {At: .5, Text: "cosine 0.71, error 0.5"}, {At: 1, Text: "cosine 1, error 0"}}}
@@ -46,7 +46,7 @@ func agreementMap(a Agreement) report.Drawing {
 }
 
 // heat is a map of one number; dark says how dark it is drawn, from 0 to 1.
-func (a Agreement) heat(title string, number func(train.Agreement) float64, dark func(float64) float64) *plot.Plot {
+func (a Agreement) heat(title string, number func(analysis.Agreement) float64, dark func(float64) float64) *plot.Plot {
 	m := report.HeatMap{Title: title, X: "inference step", Y: "weight, input below", Rows: a.weights, Dark: dark}
 	for i := range a.weights {
 		for _, c := range a.Rows {
@@ -70,7 +70,7 @@ func decay(a Agreement) report.Drawing {
 		for _, c := range a.Rows {
 			most = math.Max(most, c.Energy)
 		}
-		show := func(name string, i int, c color.Color, width float64, energy func(train.Comparison) float64) {
+		show := func(name string, i int, c color.Color, width float64, energy func(analysis.Comparison) float64) {
 			var xys plotter.XYs
 			for _, row := range a.Rows {
 				if e := energy(row); e > 1e-6*most { // hidden layers start at zero, which a logarithm does not show
@@ -83,9 +83,9 @@ func decay(a Agreement) report.Drawing {
 				p.Legend.Add(name, l, d)
 			}
 		}
-		show("sum", 2, report.Ink, 1.2, func(c train.Comparison) float64 { return c.Energy })
+		show("sum", 2, report.Ink, 1.2, func(c analysis.Comparison) float64 { return c.Energy })
 		for i, name := range a.terms {
-			show(name, i, report.Colour(i), 2, func(c train.Comparison) float64 { return c.Terms[i] })
+			show(name, i, report.Colour(i), 2, func(c analysis.Comparison) float64 { return c.Terms[i] })
 		}
 		report.WholeDecades(&p.Y)
 		report.WholeDecades(&p.X)

@@ -45,7 +45,7 @@ func (j *job) filters() (report.Figure, bool) {
 			columns := min(max(shown, 10), mostFilters/2)
 			y := 0.
 			for _, pupil := range j.pupils {
-				w := pupil.rule.Weights().Field(first.Name)
+				w := pupil.rule.Subject().Weights.Field(first.Name)
 				p.Add(report.Note(0, y+1.25, pupil.name, report.RuleColour(pupil.name), draw.XLeft))
 				for k := range shown {
 					x, row := float64(k%columns), float64(k/columns)
@@ -119,7 +119,7 @@ func (j *job) write(c *cli.Console) error {
 		if c.Context.Err() != nil {
 			return nil
 		}
-		ids, err := train.Continue(p.rule.Predict, start, window, classes, writeLength, writeTemperature, rand.New(rand.NewPCG(j.seed, writeStream)))
+		ids, err := train.Continue(p.rule.Subject().Predict, start, window, classes, writeLength, writeTemperature, rand.New(rand.NewPCG(j.seed, writeStream)))
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/report"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // horizon is how far the main job follows inference, beyond the steps it trained with; precisions is its scan.
@@ -27,7 +27,7 @@ const compareBatch = 64
 // it sees to the report.
 func (j *job) compare(c *cli.Console) error {
 	p := j.pupils[0]
-	w, err := double(j.net, p.rule.Weights())
+	w, err := double(j.net, p.rule.Subject().Weights)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (j *job) compare(c *cli.Console) error {
 		}
 		points = append(points, PrecisionPoint{lambda, e})
 		if last, ok := e.Last(); ok {
-			if err := logAgreement(j.Folder, Agreement{weights: e.weights, params: e.params, terms: e.terms, Rows: []train.Comparison{last}}, lambda); err != nil {
+			if err := logAgreement(j.Folder, Agreement{weights: e.weights, params: e.params, terms: e.terms, Rows: []analysis.Comparison{last}}, lambda); err != nil {
 				return err
 			}
 		}
@@ -142,14 +142,14 @@ func (a Agreement) lowest() string {
 func AlongTable(a Agreement, where string) report.Table {
 	t := report.Table{Title: "PC's gradient against BP's along inference: cosine (relative error)", Head: []string{"weight"},
 		Note: "On " + where + ". In a cell: the cosine of the angle between the two gradients (1: the same direction, 0: a right angle, or PC has none yet) and in brackets the relative error |PC - BP| / |BP| (0: equal). Step 0 is the feedforward pass, before inference. " + a.lowest()}
-	var shown []train.Comparison
+	var shown []analysis.Comparison
 	for i, row := range a.Rows {
 		if s := row.Step; s&(s-1) == 0 && s != 2 && s != 8 && s != 32 || i == len(a.Rows)-1 {
 			shown = append(shown, row)
 			t.Head = append(t.Head, "step "+strconv.Itoa(s))
 		}
 	}
-	add := func(name string, at func(train.Comparison) train.Agreement) {
+	add := func(name string, at func(analysis.Comparison) analysis.Agreement) {
 		row := []string{name}
 		for _, s := range shown {
 			g := at(s)
@@ -158,9 +158,9 @@ func AlongTable(a Agreement, where string) report.Table {
 		t.Rows = append(t.Rows, row)
 	}
 	for i, name := range a.weights {
-		add(name, func(c train.Comparison) train.Agreement { return c.Params[a.params[i]] })
+		add(name, func(c analysis.Comparison) analysis.Agreement { return c.Params[a.params[i]] })
 	}
-	add("all", func(c train.Comparison) train.Agreement { return c.Whole })
+	add("all", func(c analysis.Comparison) analysis.Agreement { return c.Whole })
 	return t
 }
 
@@ -198,21 +198,21 @@ func summary(points []PrecisionPoint) map[string]float64 {
 
 // An AgreeLine is a comparison in metrics.jsonl.
 type AgreeLine struct {
-	Kind      string                     `json:"kind"` // "agreement"
-	Precision float64                    `json:"precision"`
-	Step      int                        `json:"step"`
-	Energy    float64                    `json:"energy"`
-	Residual  float64                    `json:"residual"`
-	Terms     map[string]float64         `json:"terms"`
-	Whole     train.Agreement            `json:"whole"`
-	Weights   map[string]train.Agreement `json:"weights"`
+	Kind      string                        `json:"kind"` // "agreement"
+	Precision float64                       `json:"precision"`
+	Step      int                           `json:"step"`
+	Energy    float64                       `json:"energy"`
+	Residual  float64                       `json:"residual"`
+	Terms     map[string]float64            `json:"terms"`
+	Whole     analysis.Agreement            `json:"whole"`
+	Weights   map[string]analysis.Agreement `json:"weights"`
 }
 
 // logAgreement adds a line per comparison to metrics.jsonl.
 func logAgreement(f *cli.Folder, a Agreement, precision float64) error {
 	for _, c := range a.Rows {
 		l := AgreeLine{Kind: "agreement", Precision: precision, Step: c.Step, Energy: c.Energy, Residual: c.Residual, Whole: c.Whole,
-			Terms: make(map[string]float64), Weights: make(map[string]train.Agreement)}
+			Terms: make(map[string]float64), Weights: make(map[string]analysis.Agreement)}
 		for i, name := range a.terms {
 			l.Terms[name] = c.Terms[i]
 		}

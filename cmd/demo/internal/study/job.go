@@ -150,7 +150,7 @@ func (j *job) do(c *cli.Console) error {
 		j.pupils = append([]*pupil{p}, j.pupils...) // PC first
 	}
 	for _, p := range j.pupils {
-		if err := j.KeepWeights(p.file()+cli.WeightsSuffix, p.name, func(path string) error { return arch.SaveWeights(path, j.net, p.rule.Weights()) }); err != nil {
+		if err := j.KeepWeights(p.file()+cli.WeightsSuffix, p.name, func(path string) error { return arch.SaveWeights(path, j.net, p.rule.Subject().Weights) }); err != nil {
 			return err
 		}
 	}

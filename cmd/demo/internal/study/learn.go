@@ -91,7 +91,7 @@ const adamEpsilon = 1e-8
 // optimizer is that of a pupil's weights. A precision of the output multiplies gradients; with epsilon multiplied likewise Adam's step
 // is that of the unscaled gradient.
 func (l *lesson) optimizer(p *pupil) *optim.AdamW[float32] {
-	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, p.rule.Weights())}
+	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, p.rule.Subject().Weights)}
 }
 
 // A StepLine is a training step in metrics.jsonl. All but Seconds depends on the options alone.
@@ -209,7 +209,7 @@ func (l *lesson) teach(c *cli.Console, p *pupil) error {
 			c.Printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
 		}
 	}}
-	terms := p.rule.Terms()
+	terms := p.rule.Subject().Terms
 	var failed error
 	t := train.Trainer[float32]{
 		Rule:      p.rule,

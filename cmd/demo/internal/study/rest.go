@@ -32,14 +32,14 @@ func (j *job) excess(p *pupil) (excess float64, ok bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	r, err := pc.Gradient(make([]float32, len(pc.Weights().Data())), x, y, n)
+	r, err := pc.Gradient(make([]float32, len(pc.Subject().Weights.Data())), x, y, n)
 	return r.Energy/eq.Energy - 1, err == nil && eq.Energy > 0, err
 }
 
 // stableRate is the rate below which plain descent on the activities of some test samples is stable, 2 / largest curvature, with the
 // weights that a pupil has learned.
 func (j *job) stableRate(p *pupil) (float64, error) {
-	w, err := double(j.net, p.rule.Weights())
+	w, err := double(j.net, p.rule.Subject().Weights)
 	if err != nil {
 		return 0, err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/jpc/notebooks"
 	"github.com/pcgraph/pcgraph/report"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // axisStart is where a logarithmic axis of time or steps begins: well before training ends inference.
@@ -46,7 +46,7 @@ func until(p *plot.Plot, t notebooks.Trace) {
 }
 
 // along is one energy along inference; what is not above least, which is too small for the axis, is left out.
-func along(t notebooks.Trace, least float64, energy func(train.Moment) float64) (xys plotter.XYs) {
+func along(t notebooks.Trace, least float64, energy func(analysis.Moment) float64) (xys plotter.XYs) {
 	for _, m := range t.Moments {
 		if e := energy(m); e > least && !math.IsInf(e, 0) && t.At(m) >= axisStart(t) {
 			xys = append(xys, plotter.XY{X: t.At(m), Y: e})
@@ -64,10 +64,10 @@ func least(t notebooks.Trace) float64 {
 	return 1e-6 * most
 }
 
-func whole(m train.Moment) float64 { return m.Energy }
+func whole(m analysis.Moment) float64 { return m.Energy }
 
-func term(i int) func(train.Moment) float64 {
-	return func(m train.Moment) float64 { return m.Terms[i] }
+func term(i int) func(analysis.Moment) float64 {
+	return func(m analysis.Moment) float64 { return m.Terms[i] }
 }
 
 // addNamed adds a line with its name in the legend.
@@ -183,7 +183,7 @@ func approach(traces []notebooks.Trace, ends []float64) report.Drawing {
 	return func() (io.WriterTo, error) {
 		p := energyPlot("", traces[0], "F/F* - 1")
 		for i, t := range traces {
-			if xys := along(t, 1e-9, func(m train.Moment) float64 { return m.Energy/ends[i] - 1 }); len(xys) > 0 {
+			if xys := along(t, 1e-9, func(m analysis.Moment) float64 { return m.Energy/ends[i] - 1 }); len(xys) > 0 {
 				addNamed(p, t.Name, xys, report.Colour(i), 2, report.Dash(i))
 			}
 		}

@@ -24,7 +24,7 @@ func filled(p *pupil, set *data.Set) (x, y, predicted []float32, err error) {
 	for _, idx := range data.InOrder(n, n) {
 		data.Fill(set, x, y, idx)
 	}
-	predicted, err = p.rule.Predict(x)
+	predicted, err = p.rule.Subject().Predict(x)
 	return x, y, predicted, err
 }
 
@@ -76,7 +76,7 @@ func boundaryOf(p *pupil, set *data.Set) (*plot.Plot, error) {
 			plane = append(plane, float32(lo[0]+u*(hi[0]-lo[0])), float32(hi[1]-v*(hi[1]-lo[1])))
 		}
 	}
-	out, err := p.rule.Predict(plane)
+	out, err := p.rule.Subject().Predict(plane)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func fit(pupils []*pupil, set *data.Set) report.Drawing {
 			at[i] = float32(lo + (hi-lo)*float64(i)/(n-1))
 		}
 		for _, p := range pupils {
-			out, err := p.rule.Predict(at)
+			out, err := p.rule.Subject().Predict(at)
 			if err != nil {
 				return nil, err
 			}
