@@ -1,6 +1,7 @@
 package arch_test
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -216,6 +217,9 @@ func TestCompile_RefusesWeightsOfAnotherNetwork(t *testing.T) {
 	}
 	for _, test := range tests {
 		_, err := arch.Compile(n, weightsOf[float64](t, test.other, 1), arch.Plan{Batch: 1})
+		if wrong := new(arch.MismatchError); !errors.As(err, &wrong) {
+			t.Errorf("%s: error %v, want a MismatchError", test.reason, err)
+		}
 		if err == nil || !strings.Contains(err.Error(), "NewWeights") {
 			t.Errorf("%s: error %v, want what to do", test.reason, err)
 		} else if test.want != "needs" && !strings.Contains(err.Error(), test.want) {

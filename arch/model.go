@@ -103,18 +103,28 @@ func Compile[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*Model[T], 
 	return m, nil
 }
 
+// A MismatchError is the error, to be found with errors.As, of weights that are not those of a network: of Compile, NewBlocks and
+// LoadWeights.
+type MismatchError struct{ Reason string }
+
+func (e *MismatchError) Error() string { return e.Reason }
+
+func mismatch(format string, args ...any) error {
+	return errors.WithStack(&MismatchError{Reason: fmt.Sprintf(format, args...)})
+}
+
 // checkWeights compares the slab with what the network needs.
 func checkWeights[T graph.Float](n *Network, w *graph.Vector[T]) error {
 	if w == nil {
-		return errors.New("arch: the weights are missing: allocate them with NewWeights for this network")
+		return mismatch("arch: the weights are missing: allocate them with NewWeights for this network")
 	}
 	want, have := n.Weights(), w.Fields()
 	if len(want) != len(have) {
-		return errors.Errorf("arch: the network has %d weights, the slab %d: allocate it with NewWeights for this network", len(want), len(have))
+		return mismatch("arch: the network has %d weights, the slab %d: allocate it with NewWeights for this network", len(want), len(have))
 	}
 	for i, f := range have {
 		if f.Name != want[i].Name || !slices.Equal(f.Shape, want[i].Param.Shape) {
-			return errors.Errorf("arch: weight %d of the slab is %s%v, the network has %s%v: allocate it with NewWeights for this network",
+			return mismatch("arch: weight %d of the slab is %s%v, the network has %s%v: allocate it with NewWeights for this network",
 				i, f.Name, f.Shape, want[i].Name, want[i].Param.Shape)
 		}
 	}

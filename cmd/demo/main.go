@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/bench"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
@@ -47,7 +48,7 @@ type commands struct {
 	Claims        claimsCmd              `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
 	Run           runCmd                 `cmd:"" help:"Measure claims: verdicts, tables and figures."`
 	Verify        verifyCmd              `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
-	Bench         benchCmd               `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
+	Bench         bench.Cmd              `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
 	Data          study.DataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
 
 	Version cli.VersionFlag `help:"Print version, revision, Go and kernels, then exit."`

@@ -21,6 +21,13 @@ func onConsole(c *cli.Console, args []string, errs io.Writer) int {
 	return cli.Main(c, new(commands), teaching, args, errs)
 }
 
+// TestMain removes the command that tests have built.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	os.RemoveAll(builtDir)
+	os.Exit(code)
+}
+
 // demo runs the command without a process around it.
 func demo(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	t.Helper()

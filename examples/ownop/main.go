@@ -12,7 +12,7 @@ import (
 
 func main() {
 	b := graph.NewBuilder[float64]()
-	x := b.State("x", 1, 3)
+	x := b.Param("x", 3)
 	soft := b.Do("softplus", func() (*graph.Node, error) { return gorgonia.Softplus(x) })
 	cost := b.Sum(soft, 1)
 	check(b.Err())
@@ -20,8 +20,8 @@ func main() {
 	check(err)
 	program, err := graph.Compile[float64](cost, grads[0])
 	check(err)
-	program.Load(x, []float64{-1, 0, 1})
-	check(program.RunAll())
+	copy(program.Value(x), []float64{-1, 0, 1})
+	check(program.Run(0))
 	fmt.Printf("%.3f %.3f\n", program.Scalar(cost), program.Value(grads[0]))
 	// Output: 2\.320 \[0\.269 0\.500 0\.731\]
 }

@@ -22,7 +22,7 @@ import (
 func main() {
 	set, test, err := data.Spirals{Seed: 1}.Load()
 	check(err)
-	net, err := arch.MLP(nil, layers.Tanh, 2, 32, 32, 2)
+	net, err := arch.MLP(nil, layers.Tanh, 2, 32, 32, 3)
 	check(err)
 	weights, err := arch.NewWeights[float32](net, rand.New(rand.NewPCG(1, 0)))
 	check(err)
@@ -42,7 +42,7 @@ func main() {
 	}
 	bar.End()
 	accuracy := fmt.Sprintf("%.1f %%", 100*trainer.History().Last().Accuracy)
-	page := report.Page{Title: "Two spirals", Lead: "A network of two hidden layers, trained by predictive coding.",
+	page := report.Page{Title: "Three spirals", Lead: "A network of two hidden layers, trained by predictive coding.",
 		Tables:  []report.Table{{Title: "Result", Head: []string{"rule", "test accuracy"}, Rows: [][]string{{"PC", accuracy}}}},
 		Figures: []report.Figure{{File: "curves.png", Title: "Learning", Draw: report.LearningCurves(true, curve)}}}
 	folder, err := os.MkdirTemp("", "report")

@@ -28,7 +28,7 @@ func main() {
 	update := train.Update[float32]{Optimizer: &optim.Adam[float32]{Rate: 1e-2}}
 	grad, x, y := make([]float32, len(weights.Data())), make([]float32, 32*2), make([]float32, 32*2)
 	for epoch := range 10 {
-		for _, indices := range (data.Batches{N: set.Len(), Size: 32, Seed: 1}).Epoch(epoch, 0) {
+		for _, indices := range (data.Batches{N: set.Len(), Size: 32, Seed: 1, DropLast: true}).Epoch(epoch, 0) {
 			data.Fill(set, x, y, indices)
 			check(model.Clamp(x, y))
 			check(model.Forward())

@@ -1,8 +1,7 @@
-package main
+package bench
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,20 +23,12 @@ type timing struct {
 // median is that of the repetitions.
 func (t timing) median() float64 { return spread(t.ms).Median }
 
-// per is the timing of one of n equal parts of the call.
-func (t timing) per(n int) timing {
-	part := timing{allocs: t.allocs / float64(n)}
-	for _, ms := range t.ms {
-		part.ms = append(part.ms, ms/float64(n))
-	}
-	return part
-}
-
 // A task is a call to be timed.
 type task struct {
 	cores   int    // that it may use
 	prepare func() // before every call, not timed; must not allocate
 	run     func() error
+	parts   int // equal parts of the call, of which one is reported; 0 is 1
 	calls   int // in a repetition
 }
 
@@ -50,22 +41,26 @@ func (t *task) once() (time.Duration, error) {
 }
 
 // repeat times a repetition, after a call that is not counted, and counts what it allocates.
-func (t *task) repeat() (total time.Duration, allocs uint64, err error) {
+func (t *task) repeat(into *timing, repeats int) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(t.cores))
 	if _, err := t.once(); err != nil {
-		return 0, 0, err
+		return err
 	}
 	var before, after runtime.MemStats
+	var total time.Duration
 	runtime.ReadMemStats(&before)
 	for range t.calls {
 		took, err := t.once()
 		if err != nil {
-			return 0, 0, err
+			return err
 		}
 		total += took
 	}
 	runtime.ReadMemStats(&after)
-	return total, after.Mallocs - before.Mallocs, nil
+	n := float64(t.calls * max(1, t.parts))
+	into.ms = append(into.ms, total.Seconds()*1e3/n)
+	into.allocs += float64(after.Mallocs-before.Mallocs) / n / float64(repeats)
+	return nil
 }
 
 // warm finds how many calls fill the window, when caches, branch predictors and workers know what is coming.
@@ -80,7 +75,7 @@ func (t *task) warm(window time.Duration) error {
 }
 
 // time measures tasks in turn, repetition by repetition: what slows the machine down for a while slows down all of them.
-func (b *benchRun) time(tasks ...task) ([]timing, error) {
+func (b *run) time(tasks ...task) ([]timing, error) {
 	window := window
 	if b.Quick {
 		window = 0
@@ -96,27 +91,39 @@ func (b *benchRun) time(tasks ...task) ([]timing, error) {
 			if b.console.Context.Err() != nil {
 				return nil, cli.ErrInterrupted
 			}
-			total, allocs, err := tasks[i].repeat()
-			if err != nil {
+			if err := tasks[i].repeat(&times[i], b.Repeats); err != nil {
 				return nil, err
 			}
-			calls := float64(tasks[i].calls)
-			times[i].ms = append(times[i].ms, total.Seconds()*1e3/calls)
-			times[i].allocs += float64(allocs) / calls / float64(b.Repeats)
 		}
 	}
 	return times, nil
 }
 
-// spread is the figure of several values.
-func spread(values []float64) benchFigure {
-	s := slices.Sorted(slices.Values(values))
-	n := len(s)
-	return benchFigure{Median: (s[(n-1)/2] + s[n/2]) / 2, Min: s[0], Max: s[n-1]}
+// onBoth calls build for all cores and for one, and times the tasks of both: those of all cores come first.
+func (b *run) onBoth(build func(cores int) ([]task, error)) (all, one []timing, err error) {
+	var tasks []task
+	for _, cores := range []int{b.cores, 1} {
+		t, err := build(cores)
+		if err != nil {
+			return nil, nil, err
+		}
+		tasks = append(tasks, t...)
+	}
+	times, err := b.time(tasks...)
+	return times[:len(times)/2], times[len(times)/2:], err
+}
+
+// addCall adds the figures of a call on all cores and on one; more adds those that come after its time.
+func (r *Row) addCall(name string, all, one timing, more func()) {
+	r.add(name, "ms", all.ms...)
+	more()
+	r.add(name+" allocations", "", all.allocs)
+	r.add(name+" on one core", "ms", one.ms...)
+	r.add(name+" speed-up", "x", one.median()/all.median())
 }
 
 // onCores adds up the rates that f reaches on so many cores at the same time.
-func (b *benchRun) onCores(cores int, f func(time.Duration) float64) float64 {
+func (b *run) onCores(cores int, f func(time.Duration) float64) float64 {
 	d := 150 * time.Millisecond
 	if b.Quick {
 		d = time.Millisecond

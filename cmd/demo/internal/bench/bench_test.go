@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -18,18 +18,30 @@ import (
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
+// commands is the command line with this command alone.
+type commands struct {
+	Bench Cmd `cmd:""`
+}
+
 // TestMain makes the test binary the command when bench starts it as the process to measure.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "bench" {
-		main()
+		c := &cli.Console{Context: context.Background(), Out: os.Stdout}
+		os.Exit(cli.Main(c, new(commands), "", os.Args[1:], os.Stderr))
 	}
-	code := m.Run()
-	os.RemoveAll(builtDir)
-	os.Exit(code)
+	os.Exit(m.Run())
+}
+
+// demo runs a command line.
+func demo(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = cli.Main(&cli.Console{Context: ctx, Out: &out}, new(commands), "", args, &errs)
+	return code, out.String(), errs.String()
 }
 
 // benchmarked runs bench -quick and reads its JSON, in which every member must be known.
-func benchmarked(t *testing.T, args ...string) (benchReport, string) {
+func benchmarked(t *testing.T, args ...string) (Report, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "bench.json")
 	code, stdout, stderr := demo(t, t.Context(), append([]string{"bench", "-quick", "-repeats", "3", "-json", file}, args...)...)
@@ -40,7 +52,7 @@ func benchmarked(t *testing.T, args ...string) (benchReport, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r benchReport
+	var r Report
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
@@ -115,16 +127,17 @@ func TestBench_MeasuresEveryRowUnderItsName(t *testing.T) {
 
 // Of the full sizes too, as the yardstick in bench/jax has them.
 func TestBench_NetworksAreThoseOfTheYardstick(t *testing.T) {
-	b := &benchRun{}
+	b := &run{}
 	var names []string
-	for _, d := range b.energyNets() {
+	for _, d := range b.deepNets() {
 		names = append(names, d.String())
 	}
-	for _, n := range b.stepNets() {
-		names = append(names, n.String())
+	steps, err := b.stepNets()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, n := range b.archNets() {
-		names = append(names, n.String())
+	for _, n := range append(steps, b.archNets()...) {
+		names = append(names, n.name)
 	}
 	want := "8x128x64 32x128x64 8x512x64 128x128x64 784-300-300-300-10/64 784-128-128-10/256 16x32x32 32x32x32 8x28x64 64x4x4x32x16 128x6x8x32x32"
 	if got := strings.Join(names, " "); got != want {
@@ -134,7 +147,7 @@ func TestBench_NetworksAreThoseOfTheYardstick(t *testing.T) {
 
 func TestBench_JSONToStandardOutputIsAllThereIs(t *testing.T) {
 	code, stdout, stderr := demo(t, t.Context(), "bench", "-quick", "-repeats", "1", "-rows", "tape,energy", "-json", "-")
-	var r benchReport
+	var r Report
 	if err := json.Unmarshal([]byte(stdout), &r); code != cli.ExitOK || err != nil {
 		t.Fatalf("exit code %d, %v: %q", code, err, stdout)
 	}
@@ -215,7 +228,7 @@ func TestBench_FileThatCannotBeWrittenIsFoundBeforeMeasuring(t *testing.T) {
 
 // A model computes only what depends on a change: between calls everything must change.
 func TestBench_PointsDifferEverywhere(t *testing.T) {
-	b, err := deepNet{3, 8, 4}.bench(1)
+	b, err := deepNet{3, 8, 4}.compile(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +257,7 @@ func TestBench_CountsTheOperationsThatAreNeeded(t *testing.T) {
 // float32, in different orders: 1e-5 is a hundred roundings.
 func TestBench_TapeHasTheModelsEnergy(t *testing.T) {
 	d := deepNet{depth: 3, width: 8, batch: 4}
-	b, err := d.bench(1)
+	b, err := d.compile(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +269,7 @@ func TestBench_TapeHasTheModelsEnergy(t *testing.T) {
 	states := b.model.StateVector()
 	for _, in := range tape.inputs {
 		dst := in.Node.Value().Data().([]float32)
-		switch from := b.weights.Field(in.Name); {
+		switch from := b.model.Weights().Field(in.Name); {
 		case from != nil:
 			copy(dst, from)
 		case states.Field(in.Name) != nil:
@@ -293,22 +306,22 @@ func TestBench_TapeHasTheModelsEnergy(t *testing.T) {
 // Counted by hand in rows.py, where a convolution's weights are [out, in, 3, 3]: the networks are the same.
 func TestBench_ArchNetsHaveTheYardsticksWeights(t *testing.T) {
 	for _, c := range []struct {
-		net     archNet
+		net     network
 		weights int
 	}{
-		{convNet{16, 32, 3, 32}, 9*(3*16+5*16*16) + 16*4*4*10},
-		{convNet{8, 28, 1, 64}, 9*(8+5*8*8) + 8*3*3*10},
-		{tokenNet{64, 4, 4, 32, 16}, 65*64 + 32*64 + 4*12*64*64 + 64*65},
+		{convNet(16, 32, 3, 32), 9*(3*16+5*16*16) + 16*4*4*10},
+		{convNet(8, 28, 1, 64), 9*(8+5*8*8) + 8*3*3*10},
+		{tokenNet(64, 4, 4, 32, 16), 65*64 + 32*64 + 4*12*64*64 + 64*65},
 	} {
-		b, err := benchArch(c.net, arch.Activities, 1)
+		b, err := c.net.compile(arch.Activities, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := len(b.weights.Data()); got != c.weights {
-			t.Errorf("%s: %d weights, want %d", c.net, got, c.weights)
+		if got := len(b.model.Weights().Data()); got != c.weights {
+			t.Errorf("%s: %d weights, want %d", c.net.name, got, c.weights)
 		}
 		if e, err := b.model.StateGrad(b.grad, b.next()); err != nil || !(e > 0) || math.IsInf(e, 0) {
-			t.Errorf("%s: energy %v, error %v", c.net, e, err)
+			t.Errorf("%s: energy %v, error %v", c.net.name, e, err)
 		}
 	}
 }
@@ -316,7 +329,7 @@ func TestBench_ArchNetsHaveTheYardsticksWeights(t *testing.T) {
 // By hand, for 2 images of 8 x 8 in one colour and stages of 2 channels: windows of 9 pixels, in each stage the colours or
 // channels before it and then 2 channels, on 64, 16 and 4 pixels.
 func TestBench_CountsPatches(t *testing.T) {
-	if got, want := (convNet{2, 8, 1, 2}).patches(), 2*9*(64*(1+2)+16*(2+2)+4*(2+2)); got != want {
+	if got, want := convNet(2, 8, 1, 2).patches, 2*9*(64*(1+2)+16*(2+2)+4*(2+2)); got != want {
 		t.Errorf("patches of %d elements, want %d", got, want)
 	}
 }
