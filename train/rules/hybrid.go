@@ -34,6 +34,7 @@ type Hybrid[T graph.Float] struct {
 	start Amortised[T]
 	g     *guess[T]           // of the last batch's size
 	free  bool                // the cause is
+	of    *arch.Model[T]      // the generator of which free is known
 	batch train.BatchModel[T] // the generator
 }
 
@@ -81,7 +82,9 @@ func (r *Hybrid[T]) supervised() bool {
 // energy at the guesses, Energy that of both where the gradients are taken. An inference that diverges is reported, not an error.
 func (r *Hybrid[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	train.CheckGradient(grad, r.weights())
-	r.free = !r.supervised()
+	if r.of != r.Generator {
+		r.of, r.free = r.Generator, !r.supervised()
+	}
 	cause, seen := y, x
 	if r.free {
 		cause, seen = nil, y
