@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/layers"
 )
 
@@ -86,7 +86,7 @@ func BenchmarkDescend(b *testing.B) {
 		for b.Loop() {
 			copy(z, d.z[0])
 			d.model.Weights().Touch()
-			if _, _, err := d.model.Descend(grad, z, .05, 20); err != nil {
+			if _, _, err := d.model.FusedSteps(grad, z, .05, 20); err != nil {
 				b.Fatal(err)
 			}
 		}

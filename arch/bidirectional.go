@@ -57,7 +57,7 @@ func (c Bidirectional) Network() (*Network, error) {
 
 // Backwards is the blocks backwards of c as a network of their own, over the same weights, a part of w: from y, an input named as
 // the network's output, it predicts every site and in the end x. It is one pass for what FreeInput infers, and where that may
-// begin (train.Amortised).
+// begin (rules.Amortised).
 func Backwards[T graph.Float](c Bidirectional, w *graph.Vector[T]) (*Network, *graph.Vector[T], error) {
 	both, err := c.Network()
 	if err != nil {
@@ -84,9 +84,9 @@ func Backwards[T graph.Float](c Bidirectional, w *graph.Vector[T]) (*Network, *g
 // Energy is the energy of the network for Plan.Energy. Its Output may be replaced by another likelihood.
 func (c Bidirectional) Energy() energy.PC {
 	forward, back := energy.Gaussian{Precision: c.Forward}, energy.Gaussian{Precision: c.Backward}
-	e := energy.PC{Hidden: forward, Output: forward, Sites: make(map[string]energy.Likelihood)}
+	e := energy.PC{Hidden: forward, Output: forward, Blocks: make(map[string]energy.Likelihood)}
 	for k := 1; k < len(c.Widths); k++ {
-		e.Sites[backName(k)] = back
+		e.Blocks[backName(k)] = back
 	}
 	return e
 }

@@ -13,13 +13,13 @@ import (
 // Blocks are a network's blocks as functions on the nodes of one graph, over one slab of weights. A Model is made of them,
 // and so are learning rules whose gradient is not that of one energy.
 type Blocks struct {
-	b       *graph.Builder
-	n       *Network
-	weights []Weight
-	params  []*graph.Node  // in the order of the weights
-	weight  map[string]int // index of a name in weights
-	census  census
-	extras  []graph.Input // inputs that layers add beside the data
+	b           *graph.Builder
+	n           *Network
+	weights     []Weight
+	params      []*graph.Node  // in the order of the weights
+	weight      map[string]int // index of a name in weights
+	census      census
+	layerInputs []graph.Input // inputs that layers add beside the data
 }
 
 // NewBlocks adds the weights w of a network to the graph of b. The error says what is wrong with the network or with the slab.
@@ -90,7 +90,7 @@ func (s *Blocks) Predict(i int, read func(site string) *graph.Node) *graph.Node 
 	})
 	for _, in := range b.Inputs()[known:] {
 		if in.Kind == graph.Data {
-			s.extras = append(s.extras, in)
+			s.layerInputs = append(s.layerInputs, in)
 		}
 	}
 	if b.Err() != nil {
@@ -140,7 +140,7 @@ func (s *Blocks) factored(i int, of part) []*graph.Node {
 	return ps
 }
 
-// Params are the weights that block i reads, layer, skips and merge, and their places in the slab.
+// Params are the weights that block i reads, layer, skips and merge, and their fields in the slab.
 func (s *Blocks) Params(i int) (nodes []*graph.Node, fields []int) {
 	for _, part := range s.n.parts(i) {
 		for _, p := range part.params {

@@ -7,13 +7,13 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // A clamp is a site whose activity is data, all of it or some units.
 type clamp[T graph.Float] struct {
 	name     string
-	place    *place
+	site     *graphSite
 	width    int // elements per sample
 	set      bool
 	rows     []T // its part of rows that hold several sites side by side; nil if it is alone
@@ -27,7 +27,7 @@ func (c *clamp[T]) show(p *graph.Program[T]) {
 	if c.activity == nil || !c.set {
 		return
 	}
-	values := p.Value(c.place.data)
+	values := p.Value(c.site.data)
 	for i, m := range c.mask {
 		if m != 0 {
 			c.activity[i] = values[i]
@@ -37,7 +37,7 @@ func (c *clamp[T]) show(p *graph.Program[T]) {
 
 // hold gives clamped sites their memory, and free ones the start of inference; at finds the field of a state.
 func (m *Model[T]) hold(at map[*graph.Node]int) {
-	for _, p := range m.u.places {
+	for _, p := range m.u.sites {
 		var part []T
 		if p.state != nil {
 			part = m.state.Part(m.state.Data(), at[p.state])
@@ -53,7 +53,7 @@ func (m *Model[T]) hold(at map[*graph.Node]int) {
 			continue
 		}
 		size := p.data.Shape().TotalSize()
-		c := &clamp[T]{name: p.name, place: p, width: size / m.plan.Batch}
+		c := &clamp[T]{name: p.name, site: p, width: size / m.plan.Batch}
 		if p.hold == Masked {
 			c.mask = make([]T, size)
 			kernel.Fill(c.mask, 1)
@@ -146,14 +146,14 @@ func (m *Model[T]) spread(cs []*clamp[T], rows []T) {
 	total, lo := width(cs), 0
 	for _, c := range cs {
 		if len(cs) == 1 {
-			m.prog.Load(c.place.data, rows)
+			m.prog.Load(c.site.data, rows)
 			return
 		}
 		for i := range m.plan.Batch {
 			copy(c.rows[i*c.width:(i+1)*c.width], rows[i*total+lo:])
 		}
 		lo += c.width
-		m.prog.Load(c.place.data, c.rows)
+		m.prog.Load(c.site.data, c.rows)
 	}
 }
 
@@ -167,7 +167,7 @@ func (m *Model[T]) ClampSite(name string, values []T) error {
 		return errors.Errorf("arch: clamp: %q is no clamped site of this model: say arch.Clamped or arch.Masked in Plan.Hold", name)
 	}
 	m.batchSized("ClampSite", name, len(values), c.width)
-	m.prog.Load(c.place.data, values)
+	m.prog.Load(c.site.data, values)
 	if !m.prog.LoadNow() {
 		return m.finite(name, values, c.width)
 	}
@@ -212,7 +212,7 @@ func (m *Model[T]) setMask(c *clamp[T], mask []T) {
 	for i := 0; i < len(c.mask); i += len(mask) {
 		copy(c.mask[i:], mask)
 	}
-	m.prog.Load(c.place.mask, c.mask)
+	m.prog.Load(c.site.mask, c.mask)
 	m.prog.LoadNow()
 	c.show(m.prog)
 }
@@ -231,7 +231,7 @@ func (m *Model[T]) clamp(name string) *clamp[T] {
 // that needs data.
 func (m *Model[T]) TakesBatches() error {
 	m.there("TakesBatches")
-	for _, p := range m.u.places {
+	for _, p := range m.u.sites {
 		if ends := p.input || p.output; ends == (p.hold == Free) {
 			if ends {
 				return errors.Errorf("a model with a free input or output, %q, cannot take a batch of both: compile it with both clamped", p.name)

@@ -47,7 +47,7 @@ func (d *Dendrites) validate(n *Network, p Plan) error {
 	return nil
 }
 
-// predicted tells whether a block predicts a site.
+// predicted reports whether a block predicts a site.
 func (n *Network) predicted(name string) bool {
 	for i := range n.Blocks {
 		if n.target(i) == name {
@@ -57,13 +57,11 @@ func (n *Network) predicted(name string) bool {
 	return false
 }
 
-// stateGradients adds what the activities follow to the graph.
-func (m *Model[T]) stateGradients(perSample *graph.Node) ([]*graph.Node, error) {
+// dendriticGradients adds what the activities follow to the graph: of each the gradient of its own terms, with predictions held
+// constant, mixed with the gradient of the energy.
+func (m *Model[T]) dendriticGradients(perSample *graph.Node) ([]*graph.Node, error) {
 	d := m.plan.Dendrites
-	if d == nil {
-		return graph.Grad(perSample, m.states...)
-	}
-	held, err := graph.Hold(slices.Collect(maps.Values(m.u.predictions()))...)
+	held, err := graph.Hold(slices.Collect(maps.Values(m.u.means()))...)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +95,11 @@ func (m *Model[T]) stateGradients(perSample *graph.Node) ([]*graph.Node, error) 
 	return own, m.u.b.Err()
 }
 
-// learnLocally adds each block's gradient of its own term, and of those that are no block's, by its weights.
-func (m *Model[T]) learnLocally() error {
+// dendriticWeightGradients adds, for each block, the gradient of its own term, and of those that are no block's, with respect to
+// its weights.
+func (m *Model[T]) dendriticWeightGradients() error {
 	m.dw = make([]*graph.Node, len(m.u.params))
-	predictions := m.u.predictions()
+	predictions := m.u.means()
 	held, err := graph.Hold(slices.Collect(maps.Values(predictions))...)
 	if err != nil {
 		return err
@@ -133,7 +132,7 @@ func (m *Model[T]) learnLocally() error {
 	return nil
 }
 
-// termsByBlock are the places of terms by block, and those of terms that are no block's under -1.
+// termsByBlock lists the indices of the energy's terms by block, and those of terms that are no block's under -1.
 func (m *Model[T]) termsByBlock() map[int][]int {
 	block := make(map[string]int)
 	for i, b := range m.net.Blocks {
@@ -165,10 +164,10 @@ func (m *Model[T]) termsOf(byBlock map[int][]int, blocks ...int) *graph.Node {
 }
 
 // predictions are those of all blocks, by block.
-func (u *unrolled) predictions() map[string]*graph.Node {
+func (u *unrolled) means() map[string]*graph.Node {
 	ns := make(map[string]*graph.Node)
-	for _, s := range u.sites {
-		ns[s.Name] = s.Prediction
+	for _, s := range u.predictions {
+		ns[s.Name] = s.Mean
 	}
 	return ns
 }

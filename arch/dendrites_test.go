@@ -235,7 +235,7 @@ func TestDendrites_DescendIsOneByOneToTheBit(t *testing.T) {
 			m.Show()
 		}
 		got, want := make([]float64, len(fast.State())), make([]float64, len(fast.State()))
-		f, done, err := fast.Descend(got, fast.State(), rate, moves)
+		f, done, err := fast.FusedSteps(got, fast.State(), rate, moves)
 		ok(t, err)
 		if !done {
 			t.Fatal("no descent: samples are taken to depend on each other")

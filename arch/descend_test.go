@@ -31,7 +31,7 @@ func descendsAsOneByOne[T graph.Float](t *testing.T, n *arch.Network, p arch.Pla
 		if moves == 3 { // as infer.Run does it: the first evaluation has been made already
 			must(fast.StateGrad(got, fast.State()))(t)
 		}
-		f, done, err := fast.Descend(got, fast.State(), rate, moves)
+		f, done, err := fast.FusedSteps(got, fast.State(), rate, moves)
 		if err != nil || !done {
 			t.Fatalf("%d moves: done %v, error %v", moves, done, err)
 		}
@@ -81,13 +81,13 @@ func TestModel_DescendLeavesActivitiesAloneWhenNumbersGoWrong(t *testing.T) {
 	m := compile(t, n, weightsOf[float32](t, n, 1), arch.Plan{Batch: 40})
 	ok(t, m.Forward())
 	start, grad := slices.Clone(m.State()), make([]float32, len(m.State()))
-	if _, done, err := m.Descend(grad, m.State(), 1e6, 50); done || err != nil {
+	if _, done, err := m.FusedSteps(grad, m.State(), 1e6, 50); done || err != nil {
 		t.Fatalf("a rate of a million: done %v, error %v", done, err)
 	}
 	if !slices.Equal(m.State(), start) || math.Abs(float64(grad[0])) != 0 {
 		t.Error("activities or gradient were written")
 	}
-	if _, done, err := m.Descend(grad, m.State(), 1e-2, 50); !done || err != nil {
+	if _, done, err := m.FusedSteps(grad, m.State(), 1e-2, 50); !done || err != nil {
 		t.Errorf("afterwards: done %v, error %v", done, err)
 	}
 }
@@ -98,7 +98,7 @@ func TestModel_DescendAllocatesNothing(t *testing.T) {
 	grad := make([]float32, len(m.State()))
 	if a := testing.AllocsPerRun(20, func() {
 		ok(t, m.Forward())
-		_, done, err := m.Descend(grad, m.State(), .1, 5)
+		_, done, err := m.FusedSteps(grad, m.State(), .1, 5)
 		if !done || err != nil {
 			t.Fatal(done, err)
 		}

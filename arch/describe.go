@@ -2,10 +2,15 @@ package arch
 
 import (
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/graph"
 )
 
 // Describe writes a description as text, equal for equal ones: a network, a plan, a solver, an optimiser, any value made of
@@ -138,3 +143,31 @@ func describeStruct(b *strings.Builder, v reflect.Value, left *int) {
 }
 
 var _ describer = (*Model[float32])(nil)
+
+// A View is a part of a model's graph to look at.
+type View int
+
+const (
+	EnergyView View = iota // the energy's terms
+	StateView              // with each sample's gradient with respect to the free activities
+	ParamView              // with the gradient with respect to the weights
+)
+
+// Dot writes a part of the model's graph as a Graphviz graph, see graph.Builder.Dot.
+func (m *Model[T]) Dot(w io.Writer, v View) error {
+	m.there("Dot")
+	var outputs []*graph.Node
+	for _, t := range m.terms {
+		outputs = append(outputs, t.Node)
+	}
+	switch v {
+	case EnergyView:
+	case StateView:
+		outputs = append(outputs, m.dz...)
+	case ParamView:
+		outputs = append(outputs, seen(m.dw)...)
+	default:
+		return errors.Errorf("arch: no view %d of a model", int(v))
+	}
+	return m.u.b.Dot(w, outputs...)
+}

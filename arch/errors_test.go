@@ -1,6 +1,7 @@
 package arch_test
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -138,7 +139,7 @@ func TestCompile_RefusesWrongDescriptions(t *testing.T) {
 			n.Blocks[1].Precision, p.Energy = arch.ScalarPrecision, energy.PC{Output: energy.Categorical{}}
 		}, []string{"energy", "b", "categorical", "Precision"}},
 		{"a likelihood of nothing", func(_ *arch.Network, p *arch.Plan) {
-			p.Energy = energy.PC{Sites: map[string]energy.Likelihood{"q": energy.Gaussian{}}}
+			p.Energy = energy.PC{Blocks: map[string]energy.Likelihood{"q": energy.Gaussian{}}}
 		}, []string{"energy", `"q"`, "there are a, b"}},
 		{"hold of nothing", func(_ *arch.Network, p *arch.Plan) { p.Hold = map[string]arch.Hold{"q": arch.Clamped} }, []string{`"q"`, "no site", "x, a, b"}},
 		{"unknown hold", func(_ *arch.Network, p *arch.Plan) { p.Hold = map[string]arch.Hold{"a": 7} }, []string{`"a"`, "hold 7"}},
@@ -216,6 +217,9 @@ func TestCompile_RefusesWeightsOfAnotherNetwork(t *testing.T) {
 	}
 	for _, test := range tests {
 		_, err := arch.Compile(n, weightsOf[float64](t, test.other, 1), arch.Plan{Batch: 1})
+		if wrong := new(arch.MismatchError); !errors.As(err, &wrong) {
+			t.Errorf("%s: error %v, want a MismatchError", test.reason, err)
+		}
 		if err == nil || !strings.Contains(err.Error(), "NewWeights") {
 			t.Errorf("%s: error %v, want what to do", test.reason, err)
 		} else if test.want != "needs" && !strings.Contains(err.Error(), test.want) {
@@ -295,8 +299,8 @@ func TestModel_PanicsOnWrongLengths(t *testing.T) {
 		{"weight gradient missing", func() { _, _ = m.ParamGrad(nil) }, "arch: ParamGrad: dst has 0 numbers: want 23"},
 		{"terms too short", func() { m.TermEnergies(make([]float64, 1)) }, "arch: TermEnergies: dst has 1 numbers: want 2"},
 		{"site too short", func() { _ = hidden.ClampSite("block1", x[:5]) }, "arch: ClampSite: block1 has 5 numbers: want 6, 3 for each of the 2 samples"},
-		{"descent too short", func() { _, _, _ = m.Descend(z, z[1:], .1, 1) }, "arch: Descend: z has 5 numbers: want 6"},
-		{"no steps", func() { _, _, _ = m.Descend(spare, z, .1, 0) }, "arch: Descend of 0 steps"},
+		{"descent too short", func() { _, _, _ = m.FusedSteps(z, z[1:], .1, 1) }, "arch: FusedSteps: z has 5 numbers: want 6"},
+		{"no steps", func() { _, _, _ = m.FusedSteps(spare, z, .1, 0) }, "arch: FusedSteps of 0 steps"},
 		{"step too short", func() { _, _ = errs.Newton(z[1:], z, z) }, "arch: Newton: step has 5 numbers: want 6"},
 		{"activities of a Hessian too short", func() { _ = h.At(z[1:]) }, "arch: StateHessian.At: z has 5 numbers: want 6"},
 		{"direction too short", func() { _ = h.Mul(spare, z[1:]) }, "arch: StateHessian.Mul: v has 5 numbers: want 6"},
@@ -306,7 +310,7 @@ func TestModel_PanicsOnWrongLengths(t *testing.T) {
 		{"gradient elsewhere into State", func() { _, _ = m.StateGrad(m.State(), z) }, "arch: StateGrad: dst shares memory with State"},
 		{"gradient that overlaps by one", func() { _, _ = m.StateGrad(at[:6], at[5:11]) }, "arch: StateGrad: dst shares memory with z"},
 		{"gradient that overlaps by one, behind", func() { _, _ = m.StateGrad(at[5:11], at[:6]) }, "arch: StateGrad: dst shares memory with z"},
-		{"descent in place", func() { _, _, _ = m.Descend(z, z, .1, 1) }, "arch: Descend: grad shares memory with z"},
+		{"descent in place", func() { _, _, _ = m.FusedSteps(z, z, .1, 1) }, "arch: FusedSteps: grad shares memory with z"},
 		{"weight gradient into the weights", func() { _, _ = m.ParamGrad(w.Data()) }, "arch: ParamGrad: dst shares memory with the weights"},
 		{"step in place", func() { _, _ = errs.Newton(z, z, spare) }, "arch: Newton: step shares memory with grad"},
 		{"product in place", func() { _ = h.Mul(z, z) }, "arch: StateHessian.Mul: dst shares memory with v"},

@@ -51,7 +51,7 @@ func sketches() []sketch {
 				{Name: "a", Layer: lin(3, 4)}, {Name: "b", Layer: lin(4, 4)}, {Name: "c", Layer: lin(4, 4)},
 				{Name: "y", Layer: lin(4, 2), From: from("a", "b", "c"), Merge: layers.Attend{Width: 4}}}}},
 		{name: "two outputs of two kinds", sites: map[string]int{"x": 3, "h": 4, "label": 2, "value": 1},
-			plan: arch.Plan{Energy: energy.PC{Sites: map[string]energy.Likelihood{"label": energy.Categorical{Precision: .5}}}},
+			plan: arch.Plan{Energy: energy.PC{Blocks: map[string]energy.Likelihood{"label": energy.Categorical{Precision: .5}}}},
 			n: &arch.Network{Input: []int{3}, Blocks: []arch.Block{
 				{Name: "h", Layer: lin(3, 4)},
 				{Name: "label", Layer: lin(4, 2), Output: true},
@@ -423,7 +423,7 @@ func (p plainGraph) score(b arch.Block, target string, z, mu []float64) float64 
 	if output {
 		lik = pc.Output
 	}
-	if own := pc.Sites[b.Name]; own != nil {
+	if own := pc.Blocks[b.Name]; own != nil {
 		lik = own
 	}
 	n := len(z) / p.batch
@@ -577,7 +577,7 @@ func TestGraphs_DescendIsOneByOneToTheBit(t *testing.T) {
 		ok(t, fast.Forward())
 		ok(t, slow.Forward())
 		got, want := make([]float64, len(fast.State())), make([]float64, len(fast.State()))
-		f, done, err := fast.Descend(got, fast.State(), rate, moves)
+		f, done, err := fast.FusedSteps(got, fast.State(), rate, moves)
 		ok(t, err)
 		if !done {
 			t.Fatal("no descent: samples are taken to depend on each other")

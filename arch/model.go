@@ -4,14 +4,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // A Model is a network with memory: one expression graph, one energy, and one program over weights that it shares with
@@ -28,26 +27,26 @@ import (
 //
 // After the weights have changed, Clamp reads them anew, and so does every evaluation after weights.Touch().
 type Model[T graph.Float] struct {
-	net     *Network
-	plan    Plan
-	weights *graph.Vector[T]
-	u       *unrolled
-	prog    *graph.Program[T]
-	state   *graph.Vector[T]
-	states  []*graph.Node // the inputs that state's fields are
-	terms   []energy.Term
-	dz, dw  []*graph.Node // dw nil for a weight that the energy does not depend on
-	chain   []graph.Link[T]
-	whole   []graph.Link[T]   // the same, where it cannot be done sample by sample
-	begin   []func()          // sets the states that the chain leaves out to where inference begins
-	chained []bool            // states that the chain sets
-	descent *graph.Descent[T] // nil where samples depend on each other
-	clamps  []*clamp[T]
-	extras  []*extra[T]
-	x, y    []*clamp[T] // those of the inputs and of the outputs
-	version uint64
-	into    *T          // where the program writes weight gradients to
-	busy    atomic.Bool // a call is under way, see enter
+	net         *Network
+	plan        Plan
+	weights     *graph.Vector[T]
+	u           *unrolled
+	prog        *graph.Program[T]
+	state       *graph.Vector[T]
+	states      []*graph.Node // the inputs that state's fields are
+	terms       []energy.Term
+	dz, dw      []*graph.Node        // dw nil for a weight that the energy does not depend on
+	pass        *graph.Chain[T]      // the feedforward pass; nil if there is nothing to predict, or whole does it
+	whole       []graph.Link[T]      // the feedforward pass, where it cannot be done sample by sample
+	begin       []func()             // sets the states that the feedforward pass leaves out to where inference begins
+	passed      []bool               // states that the feedforward pass sets
+	fused       *graph.FusedSteps[T] // nil where samples depend on each other
+	clamps      []*clamp[T]
+	layerInputs []*layerInput[T]
+	x, y        []*clamp[T] // those of the inputs and of the outputs
+	version     uint64
+	into        *T          // where the program writes weight gradients to
+	busy        atomic.Bool // a call is under way, see enter
 
 	view       *viewer[T]
 	newton     *newton[T] // nil before the first step
@@ -60,7 +59,7 @@ const (
 	stateTarget = iota // terms and dF_i/dz_i
 	paramTarget        // terms and dF/dW
 	valueTarget        // terms
-	chainTarget        // and following: one prediction each
+	passTarget         // and following: one prediction each
 )
 
 // Compile builds the graph of a network with an energy, differentiates it and compiles it over the weights w, which
@@ -104,140 +103,32 @@ func Compile[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*Model[T], 
 	return m, nil
 }
 
+// A MismatchError is the error, to be found with errors.As, of weights that are not those of a network: of Compile, NewBlocks and
+// LoadWeights.
+type MismatchError struct{ Reason string }
+
+func (e *MismatchError) Error() string { return e.Reason }
+
+func mismatch(format string, args ...any) error {
+	return errors.WithStack(&MismatchError{Reason: fmt.Sprintf(format, args...)})
+}
+
 // checkWeights compares the slab with what the network needs.
 func checkWeights[T graph.Float](n *Network, w *graph.Vector[T]) error {
 	if w == nil {
-		return errors.New("arch: the weights are missing: allocate them with NewWeights for this network")
+		return mismatch("arch: the weights are missing: allocate them with NewWeights for this network")
 	}
 	want, have := n.Weights(), w.Fields()
 	if len(want) != len(have) {
-		return errors.Errorf("arch: the network has %d weights, the slab %d: allocate it with NewWeights for this network", len(want), len(have))
+		return mismatch("arch: the network has %d weights, the slab %d: allocate it with NewWeights for this network", len(want), len(have))
 	}
 	for i, f := range have {
 		if f.Name != want[i].Name || !slices.Equal(f.Shape, want[i].Param.Shape) {
-			return errors.Errorf("arch: weight %d of the slab is %s%v, the network has %s%v: allocate it with NewWeights for this network",
+			return mismatch("arch: weight %d of the slab is %s%v, the network has %s%v: allocate it with NewWeights for this network",
 				i, f.Name, f.Shape, want[i].Name, want[i].Param.Shape)
 		}
 	}
 	return nil
-}
-
-// differentiate adds the gradients to the graph and compiles the program.
-func (m *Model[T]) differentiate() error {
-	u, b := m.u, m.u.b
-	coefs, nodes := make([]float64, len(m.terms)), make([]*graph.Node, len(m.terms))
-	for i, t := range m.terms {
-		coefs[i], nodes[i] = 1, t.Node
-	}
-	total := b.Combine(coefs, nodes...)
-	perSample := b.Scale(total, float64(m.plan.Batch))
-	if err := b.Err(); err != nil {
-		return err
-	}
-	var fields []graph.Field
-	at := make(map[*graph.Node]int) // states by field
-	for _, in := range b.Inputs() {
-		if in.Kind == graph.State {
-			at[in.Node] = len(fields)
-			m.states = append(m.states, in.Node)
-			fields = append(fields, graph.Field{Name: in.Name, Shape: in.Node.Shape()})
-		}
-	}
-	m.state = graph.NewVector[T](fields...)
-	var err error
-	if len(m.states) > 0 {
-		if m.dz, err = m.stateGradients(perSample); err != nil {
-			return err
-		}
-	}
-	if err := m.differentiateWeights(total); err != nil {
-		return err
-	}
-	targets := [][]*graph.Node{
-		append(append([]*graph.Node(nil), m.dz...), nodes...), // gradients first: each is then computed where its layer is in the cache
-		append(append([]*graph.Node(nil), nodes...), seen(m.dw)...),
-		nodes,
-	}
-	links, more := m.links(at, len(targets))
-	targets = append(targets, more...)
-	if m.prog, err = graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: u.batched(), Cache: true}); err != nil {
-		return err
-	}
-	if m.chain, err = m.prog.Chain(links); err != nil {
-		m.whole = links // an operation of Gorgonia's own wants the whole batch at once: one prediction after the other
-	}
-	moved := make([]graph.Moved[T], len(m.states))
-	for i, n := range m.states {
-		moved[i] = graph.Moved[T]{Input: n, Grad: m.dz[i]}
-	}
-	m.hold(at)
-	m.extras = extrasOf(u, m.prog)
-	m.descent, _ = m.prog.Descent(stateTarget, moved)
-	return nil
-}
-
-// differentiateWeights adds the gradients by the weights to the graph.
-func (m *Model[T]) differentiateWeights(total *graph.Node) error {
-	if m.plan.Dendrites != nil {
-		return m.learnLocally()
-	}
-	var by []*graph.Node
-	for i, w := range m.u.params {
-		if !m.u.unseen(i) {
-			by = append(by, w)
-		}
-	}
-	if len(by) == 0 {
-		return nil
-	}
-	dw, err := graph.Grad(total, by...)
-	if err != nil {
-		return m.withoutEffect(total, by, err)
-	}
-	for i := range m.u.params {
-		if m.u.unseen(i) {
-			m.dw = append(m.dw, nil)
-			continue
-		}
-		m.dw, dw = append(m.dw, dw[0]), dw[1:]
-	}
-	return nil
-}
-
-// withoutEffect explains err, of the gradient of cost by weights, if that is because one of them has no effect.
-func (m *Model[T]) withoutEffect(cost *graph.Node, by []*graph.Node, err error) error {
-	without := graph.Independent(cost, by...)
-	if len(without) == 0 {
-		return err
-	}
-	name := m.u.weights[slices.Index(m.u.params, without[0])].Name
-	if block, is := strings.CutSuffix(name, "/"+precisionName); is {
-		return errors.Errorf("block %q learns its precision (Block.Precision) and its likelihood does not use it, so that %s has no gradient: make NegLog of the likelihood use Site.LogPrecision, as energy.Gaussian does, or leave Precision out", block, name)
-	}
-	return errors.Errorf("the energy does not depend on the weight %s, which therefore has no gradient: make Forward of its layer use it, or leave it out of Params", name)
-}
-
-// seen leaves out what is nil.
-func seen(ns []*graph.Node) []*graph.Node {
-	return slices.DeleteFunc(slices.Clone(ns), func(n *graph.Node) bool { return n == nil })
-}
-
-// links is the feedforward pass, state by state, with one target each, numbered from first.
-func (m *Model[T]) links(at map[*graph.Node]int, first int) (links []graph.Link[T], targets [][]*graph.Node) {
-	m.chained = make([]bool, len(m.states))
-	if m.u.loop != nil {
-		return nil, nil
-	}
-	for _, i := range m.u.order {
-		p := m.u.place(m.u.n.target(i))
-		if p.block != i || p.landing == nil {
-			continue
-		}
-		m.chained[at[p.state]] = true
-		links = append(links, graph.Link[T]{Target: first + len(links), From: p.landing, To: p.state, Copy: m.state.Part(m.state.Data(), at[p.state])})
-		targets = append(targets, []*graph.Node{p.landing})
-	}
-	return links, targets
 }
 
 // Network is the description that the model was compiled from.
@@ -269,7 +160,7 @@ func (m *Model[T]) Resized(batch int) (*Model[T], error) {
 		m.resized = make(map[int]*Model[T])
 	}
 	m.resized[batch] = r
-	for _, e := range m.extras {
+	for _, e := range m.layerInputs {
 		if e.one != nil {
 			if err := r.SetLayerInput(e.name, e.one); err != nil {
 				return nil, err
@@ -317,15 +208,15 @@ func (m *Model[T]) Forward() error {
 		}
 		copy(l.Copy, m.prog.Value(l.From))
 	}
-	if len(m.chain) == 0 {
+	if m.pass == nil {
 		return nil
 	}
 	for i, n := range m.states {
-		if !m.chained[i] {
+		if !m.passed[i] {
 			m.prog.Load(n, m.state.Part(m.state.Data(), i))
 		}
 	}
-	return m.prog.RunChain(m.chain)
+	return m.prog.RunChain(m.pass)
 }
 
 // State is the live slab of free activities, one field per free site: "block1/z", ... A solver moves it in place.
@@ -338,7 +229,7 @@ func (m *Model[T]) StateVector() *graph.Vector[T] { m.there("StateVector"); retu
 func (m *Model[T]) Free() []string {
 	m.there("Free")
 	site := make(map[*graph.Node]string)
-	for _, at := range m.u.places {
+	for _, at := range m.u.sites {
 		if at.state != nil {
 			site[at.state] = at.name
 		}
@@ -379,29 +270,29 @@ func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
 	return m.energy(), nil
 }
 
-// Descend makes moves steps z <- z - rate dF_i/dz_i in place, one or more: the same bits as StateGrad and optim.SGD in
+// FusedSteps makes moves steps z <- z - rate dF_i/dz_i in place, one or more: the same bits as StateGrad and optim.SGD in
 // turn, but faster, each piece of the batch being taken through all steps at once. The gradient before the last step goes
 // to grad, and F there is returned. If numbers are not finite there, or if samples depend on each other, ok is false and z
 // is left as it was. It panics if the lengths are not that of State, if grad shares memory with z or State, and on less than
 // one step.
-func (m *Model[T]) Descend(grad, z []T, rate float64, moves int) (f float64, ok bool, err error) {
-	m.enter("Descend")
+func (m *Model[T]) FusedSteps(grad, z []T, rate float64, moves int) (f float64, ok bool, err error) {
+	m.enter("FusedSteps")
 	defer m.leave()
-	m.stateSized("Descend", "grad", grad)
-	m.stateSized("Descend", "z", z)
-	apart("Descend", "grad", grad, "z", z)
-	apart("Descend", "grad", grad, "State", m.state.Data())
+	m.stateSized("FusedSteps", "grad", grad)
+	m.stateSized("FusedSteps", "z", z)
+	apart("FusedSteps", "grad", grad, "z", z)
+	apart("FusedSteps", "grad", grad, "State", m.state.Data())
 	if moves < 1 {
-		panic(fmt.Sprintf("arch: Descend of %d steps: want one or more", moves))
+		panic(fmt.Sprintf("arch: FusedSteps of %d steps: want one or more", moves))
 	}
-	if m.descent == nil {
+	if m.fused == nil {
 		return 0, false, nil
 	}
 	m.ready()
 	for i := range m.states {
-		m.descent.Bind(i, m.state.Part(z, i), m.state.Part(grad, i))
+		m.fused.Bind(i, m.state.Part(z, i), m.state.Part(grad, i))
 	}
-	if ok, err = m.prog.Descend(m.descent, T(rate), moves); !ok || err != nil {
+	if ok, err = m.prog.RunSteps(m.fused, T(rate), moves); !ok || err != nil {
 		return 0, false, err
 	}
 	return m.energy(), true, nil
@@ -498,7 +389,7 @@ func (m *Model[T]) Bytes() int {
 	for _, c := range m.clamps {
 		n += len(c.rows) + len(c.mask)
 	}
-	for _, e := range m.extras {
+	for _, e := range m.layerInputs {
 		n += len(e.values)
 	}
 	var t T

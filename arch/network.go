@@ -2,7 +2,7 @@
 //
 // A Network is an immutable value: blocks, what predicts what, and a Scaling. Compile unrolls it into one expression
 // graph with an energy and gives a Model, which has memory and programs: clamp data, run the feedforward pass, evaluate
-// the energy with its gradient by the free activities (StateGrad) or by the weights (ParamGrad). Backprop is the same
+// the energy with its gradient with respect to the free activities (StateGrad) or the weights (ParamGrad). Backprop is the same
 // model with nothing free.
 //
 // The package knows nothing of how activities are relaxed (infer) or weights learned (train).
@@ -108,7 +108,7 @@ func (n *Network) scaling() Scaling {
 	return n.Scaling
 }
 
-// Residual tells whether any block has a skip, or a layer with a branch in it.
+// Residual reports whether any block has a skip, or a layer with a branch in it.
 func (n *Network) Residual() bool {
 	for _, b := range n.Blocks {
 		if len(b.Skips) > 0 {

@@ -2,12 +2,13 @@ package arch
 
 import (
 	"math"
+	"slices"
 
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Newton writes to step what solves, sample by sample,
@@ -47,13 +48,18 @@ func (m *Model[T]) Newton(step, grad, z []T) (evals int, err error) {
 	return m.newton.solve(step, grad, z)
 }
 
+// TakesNewton reports why there are no Newton steps of the model; nil if there are.
+func (m *Model[T]) TakesNewton() error {
+	m.there("TakesNewton")
+	n := &newton[T]{m: m}
+	return errors.WithMessage(n.suits(), "arch: Newton")
+}
+
 // A newton is the memory of Gauss-Newton steps.
 type newton[T graph.Float] struct {
+	*lowered[T]
 	m         *Model[T]
-	u         *unrolled
-	prog      *graph.Program[T]
 	cotangent *graph.Node
-	states    []*graph.Node // in the order of the model's
 	rows      []*graph.Node // cotangent dyhat/de, field by field
 	output    *graph.Node   // yhat [batch, d_y]
 	dy        int
@@ -90,8 +96,7 @@ func (m *Model[T]) newNewton() (*newton[T], error) {
 	if err := n.build(m.plan.Batch); err != nil {
 		return nil, err
 	}
-	others := append(n.states[:len(n.states):len(n.states)], n.inputs()...)
-	n.shared = !n.softmax && !graph.DependsAny(n.rows, others...)
+	n.shared = !n.softmax && !graph.DependsAny(n.rows, n.inputs()...)
 	if n.shared {
 		if err := n.build(n.dy); err != nil {
 			return nil, err
@@ -134,7 +139,7 @@ func (n *newton[T]) suits() error {
 		return errors.Errorf("an energy of type %T: want energy.PC", m.plan.Energy)
 	case m.plan.Dendrites != nil:
 		return errors.New("dendrites: their steps are not the gradient of the energy")
-	case m.descent == nil && len(m.states) > 0:
+	case m.fused == nil && len(m.states) > 0:
 		return errors.New("samples depend on each other: there is no curvature by sample")
 	}
 	if err := m.TakesBatches(); err != nil {
@@ -147,12 +152,12 @@ func (n *newton[T]) suits() error {
 			return errors.Errorf("block %q is a further prediction, or has a learned precision: neither is allowed", b.Name)
 		}
 		lik := pc.Hidden
-		at := m.u.place(b.Name)
+		at := m.u.site(b.Name)
 		if at.output {
 			lik = pc.Output
 			outputs++
 		}
-		if own := pc.Sites[b.Name]; own != nil {
+		if own := pc.Blocks[b.Name]; own != nil {
 			lik = own
 		}
 		precision := 0.
@@ -186,56 +191,42 @@ func (n *newton[T]) suits() error {
 	return nil
 }
 
-// build makes the graph for a batch.
-func (n *newton[T]) build(batch int) error {
+// build compiles the rows of the Jacobian for a batch.
+func (n *newton[T]) build(batch int) (err error) {
 	p := n.m.plan
 	p.Batch = batch
-	u, err := unroll(n.m.net, n.m.weights, p)
-	if err != nil {
-		return err
-	}
-	n.u, n.states = u, nil
-	order := make(map[string]*graph.Node)
-	for _, in := range u.b.Inputs() {
-		if in.Kind == graph.State {
-			order[in.Name] = in.Node
+	n.lowered, err = n.m.lower(p, true, func(u *unrolled) ([][]*graph.Node, error) {
+		n.output = u.outputs()[0]
+		n.dy = n.output.Shape().TotalSize() / batch
+		n.cotangent = u.b.Data("cotangent", n.output.Shape()...)
+		total := u.b.Inner(n.cotangent, n.output)
+		if err := u.b.Err(); err != nil {
+			return nil, err
 		}
+		states := u.states()
+		errs := make([]*graph.Node, len(states))
+		for i, in := range states {
+			errs[i] = in.Node
+		}
+		var err error
+		n.rows, err = graph.Grad(total, errs...)
+		return [][]*graph.Node{{n.output}, n.rows}, err
+	})
+	if err == nil {
+		n.unit = make([]T, n.cotangent.Shape().TotalSize())
 	}
-	for _, f := range n.m.state.Fields() {
-		n.states = append(n.states, order[f.Name])
-	}
-	n.output = u.outputs()[0]
-	n.dy = n.output.Shape().TotalSize() / batch
-	n.cotangent = u.b.Data("cotangent", n.output.Shape()...)
-	total := u.b.Inner(n.cotangent, n.output)
-	if err := u.b.Err(); err != nil {
-		return err
-	}
-	if n.rows, err = graph.Grad(total, n.states...); err != nil {
-		return err
-	}
-	n.prog, err = graph.CompilePlan[T](graph.Plan{Targets: [][]*graph.Node{{n.output}, n.rows}, Batched: u.batched(), Cache: true})
-	n.unit = make([]T, n.cotangent.Shape().TotalSize())
 	return err
 }
 
-// inputs are what the output may depend on beside weights and errors: data and inputs of layers.
-func (n *newton[T]) inputs() (ns []*graph.Node) {
-	for _, at := range n.u.places {
-		if at.data != nil && at.input {
-			ns = append(ns, at.data)
-		}
-	}
-	for _, e := range n.u.extras {
-		ns = append(ns, e.Node)
-	}
-	return ns
+// inputs are what the output may depend on beside weights: errors, data and layer inputs.
+func (n *newton[T]) inputs() []*graph.Node {
+	return slices.DeleteFunc(n.u.batched(), func(of *graph.Node) bool { return of == n.cotangent })
 }
 
 // solve is Model.Newton.
 func (n *newton[T]) solve(step, grad, z []T) (evals int, err error) {
-	n.prog.Touch() // the weights may have changed
 	if n.shared {
+		n.prog.Touch() // the weights may have changed
 		for k := range n.dy {
 			n.unit[k*n.dy+k] = 1
 		}
@@ -264,17 +255,7 @@ func (n *newton[T]) solve(step, grad, z []T) (evals int, err error) {
 
 // jacobian computes A of every sample, one output after the other.
 func (n *newton[T]) jacobian(z []T) error {
-	for i, s := range n.states {
-		n.prog.Load(s, n.m.state.Part(z, i))
-	}
-	for _, at := range n.u.places {
-		if at.data != nil && at.input {
-			n.prog.Load(at.data, n.m.prog.Value(n.m.u.place(at.name).data))
-		}
-	}
-	for i, e := range n.u.extras {
-		n.prog.Load(e.Node, n.m.extras[i].values)
-	}
+	n.sync(z)
 	for k := range n.dy {
 		for i := range n.unit {
 			n.unit[i] = 0

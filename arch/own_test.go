@@ -84,7 +84,7 @@ func TestCompile_NamesWhatIsWrongWithOwnParts(t *testing.T) {
 			p.Energy = terms(func(*graph.Builder, energy.Latents) *graph.Node { return nil })
 		}, []string{"energy", `"mine" has no node`}},
 		{"a term that is no scalar", func(_ *arch.Network, p *arch.Plan) {
-			p.Energy = terms(func(_ *graph.Builder, l energy.Latents) *graph.Node { return l.Sites[0].Prediction })
+			p.Energy = terms(func(_ *graph.Builder, l energy.Latents) *graph.Node { return l.Predictions[0].Mean })
 		}, []string{"energy", `"mine" has shape [2 3]`, "scalar"}},
 	}
 	for _, test := range tests {
@@ -203,8 +203,8 @@ func TestSetAs_IsTheSamePaddingAndMask(t *testing.T) {
 // unweighted is a likelihood that takes no notice of a learned precision.
 type unweighted struct{}
 
-func (unweighted) NegLog(b *graph.Builder, s energy.Site, batch int) *graph.Node {
-	return b.HalfSquare(b.Sub(s.Activity, s.Prediction), 1, batch)
+func (unweighted) NegLog(b *graph.Builder, s energy.Prediction, batch int) *graph.Node {
+	return b.HalfSquare(b.Sub(s.Activity, s.Mean), 1, batch)
 }
 
 // TestCompile_NamesWeightsWithoutEffect: a precision that the likelihood ignores, and a weight that its layer ignores.
@@ -214,7 +214,7 @@ func TestCompile_NamesWeightsWithoutEffect(t *testing.T) {
 			n := mlp(t, nil, layers.Tanh, 3, 4, 2)
 			n.Blocks[0].Precision = p
 			_, err := arch.Compile(n, weightsOf[float64](t, n, 1), arch.Plan{Batch: 2, Dendrites: dendrites, Energy: energy.PC{Hidden: unweighted{}}})
-			if err == nil || !strings.Contains(err.Error(), `block "block1" learns its precision`) || !strings.Contains(err.Error(), "Site.LogPrecision") {
+			if err == nil || !strings.Contains(err.Error(), `block "block1" learns its precision`) || !strings.Contains(err.Error(), "Prediction.LogPrecision") {
 				t.Errorf("a likelihood without the precision: error %v", err)
 			}
 		}

@@ -7,17 +7,17 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // A predictor is the feedforward pass of a model's network for one number of samples.
 type predictor[T graph.Float] struct {
-	prog   *graph.Program[T]
-	inputs []*graph.Node
-	rows   [][]T // of each input
-	outs   []*graph.Node
-	extras []*extra[T]
-	filled bool // extras are not zero
+	prog        *graph.Program[T]
+	inputs      []*graph.Node
+	rows        [][]T // of each input
+	outs        []*graph.Node
+	layerInputs []*layerInput[T]
+	filled      bool // layerInputs are not zero
 }
 
 // Predict is the outputs of the feedforward pass, side by side if there are several, for any number of samples
@@ -39,9 +39,9 @@ func (m *Model[T]) PredictWith(x []T, layerInputs map[string][]T) ([]T, error) {
 		return nil, errors.Errorf("arch: predict: x of sample %d, element %d is %v: clean the data", i/in, i%in, x[i])
 	}
 	for _, name := range slices.Sorted(maps.Keys(layerInputs)) {
-		e := m.extra(name)
+		e := m.layerInput(name)
 		if e == nil {
-			return nil, errors.Errorf("arch: predict: %q is no input of a layer: there are %s", name, names(m.extras))
+			return nil, errors.Errorf("arch: predict: %q is no input of a layer: there are %s", name, names(m.layerInputs))
 		}
 		if err := e.check(layerInputs[name], len(x)/in); err != nil {
 			return nil, err
@@ -82,7 +82,7 @@ func (p *predictor[T]) fill(layerInputs map[string][]T, first int) {
 		return
 	}
 	p.filled = len(layerInputs) > 0
-	for _, e := range p.extras {
+	for _, e := range p.layerInputs {
 		clear(e.values)
 		if given := layerInputs[e.name]; given != nil {
 			copy(e.values, given[first*len(e.values)/e.node.Shape()[0]:])
@@ -120,24 +120,23 @@ func (m *Model[T]) predictor(rows int) (*predictor[T], error) {
 	if p := m.predictors[rows]; p != nil {
 		return p, nil
 	}
-	u, err := unroll(m.net, m.weights, Plan{Batch: rows, Coordinates: Feedforward, FreeOutput: true})
+	p := &predictor[T]{}
+	low, err := m.lower(Plan{Batch: rows, Coordinates: Feedforward, FreeOutput: true}, false, func(u *unrolled) ([][]*graph.Node, error) {
+		if p.outs = u.outputs(); len(p.outs) == 0 {
+			return nil, errors.New("arch: predict: the network has no output: every block predicts an input")
+		}
+		for _, at := range u.sites {
+			if at.input {
+				p.inputs = append(p.inputs, at.data)
+				p.rows = append(p.rows, make([]T, at.data.Shape().TotalSize()))
+			}
+		}
+		return [][]*graph.Node{p.outs}, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	p := &predictor[T]{outs: u.outputs()}
-	if len(p.outs) == 0 {
-		return nil, errors.New("arch: predict: the network has no output: every block predicts an input")
-	}
-	for _, at := range u.places {
-		if at.input {
-			p.inputs = append(p.inputs, at.data)
-			p.rows = append(p.rows, make([]T, at.data.Shape().TotalSize()))
-		}
-	}
-	if p.prog, err = graph.CompilePlan[T](graph.Plan{Targets: [][]*graph.Node{p.outs}, Batched: u.batched()}); err != nil {
-		return nil, err
-	}
-	p.extras = extrasOf(u, p.prog)
+	p.prog, p.layerInputs = low.prog, layerInputsOf(low.u, low.prog)
 	m.predictors[rows] = p
 	return p, nil
 }

@@ -249,7 +249,7 @@ func (n *Network) checked() (*Network, error) {
 	return n, nil
 }
 
-// used tells whether any block reads or predicts a site.
+// used reports whether any block reads or predicts a site.
 func (n *Network) used(name string) bool {
 	for i := range n.Blocks {
 		if n.target(i) == name || slices.Contains(n.reads(i), name) {

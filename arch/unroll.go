@@ -9,21 +9,21 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 )
 
-// An unrolled network: its graph and the nodes that a model is about.
+// An unrolled network is a graph with the nodes that a model is made of.
 type unrolled struct {
 	*Blocks
-	plan   Plan
-	places []*place // in the order of n.sites()
-	byName map[string]*place
-	free   []energy.Named
-	sites  []energy.Site
-	exact  []string
-	loop   []string // blocks that predict each other, so that there is no feedforward pass
-	order  []int    // of the blocks; that of the feedforward pass, if there is one
+	plan        Plan
+	sites       []*graphSite // in the order of n.sites()
+	byName      map[string]*graphSite
+	free        []energy.Named
+	predictions []energy.Prediction
+	exact       []string
+	loop        []string // blocks that predict each other, so that there is no feedforward pass
+	order       []int    // of the blocks; of the feedforward pass, if there is one
 }
 
-// A place is a site in the graph. Its nodes are nil where it has none.
-type place struct {
+// A graphSite is a site with its nodes in the graph, nil where it has none.
+type graphSite struct {
 	site
 	hold       Hold
 	shape      []int // [batch, ...]
@@ -32,22 +32,22 @@ type place struct {
 	isError    bool        // state is an error
 	activity   *graph.Node
 	prediction *graph.Node // by its own block
-	landing    *graph.Node // what the feedforward pass sets state to
+	initial    *graph.Node // what the feedforward pass sets state to
 }
 
 // unroll builds the network's graph up to its sites.
 func unroll[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*unrolled, error) {
-	u := &unrolled{Blocks: newBlocks(graph.NewBuilder[T](), n, w), plan: p, byName: make(map[string]*place)}
+	u := &unrolled{Blocks: newBlocks(graph.NewBuilder[T](), n, w), plan: p, byName: make(map[string]*graphSite)}
 	for _, s := range n.sites() {
-		at := &place{site: s, hold: p.hold(s)}
-		u.places = append(u.places, at)
+		at := &graphSite{site: s, hold: p.hold(s)}
+		u.sites = append(u.sites, at)
 		u.byName[s.name] = at
 	}
-	if err := u.plot(); err != nil {
+	if err := u.arrange(); err != nil {
 		return nil, err
 	}
 	for i, in := range n.inputs() {
-		u.open(u.places[i], in.Shape)
+		u.addSite(u.sites[i], in.Shape)
 	}
 	if err := u.b.Err(); err != nil {
 		return nil, errors.WithMessage(err, "arch: compile")
@@ -61,10 +61,10 @@ func unroll[T graph.Float](n *Network, w *graph.Vector[T], p Plan) (*unrolled, e
 	return u, nil
 }
 
-// plot finds the order of the blocks.
-func (u *unrolled) plot() error {
+// arrange finds a topological order of the blocks.
+func (u *unrolled) arrange() error {
 	given := func(name string) bool { // its activity does not wait for its prediction
-		at := u.place(name)
+		at := u.site(name)
 		return at.hold == Clamped || u.plan.Coordinates == Activities && at.block >= 0 && u.n.Blocks[at.block].Start != nil
 	}
 	if u.order, u.loop = u.n.order(given); u.loop == nil {
@@ -74,7 +74,7 @@ func (u *unrolled) plot() error {
 		return errors.Errorf("arch: compile: blocks predict each other in a loop, %s: there is no feedforward pass, which the coordinates of %v need: use Activities, or clamp one of them", arrows(u.loop), u.plan.Coordinates)
 	}
 	order, loop := u.n.order(func(name string) bool {
-		at := u.place(name)
+		at := u.site(name)
 		return given(name) || at.block >= 0 && u.n.Blocks[at.block].shape() != nil
 	})
 	if loop != nil {
@@ -84,18 +84,18 @@ func (u *unrolled) plot() error {
 	return nil
 }
 
-// place finds a site.
-func (u *unrolled) place(name string) *place {
+// site finds a site by its name.
+func (u *unrolled) site(name string) *graphSite {
 	return u.byName[name]
 }
 
-// inActivities tells whether a site's state is its activity, which is then there before its prediction.
-func (u *unrolled) inActivities(at *place) bool {
+// inActivities reports whether a site's state is its activity, which is then there before its prediction.
+func (u *unrolled) inActivities(at *graphSite) bool {
 	return at.input || u.plan.Coordinates == Activities || u.plan.Coordinates == Errors && at.output
 }
 
-// open adds what a site of a shape, without the batch, has before its prediction: data, mask and state.
-func (u *unrolled) open(at *place, shape []int) {
+// addSite adds the nodes that a site has before its prediction: data, mask and state. shape is without the batch.
+func (u *unrolled) addSite(at *graphSite, shape []int) {
 	at.shape = append([]int{u.plan.Batch}, shape...)
 	data, mask, state := "data", "mask", "z"
 	switch {
@@ -105,18 +105,18 @@ func (u *unrolled) open(at *place, shape []int) {
 		data = "y"
 	}
 	if !at.input {
-		u.b.Within(at.name, func() { u.openAs(at, data, mask, state) })
+		u.b.Within(at.name, func() { u.addSiteAs(at, data, mask, state) })
 		return
 	}
 	data, mask, state = at.name, at.name+"/mask", at.name+"/z"
 	if at.hold == Free {
 		state = at.name
 	}
-	u.openAs(at, data, mask, state)
+	u.addSiteAs(at, data, mask, state)
 }
 
-// openAs is open with the names of the nodes.
-func (u *unrolled) openAs(at *place, data, mask, state string) {
+// addSiteAs is addSite with the names of the nodes.
+func (u *unrolled) addSiteAs(at *graphSite, data, mask, state string) {
 	b := u.b
 	if at.hold != Free {
 		at.data = b.Data(data, at.shape...)
@@ -139,16 +139,16 @@ func (u *unrolled) openAs(at *place, data, mask, state string) {
 	}
 }
 
-// activity is that of a site, which is added now if it does not wait for its prediction.
+// activity returns that of a site, which is added now if it does not need its prediction.
 func (u *unrolled) activity(name string) *graph.Node {
-	at := u.place(name)
+	at := u.site(name)
 	if at.activity == nil {
 		shape := u.n.Blocks[at.block].shape()
 		if shape == nil {
 			u.b.Fail(errors.Errorf("block %q is read before it is predicted: give it the Shape of its site", name))
 			return nil
 		}
-		u.open(at, shape)
+		u.addSite(at, shape)
 	}
 	return at.activity
 }
@@ -156,7 +156,7 @@ func (u *unrolled) activity(name string) *graph.Node {
 // block adds the prediction of block i, and its site.
 func (u *unrolled) block(i int) {
 	b, blk := u.b, u.n.Blocks[i]
-	at := u.place(u.n.target(i))
+	at := u.site(u.n.target(i))
 	mu := u.Predict(i, u.activity)
 	if blk.Predicts != "" {
 		u.activity(at.name)
@@ -179,16 +179,16 @@ func (u *unrolled) block(i int) {
 	u.predicted(i, at, mu)
 }
 
-// predicted adds the site where a prediction by block i meets its activity.
-func (u *unrolled) predicted(i int, at *place, mu *graph.Node) {
+// predicted records the prediction mu by block i of a site, which it adds if it is not there yet.
+func (u *unrolled) predicted(i int, at *graphSite, mu *graph.Node) {
 	blk := u.n.Blocks[i]
 	if blk.Predicts == "" && at.shape == nil {
-		u.open(at, mu.Shape()[1:])
+		u.addSite(at, mu.Shape()[1:])
 	}
 	u.b.Within(blk.Name, func() {
-		s := energy.Site{Name: blk.Name, Prediction: mu, Output: at.output}
+		s := energy.Prediction{Name: blk.Name, Mean: mu, Output: at.output}
 		if blk.Predicts == "" {
-			s.Error = u.land(at, mu, blk.Start != nil)
+			s.Error = u.ownPrediction(at, mu, blk.Start != nil)
 		}
 		if at.activity == mu { // no error, no site
 			u.exact = append(u.exact, blk.Name)
@@ -201,12 +201,12 @@ func (u *unrolled) predicted(i int, at *place, mu *graph.Node) {
 				s.LogPrecision = u.b.Spread(u.b.Sum(s.LogPrecision, 1), mu.Shape()[1:]...)
 			}
 		}
-		u.sites = append(u.sites, s)
+		u.predictions = append(u.predictions, s)
 	})
 }
 
-// land gives a site its activity from its own block's prediction, and tells the error if that is a node already.
-func (u *unrolled) land(at *place, mu *graph.Node, started bool) (e *graph.Node) {
+// ownPrediction gives a site its activity from its own block's prediction mu, and returns the error if that is a node already.
+func (u *unrolled) ownPrediction(at *graphSite, mu *graph.Node, started bool) (e *graph.Node) {
 	b := u.b
 	at.prediction = mu
 	masked := func(free *graph.Node) *graph.Node {
@@ -225,7 +225,7 @@ func (u *unrolled) land(at *place, mu *graph.Node, started bool) (e *graph.Node)
 	case at.activity == nil:
 		at.activity = masked(mu)
 	case at.state != nil && !started:
-		at.landing = masked(mu)
+		at.initial = masked(mu)
 	}
 	return e
 }
@@ -233,7 +233,7 @@ func (u *unrolled) land(at *place, mu *graph.Node, started bool) (e *graph.Node)
 // outputs are the predictions of the outputs.
 func (u *unrolled) outputs() []*graph.Node {
 	var ns []*graph.Node
-	for _, at := range u.places {
+	for _, at := range u.sites {
 		if at.output {
 			ns = append(ns, at.prediction)
 		}
@@ -252,12 +252,23 @@ func (u *unrolled) batched() []*graph.Node {
 	return ns
 }
 
-// latents is what the energy is a function of.
-func (u *unrolled) latents() energy.Latents {
-	return energy.Latents{Sites: u.sites, Exact: u.exact, Free: u.free, Weights: u.Regular(), Batch: u.plan.Batch}
+// states are the inputs of the graph that are free.
+func (u *unrolled) states() []graph.Input {
+	var ins []graph.Input
+	for _, in := range u.b.Inputs() {
+		if in.Kind == graph.State {
+			ins = append(ins, in)
+		}
+	}
+	return ins
 }
 
-// unseen tells whether weight i is a precision that no energy depends on, for its site costs nothing.
+// latents are the variables of the energy.
+func (u *unrolled) latents() energy.Latents {
+	return energy.Latents{Predictions: u.predictions, Exact: u.exact, Free: u.free, Weights: u.Regular(), Batch: u.plan.Batch}
+}
+
+// unseen reports whether weight i is a precision that no energy depends on, for its site costs nothing.
 func (u *unrolled) unseen(i int) bool {
 	w := u.weights[i]
 	return w.Param.Name == precisionName && slices.ContainsFunc(u.exact, func(name string) bool { return w.Name == name+"/"+precisionName })

@@ -41,7 +41,7 @@ func calls(m, other *Model[float64], h *StateHessian[float64]) map[string]func()
 		"Forward":         func() { _ = m.Forward() },
 		"Show":            func() { m.Show() },
 		"StateGrad":       func() { _, _ = m.StateGrad(dst, z) },
-		"Descend":         func() { _, _, _ = m.Descend(dst, z, .1, 1) },
+		"FusedSteps":      func() { _, _, _ = m.FusedSteps(dst, z, .1, 1) },
 		"ParamGrad":       func() { _, _ = m.ParamGrad(dw) },
 		"Energy":          func() { _, _ = m.Energy() },
 		"TermEnergies":    func() { m.TermEnergies(make([]float64, 2)) },

@@ -1,15 +1,15 @@
 package arch
 
 import (
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/graph/safetensors"
+	"github.com/pcgraph/pcgraph/internal/buildinfo"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // What the metadata of a file of weights say.
@@ -38,7 +38,7 @@ func SaveWeights[T graph.Float](path string, n *Network, w *graph.Vector[T]) err
 		return wrap(errors.Errorf("weight %s is %v: save what was before the numbers went wrong", w.Where(i), w.Data()[i]))
 	}
 	f := &safetensors.File{Meta: map[string]string{
-		kindKey: weightsKind, versionKey: weightsVersion, programKey: Program(), networkKey: strings.Join(n.lines(), "\n")}}
+		kindKey: weightsKind, versionKey: weightsVersion, programKey: buildinfo.String(), networkKey: strings.Join(n.lines(), "\n")}}
 	for i, field := range w.Fields() {
 		f.Tensors = append(f.Tensors, safetensors.Tensor{Name: field.Name, Shape: field.Shape, Data: w.Part(w.Data(), i)})
 	}
@@ -62,7 +62,7 @@ func (n *Network) owns(w interface{ Fields() []graph.Field }) error {
 // LoadWeights reads weights for a network from a safetensors file, by SaveWeights or another program. Errors, beside those of
 // safetensors.ReadFile and Network.Validate:
 //
-//   - a weight that the file lacks, has in another shape or has too many; the first one is named.
+//   - a weight that the file lacks, has in another shape or has too many, a MismatchError; the first one is named.
 //   - a file by SaveWeights for another network whose weights are alike, with other activations for example. (To use weights
 //     in another network, load them for the one that they were saved for, and compile the other one over them.)
 //   - float64 numbers of which float32 would lose something. (Load them as float64 and round them: graph.Convert[float32].)
@@ -91,19 +91,19 @@ func loadWeights[T graph.Float](path string, n *Network) (*graph.Vector[T], erro
 	for i, w := range ws {
 		t := f.Tensor(w.Name)
 		if t == nil {
-			return nil, errors.Errorf("the network has a weight %s %v that the file lacks: it is of another network", w.Name, w.Param.Shape)
+			return nil, mismatch("the network has a weight %s %v that the file lacks: it is of another network", w.Name, w.Param.Shape)
 		}
 		if foreign := layoutOf(t.Shape, w.Param.Shape); foreign != "" {
-			return nil, errors.Errorf("weight %s has shape %v in the file and %v in the network: the file's is %s", w.Name, t.Shape, w.Param.Shape, foreign)
+			return nil, mismatch("weight %s has shape %v in the file and %v in the network: the file's is %s", w.Name, t.Shape, w.Param.Shape, foreign)
 		}
 		if !slices.Equal(t.Shape, w.Param.Shape) {
-			return nil, errors.Errorf("weight %s has shape %v in the file and %v in the network: it is of another network", w.Name, t.Shape, w.Param.Shape)
+			return nil, mismatch("weight %s has shape %v in the file and %v in the network: it is of another network", w.Name, t.Shape, w.Param.Shape)
 		}
 		fields[i] = graph.Field{Name: w.Name, Shape: w.Param.Shape}
 	}
 	for _, t := range f.Tensors {
 		if !slices.ContainsFunc(ws, func(w Weight) bool { return w.Name == t.Name }) {
-			return nil, errors.Errorf("the file has a weight %s %v that the network lacks: it is of another network", t.Name, t.Shape)
+			return nil, mismatch("the file has a weight %s %v that the network lacks: it is of another network", t.Name, t.Shape)
 		}
 	}
 	if err := n.described(f.Meta); err != nil {
@@ -150,7 +150,7 @@ func (n *Network) described(meta map[string]string) error {
 			b = now[i]
 		}
 		if a != b {
-			return errors.Errorf("the weights are alike, but were saved for another network, with\n  %s\nwhere this one has\n  %s\nload them for that one, over whose weights this one can be compiled too", a, b)
+			return mismatch("the weights are alike, but were saved for another network, with\n  %s\nwhere this one has\n  %s\nload them for that one, over whose weights this one can be compiled too", a, b)
 		}
 	}
 	return nil
@@ -173,28 +173,4 @@ func take[T graph.Float](dst []T, t *safetensors.Tensor) error {
 		return errors.Errorf("weight %s is of bytes: want float32 or float64", t.Name)
 	}
 	return nil
-}
-
-// Program names this library and its version as it was built into the running program, for files that say what wrote them.
-func Program() string {
-	const path = "github.com/pcgraph/pcgraph"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return path
-	}
-	version := ""
-	if info.Main.Path == path {
-		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && !strings.Contains(version, s.Value[:min(12, len(s.Value))]) {
-				version += " " + s.Value
-			}
-		}
-	}
-	for _, d := range info.Deps {
-		if d.Path == path {
-			version = d.Version
-		}
-	}
-	return strings.TrimSpace(path + " " + version)
 }

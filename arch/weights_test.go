@@ -1,6 +1,7 @@
 package arch_test
 
 import (
+	"errors"
 	"math"
 	"path/filepath"
 	"slices"
@@ -74,7 +75,8 @@ func TestLoadWeights_Refuses(t *testing.T) {
 		{mlp(layers.ReLU, 2, 3, 1), "Act: relu"},
 		{&other, "NTP"},
 	} {
-		if _, err := arch.LoadWeights[float64](path, c.net); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+		wrong := new(arch.MismatchError)
+		if _, err := arch.LoadWeights[float64](path, c.net); !errors.As(err, &wrong) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/moments"
 )
 
 // Arrays is a data set that is in memory already: one row for each sample. Load copies it.
@@ -118,10 +120,10 @@ func arraySamples[T Float](prefix string, inputs [][]T, labels []int, targets []
 
 // epsOf is the distance from 1 to the next number.
 func epsOf[T Float]() float64 {
-	if one := T(1); one+T(epsOf64) == one {
-		return epsOf32
+	if one := T(1); one+T(moments.Eps64) == one {
+		return moments.Eps32
 	}
-	return epsOf64
+	return moments.Eps64
 }
 
 // flat copies rows into one slice and returns their width.

@@ -1,12 +1,12 @@
 package data
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
-	"github.com/pkg/errors"
+	"github.com/pcgraph/pcgraph/data/internal/cifar"
 )
 
 // CIFAR10 is the set of 50000 + 10000 colour photographs, 32 x 32 pixels in 10 classes (Krizhevsky 2009, "Learning multiple
@@ -26,23 +26,11 @@ func (c CIFAR10) Load() (train, test *Set, err error) {
 	return c.archive().loadCIFAR(c.Norm, c.labels())
 }
 
-func (c CIFAR10) labels() cifarLabels { return cifarLabels{classes: []int{10}} }
+func (c CIFAR10) labels() cifar.Labels { return cifar.Labels{Classes: []int{10}} }
 
 func (c CIFAR10) archive() archive {
-	return archive{
-		name: "CIFAR-10",
-		parts: []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
-			"test_batch.bin"},
-		classes: 10,
-		norm:    Norm{Mean: 0.5, Std: 0.5},
-		look:    c.labels().look,
-		dir:     c.Dir,
-		env:     "PCGRAPH_CIFAR10",
-		sub:     "cifar-10-batches-bin",
-		usual:   cifarPlaces("cifar-10", "cifar-10-batches-bin"),
-		advice: "get https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz, unpack it with `tar xf`, and name the folder " +
-			"cifar-10-batches-bin in PCGRAPH_CIFAR10 or Dir",
-	}
+	return cifarArchive("10", 10, c.labels(), c.Dir, "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+		"data_batch_5.bin", "test_batch.bin")
 }
 
 // CIFAR100 is the set of 50000 + 10000 colour photographs, 32 x 32 pixels in 100 classes, which form 20 superclasses
@@ -61,108 +49,53 @@ func (c CIFAR100) Load() (train, test *Set, err error) {
 	return c.archive().loadCIFAR(c.Norm, c.labels())
 }
 
-func (c CIFAR100) labels() cifarLabels {
-	l := cifarLabels{classes: []int{20, 100}, kept: 1}
+func (c CIFAR100) labels() cifar.Labels {
+	l := cifar.Labels{Classes: []int{20, 100}, Kept: 1}
 	if c.Coarse {
-		l.kept = 0
+		l.Kept = 0
 	}
 	return l
 }
 
 func (c CIFAR100) archive() archive {
-	return archive{
-		name:    "CIFAR-100",
-		parts:   []string{"train.bin", "test.bin"},
-		classes: c.labels().classes[c.labels().kept],
-		norm:    Norm{Mean: 0.5, Std: 0.5},
-		look:    c.labels().look,
-		dir:     c.Dir,
-		env:     "PCGRAPH_CIFAR100",
-		sub:     "cifar-100-binary",
-		usual:   cifarPlaces("cifar-100", "cifar-100-binary"),
-		advice: "get https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz, unpack it with `tar xf`, and name the folder " +
-			"cifar-100-binary in PCGRAPH_CIFAR100 or Dir",
-	}
+	return cifarArchive("100", c.labels().Classes[c.labels().Kept], c.labels(), c.Dir, "train.bin", "test.bin")
 }
 
-// cifarPlaces are the usual folders: beside Debian's data sets under its name there, or unpacked below the home folder.
-func cifarPlaces(system, unpacked string) []Place {
-	places := []Place{{Dir: filepath.Join("/usr/share/datasets", system), Via: "folder of the system's data sets"}}
+// cifarArchive is one of the two sets. Beside Dir and the environment variable it may be among Debian's data sets under its name there, or
+// unpacked below the home folder.
+func cifarArchive(which string, classes int, labels cifar.Labels, dir string, parts ...string) archive {
+	folder := map[string]string{"10": "cifar-10-batches-bin", "100": "cifar-100-binary"}[which]
+	usual := []Location{{Dir: "/usr/share/datasets/cifar-" + which, Via: "folder of the system's data sets"}}
 	if home, err := os.UserHomeDir(); err == nil {
-		places = append(places, Place{Dir: filepath.Join(home, "datasets", unpacked), Via: "folder datasets of the home folder"})
+		usual = append(usual, Location{Dir: filepath.Join(home, "datasets", folder), Via: "folder datasets of the home folder"})
 	}
-	return places
+	return archive{
+		name:    "CIFAR-" + which,
+		parts:   parts,
+		classes: classes,
+		norm:    Norm{Mean: 0.5, Std: 0.5},
+		look:    labels.Look,
+		dir:     dir,
+		env:     "PCGRAPH_CIFAR" + which,
+		sub:     folder,
+		usual:   usual,
+		advice: fmt.Sprintf("get https://www.cs.toronto.edu/~kriz/cifar-%s-binary.tar.gz, unpack it with `tar xf`, and name the folder %s in "+
+			"PCGRAPH_CIFAR%s or Dir", which, folder, which),
+	}
 }
-
-const (
-	cifarSide     = 32
-	cifarChannels = 3
-	cifarArea     = cifarSide * cifarSide
-	cifarPixels   = cifarArea * cifarChannels
-	maxCIFAR      = 1 << 28 // bytes of a file; the largest has 154 MB
-)
-
-// cifarLabels says what stands before the pixels of a record: one byte for each element of classes, below it. The set takes
-// its labels from byte kept.
-type cifarLabels struct {
-	classes []int
-	kept    int
-}
-
-// look holds the size of a file that is not packed, and the labels of its first record, against the format.
-func (l cifarLabels) look(_ int, r io.Reader, size int64) error {
-	r, limit, err := unpack(r, size)
-	if err != nil {
-		return err
-	}
-	if record := int64(len(l.classes) + cifarPixels); limit == size && size%record != 0 {
-		return errors.Errorf("file of %d bytes, expected a multiple of %d, the size of a record: %s", size, record, advice)
-	}
-	start := make([]byte, len(l.classes))
-	if n, err := io.ReadFull(r, start); err != nil {
-		return errors.Wrapf(err, "offset %d: file ends or is damaged here, in the first record: %s", n, advice)
-	}
-	for k, classes := range l.classes {
-		if int(start[k]) >= classes {
-			return errors.Errorf("offset %d: label %d, expected 0..%d: give a file of this set, undamaged", k, start[k], classes-1)
-		}
-	}
-	return nil
-}
-
-// cifarRecords are pictures [n, 32, 32, 3] and labels [n].
-type cifarRecords struct{ pixels, labels []uint8 }
 
 // loadCIFAR reads the training and the test part, which is the last file.
-func (a archive) loadCIFAR(norm Norm, labels cifarLabels) (train, test *Set, err error) {
-	norm, err = norm.or(a.norm)
-	if err != nil {
-		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
-	}
-	_, paths, err := a.find()
-	if err != nil {
-		return nil, nil, err
-	}
-	last := len(paths) - 1
-	train, err = a.readCIFARs(paths[:last], norm, labels)
-	if err != nil {
-		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
-	}
-	test, err = a.readCIFARs(paths[last:], norm, labels)
-	if err != nil {
-		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
-	}
-	train.Name, test.Name = a.name+" train", a.name+" test"
-	return train, test, nil
+func (a archive) loadCIFAR(norm Norm, labels cifar.Labels) (train, test *Set, err error) {
+	return a.load(norm, len(a.parts)-1, func(paths []string) (*Set, error) { return a.readCIFARs(paths, labels) })
 }
 
-// readCIFARs makes a set, still without name, of the records of all files in turn.
-func (a archive) readCIFARs(paths []string, norm Norm, labels cifarLabels) (*Set, error) {
-	var all cifarRecords
-	s := &Set{in: cifarPixels, out: a.classes, shape: Shape{Channels: cifarChannels, Height: cifarSide, Width: cifarSide}}
+// readCIFARs makes a set, still without name and norm, of the records of all files in turn.
+func (a archive) readCIFARs(paths []string, labels cifar.Labels) (*Set, error) {
+	var all cifar.Records
+	s := &Set{in: cifar.Pixels, out: a.classes, shape: Shape{Channels: cifar.Channels, Height: cifar.Side, Width: cifar.Side}}
 	for k, path := range paths {
 		file, err := readFile(path, func(r io.Reader, size int64) (err error) {
-			all, err = readCIFAR(all, r, size, labels, len(paths)-k)
+			all, err = cifar.Read(all, r, size, labels, len(paths)-k)
 			return err
 		})
 		if err != nil {
@@ -170,51 +103,6 @@ func (a archive) readCIFARs(paths []string, norm Norm, labels cifarLabels) (*Set
 		}
 		s.Files = append(s.Files, file)
 	}
-	s.pixels, s.labels, s.n = all.pixels, widen(all.labels), len(all.labels)
-	for range cifarChannels {
-		s.norms, s.levels = append(s.norms, norm), append(s.levels, norm.table())
-	}
+	s.pixels, s.labels, s.n = all.Pixels, widen(all.Labels), len(all.Labels)
 	return s, nil
-}
-
-// readCIFAR appends the records of r, which holds size bytes, gzip or plain, to dst. A record is the labels, then a plane of
-// 32 x 32 bytes each for red, green and blue, row by row; the format has no header, so any number of records is a file. Of so
-// many files this is the first: memory is reserved for all, as if they were equal. Offsets in errors count bytes of the
-// uncompressed file.
-func readCIFAR(dst cifarRecords, r io.Reader, size int64, labels cifarLabels, files int) (cifarRecords, error) {
-	r, limit, err := unpack(r, size)
-	if err != nil {
-		return dst, err
-	}
-	record := make([]byte, len(labels.classes)+cifarPixels)
-	if plain := limit == size; plain { // what gzip can unpack to is more
-		if size%int64(len(record)) != 0 || size > maxCIFAR {
-			return dst, errors.Errorf("file of %d bytes, expected a multiple of %d, the size of a record, of at most %d bytes: %s",
-				size, len(record), maxCIFAR, "replace it by an undamaged copy, of the binary version of the right set")
-		}
-		n := int(size) / len(record) * files
-		dst.pixels, dst.labels = slices.Grow(dst.pixels, n*cifarPixels), slices.Grow(dst.labels, n)
-	}
-	for offset := int64(0); ; offset += int64(len(record)) {
-		switch n, err := io.ReadFull(r, record); {
-		case err == io.EOF && offset > 0:
-			return dst, nil
-		case err != nil:
-			return dst, errors.Wrapf(err, "offset %d: file ends or is damaged here, expected a record of %d bytes from offset %d: %s",
-				offset+int64(n), len(record), offset, advice)
-		case offset+int64(len(record)) > maxCIFAR:
-			return dst, errors.Errorf("offset %d: more than %d bytes: %s", offset, maxCIFAR, advice)
-		}
-		for k, classes := range labels.classes {
-			if int(record[k]) >= classes {
-				return dst, errors.Errorf("offset %d: label %d of sample %d of the file, expected 0..%d: %s", offset+int64(k),
-					record[k], offset/int64(len(record)), classes-1, "give a file of this set, undamaged")
-			}
-		}
-		dst.labels = append(dst.labels, record[labels.kept])
-		planes := record[len(labels.classes):]
-		for j := range cifarArea {
-			dst.pixels = append(dst.pixels, planes[j], planes[cifarArea+j], planes[2*cifarArea+j])
-		}
-	}
 }

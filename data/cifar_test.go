@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pcgraph/pcgraph/data/internal/cifar"
 )
 
 var (
@@ -22,8 +24,8 @@ var (
 // cifarPixel is the byte that the tests' pictures have at (row h, column w, channel c) of record k.
 func cifarPixel(k, c, h, w int) uint8 { return uint8(7*k + 101*c + 13*h + w) }
 
-// cifar encodes records as the format has it: the given label bytes, then plane by plane.
-func cifar(labels ...[]byte) []byte {
+// cifarFile encodes records as the format has it: the given label bytes, then plane by plane.
+func cifarFile(labels ...[]byte) []byte {
 	var b []byte
 	for k, label := range labels {
 		b = append(b, label...)
@@ -38,17 +40,17 @@ func cifar(labels ...[]byte) []byte {
 	return b
 }
 
-func cifarOf(file []byte, labels cifarLabels) (cifarRecords, error) {
-	return readCIFAR(cifarRecords{}, bytes.NewReader(file), int64(len(file)), labels, 1)
+func cifarOf(file []byte, labels cifar.Labels) (cifar.Records, error) {
+	return cifar.Read(cifar.Records{}, bytes.NewReader(file), int64(len(file)), labels, 1)
 }
 
 // writeCIFAR10 writes the six files: batch k has the labels k and k+1, the test part 9.
 func writeCIFAR10(t *testing.T, dir string) string {
 	t.Helper()
 	for k := range 5 {
-		write(t, filepath.Join(dir, fmt.Sprintf("data_batch_%d.bin", k+1)), cifar([]byte{byte(k)}, []byte{byte(k + 1)}))
+		write(t, filepath.Join(dir, fmt.Sprintf("data_batch_%d.bin", k+1)), cifarFile([]byte{byte(k)}, []byte{byte(k + 1)}))
 	}
-	write(t, filepath.Join(dir, "test_batch.bin"), cifar([]byte{9}))
+	write(t, filepath.Join(dir, "test_batch.bin"), cifarFile([]byte{9}))
 	return dir
 }
 
@@ -91,8 +93,8 @@ func TestCIFAR10_FilesInTurnChannelsLastNormalised(t *testing.T) {
 
 func TestCIFAR100_FineAndCoarseLabels(t *testing.T) {
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "train.bin"), cifar([]byte{19, 99}, []byte{0, 1}))
-	write(t, filepath.Join(dir, "test.bin.gz"), pack(cifar([]byte{4, 7})))
+	write(t, filepath.Join(dir, "train.bin"), cifarFile([]byte{19, 99}, []byte{0, 1}))
+	write(t, filepath.Join(dir, "test.bin.gz"), pack(cifarFile([]byte{4, 7})))
 	for _, test := range []struct {
 		coarse  bool
 		classes int
@@ -113,11 +115,11 @@ func TestCIFAR100_FineAndCoarseLabels(t *testing.T) {
 }
 
 func TestReadCIFAR_RefusesDamage(t *testing.T) {
-	good := cifar([]byte{3}, []byte{7})
+	good := cifarFile([]byte{3}, []byte{7})
 	packed := pack(good)
 	for _, test := range []struct {
 		file   []byte
-		labels cifarLabels
+		labels cifar.Labels
 		want   string
 		reason string
 	}{
@@ -129,9 +131,9 @@ func TestReadCIFAR_RefusesDamage(t *testing.T) {
 		{pack(good[:4000]), fine10, "offset 4000: file ends", "truncated inside gzip"},
 		{packed[:len(packed)-1], fine10, "offset 6146", "gzip stream cut in its checksum"},
 		{[]byte("\x1f\x8bxxxxxxxxxxxxxxxxxx"), fine10, "gzip header", "gzip magic only"},
-		{cifar([]byte{3}, []byte{10}), fine10, "offset 3073: label 10 of sample 1 of the file, expected 0..9", "label out of range"},
-		{cifar([]byte{20, 0}), fine100, "offset 0: label 20 of sample 0 of the file, expected 0..19", "superclass out of range"},
-		{cifar([]byte{0, 1}, []byte{0, 100}), fine100, "offset 3075: label 100", "class out of range"},
+		{cifarFile([]byte{3}, []byte{10}), fine10, "offset 3073: label 10 of sample 1 of the file, expected 0..9", "label out of range"},
+		{cifarFile([]byte{20, 0}), fine100, "offset 0: label 20 of sample 0 of the file, expected 0..19", "superclass out of range"},
+		{cifarFile([]byte{0, 1}, []byte{0, 100}), fine100, "offset 3075: label 100", "class out of range"},
 		{good, fine100, "file of 6146 bytes, expected a multiple of 3074", "CIFAR-10 where CIFAR-100 belongs"},
 	} {
 		_, err := cifarOf(test.file, test.labels)
@@ -143,23 +145,23 @@ func TestReadCIFAR_RefusesDamage(t *testing.T) {
 
 // The records of all files are in one piece of memory that was reserved once.
 func TestReadCIFAR_ReservesForAllFiles(t *testing.T) {
-	file := cifar([]byte{3}, []byte{7})
-	var all cifarRecords
+	file := cifarFile([]byte{3}, []byte{7})
+	var all cifar.Records
 	var first *byte
 	for k := range 5 {
 		var err error
-		if all, err = readCIFAR(all, bytes.NewReader(file), int64(len(file)), fine10, 5-k); err != nil {
+		if all, err = cifar.Read(all, bytes.NewReader(file), int64(len(file)), fine10, 5-k); err != nil {
 			t.Fatal(err)
 		}
 		if k == 0 {
-			first = &all.pixels[0]
+			first = &all.Pixels[0]
 		}
-		if &all.pixels[0] != first {
+		if &all.Pixels[0] != first {
 			t.Fatalf("file %d of 5 moved the pixels", k+1)
 		}
 	}
-	if len(all.pixels) != 30720 || cap(all.pixels) >= 2*30720 {
-		t.Errorf("%d bytes of pixels in memory for %d, want 30720 and little more", len(all.pixels), cap(all.pixels))
+	if len(all.Pixels) != 30720 || cap(all.Pixels) >= 2*30720 {
+		t.Errorf("%d bytes of pixels in memory for %d, want 30720 and little more", len(all.Pixels), cap(all.Pixels))
 	}
 }
 
@@ -257,23 +259,23 @@ func FuzzCIFAR(f *testing.F) {
 				plain = nil // must be refused
 			}
 		}
-		for _, labels := range []cifarLabels{fine10, fine100} {
+		for _, labels := range []cifar.Labels{fine10, fine100} {
 			got, err := cifarOf(file, labels)
 			if err != nil {
 				continue
 			}
-			size := len(labels.classes) + 3072
-			if len(got.labels) == 0 || len(plain) != len(got.labels)*size || len(got.pixels) != len(got.labels)*3072 {
-				t.Fatalf("%d labels and %d pixels from %d bytes", len(got.labels), len(got.pixels), len(plain))
+			size := len(labels.Classes) + 3072
+			if len(got.Labels) == 0 || len(plain) != len(got.Labels)*size || len(got.Pixels) != len(got.Labels)*3072 {
+				t.Fatalf("%d labels and %d pixels from %d bytes", len(got.Labels), len(got.Pixels), len(plain))
 			}
-			for k, label := range got.labels {
+			for k, label := range got.Labels {
 				record := plain[k*size : (k+1)*size]
-				if record[labels.kept] != label || int(label) >= labels.classes[labels.kept] {
-					t.Errorf("record %d: label %d from %d", k, label, record[labels.kept])
+				if record[labels.Kept] != label || int(label) >= labels.Classes[labels.Kept] {
+					t.Errorf("record %d: label %d from %d", k, label, record[labels.Kept])
 				}
 				for j := range 1024 {
 					for c := range 3 {
-						if got.pixels[k*3072+j*3+c] != record[len(labels.classes)+c*1024+j] {
+						if got.Pixels[k*3072+j*3+c] != record[len(labels.Classes)+c*1024+j] {
 							t.Fatalf("record %d: pixel %d of channel %d differs", k, j, c)
 						}
 					}

@@ -3,12 +3,14 @@ package data
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/table"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 )
 
 const taskAdvice = "give the Task Regression if targets are numbers to be predicted"
@@ -44,37 +46,44 @@ func (p Preparation) labels(parts []*samples, e *Encoding) (labels [][]uint16, e
 		most = max(most, highest)
 		n += s.n
 	}
-	if first.n > 1 && !slices.ContainsFunc(labels[0], func(l uint16) bool { return l != labels[0][0] }) {
-		is := strconv.Itoa(int(labels[0][0]))
-		if first.classes != nil {
-			is = strconv.Quote(clip(first.classes[labels[0][0]]))
-		}
-		return nil, errors.Errorf("all targets (%s) of the training samples are %s: nothing can be learned; is the target another one? %s", first.targetNames(), is, first.otherTargets())
-	}
-	switch {
-	case hot && p.Classes > 0 && p.Classes != first.width:
-		return nil, errors.Errorf("Classes is %d, and targets are one-hot rows of %d: leave Classes out", p.Classes, first.width)
-	case p.Classes > 0:
-		e.Classes = p.Classes
-		if len(first.classes) > p.Classes {
-			return nil, errors.Errorf("Classes is %d, and targets have %d names: leave Classes out", p.Classes, len(first.classes))
-		}
-	case first.classes != nil:
-		e.Classes = len(first.classes)
-	case hot:
-		e.Classes = first.width
-	case most+1 > n && most > 1:
-		return nil, errors.Errorf("the largest label is %d, of %d samples: give Classes if there are as many, or %s; %s", most, n, taskAdvice[len("give "):], first.otherTargets())
-	default:
-		e.Classes = most + 1
-	}
-	if first.n >= 20 && !hot && distinct(labels[0]) == first.n && p.Task == Auto && p.Classes == 0 {
-		return nil, errors.Errorf("every one of %d training samples has another target (%s): as classes nothing can be learned of them: %s; %s", first.n, first.targetNames(),
-			taskAdvice, first.otherTargets())
+	if e.Classes, err = p.countClasses(first, labels[0], hot, most, n); err != nil {
+		return nil, err
 	}
 	e.ClassNames = first.classes
 	e.Outputs = e.Classes
 	return labels, nil
+}
+
+// countClasses returns the number of classes of labels in the first part, the largest of all n being most.
+func (p Preparation) countClasses(first *samples, labels []uint16, hot bool, most, n int) (int, error) {
+	only := !slices.ContainsFunc(labels, func(l uint16) bool { return l != labels[0] })
+	is := strconv.Itoa(int(labels[0]))
+	if first.classes != nil {
+		is = strconv.Quote(words.Clip(first.classes[labels[0]]))
+	}
+	classes := most + 1
+	switch {
+	case p.Classes > 0:
+		classes = p.Classes
+	case first.classes != nil:
+		classes = len(first.classes)
+	case hot:
+		classes = first.width
+	}
+	switch {
+	case first.n > 1 && only:
+		return 0, errors.Errorf("all targets (%s) of the training samples are %s: nothing can be learned; is the target another one? %s", first.targetNames(), is, first.otherTargets())
+	case hot && classes != first.width:
+		return 0, errors.Errorf("Classes is %d, and targets are one-hot rows of %d: leave Classes out", p.Classes, first.width)
+	case len(first.classes) > classes:
+		return 0, errors.Errorf("Classes is %d, and targets have %d names: leave Classes out", p.Classes, len(first.classes))
+	case p.Classes == 0 && first.classes == nil && !hot && most+1 > n && most > 1:
+		return 0, errors.Errorf("the largest label is %d, of %d samples: give Classes if there are as many, or %s; %s", most, n, taskAdvice[len("give "):], first.otherTargets())
+	case first.n >= 20 && !hot && distinct(labels) == first.n && p.Task == Auto && p.Classes == 0:
+		return 0, errors.Errorf("every one of %d training samples has another target (%s): as classes nothing can be learned of them: %s; %s", first.n, first.targetNames(),
+			taskAdvice, first.otherTargets())
+	}
+	return classes, nil
 }
 
 // targetNames is the columns of the targets in words.
@@ -83,7 +92,7 @@ func (s *samples) targetNames() string {
 	for j := range names {
 		names[j] = s.targetName(j)
 	}
-	return listed(names, 3)
+	return words.Listed(names, 3)
 }
 
 // distinct is the number of different labels.
@@ -185,8 +194,49 @@ func (s *samples) tellRegression(p Preparation, parts []*samples) {
 			}
 		}
 	}
-	s.say("task", fmt.Sprintf("%s, though all of them are whole, %s: if they are labels, give the Task Classification", what, counted(len(seen), "value")), "Task",
+	s.say("task", fmt.Sprintf("%s, though all of them are whole, %s: if they are labels, give the Task Classification", what, words.Counted(len(seen), "value")), "Task",
 		len(seen) > 1 && len(seen)*5 <= len(s.targets))
+}
+
+// A census is which classes have samples in which part.
+type census struct {
+	only, none, untested []string // classes with samples in the test part only, in neither, in the training part only
+	lowest, there        int      // the first class with samples, and how many there are
+	single               string   // a class of one sample; empty if there is none
+	samples              int
+}
+
+func (e *Encoding) census(train, test *Set) (c census) {
+	trained, tested := make([]int, e.Classes), make([]int, e.Classes)
+	for _, l := range train.labels {
+		trained[l]++
+	}
+	for _, l := range test.labels {
+		tested[l]++
+	}
+	c.lowest, c.samples = -1, train.n+test.n
+	for k := range e.Classes {
+		name := strconv.Itoa(k)
+		if k < len(e.ClassNames) {
+			name = words.Printable(words.Clip(e.ClassNames[k]))
+		}
+		switch {
+		case trained[k] == 0 && tested[k] == 0:
+			c.none = append(c.none, name)
+			continue
+		case trained[k] == 0:
+			c.only = append(c.only, name)
+		case tested[k] == 0:
+			c.untested = append(c.untested, name)
+		}
+		if c.there++; c.lowest < 0 {
+			c.lowest = k
+		}
+		if trained[k]+tested[k] == 1 {
+			c.single = name
+		}
+	}
+	return c
 }
 
 // tellClasses says what the classes are, and which of them have no samples.
@@ -194,131 +244,67 @@ func (s *samples) tellClasses(e *Encoding, train, test *Set, task Task) {
 	if e.Task != Classification {
 		return
 	}
-	n := e.Classes
-	trained, tested := make([]int, n), make([]int, n)
-	for _, l := range train.labels {
-		trained[l]++
-	}
-	for _, l := range test.labels {
-		tested[l]++
-	}
-	var only, none, untested []string // classes
-	lowest, there, single := -1, 0, ""
-	for c := range n {
-		name := strconv.Itoa(c)
-		if e.ClassNames != nil && c < len(e.ClassNames) {
-			name = printable(clip(e.ClassNames[c]))
-		}
-		switch {
-		case trained[c] > 0 && tested[c] > 0:
-		case trained[c] > 0:
-			untested = append(untested, name)
-		case tested[c] > 0:
-			only = append(only, name)
-		default:
-			none = append(none, name)
-		}
-		if trained[c]+tested[c] > 0 {
-			if there++; lowest < 0 {
-				lowest = c
-			}
-			if trained[c]+tested[c] == 1 {
-				single = name
-			}
-		}
-	}
-	samples := train.n + test.n
-	switch {
+	n, c := e.Classes, e.census(train, test)
+	classes := words.Counted(n, "class")
+	switch many := c.there*10 > c.samples; {
 	case slices.Equal(e.ClassNames, signNames): // said
 	case e.ClassNames != nil:
-		s.say("classes", fmt.Sprintf("%s by name: %s", counted(n, "class"), listed(printables(e.ClassNames), 10)), "Task", there > 20 && there*10 > samples)
+		s.say("classes", fmt.Sprintf("%s by name: %s", classes, words.Listed(words.Printables(e.ClassNames), 10)), "Task", c.there > 20 && many)
 		s.tellOddNames(e.ClassNames, task)
 	case e.OneHot:
-		s.say("classes", fmt.Sprintf("one-hot rows were read as %s", counted(n, "class")), "Task", false)
-	case there > 10 && there*10 > samples:
+		s.say("classes", "one-hot rows were read as "+classes, "Task", false)
+	case c.there > 10 && many:
 		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, %d of which %d samples have; if they are numbers to be predicted, give the Task Regression",
-			counted(n, "class"), there, samples), "Task", true)
+			classes, c.there, c.samples), "Task", true)
 	default:
-		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, 0 to %d", counted(n, "class"), n-1), "Task", false)
+		s.say("classes", fmt.Sprintf("whole numbers were read as labels of %s, 0 to %d", classes, n-1), "Task", false)
 	}
-	if there == 2 && single != "" && samples >= 20 {
-		s.say("classes", fmt.Sprintf("class %s has 1 sample, the other %d are all of one class; is the target (%s) another one? %s", single, samples-1, s.targetNames(), s.otherTargets()), "", true)
+	if c.there == 2 && c.single != "" && c.samples >= 20 {
+		s.say("classes", fmt.Sprintf("class %s has 1 sample, the other %d are all of one class; is the target (%s) another one? %s", c.single, c.samples-1,
+			s.targetNames(), s.otherTargets()), "", true)
 	}
-	if len(none) > 0 {
-		why := ""
+	if len(c.none) > 0 {
+		verb, why := "have", ""
+		if len(c.none) == 1 {
+			verb = "has"
+		}
 		switch {
-		case lowest == 1 && len(none) == 1:
+		case c.lowest == 1 && len(c.none) == 1:
 			why = fmt.Sprintf(": the labels are 1..%d; do they count from 1? Class 0 costs an output that learns to be off", n-1)
-		case there == 2:
-			why = fmt.Sprintf(": the labels are %d and %d; write 0 and 1 for two classes", lowest, n-1)
-		case lowest > 0:
-			why = fmt.Sprintf(": the smallest label is %d", lowest)
+		case c.there == 2:
+			why = fmt.Sprintf(": the labels are %d and %d; write 0 and 1 for two classes", c.lowest, n-1)
+		case c.lowest > 0:
+			why = fmt.Sprintf(": the smallest label is %d", c.lowest)
 		}
-		verb := "has"
-		if len(none) > 1 {
-			verb = "have"
-		}
-		s.say("classes", fmt.Sprintf("%s %s %s no samples%s", plural(len(none), "class"), listed(none, 10), verb, why), "Classes", true)
+		s.say("classes", fmt.Sprintf("%s %s %s no samples%s", words.Plural(len(c.none), "class"), words.Listed(c.none, 10), verb, why), "Classes", true)
 	}
-	if len(only) > 0 {
-		s.say("classes", fmt.Sprintf("%s %s: samples in the test part only, which cannot be learned", plural(len(only), "class"), listed(only, 10)), "HeldOut", true)
+	if len(c.only) > 0 {
+		s.say("classes", fmt.Sprintf("%s %s: samples in the test part only, which cannot be learned", words.Plural(len(c.only), "class"), words.Listed(c.only, 10)), "HeldOut", true)
 	}
-	if len(untested) > 0 {
-		s.say("classes", fmt.Sprintf("%s %s: no samples in the test part", plural(len(untested), "class"), listed(untested, 10)), "HeldOut", false)
+	if len(c.untested) > 0 {
+		s.say("classes", fmt.Sprintf("%s %s: no samples in the test part", words.Plural(len(c.untested), "class"), words.Listed(c.untested, 10)), "HeldOut", false)
 	}
 }
 
 // tellOddNames warns of names of classes that are probably meant as numbers, or as the same class.
 func (s *samples) tellOddNames(names []string, task Task) {
-	if task == Auto && lookLikeNumbers(names) {
+	if task == Auto && table.LookLikeNumbers(names) {
 		s.say("classes", fmt.Sprintf("names of classes look like numbers or dates (%s): if they are to be predicted as numbers, write them without marks of thousands, signs and "+
-			"units, dates as a number; give the Task Classification if they are names", listed(printables(names), 3)), "Task", true)
+			"units, dates as a number; give the Task Classification if they are names", words.Listed(words.Printables(names), 3)), "Task", true)
 	}
 	spelled := make(map[string]string)
 	var same []string
 	for _, name := range names {
 		folded := strings.ToLower(strings.Join(strings.Fields(name), " "))
 		if other, is := spelled[folded]; is {
-			same = append(same, fmt.Sprintf("%q and %q", clip(other), clip(name)))
+			same = append(same, fmt.Sprintf("%q and %q", words.Clip(other), words.Clip(name)))
 			continue
 		}
 		spelled[folded] = name
 	}
 	if len(same) > 0 {
-		s.say("classes", fmt.Sprintf("names that differ in capitals or blanks alone are classes of their own: %s: write them alike if they mean the same", listed(same, 5)), "", true)
+		s.say("classes", fmt.Sprintf("names that differ in capitals or blanks alone are classes of their own: %s: write them alike if they mean the same", words.Listed(same, 5)), "", true)
 	}
-}
-
-var (
-	dates    = regexp.MustCompile(`^(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{2,4})([ T]\d{1,2}:\d{2}\S*( [AaPp][Mm])?)?$`)
-	times    = regexp.MustCompile(`^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?$`)
-	ordinals = regexp.MustCompile(`^\d*(1st|2nd|3rd|\dth)\b`)
-	glued    = regexp.MustCompile(`^[-+]?[\d.,]+\p{L}`)
-)
-
-// lookLikeNumbers reports whether most names of classes are numbers with marks of thousands, a decimal comma, a sign of money or per
-// cent or a unit, or dates. Letters that follow a number at once are a unit only if several numbers have the same: 3a and 3b, 1st and
-// 2nd, 2D and 3D are names.
-func lookLikeNumbers(names []string) bool {
-	alike, units := 0, make(map[string]int)
-	for _, name := range names {
-		switch {
-		case ordinals.MatchString(strings.ToLower(name)):
-		case isNumberBy(name, '.'): // beside names, by Task; or written twice
-		case dates.MatchString(name), times.MatchString(name), grouped(name), isNumberBy(name, ','), plainNumber(name) != "":
-			alike++
-		case hasUnit(name) && glued.MatchString(name):
-			units[strings.TrimLeft(name, "+-.,0123456789")]++
-		case hasUnit(name):
-			alike++
-		}
-	}
-	for _, n := range units {
-		if n >= 3 {
-			alike += n
-		}
-	}
-	return alike*2 > len(names)
 }
 
 // oneClassLeft is the error of a training part whose samples are all of one class, since the others were held out. Of
@@ -340,7 +326,7 @@ func (p Preparation) oneClassLeft(e *Encoding, s *samples, train, held *Set) err
 	}
 	name := func(l uint16) string {
 		if int(l) < len(e.ClassNames) {
-			return strconv.Quote(clip(e.ClassNames[l]))
+			return strconv.Quote(words.Clip(e.ClassNames[l]))
 		}
 		return strconv.Itoa(int(l))
 	}
@@ -349,17 +335,11 @@ func (p Preparation) oneClassLeft(e *Encoding, s *samples, train, held *Set) err
 		of = append(of, name(l))
 	}
 	slices.Sort(of)
-	what := fmt.Sprintf("%s of %s %s", counted(others, "sample"), plural(len(of), "class"), listed(of, 5))
+	what := fmt.Sprintf("%s of %s %s", words.Counted(others, "sample"), words.Plural(len(of), "class"), words.Listed(of, 5))
 	if others > 1 {
 		return errors.Errorf("all targets (%s) of the training samples are %s, since the %s were all held out, by the seed %d: nothing can be learned: give another Seed or a "+
 			"smaller HeldOut, or more samples of the other classes", s.targetNames(), name(only), what, p.Seed)
 	}
 	return errors.Errorf("all targets (%s) of the training samples are %s, since the only %s was held out: nothing can be learned: give more samples of it; is the target another one? %s",
 		s.targetNames(), name(only), what, s.otherTargets())
-}
-
-// plural is a noun for n things, without the number.
-func plural(n int, noun string) string {
-	_, word, _ := strings.Cut(counted(n, noun), " ")
-	return word
 }

@@ -11,6 +11,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 )
 
 // builtinText is a small text, written for this package.
@@ -91,14 +94,14 @@ func (c Corpus) read() (text string, files []File, err error) {
 	case c.File != "":
 		f, err := os.Open(c.File) // a pipe too: what is read is bounded
 		if err != nil {
-			return "", nil, &fs.PathError{Op: "open", Path: shown(c.File), Err: cause(err)}
+			return "", nil, &fs.PathError{Op: "open", Path: words.Path(c.File), Err: file.Cause(err)}
 		}
 		defer f.Close()
 		info, err := f.Stat()
 		if err != nil {
 			return "", nil, err
 		}
-		file, err := readOpen(f, info.Size(), c.File, func(r io.Reader, size int64) error {
+		of, err := file.ReadFrom(f, info.Size(), c.File, func(r io.Reader, size int64) error {
 			var b strings.Builder
 			n, err := io.Copy(&b, io.LimitReader(r, maxText+1))
 			if err == nil && n > maxText {
@@ -110,7 +113,7 @@ func (c Corpus) read() (text string, files []File, err error) {
 		if err != nil {
 			return "", nil, err
 		}
-		files = []File{file}
+		files = []File{File(of)}
 	case c.Text != "":
 		text = c.Text
 	default:

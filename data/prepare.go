@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/data/internal/idx"
+	"github.com/pcgraph/pcgraph/data/internal/words"
 )
 
 // A Task says what targets are.
@@ -68,18 +71,6 @@ type samples struct {
 	guesses                         []Guess
 }
 
-// at is element j of the input of sample i.
-func (s *samples) at(i, j int) float64 {
-	k := i*product(s.axes) + j
-	switch {
-	case s.pixels != nil:
-		return float64(s.pixels[k])
-	case s.bytes != nil:
-		return float64(s.bytes[k])
-	}
-	return s.values[k]
-}
-
 // say adds a guess.
 func (s *samples) say(about, taken, field string, likely bool) {
 	s.guesses = append(s.guesses, Guess{About: about, Taken: taken, Field: field, Likely: likely})
@@ -129,7 +120,7 @@ func (p Preparation) sets(name string, train, test *samples) (*Set, *Set, error)
 				return nil, nil, err
 			}
 		}
-		train.say("held out", fmt.Sprintf("%d of %s, chosen with seed %d, are the test part", sets[1].n, counted(train.n, "sample"), p.Seed), "HeldOut", false)
+		train.say("held out", fmt.Sprintf("%d of %s, chosen with seed %d, are the test part", sets[1].n, words.Counted(train.n, "sample"), p.Seed), "HeldOut", false)
 	}
 	e.measure(sets[0], train)
 	train.tellScaling(e, sets[0])
@@ -142,6 +133,7 @@ func (p Preparation) sets(name string, train, test *samples) (*Set, *Set, error)
 		set.encoding = e
 	}
 	sets[0].Name, sets[1].Name = name+" train", name+" test"
+	sets[0].Files, sets[1].Files = train.files, parts[len(parts)-1].files
 	if test == nil {
 		sets[1].Name = name + " held out"
 	}
@@ -186,8 +178,8 @@ func (p Preparation) validate() error {
 		return errors.Errorf("HeldOut is %v: give a fraction between 0 and 1, or 0 for the default %v", p.HeldOut, heldOut)
 	case s == Shape{}:
 		return nil
-	case s.Height < 1 || s.Width < 1 || s.Channels < 1 || s.Height > maxSide || s.Width > maxSide || s.Channels > maxSide:
-		return errors.Errorf("Shape is %d x %d pixels of %d channels: give 1..%d of each, or the zero Shape", s.Height, s.Width, s.Channels, maxSide)
+	case s.Height < 1 || s.Width < 1 || s.Channels < 1 || s.Height > idx.MaxSide || s.Width > idx.MaxSide || s.Channels > idx.MaxSide:
+		return errors.Errorf("Shape is %d x %d pixels of %d channels: give 1..%d of each, or the zero Shape", s.Height, s.Width, s.Channels, idx.MaxSide)
 	}
 	return nil
 }
@@ -217,7 +209,7 @@ func (p Preparation) layOut(parts []*samples, e *Encoding) error {
 	axes, in := first.axes, product(first.axes)
 	e.Axes = slices.Clone(axes)
 	guessed := func(axes []int, likely bool) {
-		first.say("shape", fmt.Sprintf("inputs %v were read as pictures of %d x %d pixels, %s", e.Axes, axes[0], axes[1], counted(axes[2], "channel")), "Shape", likely)
+		first.say("shape", fmt.Sprintf("inputs %v were read as pictures of %d x %d pixels, %s", e.Axes, axes[0], axes[1], words.Counted(axes[2], "channel")), "Shape", likely)
 	}
 	switch want := []int{p.Shape.Height, p.Shape.Width, p.Shape.Channels}; {
 	case p.Shape != Shape{}:
@@ -235,7 +227,7 @@ func (p Preparation) layOut(parts []*samples, e *Encoding) error {
 		both := axes[0] <= 4 && axes[2] <= 4 && axes[0] != 2 // channels may be first or last
 		if e.Planes = axes[0] <= 4 && axes[2] > 4; e.Planes {
 			axes = []int{axes[1], axes[2], axes[0]}
-			first.say("shape", fmt.Sprintf("inputs %v were read as pictures of %d x %d pixels, %s, the channels first", e.Axes, axes[0], axes[1], counted(axes[2], "channel")), "Shape", false)
+			first.say("shape", fmt.Sprintf("inputs %v were read as pictures of %d x %d pixels, %s, the channels first", e.Axes, axes[0], axes[1], words.Counted(axes[2], "channel")), "Shape", false)
 		} else {
 			guessed(axes, both || axes[2] > 4)
 		}
@@ -255,7 +247,7 @@ func (p Preparation) layOut(parts []*samples, e *Encoding) error {
 	if !e.Bytes {
 		for _, s := range parts {
 			if s.pixels != nil {
-				s.values, s.pixels = npyArray{bytes: s.pixels}.numbers(), nil
+				s.values, s.pixels = numbers(s.pixels), nil
 			}
 		}
 	}
@@ -272,11 +264,20 @@ func (s *samples) arrange(e *Encoding) {
 	case len(axes) == 1 && s.pixels != nil:
 		s.bytes, s.pixels = s.pixels, nil
 	case len(axes) == 3 && s.bytes != nil:
-		s.values, s.bytes = npyArray{bytes: s.bytes}.numbers(), nil
+		s.values, s.bytes = numbers(s.bytes), nil
 	}
 	if in := product(axes); s.bytes != nil && len(s.bytes)/in < minBytes {
-		s.values, s.bytes = npyArray{bytes: s.bytes}.numbers(), nil
+		s.values, s.bytes = numbers(s.bytes), nil
 	}
+}
+
+// numbers are bytes as numbers.
+func numbers(bytes []uint8) []float64 {
+	v := make([]float64, len(bytes))
+	for i, b := range bytes {
+		v[i] = float64(b)
+	}
+	return v
 }
 
 // minBytes is the number of samples from which on inputs that are bytes stay bytes: the numbers that they stand for take the memory

@@ -12,8 +12,10 @@
 // asks, into the caller's memory. A new data set is one new file with one Source in it.
 package data
 
+import "github.com/pcgraph/pcgraph/internal/kernel"
+
 // Float is the element type of a filled batch.
-type Float interface{ ~float32 | ~float64 }
+type Float = kernel.Float
 
 // A Source is a data set that can be had: a description without memory. Everything here that can be loaded is one.
 type Source interface {

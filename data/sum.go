@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
-	"math"
+	"slices"
 )
 
 // Sum returns a SHA-256 of everything that Fill gives for all samples, and of how it is laid out, normalised, augmented and
@@ -80,27 +80,16 @@ func (d *digest) ints(name string, v ...int) {
 	}
 }
 
-func (d *digest) floats(name string, v []float64) {
-	d.begin(name, len(v))
-	for len(v) > 0 {
-		n := min(len(v), len(d.buffer)/8)
-		for i, x := range v[:n] {
-			binary.LittleEndian.PutUint64(d.buffer[8*i:], math.Float64bits(x))
-		}
-		d.Write(d.buffer[:8*n])
-		v = v[n:]
-	}
-}
+func (d *digest) floats(name string, v []float64) { numbersTo(d, name, v, 8) }
 
-func (d *digest) uint16s(name string, v []uint16) {
+func (d *digest) uint16s(name string, v []uint16) { numbersTo(d, name, v, 2) }
+
+// numbersTo hashes numbers of size bytes, a buffer of them at a time.
+func numbersTo[E any](d *digest, name string, v []E, size int) {
 	d.begin(name, len(v))
-	for len(v) > 0 {
-		n := min(len(v), len(d.buffer)/2)
-		for i, x := range v[:n] {
-			binary.LittleEndian.PutUint16(d.buffer[2*i:], x)
-		}
-		d.Write(d.buffer[:2*n])
-		v = v[n:]
+	for part := range slices.Chunk(v, len(d.buffer)/size) {
+		b, _ := binary.Append(d.buffer[:0], binary.LittleEndian, part)
+		d.Write(b)
 	}
 }
 

@@ -1,7 +1,10 @@
-// Package energy holds the scalars that a predictive coding network minimises: one file per functional.
+// Package energy defines the energies that a predictive coding network minimises, one file per functional.
 //
-// A functional sees predictions, activities and weights as graph nodes; it knows neither layers nor how the nodes came
-// about, so that predictive coding, its regularisers and backprop's loss are sums of the same few values.
+// A [Functional] adds named scalar terms to a graph, each a function of predictions, activities and weights, which it is given as
+// nodes. It does not know layers, nor how the nodes were made. The energy of predictive coding ([PC]), its regularisers
+// ([WeightDecay], [Spectral], [ActivityDecay]) and the loss of backpropagation are sums ([Sum]) of the same few values.
+//
+// Energies are per sample: summed over units and averaged over the batch.
 package energy
 
 import (
@@ -10,13 +13,13 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 )
 
-// A Site is where an activity meets a prediction of it. An activity that several blocks predict is in several.
-type Site struct {
+// A Prediction is one prediction of an activity. An activity that several blocks predict has one from each.
+type Prediction struct {
 	Name         string      // of the block that predicts
-	Prediction   *graph.Node // [batch, ...]
-	Activity     *graph.Node // of the prediction's shape
-	Error        *graph.Node // Activity - Prediction, where that is a node already; nil otherwise
-	Mask         *graph.Node // of the prediction's shape: not zero where the activity is data; nil if all of it or none is
+	Mean         *graph.Node // mu, what the block predicts [batch, ...]
+	Activity     *graph.Node // z, of the shape of Mean
+	Error        *graph.Node // Activity - Mean, if the graph has that node already; nil otherwise
+	Mask         *graph.Node // of the shape of Mean: nonzero where the activity is data; nil if all of the activity is data, or none
 	LogPrecision *graph.Node // logarithm of a learned precision [...], without the batch; nil otherwise
 	Output       bool
 }
@@ -27,13 +30,13 @@ type Named struct {
 	Node *graph.Node
 }
 
-// Latents is what an energy is a function of.
+// Latents are the variables of an energy.
 type Latents struct {
-	Sites   []Site
-	Exact   []string // blocks whose prediction is the activity itself and therefore costs nothing
-	Free    []Named  // free activities [batch, ...]
-	Weights []Named  // of all layers, without biases, gains and precisions
-	Batch   int
+	Predictions []Prediction
+	Exact       []string // blocks whose prediction is the activity itself and therefore costs nothing
+	Free        []Named  // free activities [batch, ...]
+	Weights     []Named  // of all layers, without biases, gains and precisions
+	Batch       int
 }
 
 // A Term is one named summand of an energy: a scalar, per sample and averaged over the batch.
@@ -44,13 +47,14 @@ type Term struct {
 
 // A Functional is an energy: the sum of its terms.
 type Functional interface {
+	// Terms adds the terms to the graph of b. Errors go to b.Fail.
 	Terms(b *graph.Builder, l Latents) []Term
 }
 
 // A Likelihood scores an activity under its prediction.
 type Likelihood interface {
-	// NegLog adds the negative log-likelihood of a site, without constants, averaged over the batch.
-	NegLog(b *graph.Builder, s Site, batch int) *graph.Node
+	// NegLog adds -log p(activity | mean), without constants, summed over units and averaged over the batch: a scalar.
+	NegLog(b *graph.Builder, p Prediction, batch int) *graph.Node
 }
 
 // Sum is the functional whose terms are those of its parts.

@@ -20,7 +20,7 @@ func TestFunctionals_Conform(t *testing.T) {
 		energy.Spectral{Rate: .2},
 		energy.ActivityDecay{Rate: 1.3},
 		energy.Sum{energy.PC{Output: energy.Categorical{}}, energy.WeightDecay{Rate: .1}, energy.Spectral{Rate: .2}, energy.ActivityDecay{Rate: .3}},
-		energy.PC{Sites: map[string]energy.Likelihood{"second": energy.Gaussian{Precision: 3}}},
+		energy.PC{Blocks: map[string]energy.Likelihood{"second": energy.Gaussian{Precision: 3}}},
 		energy.Coupled{},
 		energy.Coupled{PC: energy.PC{Hidden: energy.Gaussian{Precision: 2}}, Extra: map[string][]string{"first": {"out"}, "out": {"first"}}},
 	)
@@ -81,7 +81,7 @@ func TestLikelihoods_AreTheirFormulas(t *testing.T) {
 		{energy.Categorical{}, nll}, {energy.Categorical{Precision: 4}, nll * 4},
 	} {
 		b := graph.NewBuilder[float64]()
-		s := energy.Site{Name: "y", Activity: b.Data("z", 2, 3), Prediction: b.Data("mu", 2, 3)}
+		s := energy.Prediction{Name: "y", Activity: b.Data("z", 2, 3), Mean: b.Data("mu", 2, 3)}
 		n := test.lik.NegLog(b, s, 2)
 		p := evaluate(t, b, map[string][]float64{"z": z, "mu": mu}, n)
 		if got := p.Scalar(n); math.Abs(got-test.want) > 1e-14*math.Abs(test.want) {
@@ -107,9 +107,9 @@ func TestCategorical_IsStableForLargeLogits(t *testing.T) {
 	}
 	for _, test := range tests {
 		b := graph.NewBuilder[float64]()
-		s := energy.Site{Name: "y", Activity: b.Data("y", 1, 2), Prediction: b.Data("mu", 1, 2)}
+		s := energy.Prediction{Name: "y", Activity: b.Data("y", 1, 2), Mean: b.Data("mu", 1, 2)}
 		n := energy.Categorical{}.NegLog(b, s, 1)
-		g, err := graph.Grad(n, s.Prediction)
+		g, err := graph.Grad(n, s.Mean)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestRates_MustBeNumbersThatMakeSense(t *testing.T) {
 			l := latents(b, []string{"W"}, []string{"z"})
 			for _, out := range []bool{false, true} {
 				name := fmt.Sprintf("site%v", out)
-				l.Sites = append(l.Sites, energy.Site{Name: name, Activity: b.Data(name, 2, 2), Prediction: b.Data("mu"+name, 2, 2), Output: out})
+				l.Predictions = append(l.Predictions, energy.Prediction{Name: name, Activity: b.Data(name, 2, 2), Mean: b.Data("mu"+name, 2, 2), Output: out})
 			}
 			test.f.Terms(b, l)
 			if err := b.Err(); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "positive") {

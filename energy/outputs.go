@@ -22,7 +22,7 @@ type Outputs struct {
 
 var _ Functional = Outputs{}
 
-// Terms are those of Of.
+// Terms adds those of Of, with the factor.
 func (f Outputs) Terms(b *graph.Builder, l Latents) []Term {
 	if f.Of == nil || math.IsNaN(f.Factor) || math.IsInf(f.Factor, 0) || f.Factor == 0 {
 		b.Fail(errors.Errorf("Outputs of %v times %v: want an energy and a finite factor that is not 0", f.Of, f.Factor))
@@ -30,8 +30,8 @@ func (f Outputs) Terms(b *graph.Builder, l Latents) []Term {
 	}
 	ts := f.Of.Terms(b, l)
 	outputs := make(map[string]bool)
-	for _, s := range l.Sites {
-		outputs[s.Name] = s.Output
+	for _, p := range l.Predictions {
+		outputs[p.Name] = p.Output
 	}
 	for i, t := range ts {
 		if outputs[t.Name] && t.Node != nil {

@@ -19,32 +19,32 @@ import (
 // et al. 2021; JPC, arXiv 2412.03676, equation 1.)
 type PC struct {
 	Hidden, Output Likelihood
-	Sites          map[string]Likelihood // of single blocks, by name, instead of Hidden or Output
+	Blocks         map[string]Likelihood // of single blocks, by name, instead of Hidden or Output
 }
 
 var _ Functional = PC{}
 
-// Terms is one term per site.
+// Terms adds one term per prediction.
 func (f PC) Terms(b *graph.Builder, l Latents) []Term {
 	if err := f.unknown(l); err != nil {
 		b.Fail(err)
 		return nil
 	}
-	ts := make([]Term, 0, len(l.Sites))
-	for _, s := range l.Sites {
-		lik := f.likelihood(s)
-		b.Within(s.Name, func() { ts = append(ts, Term{Name: s.Name, Node: lik.NegLog(b, s, l.Batch)}) })
+	ts := make([]Term, 0, len(l.Predictions))
+	for _, p := range l.Predictions {
+		lik := f.likelihood(p)
+		b.Within(p.Name, func() { ts = append(ts, Term{Name: p.Name, Node: lik.NegLog(b, p, l.Batch)}) })
 	}
 	return ts
 }
 
-// likelihood is that of a site.
-func (f PC) likelihood(s Site) Likelihood {
+// likelihood returns the one that scores a prediction.
+func (f PC) likelihood(p Prediction) Likelihood {
 	lik := f.Hidden
-	if s.Output {
+	if p.Output {
 		lik = f.Output
 	}
-	if own := f.Sites[s.Name]; own != nil {
+	if own := f.Blocks[p.Name]; own != nil {
 		lik = own
 	}
 	if lik == nil {
@@ -56,14 +56,14 @@ func (f PC) likelihood(s Site) Likelihood {
 // unknown reports a likelihood for a block that there is not.
 func (f PC) unknown(l Latents) error {
 	names := slices.Clone(l.Exact)
-	for _, s := range l.Sites {
-		names = append(names, s.Name)
+	for _, p := range l.Predictions {
+		names = append(names, p.Name)
 	}
 	known := make(map[string]bool, len(names))
 	for _, name := range names {
 		known[name] = true
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.Sites)) {
+	for _, name := range slices.Sorted(maps.Keys(f.Blocks)) {
 		if !known[name] {
 			return errors.Errorf("a likelihood for %q, which is no block: there are %s", name, strings.Join(names, ", "))
 		}
@@ -75,7 +75,7 @@ func (f PC) unknown(l Latents) error {
 //
 //	1/B sum_i Precision/2 |z_i - mu_i|^2
 //
-// Precision 0 means 1. At a site with a learned precision, of logarithm s, it is
+// Precision 0 means 1. With a learned precision of logarithm s it is
 //
 //	1/B sum_i Precision/2 sum_k exp(s_k) (z_ik - mu_ik)^2 - 1/2 sum_k s_k
 //
@@ -84,47 +84,47 @@ type Gaussian struct{ Precision float64 }
 
 var _ Likelihood = Gaussian{}
 
-// NegLog is half the squared error times the precision.
-func (g Gaussian) NegLog(b *graph.Builder, s Site, batch int) *graph.Node {
-	p, ok := precision(b, g.Precision)
+// NegLog adds half the squared error times the precision.
+func (g Gaussian) NegLog(b *graph.Builder, p Prediction, batch int) *graph.Node {
+	pi, ok := precision(b, g.Precision)
 	if !ok {
 		return nil
 	}
-	e := errorOf(b, s)
-	if s.LogPrecision == nil {
-		return b.HalfSquare(e, p, batch)
+	e := errorOf(b, p)
+	if p.LogPrecision == nil {
+		return b.HalfSquare(e, pi, batch)
 	}
-	return b.Combine([]float64{1, -.5}, b.WeightedSquare(e, b.Exp(s.LogPrecision), p, batch), b.Sum(s.LogPrecision, 1))
+	return b.Combine([]float64{1, -.5}, b.WeightedSquare(e, b.Exp(p.LogPrecision), pi, batch), b.Sum(p.LogPrecision, 1))
 }
 
 // Categorical is the cross-entropy of the activity, a distribution over the last axis, with the prediction as logits:
 //
 //	-1/B sum_i Precision sum_k z_ik log softmax(mu_i)_k
 //
-// It is computed from log-softmax and stable for logits of any size. Units that a mask leaves free say nothing: they add
-// nothing to it. Precision 0 means 1.
+// It is computed from the log-softmax and stable for logits of any size. Units that a mask leaves free add nothing to it.
+// Precision 0 means 1.
 type Categorical struct{ Precision float64 }
 
 var _ Likelihood = Categorical{}
 
-// NegLog is the cross-entropy times the precision.
-func (c Categorical) NegLog(b *graph.Builder, s Site, batch int) *graph.Node {
-	p, ok := precision(b, c.Precision)
+// NegLog adds the cross-entropy times the precision. It reports a learned precision.
+func (c Categorical) NegLog(b *graph.Builder, p Prediction, batch int) *graph.Node {
+	pi, ok := precision(b, c.Precision)
 	if !ok {
 		return nil
 	}
-	if s.LogPrecision != nil {
+	if p.LogPrecision != nil {
 		b.Fail(errors.New("a learned precision at a categorical site: it has no noise to learn, leave the block's Precision out"))
 		return nil
 	}
-	y := s.Activity
-	if s.Mask != nil {
-		y = b.Only(s.Mask, y)
+	y := p.Activity
+	if p.Mask != nil {
+		y = b.Only(p.Mask, y)
 	}
-	return b.CrossEntropy(y, s.Prediction, p, batch)
+	return b.CrossEntropy(y, p.Mean, pi, batch)
 }
 
-// precision checks a precision; 0 means 1.
+// precision returns a precision, 1 for 0, and reports to b one that is not a positive number.
 func precision(b *graph.Builder, p float64) (float64, bool) {
 	if p == 0 {
 		return 1, true

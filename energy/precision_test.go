@@ -13,9 +13,9 @@ import (
 type precise struct{ likelihood energy.Likelihood }
 
 func (f precise) Terms(b *graph.Builder, l energy.Latents) []energy.Term {
-	for i := range l.Sites {
+	for i := range l.Predictions {
 		w := l.Weights[i%len(l.Weights)].Node
-		l.Sites[i].LogPrecision = b.Spread(b.Sum(w, .1), l.Sites[i].Prediction.Shape()[1:]...)
+		l.Predictions[i].LogPrecision = b.Spread(b.Sum(w, .1), l.Predictions[i].Mean.Shape()[1:]...)
 	}
 	return energy.PC{Hidden: f.likelihood, Output: f.likelihood}.Terms(b, l)
 }
@@ -37,9 +37,9 @@ func TestGaussian_OfALearnedPrecisionIsItsFormula(t *testing.T) {
 		}
 		for _, given := range []bool{false, true} { // the error as a node
 			b := graph.NewBuilder[float64]()
-			site := energy.Site{Name: "y", Activity: b.Data("z", 2, 3), Prediction: b.Data("mu", 2, 3), LogPrecision: b.Param("s", 3)}
+			site := energy.Prediction{Name: "y", Activity: b.Data("z", 2, 3), Mean: b.Data("mu", 2, 3), LogPrecision: b.Param("s", 3)}
 			if given {
-				site.Error = b.Sub(site.Activity, site.Prediction)
+				site.Error = b.Sub(site.Activity, site.Mean)
 			}
 			n := energy.Gaussian{Precision: precision}.NegLog(b, site, 2)
 			p := evaluate(t, b, map[string][]float64{"z": z, "mu": mu, "s": s}, n)
@@ -58,9 +58,9 @@ func TestCategorical_OfAMask(t *testing.T) {
 		want -= y[k] * (mu[k] - math.Log(math.Exp(mu[0])+math.Exp(mu[1]))) / 2
 	}
 	b := graph.NewBuilder[float64]()
-	s := energy.Site{Name: "y", Activity: b.Data("y", 2, 2), Prediction: b.Data("mu", 2, 2), Mask: b.Data("mask", 2, 2)}
+	s := energy.Prediction{Name: "y", Activity: b.Data("y", 2, 2), Mean: b.Data("mu", 2, 2), Mask: b.Data("mask", 2, 2)}
 	n := energy.Categorical{}.NegLog(b, s, 2)
-	g, err := graph.Grad(n, s.Prediction)
+	g, err := graph.Grad(n, s.Mean)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,18 +74,18 @@ func TestCategorical_OfAMask(t *testing.T) {
 }
 
 func TestPC_TakesALikelihoodForOneBlock(t *testing.T) {
-	f := energy.PC{Sites: map[string]energy.Likelihood{"b": energy.Gaussian{Precision: 5}, "exact": energy.Categorical{}}}
+	f := energy.PC{Blocks: map[string]energy.Likelihood{"b": energy.Gaussian{Precision: 5}, "exact": energy.Categorical{}}}
 	b := graph.NewBuilder[float64]()
 	l := energy.Latents{Batch: 1, Exact: []string{"exact"}}
 	for _, name := range []string{"a", "b"} {
-		l.Sites = append(l.Sites, energy.Site{Name: name, Activity: b.Data("z"+name, 1, 1), Prediction: b.Data("mu"+name, 1, 1), Output: name == "b"})
+		l.Predictions = append(l.Predictions, energy.Prediction{Name: name, Activity: b.Data("z"+name, 1, 1), Mean: b.Data("mu"+name, 1, 1), Output: name == "b"})
 	}
 	ts := f.Terms(b, l)
 	p := evaluate(t, b, map[string][]float64{"za": {2}, "zb": {2}}, ts[0].Node, ts[1].Node)
 	if a, b := p.Scalar(ts[0].Node), p.Scalar(ts[1].Node); a != 2 || b != 10 {
 		t.Errorf("energies %v and %v, want 2 and 10", a, b)
 	}
-	f.Sites["q"] = energy.Gaussian{}
+	f.Blocks["q"] = energy.Gaussian{}
 	f.Terms(b, l)
 	if err := b.Err(); err == nil || !strings.Contains(err.Error(), `"q"`) || !strings.Contains(err.Error(), "exact, a, b") {
 		t.Errorf("a likelihood for no block: error %v", err)

@@ -14,18 +14,18 @@ type WeightDecay struct{ Rate float64 }
 
 var _ Functional = WeightDecay{}
 
-// Terms is one term, "weight decay".
+// Terms adds one term, "weight decay".
 func (f WeightDecay) Terms(b *graph.Builder, l Latents) []Term {
 	return penalty(b, "weight decay", f.Rate, l.Weights, func(w *graph.Node) *graph.Node { return b.HalfSquare(w, f.Rate, 1) })
 }
 
-// Spectral is Rate/2 sum |W W^T - I|^2 over the matrices W [in, out] of all layers: it draws the maps towards
+// Spectral is Rate/2 sum |W W^T - I|^2 over the matrices W [in, out] of all layers: it pulls the maps towards
 // isometries. It is not divided by the batch size.
 type Spectral struct{ Rate float64 }
 
 var _ Functional = Spectral{}
 
-// Terms is one term, "spectral".
+// Terms adds one term, "spectral".
 func (f Spectral) Terms(b *graph.Builder, l Latents) []Term {
 	var matrices []Named
 	for _, w := range l.Weights {
@@ -43,12 +43,12 @@ type ActivityDecay struct{ Rate float64 }
 
 var _ Functional = ActivityDecay{}
 
-// Terms is one term, "activity decay".
+// Terms adds one term, "activity decay".
 func (f ActivityDecay) Terms(b *graph.Builder, l Latents) []Term {
 	return penalty(b, "activity decay", f.Rate, l.Free, func(z *graph.Node) *graph.Node { return b.HalfSquare(z, f.Rate, l.Batch) })
 }
 
-// penalty is the sum of one(w) over ws as a term; none at rate 0 or without any w.
+// penalty adds the sum of one(w) over ws as a term, or none at rate 0 or if ws is empty.
 func penalty(b *graph.Builder, name string, rate float64, ws []Named, one func(*graph.Node) *graph.Node) []Term {
 	if rate < 0 || math.IsNaN(rate) || math.IsInf(rate, 0) {
 		b.Fail(errors.Errorf("%s of rate %v: want zero or a positive number", name, rate))

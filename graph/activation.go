@@ -1,6 +1,6 @@
 package graph
 
-import "github.com/pcgraph/pcgraph/graph/kernel"
+import "github.com/pcgraph/pcgraph/internal/kernel"
 
 // Activation is an elementwise nonlinearity; the zero value is linear.
 type Activation = kernel.Activation

@@ -1,7 +1,7 @@
 package graph
 
 import (
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // terms calls f for every product x[i] w[j] that is part of y[k], of a batch of images.

@@ -12,8 +12,8 @@ import (
 )
 
 // Dot writes what outputs depend on as a Graphviz graph: inputs by kind, operations as formulas of their operands a, b
-// and c, each with its shape, in a box per scope. What Grad has added is dashed; outputs have a thick border, and those
-// that are gradients say by what. The same graph gives the same text.
+// and c, each with its shape, in a box per scope. What Grad has added is dashed; outputs have a thick border, and gradients name
+// the node that they are the gradient with respect to. The same graph gives the same text.
 func (b *Builder) Dot(w io.Writer, outputs ...*Node) error {
 	if slices.Contains(outputs, nil) {
 		return errors.New("graph: draw: an output is nil: look at the Builder's Err first")
@@ -149,121 +149,19 @@ func (d *drawing) edges(n *Node) {
 	}
 }
 
-// symmetric tells whether the operands of n may be exchanged.
+// symmetric reports whether the operands of n may be exchanged.
 func symmetric(n *Node) bool {
-	o, fused := n.Op().(*op)
-	if !fused {
-		return false
-	}
-	switch s := o.spec.(type) {
-	case hadamard, inner:
-		return true
-	case combine:
-		return !slices.ContainsFunc(s.coefs, func(c float64) bool { return c != s.coefs[0] })
+	if o, fused := n.Op().(*op); fused {
+		s, is := o.spec.(commutative)
+		return is && s.symmetric()
 	}
 	return false
 }
 
 // formula writes an operation as a formula of its operands a, b, c.
 func formula(s spec) string {
-	switch s := s.(type) {
-	case matmul:
-		a, b := "a", "b"
-		if s.transA {
-			a = "a'"
-		}
-		if s.transB {
-			b = "b'"
-		}
-		f := a + " " + b
-		switch {
-		case s.bias && s.alpha != 1:
-			f = "(" + f + " + c)"
-		case s.bias:
-			f += " + c"
-		}
-		return factor(s.alpha) + f
-	case combine:
-		var f strings.Builder
-		for i, c := range s.coefs {
-			switch {
-			case i == 0:
-			case c < 0:
-				f.WriteString(" - ")
-				c = -c
-			default:
-				f.WriteString(" + ")
-			}
-			f.WriteString(factor(c) + string(rune('a'+i%26)))
-		}
-		return f.String()
-	case activate:
-		return s.f.String()
-	case activateGrad:
-		return s.f.String() + "'(a) b"
-	case activateGrad2:
-		return s.f.String() + "''(a) b c"
-	case hadamard:
-		return "a * b"
-	case scaleBy:
-		return "a b"
-	case subIdentity:
-		return "a - I"
-	case halfSquare:
-		return fmt.Sprintf("%v/2 sum a²%s", short(s.coef), over(s.batch))
-	case inner:
-		return factor(s.coef) + "sum a b"
-	case crossEntropy:
-		return factor(s.coef) + "cross-entropy" + over(s.batch)
-	case softmaxError:
-		return "softmax(b) - a"
-	case logSoftmax:
-		return "log softmax"
-	case colSums:
-		return factor(s.alpha) + "sum of rows"
-	case repeat:
-		return fmt.Sprintf("repeat %d x", s.lead.TotalSize())
-	case conv2d:
-		return biased("conv(a, b)", s.bias)
-	case convInput:
-		return biased("conv'(a, b)", s.bias)
-	case convWeight:
-		return "correlation(a, b)"
-	case maxPool:
-		return fmt.Sprintf("max over %v", s.p.Size)
-	case maxPoolGrad:
-		return "b where a is the maximum"
-	case maxPoolPick:
-		return "b at the maximum of a"
-	case meanPool:
-		return fmt.Sprintf("mean over %v", s.p.Size)
-	case meanPoolGrad:
-		return fmt.Sprintf("a / %d over %v", s.p.Size[0]*s.p.Size[1], s.p.Size)
-	case reshape:
-		return fmt.Sprintf("reshape %v", s.to)
-	case copied:
-		return "a"
-	case chosen:
-		return "b where a, else c"
-	case masked:
-		if s.clamped {
-			return "b where a, else 0"
-		}
-		return "0 where a, else b"
-	case weightedSquare:
-		return fmt.Sprintf("%v/2 sum b a²%s", short(s.coef), over(s.batch))
-	case timesColumn:
-		return "a * b"
-	case sumAll:
-		return factor(s.coef) + "sum"
-	case filled:
-		return fmt.Sprintf("%sspread to %v", factor(s.coef), []int(s.to))
-	case rowAdd:
-		return "a + rows of b"
-	case rowMul:
-		return "a * rows of b"
-	case lookup:
-		return "rows a of b"
+	if f, has := s.(formulaic); has {
+		return f.formula()
 	}
 	return s.String()
 }

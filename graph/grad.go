@@ -7,7 +7,8 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
-// Grad adds the gradients of the scalar cost by each node of wrt to the graph and returns them in wrt's order.
+// Grad adds the gradients of the scalar cost with respect to each node of wrt to the graph and returns them in wrt's order. It is
+// reverse-mode differentiation: one pass over the nodes in reverse topological order, with a vector-Jacobian product at each.
 //
 // It is stateless: it may be called any number of times, on several costs of one graph, and on functions of its own
 // results, which gives Hessian-vector products. The gradients are distinct nodes and none is an input, so that a Program
@@ -16,7 +17,7 @@ import (
 // unless it is known to give wrong gradients, which is an error that names the replacement.
 func Grad(cost *Node, wrt ...*Node) ([]*Node, error) { return Held(nil).Grad(cost, wrt...) }
 
-// GradHolding is Grad with the nodes of held taken for constants, as Hold describes.
+// GradHolding is Grad with the nodes of held taken for constants (a stop-gradient), as Hold describes.
 func GradHolding(cost *Node, held []*Node, wrt ...*Node) ([]*Node, error) {
 	h, err := Hold(held...)
 	if err != nil {
@@ -25,7 +26,7 @@ func GradHolding(cost *Node, held []*Node, wrt ...*Node) ([]*Node, error) {
 	return h.Grad(cost, wrt...)
 }
 
-// Held is the set of nodes that gradients take for constants: those that map to true.
+// Held is the set of nodes that gradients take for constants, as a stop-gradient does: those that map to true.
 type Held map[*Node]bool
 
 // Hold makes nodes constants of gradients: what they depend on does not change through them. One may be held and in wrt: its own
@@ -48,7 +49,7 @@ func Hold(nodes ...*Node) (Held, error) {
 // Grad is the function Grad with h taken for constants.
 func (h Held) Grad(cost *Node, wrt ...*Node) ([]*Node, error) {
 	if cost == nil || slices.Contains(wrt, nil) {
-		return nil, errors.New("graph: gradient of or by a missing node: look at the Builder's Err first")
+		return nil, errors.New("graph: gradient of a missing node, or with respect to one: look at the Builder's Err first")
 	}
 	if !cost.IsScalar() {
 		return nil, errors.Errorf("graph: gradient of %s of shape %v: only a scalar has one, reduce it first", label(cost), cost.Shape())
@@ -85,7 +86,7 @@ func (h Held) Grad(cost *Node, wrt ...*Node) ([]*Node, error) {
 		}
 		g, err := sum(parts[n])
 		if err != nil {
-			return nil, errors.Wrapf(err, "graph: gradient by %s", label(n))
+			return nil, errors.Wrapf(err, "graph: gradient with respect to %s", label(n))
 		}
 		mark(g, old, n)
 		if wanted[n] {
@@ -133,7 +134,7 @@ func (h Held) Grad(cost *Node, wrt ...*Node) ([]*Node, error) {
 	return out, nil
 }
 
-// mark gives the new nodes behind g the scope of n, whose gradient they belong to.
+// mark gives g and its operands, if they are new, the scope of n, whose gradient they belong to.
 func mark(g *Node, old int64, n *Node) {
 	o, fused := g.Op().(*op)
 	if !fused || o.grad || g.ID() < old {
@@ -208,10 +209,11 @@ func diff(n *Node, kids []*Node, g *Node, want []bool) ([]*Node, error) {
 	return ds, nil
 }
 
-// topological lists the nodes that n depends on, operands first, n last.
+// topological lists the roots and all that they depend on in topological order: operands first.
 func topological(roots ...*Node) []*Node { return beyond(make(map[*Node]bool), roots...) }
 
-// beyond is topological without the nodes of seen and what only they depend on; it adds what it lists to seen.
+// beyond is topological without the nodes of seen and what only they depend on, by an iterative depth-first search. It adds what it
+// lists to seen.
 func beyond(seen map[*Node]bool, roots ...*Node) []*Node {
 	var order []*Node
 	type frame struct {

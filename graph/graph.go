@@ -1,13 +1,17 @@
-// Package graph is the one package that knows Gorgonia: it builds expression graphs, differentiates them
-// symbolically and compiles them to programs that run without allocating.
+// Package graph builds expression graphs, differentiates them symbolically and compiles them to programs that run without
+// allocating. It is the only package that imports Gorgonia.
 //
-// A Builder adds nodes; its operations are few and fused (Linear, Act, HalfSquare, CrossEntropy, ...), and every one
-// is an honest gorgonia.SDOp, so that the same graph also runs in Gorgonia's own machines with equal numbers.
-// Grad differentiates, any number of times and also its own result. Compile and CompilePlan turn nodes into a
-// Program: a flat list of instructions over preallocated storage that implements gorgonia.VM.
+// A Builder adds nodes; its operations are few and fused (Linear, Act, HalfSquare, CrossEntropy, ...). Each of them is a complete
+// gorgonia.SDOp, so that the same graph also runs in Gorgonia's own machines and gives equal numbers. Grad differentiates in reverse
+// mode, any number of times and also its own result.
+//
+// Compile and CompilePlan turn nodes into a Program: a flat list of instructions over preallocated storage that implements
+// gorgonia.VM. The compiler puts the instructions into stages, fuses some of them with their operands (operator fusion), packs
+// weights once per change, and gives values memory by linear-scan allocation. A stage runs in shards of the batch on a work-sharing
+// pool. FusedSteps run several steps of gradient descent on a shard in a wavefront schedule.
 //
 // It is not a network library: it knows neither layers nor energies nor learning (layers, energy, arch, train), and
-// it holds no numerical kernels (graph/kernel).
+// it holds no numerical kernels (internal/kernel).
 package graph
 
 import (
@@ -17,16 +21,16 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Float is the element type of a compiled program.
 type Float = kernel.Float
 
-// Node is Gorgonia's node: a Gorgonia user is at home.
+// Node is a node of the expression graph, Gorgonia's own type.
 type Node = gorgonia.Node
 
-// dtypeOf is Gorgonia's name of T.
+// dtypeOf is Gorgonia's element type of T.
 func dtypeOf[T Float]() tensor.Dtype {
 	var t T
 	if _, single := any(t).(float32); single {

@@ -12,22 +12,23 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// A spec says what a fused operation is. One type per operation; op makes a gorgonia.Op of it.
+// A spec describes a fused operation: one type per operation, in one file with its Builder method, its derivative and its kernel. An op
+// makes a gorgonia.Op of it. Further abilities are the optional methods of roomy, costly, formulaic, commutative and compiled.
 type spec interface {
 	// String names the operation with every parameter: two specs that print alike are the same operation.
 	String() string
 	// shape checks the operands' shapes and gives the result's.
 	shape(in []tensor.Shape) (tensor.Shape, error)
-	// split says how the work may be divided, given which operands carry the batch in their leading dimension.
+	// split is how the work may be divided, given which operands carry the batch in their leading dimension.
 	split(batched []bool) split
-	// diff gives the gradients of the operands that are wanted, from the gradient g of the result.
+	// diff adds the gradients of the wanted operands to the graph: vector-Jacobian products of the gradient g of the result.
 	diff(in []*Node, out, g *Node, want []bool) ([]*Node, error)
 	// f32 and f64 compute; both call the one generic kernel of the operation.
 	f32(c *call[float32])
 	f64(c *call[float64])
 }
 
-// A roomy operation works in memory beside its result.
+// A roomy operation needs scratch memory.
 type roomy interface {
 	// room is the number of elements that one call needs at a time.
 	room(in []tensor.Shape) int
@@ -46,7 +47,20 @@ type costly interface {
 	work(in []tensor.Shape) float64
 }
 
-// split says how an operation may be divided.
+// A formulaic operation is drawn as a formula of its operands a, b, c; any other by its String.
+type formulaic interface{ formula() string }
+
+// A commutative operation may report that its operands can be exchanged, so that pictures need not tell them apart.
+type commutative interface{ symmetric() bool }
+
+// A compiled operation changes its instruction after the compiler has made it from the methods of spec: it gives the work and the
+// rows that may be divided, packs weights, or is fused with an operand. Both methods call one generic function, as f32 and f64 do.
+type compiled interface {
+	compile32(c *compiler[float32], ins *instr[float32], n *Node)
+	compile64(c *compiler[float64], ins *instr[float64], n *Node)
+}
+
+// A split is how an operation may be divided.
 type split uint8
 
 const (
@@ -65,13 +79,14 @@ type call[T Float] struct {
 	partial  []float64 // reductions: one sum per row, or one in all
 	srcZero  []bool    // operands known to be exactly zero
 	dstZero  *bool     // set when the result is known to be exactly zero
-	room     []T       // of a roomy operation or a convolution: at least as much as it asked for
+	room     []T       // scratch memory of a roomy operation or a convolution: at least as much as it asked for
+	packed   *cell[T]  // the packed weight that the instruction reads or writes
 	err      error     // of an operation of Gorgonia's own, or one that checks its data
 }
 
 func (c *call[T]) rows() int { return c.hi - c.lo }
 
-// markZero fills the result with zeros and says so.
+// markZero fills the result with zeros and marks it as exactly zero.
 func (c *call[T]) markZero() {
 	clear(c.dst)
 	*c.dstZero = true
@@ -84,9 +99,9 @@ type op struct {
 	scope string
 	out   tensor.Shape
 	dt    tensor.Dtype
-	salt  int    // told apart from a node of equal 32-bit hash, see apply
+	salt  int    // makes it distinct from a node of equal 32-bit hash, see apply
 	grad  bool   // added by Grad
-	by    string // what it is the gradient by, if it is a result of Grad
+	by    string // the node whose gradient it is, if it is a result of Grad
 }
 
 var (
@@ -95,7 +110,7 @@ var (
 )
 
 // apply adds the node spec(kids...) to the graph, or finds it there. Gorgonia takes nodes of equal 32-bit hash for
-// equal without looking at their operands; apply looks, and asks again under another hash when they differ.
+// equal without comparing their operands; apply compares them, and tries again under another hash when they differ.
 func apply(scope string, s spec, kids ...*Node) (*Node, error) {
 	shapes := make([]tensor.Shape, len(kids))
 	for i, k := range kids {
@@ -125,6 +140,42 @@ func apply(scope string, s spec, kids ...*Node) (*Node, error) {
 			return n, nil
 		}
 	}
+}
+
+// gradients calls the rules of the operands whose gradients are wanted: vector-Jacobian products of the gradient of the result. A nil
+// rule stands for an operand whose gradient is zero almost everywhere.
+func gradients(want []bool, rules ...func() (*Node, error)) ([]*Node, error) {
+	ds := make([]*Node, len(want))
+	for i := range want {
+		if !want[i] || rules[i] == nil {
+			continue
+		}
+		var err error
+		if ds[i], err = rules[i](); err != nil {
+			return nil, err
+		}
+	}
+	return ds, nil
+}
+
+// only is the gradient of an operation of one operand.
+func only(d *Node, err error) ([]*Node, error) { return []*Node{d}, err }
+
+// scaledOp is c s(xs...).
+func scaledOp(c float64, s spec, xs ...*Node) (*Node, error) {
+	n, err := apply("", s, xs...)
+	if err != nil {
+		return nil, err
+	}
+	return scaled(n, c)
+}
+
+// linearly is s(xs...) for an operation that is linear in its last operand, whose factor is taken out in front.
+func linearly(s spec, xs ...*Node) (*Node, error) {
+	last := len(xs) - 1
+	base, c := unscale(xs[last])
+	xs[last] = base
+	return scaledOp(c, s, xs...)
 }
 
 // shapes are those of the operands.

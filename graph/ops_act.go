@@ -4,8 +4,19 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
+
+// Act is f(x), element by element.
+func (b *Builder) Act(f Activation, x *Node) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if f == kernel.Linear {
+		return x
+	}
+	return b.add(activate{f: f}, x)
+}
 
 // activate is f(x), element by element.
 type activate struct{ f kernel.Activation }
@@ -20,13 +31,7 @@ func (o activate) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o activate) split(batched []bool) split { return elementwise(batched) }
 
 func (o activate) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	base, c := unscale(g)
-	d, err := apply("", activateGrad(o), in[0], base)
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, c)
-	return []*Node{d}, err
+	return only(linearly(activateGrad(o), in[0], g))
 }
 
 func (o activate) f32(c *call[float32]) { runActivate(o, c) }
@@ -37,24 +42,17 @@ func runActivate[T Float](o activate, c *call[T]) { kernel.Activate(o.f, c.dst, 
 // activateGrad is g f'(x): the gradient of activate.
 type activateGrad struct{ f kernel.Activation }
 
-func (o activateGrad) String() string { return o.f.String() + "Grad" }
+func (o activateGrad) String() string  { return o.f.String() + "Grad" }
+func (o activateGrad) formula() string { return o.f.String() + "'(a) b" }
 func (o activateGrad) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return sameShape(o.String(), in)
 }
 func (o activateGrad) split(batched []bool) split { return elementwise(batched) }
 
 func (o activateGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", activateGrad2(o), in[0], in[1], g); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", o, in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return apply("", activateGrad2(o), in[0], in[1], g) },
+		func() (*Node, error) { return apply("", o, in[0], g) })
 }
 
 func (o activateGrad) f32(c *call[float32]) { runActivateGrad(o, c) }
@@ -71,27 +69,20 @@ func runActivateGrad[T Float](o activateGrad, c *call[T]) {
 // activateGrad2 is g v f”(x): what a Hessian-vector product needs of an activation.
 type activateGrad2 struct{ f kernel.Activation }
 
-func (o activateGrad2) String() string { return o.f.String() + "Grad2" }
+func (o activateGrad2) String() string  { return o.f.String() + "Grad2" }
+func (o activateGrad2) formula() string { return o.f.String() + "''(a) b c" }
 func (o activateGrad2) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return sameShape(o.String(), in)
 }
 func (o activateGrad2) split(batched []bool) split { return elementwise(batched) }
 
 func (o activateGrad2) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if want[0] {
-		return nil, errors.Errorf("graph: third derivatives of %s are not provided", o.f)
-	}
-	ds := make([]*Node, 3)
-	var err error
-	if want[1] {
-		if ds[1], err = apply("", o, in[0], g, in[2]); err != nil {
-			return nil, err
-		}
-	}
-	if want[2] {
-		ds[2], err = apply("", o, in[0], in[1], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) {
+			return nil, errors.Errorf("graph: third derivatives of %s are not provided", o.f)
+		},
+		func() (*Node, error) { return apply("", o, in[0], g, in[2]) },
+		func() (*Node, error) { return apply("", o, in[0], in[1], g) })
 }
 
 func (o activateGrad2) f32(c *call[float32]) { runActivateGrad2(o, c) }

@@ -7,8 +7,23 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
+
+// Attention is multi-head attention of tokens to each other. Of qkv [batch, t, 3 n], queries, keys and values side by side,
+// head h has the features [h d, (h+1) d) of each, d = n/heads, and gives those of the result [batch, t, n]:
+//
+//	softmax(scale q k^T) v
+//
+// Causal lets a token see itself and those before it. Padding [batch, t], nil for none, says which tokens are seen by none:
+// those where it is positive. A token that sees none gives zeros. Logits of any finite size are safe.
+func (b *Builder) Attention(qkv, padding *Node, heads int, scale float64, causal bool) *Node {
+	o := attention{multiHead{heads: heads, scale: scale, causal: causal, masked: padding != nil}}
+	if padding == nil {
+		return b.add(o, qkv)
+	}
+	return b.add(o, qkv, padding)
+}
 
 // multiHead is how tokens attend to each other (Vaswani et al. 2017). The operand holds queries, keys and values side by
 // side, [batch, t, 3 n], each of them divided into heads of d = n/heads features; of one head,
@@ -78,16 +93,18 @@ func (o multiHead) with(in []*Node, more ...*Node) []*Node {
 	return kids
 }
 
-// notByMask refuses the gradient by the mask.
-func (o multiHead) notByMask(want []bool) error {
-	if o.masked && want[len(want)-1] {
-		return errors.New("graph: attention has no gradient by its mask: clamp it")
+// gradients is gradients of the rules, with an error where that of the mask is wanted.
+func (o multiHead) gradients(want []bool, rules ...func() (*Node, error)) ([]*Node, error) {
+	if o.masked {
+		rules = append(rules, func() (*Node, error) {
+			return nil, errors.New("graph: attention has no gradient with respect to its mask: clamp it")
+		})
 	}
-	return nil
+	return gradients(want, rules...)
 }
 
 // attention is the value; attentionGrad is J^T g of the tokens and g, with J its Jacobian; attentionSlope is J v; and
-// attentionHess, of the tokens, g and v, is the gradient of g^T J v by the tokens.
+// attentionHess, of the tokens, g and v, is the gradient of g^T J v with respect to the tokens.
 type (
 	attention      struct{ multiHead }
 	attentionGrad  struct{ multiHead }
@@ -144,51 +161,23 @@ func (o attentionSlope) work(in []tensor.Shape) float64 { return o.flops(in, 5) 
 func (o attentionHess) work(in []tensor.Shape) float64  { return o.flops(in, 10) }
 
 func (o attention) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if err := o.notByMask(want); err != nil {
-		return nil, err
-	}
-	ds := make([]*Node, len(in))
-	base, c := unscale(g)
-	d, err := apply("", attentionGrad(o), o.with(in, base)...)
-	if err != nil {
-		return nil, err
-	}
-	ds[0], err = scaled(d, c)
-	return ds, err
+	return o.gradients(want,
+		func() (*Node, error) {
+			base, c := unscale(g)
+			return scaledOp(c, attentionGrad(o), o.with(in, base)...)
+		})
 }
 
 func (o attentionGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if err := o.notByMask(want); err != nil {
-		return nil, err
-	}
-	ds := make([]*Node, len(in))
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", attentionHess(o), o.with(in, in[1], g)...); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", attentionSlope(o), o.with(in, g)...)
-	}
-	return ds, err
+	return o.gradients(want,
+		func() (*Node, error) { return apply("", attentionHess(o), o.with(in, in[1], g)...) },
+		func() (*Node, error) { return apply("", attentionSlope(o), o.with(in, g)...) })
 }
 
 func (o attentionSlope) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if err := o.notByMask(want); err != nil {
-		return nil, err
-	}
-	ds := make([]*Node, len(in))
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", attentionHess(o), o.with(in, g, in[1])...); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", attentionGrad(o), o.with(in, g)...)
-	}
-	return ds, err
+	return o.gradients(want,
+		func() (*Node, error) { return apply("", attentionHess(o), o.with(in, g, in[1])...) },
+		func() (*Node, error) { return apply("", attentionGrad(o), o.with(in, g)...) })
 }
 
 func (o attentionHess) diff([]*Node, *Node, *Node, []bool) ([]*Node, error) {

@@ -4,8 +4,14 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
+
+// AddRow is x + p with p, which has the last dimensions of x, repeated over the others: a position [t, n] on [batch, t, n].
+func (b *Builder) AddRow(x, p *Node) *Node { return b.add(rowAdd{}, x, p) }
+
+// MulRow is x * p, element by element, with p repeated as in AddRow: a gain [n] on [batch, ..., n].
+func (b *Builder) MulRow(x, p *Node) *Node { return b.add(rowMul{}, x, p) }
 
 // rowAdd and rowMul are x + p and x * p, element by element, where p has the last dimensions of x and is repeated over
 // the others: a gain [n] or a position [t, n] on tokens [batch, t, n].
@@ -32,17 +38,14 @@ func rowSplit(batched []bool) split {
 }
 
 func (rowAdd) String() string                                { return "rowAdd" }
+func (rowAdd) formula() string                               { return "a + rows of b" }
 func (rowAdd) shape(in []tensor.Shape) (tensor.Shape, error) { return rowShape("sum of", in) }
 func (rowAdd) split(batched []bool) split                    { return rowSplit(batched) }
 
 func (rowAdd) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := []*Node{g, nil}
-	if !want[1] {
-		return ds, nil
-	}
-	var err error
-	ds[1], err = leadSums(g, 1, in[1].Dims())
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return g, nil },
+		func() (*Node, error) { return leadSums(g, 1, in[1].Dims()) })
 }
 
 func (o rowAdd) f32(c *call[float32]) { runRowAdd(c) }
@@ -56,25 +59,17 @@ func runRowAdd[T Float](c *call[T]) {
 }
 
 func (rowMul) String() string                                { return "rowMul" }
+func (rowMul) formula() string                               { return "a * rows of b" }
 func (rowMul) shape(in []tensor.Shape) (tensor.Shape, error) { return rowShape("product of", in) }
 func (rowMul) split(batched []bool) split                    { return rowSplit(batched) }
 
 func (rowMul) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		base, c := unscale(g)
-		if ds[0], err = apply("", rowMul{}, base, in[1]); err != nil {
-			return nil, err
-		}
-		if ds[0], err = scaled(ds[0], c); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = productSums(in[0], g, in[1].Dims())
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) {
+			base, c := unscale(g)
+			return scaledOp(c, rowMul{}, base, in[1])
+		},
+		func() (*Node, error) { return productSums(in[0], g, in[1].Dims()) })
 }
 
 // productSums is the sum of x g, element by element, over all but the last keep dimensions.

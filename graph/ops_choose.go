@@ -3,7 +3,7 @@ package graph
 import "gorgonia.org/tensor"
 
 // Choose is data where mask is not zero and x where it is, element by element: units that are clamped and units that are
-// free. It selects and does not multiply, so that the gradient by x is exactly zero where data is taken.
+// free. It selects and does not multiply, so that the gradient with respect to x is exactly zero where data is taken.
 func (b *Builder) Choose(mask, data, x *Node) *Node { return b.add(chosen{}, mask, data, x) }
 
 // Only is x where mask is not zero and 0 where it is.
@@ -13,22 +13,16 @@ func (b *Builder) Only(mask, x *Node) *Node { return b.add(masked{clamped: true}
 type chosen struct{}
 
 func (chosen) String() string                                { return "choose" }
+func (chosen) formula() string                               { return "b where a, else c" }
 func (chosen) shape(in []tensor.Shape) (tensor.Shape, error) { return sameShape("choice", in) }
 func (chosen) split(batched []bool) split                    { return elementwise(batched) }
 
 // diff: the mask is constant almost everywhere.
 func (chosen) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 3)
-	for i, of := range []masked{{}, {clamped: true}, {clamped: false}} {
-		if i == 0 || !want[i] {
-			continue
-		}
-		var err error
-		if ds[i], err = apply("", of, in[0], g); err != nil {
-			return nil, err
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		nil,
+		func() (*Node, error) { return apply("", masked{clamped: true}, in[0], g) },
+		func() (*Node, error) { return apply("", masked{}, in[0], g) })
 }
 
 func (o chosen) f32(c *call[float32]) { runChosen(c) }
@@ -54,16 +48,19 @@ func (o masked) String() string {
 	}
 	return "whereFree"
 }
+func (o masked) formula() string {
+	if o.clamped {
+		return "b where a, else 0"
+	}
+	return "0 where a, else b"
+}
 func (masked) shape(in []tensor.Shape) (tensor.Shape, error) { return sameShape("masking", in) }
 func (masked) split(batched []bool) split                    { return elementwise(batched) }
 
 func (o masked) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[1] {
-		ds[1], err = apply("", o, in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		nil,
+		func() (*Node, error) { return apply("", o, in[0], g) })
 }
 
 func (o masked) f32(c *call[float32]) { runMasked(o, c) }

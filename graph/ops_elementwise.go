@@ -2,13 +2,51 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
+
+// Combine is sum_i coefs[i] xs[i] for operands of one shape.
+func (b *Builder) Combine(coefs []float64, xs ...*Node) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if len(coefs) != len(xs) || len(xs) == 0 {
+		b.Fail(errors.Errorf("linear combination of %d operands with %d coefficients", len(xs), len(coefs)))
+		return nil
+	}
+	for i, x := range xs {
+		if x == nil {
+			b.Fail(errors.New("linear combination with a missing operand"))
+			return nil
+		}
+		if coefs[i]-coefs[i] != 0 {
+			b.Fail(errors.Errorf("linear combination with the coefficient %v: want a finite number", coefs[i]))
+			return nil
+		}
+	}
+	return b.record(combined(b.scope, coefs, xs))
+}
+
+// Add is x + y.
+func (b *Builder) Add(x, y *Node) *Node { return b.Combine([]float64{1, 1}, x, y) }
+
+// Sub is x - y.
+func (b *Builder) Sub(x, y *Node) *Node { return b.Combine([]float64{1, -1}, x, y) }
+
+// Scale is c x.
+func (b *Builder) Scale(x *Node, c float64) *Node { return b.Combine([]float64{c}, x) }
+
+// Copy is x as a node of its own, which is not merged with the sums that use it: what GradHolding may hold constant.
+func (b *Builder) Copy(x *Node) *Node { return b.add(copied{}, x) }
+
+// Mul is x * y, element by element.
+func (b *Builder) Mul(x, y *Node) *Node { return b.add(hadamard{}, x, y) }
 
 // sameShape is the shape rule of operations that work element by element.
 func sameShape(what string, in []tensor.Shape) (tensor.Shape, error) {
@@ -54,6 +92,26 @@ func (o combine) String() string {
 	return b.String() + ")"
 }
 
+func (o combine) formula() string {
+	var f strings.Builder
+	for i, c := range o.coefs {
+		switch {
+		case i == 0:
+		case c < 0:
+			f.WriteString(" - ")
+			c = -c
+		default:
+			f.WriteString(" + ")
+		}
+		f.WriteString(factor(c) + string(rune('a'+i%26)))
+	}
+	return f.String()
+}
+
+func (o combine) symmetric() bool {
+	return !slices.ContainsFunc(o.coefs, func(c float64) bool { return c != o.coefs[0] })
+}
+
 func (o combine) shape(in []tensor.Shape) (tensor.Shape, error) { return sameShape("sum", in) }
 func (o combine) split(batched []bool) split                    { return elementwise(batched) }
 
@@ -71,7 +129,7 @@ func (o combine) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 	return ds, nil
 }
 
-// combined adds sum_i coefs[i] xs[i] to the graph, with the factors of scaled operands drawn in.
+// combined adds sum_i coefs[i] xs[i] to the graph, with the factors of scaled operands folded in.
 func combined(scope string, coefs []float64, xs []*Node) (*Node, error) {
 	cs, ns := make([]float64, len(xs)), make([]*Node, len(xs))
 	for i, x := range xs {
@@ -123,30 +181,78 @@ func runCombine[T Float](o combine, c *call[T]) {
 			kernel.Axpby(c.dst, 1, c.dst, T(o.coefs[i]), piece(c, i))
 		}
 	}
-	// The first number tells unless the result is zero: an error that inference has not reached yet.
+	// AllZero stops at the first number that is not zero, so it costs nothing unless the result is zero: an error that inference has
+	// not reached yet.
 	*c.dstZero = kernel.AllZero(c.dst)
+}
+
+func (o combine) compile32(c *compiler[float32], ins *instr[float32], n *Node) {
+	compileCombine(o, c, ins, n)
+}
+func (o combine) compile64(c *compiler[float64], ins *instr[float64], n *Node) {
+	compileCombine(o, c, ins, n)
+}
+
+// compileCombine fuses the last factor of an activity's gradient, f'(x) g, with the sum that it ends in (operator fusion): one pass
+// over memory for two.
+func compileCombine[T Float](sum combine, c *compiler[T], ins *instr[T], node *Node) {
+	kids := node.Op().(*op).kids
+	if len(kids) < 2 {
+		return
+	}
+	at := slices.IndexFunc(kids, func(k *Node) bool {
+		o, fused := k.Op().(*op)
+		if !fused || c.uses[k] != 1 {
+			return false
+		}
+		_, grad := o.spec.(activateGrad)
+		return grad
+	})
+	if at < 0 {
+		return
+	}
+	o := kids[at].Op().(*op)
+	f := o.spec.(activateGrad).f
+	rest := combine{coefs: slices.Delete(slices.Clone(sum.coefs), at, at+1)}
+	factor := T(sum.coefs[at])
+	// operands: the other terms, then x and g of the activation
+	ins.in = append(slices.Delete(slices.Clone(ins.in), at, at+1), c.index[o.kids[0]], c.index[o.kids[1]])
+	n := len(rest.coefs)
+	ins.name = fmt.Sprintf("%s with %s", ins.name, o.spec)
+	ins.run = func(c *call[T]) {
+		x, g, gZero := c.src[n], c.src[n+1], c.srcZero[n+1]
+		src, zeros := c.src, c.srcZero
+		c.src, c.srcZero = src[:n], zeros[:n]
+		base := c.dst
+		if n == 1 && rest.coefs[0] == 1 && !gZero {
+			base = c.src[0]
+		} else {
+			runCombine(rest, c)
+		}
+		c.src, c.srcZero = src, zeros
+		if gZero {
+			return
+		}
+		*c.dstZero = false
+		kernel.ActivateGradSum(f, c.dst, base, factor, x, g)
+	}
 }
 
 // hadamard is x * y, element by element.
 type hadamard struct{}
 
-func (hadamard) String() string { return "mul" }
+func (hadamard) String() string  { return "mul" }
+func (hadamard) formula() string { return "a * b" }
+func (hadamard) symmetric() bool { return true }
 func (hadamard) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return sameShape("product by element", in)
 }
 func (hadamard) split(batched []bool) split { return elementwise(batched) }
 
 func (hadamard) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	for i := range ds {
-		if want[i] {
-			var err error
-			if ds[i], err = apply("", hadamard{}, in[1-i], g); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) { return apply("", hadamard{}, in[1], g) },
+		func() (*Node, error) { return apply("", hadamard{}, in[0], g) })
 }
 
 func (o hadamard) f32(c *call[float32]) { runHadamard(c) }
@@ -157,7 +263,8 @@ func runHadamard[T Float](c *call[T]) { kernel.Mul(c.dst, piece(c, 0), piece(c, 
 // scaleBy is s x for a scalar node s.
 type scaleBy struct{}
 
-func (scaleBy) String() string { return "scaleBy" }
+func (scaleBy) String() string  { return "scaleBy" }
+func (scaleBy) formula() string { return "a b" }
 
 func (scaleBy) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if !in[0].IsScalar() {
@@ -174,17 +281,9 @@ func (scaleBy) split(batched []bool) split {
 }
 
 func (scaleBy) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", inner{coef: 1}, g, in[1]); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = scaledBy(in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return apply("", inner{coef: 1}, g, in[1]) },
+		func() (*Node, error) { return scaledBy(in[0], g) })
 }
 
 // scaledBy is s x, a plain scaling when s is a constant.
@@ -200,10 +299,11 @@ func (o scaleBy) f64(c *call[float64]) { runScaleBy(c) }
 
 func runScaleBy[T Float](c *call[T]) { kernel.Scale(c.dst, piece(c, 1), c.src[0][0]) }
 
-// copied is x itself: copy number n tells it apart from other copies.
+// copied is x itself. The copy number n makes several copies of one node distinct.
 type copied struct{ n int }
 
 func (o copied) String() string                                        { return fmt.Sprintf("copy%d", o.n) }
+func (copied) formula() string                                         { return "a" }
 func (o copied) shape(in []tensor.Shape) (tensor.Shape, error)         { return in[0].Clone(), nil }
 func (o copied) split(batched []bool) split                            { return elementwise(batched) }
 func (o copied) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) { return []*Node{g}, nil }

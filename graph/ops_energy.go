@@ -7,8 +7,21 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
+
+// HalfSquare is the scalar coef/2 sum x^2 / batch; batch 1 for what is not averaged.
+func (b *Builder) HalfSquare(x *Node, coef float64, batch int) *Node {
+	return b.add(halfSquare{coef: coef, batch: batch}, x)
+}
+
+// Inner is the scalar sum x y.
+func (b *Builder) Inner(x, y *Node) *Node { return b.add(inner{coef: 1}, x, y) }
+
+// CrossEntropy is the scalar -coef sum_ik y_ik log softmax(logits_i)_k / batch, stable for logits of any size.
+func (b *Builder) CrossEntropy(y, logits *Node, coef float64, batch int) *Node {
+	return b.add(crossEntropy{coef: coef, batch: batch}, y, logits)
+}
 
 // sumShape is the shape rule of sums of everything: a scalar.
 func sumShape(what string, in []tensor.Shape) (tensor.Shape, error) {
@@ -55,14 +68,16 @@ type halfSquare struct {
 func (o halfSquare) String() string {
 	return fmt.Sprintf("halfSquare(coef=%v batch=%d)", o.coef, o.batch)
 }
+func (o halfSquare) formula() string {
+	return fmt.Sprintf("%v/2 sum a²%s", short(o.coef), over(o.batch))
+}
 func (o halfSquare) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return tensor.ScalarShape(), averagedOver("half square", o.batch)
 }
 func (o halfSquare) split(batched []bool) split { return sumSplit(batched) }
 
 func (o halfSquare) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := weighted(g, in[0], o.coef, o.batch)
-	return []*Node{d}, err
+	return only(weighted(g, in[0], o.coef, o.batch))
 }
 
 // weighted is g coef x / batch for a scalar node g. A constant g is folded in before the division, so that a cost
@@ -76,6 +91,15 @@ func weighted(g, x *Node, coef float64, batch int) (*Node, error) {
 		return nil, err
 	}
 	return scaledBy(g, x)
+}
+
+// weightedOp is g coef s(xs...) / batch for a scalar node g.
+func weightedOp(g *Node, coef float64, batch int, s spec, xs ...*Node) (*Node, error) {
+	x, err := apply("", s, xs...)
+	if err != nil {
+		return nil, err
+	}
+	return weighted(g, x, coef, batch)
 }
 
 func (o halfSquare) f32(c *call[float32]) { runHalfSquare(o, c) }
@@ -95,20 +119,15 @@ func runHalfSquare[T Float](o halfSquare, c *call[T]) {
 type inner struct{ coef float64 }
 
 func (o inner) String() string                                { return fmt.Sprintf("inner(coef=%v)", o.coef) }
+func (o inner) formula() string                               { return factor(o.coef) + "sum a b" }
+func (inner) symmetric() bool                                 { return true }
 func (o inner) shape(in []tensor.Shape) (tensor.Shape, error) { return sumShape("inner product", in) }
 func (o inner) split(batched []bool) split                    { return sumSplit(batched) }
 
 func (o inner) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	for i := range ds {
-		if want[i] {
-			var err error
-			if ds[i], err = weighted(g, in[1-i], o.coef, 1); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) { return weighted(g, in[1], o.coef, 1) },
+		func() (*Node, error) { return weighted(g, in[0], o.coef, 1) })
 }
 
 func (o inner) f32(c *call[float32]) { runInner(o, c) }
@@ -128,6 +147,7 @@ type crossEntropy struct {
 func (o crossEntropy) String() string {
 	return fmt.Sprintf("crossEntropy(coef=%v batch=%d)", o.coef, o.batch)
 }
+func (o crossEntropy) formula() string { return factor(o.coef) + "cross-entropy" + over(o.batch) }
 
 func (o crossEntropy) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if in[0].IsScalar() {
@@ -142,33 +162,16 @@ func (o crossEntropy) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o crossEntropy) split(batched []bool) split { return sumSplit(batched) }
 
 func (o crossEntropy) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	if want[0] {
-		lp, err := apply("", logSoftmax{}, in[1])
-		if err != nil {
-			return nil, err
-		}
-		if ds[0], err = weighted(g, lp, -o.coef, o.batch); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		e, err := apply("", softmaxError{}, in[0], in[1])
-		if err != nil {
-			return nil, err
-		}
-		if ds[1], err = weighted(g, e, o.coef, o.batch); err != nil {
-			return nil, err
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) { return weightedOp(g, -o.coef, o.batch, logSoftmax{}, in[1]) },
+		func() (*Node, error) { return weightedOp(g, o.coef, o.batch, softmaxError{}, in...) })
 }
 
 func (o crossEntropy) f32(c *call[float32]) { runCrossEntropy(o, c) }
 func (o crossEntropy) f64(c *call[float64]) { runCrossEntropy(o, c) }
 
 func runCrossEntropy[T Float](o crossEntropy, c *call[T]) {
-	y, m, f, k := c.src[0], c.src[1], o.coef/float64(o.batch), classes(c.shapes[0])
+	y, m, f, k := c.src[0], c.src[1], o.coef/float64(o.batch), last(c.shapes[0])
 	eachRow(c, func(lo, hi int) float64 {
 		sum := 0.0
 		for i := lo; i < hi; i += k {
@@ -178,37 +181,27 @@ func runCrossEntropy[T Float](o crossEntropy, c *call[T]) {
 	})
 }
 
-// classes is the length of the axis that a softmax normalises.
-func classes(s tensor.Shape) int { return s[len(s)-1] }
-
-// softmaxError is sum(y) softmax(m) - y: the gradient of the cross-entropy by the logits m.
+// softmaxError is sum(y) softmax(m) - y: the gradient of the cross-entropy with respect to the logits m.
 type softmaxError struct{}
 
-func (softmaxError) String() string { return "softmaxError" }
+func (softmaxError) String() string  { return "softmaxError" }
+func (softmaxError) formula() string { return "softmax(b) - a" }
 func (softmaxError) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return sameShape("softmax error", in)
 }
 func (softmaxError) split(batched []bool) split { return elementwise(batched) }
 
 func (softmaxError) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", softmaxShift{}, in[1], g); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", softmaxHess{}, in[0], in[1], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return apply("", softmaxShift{}, in[1], g) },
+		func() (*Node, error) { return apply("", softmaxHess{}, in[0], in[1], g) })
 }
 
 func (o softmaxError) f32(c *call[float32]) { runSoftmaxError(c) }
 func (o softmaxError) f64(c *call[float64]) { runSoftmaxError(c) }
 
 func runSoftmaxError[T Float](c *call[T]) {
-	y, m, k := piece(c, 0), piece(c, 1), classes(c.shapes[0])
+	y, m, k := piece(c, 0), piece(c, 1), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += k {
 		kernel.SoftmaxGrad(c.dst[i:i+k], y[i:i+k], m[i:i+k], 1)
 	}
@@ -218,30 +211,26 @@ func runSoftmaxError[T Float](c *call[T]) {
 type logSoftmax struct{}
 
 func (logSoftmax) String() string                                { return "logSoftmax" }
+func (logSoftmax) formula() string                               { return "log softmax" }
 func (logSoftmax) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
 func (logSoftmax) split(batched []bool) split                    { return elementwise(batched) }
 
-// diff: with s = softmax(m), the gradient of <g, log s> by m is g - sum(g) s, the softmax error of g, negated.
+// diff: with s = softmax(m), the gradient of <g, log s> with respect to m is g - sum(g) s, the softmax error of g, negated.
 func (logSoftmax) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", softmaxError{}, g, in[0])
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, -1)
-	return []*Node{d}, err
+	return only(scaledOp(-1, softmaxError{}, g, in[0]))
 }
 
 func (o logSoftmax) f32(c *call[float32]) { runLogSoftmax(c) }
 func (o logSoftmax) f64(c *call[float64]) { runLogSoftmax(c) }
 
 func runLogSoftmax[T Float](c *call[T]) {
-	m, k := piece(c, 0), classes(c.shapes[0])
+	m, k := piece(c, 0), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += k {
 		kernel.LogSoftmax(c.dst[i:i+k], m[i:i+k])
 	}
 }
 
-// softmaxShift is (s . v) 1 - v with s = softmax(m): the derivative of the softmax error by its targets, on v.
+// softmaxShift is (s . v) 1 - v with s = softmax(m): the derivative of the softmax error with respect to its targets, times v.
 type softmaxShift struct{}
 
 func (softmaxShift) String() string { return "softmaxShift" }
@@ -257,7 +246,7 @@ func (o softmaxShift) f32(c *call[float32]) { runSoftmaxShift(c) }
 func (o softmaxShift) f64(c *call[float64]) { runSoftmaxShift(c) }
 
 func runSoftmaxShift[T Float](c *call[T]) {
-	m, v, k := piece(c, 0), piece(c, 1), classes(c.shapes[0])
+	m, v, k := piece(c, 0), piece(c, 1), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += k {
 		dst, vi := c.dst[i:i+k], v[i:i+k]
 		softmax(dst, m[i:i+k])
@@ -268,7 +257,7 @@ func runSoftmaxShift[T Float](c *call[T]) {
 	}
 }
 
-// softmaxHess is sum(y) s (v - s . v) with s = softmax(m): the Hessian of the cross-entropy by the logits, on v.
+// softmaxHess is sum(y) s (v - s . v) with s = softmax(m): the Hessian of the cross-entropy with respect to the logits, times v.
 type softmaxHess struct{}
 
 func (softmaxHess) String() string { return "softmaxHess" }
@@ -284,7 +273,7 @@ func (o softmaxHess) f32(c *call[float32]) { runSoftmaxHess(c) }
 func (o softmaxHess) f64(c *call[float64]) { runSoftmaxHess(c) }
 
 func runSoftmaxHess[T Float](c *call[T]) {
-	y, m, v, k := piece(c, 0), piece(c, 1), piece(c, 2), classes(c.shapes[0])
+	y, m, v, k := piece(c, 0), piece(c, 1), piece(c, 2), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += k {
 		dst, vi := c.dst[i:i+k], v[i:i+k]
 		softmax(dst, m[i:i+k])

@@ -62,8 +62,7 @@ func (absolute) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Cl
 func (absolute) split(batched []bool) split                    { return elementwise(batched) }
 
 func (absolute) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", signed{}, in[0], g)
-	return []*Node{d}, err
+	return only(apply("", signed{}, in[0], g))
 }
 
 func (o absolute) f32(c *call[float32]) { runAbsolute(c) }
@@ -83,17 +82,9 @@ func (signed) shape(in []tensor.Shape) (tensor.Shape, error) { return sameShape(
 func (signed) split(batched []bool) split                    { return elementwise(batched) }
 
 func (signed) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] { // constant almost everywhere
-		if ds[0], err = scaled(g, 0); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", signed{}, in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return scaled(g, 0) }, // constant almost everywhere
+		func() (*Node, error) { return apply("", signed{}, in[0], g) })
 }
 
 func (o signed) f32(c *call[float32]) { runSigned(c) }
@@ -122,13 +113,17 @@ func (elementLog) String() string                                { return "log" 
 func (elementLog) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clone(), nil }
 func (elementLog) split(batched []bool) split                    { return elementwise(batched) }
 
-func (elementLog) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	r, err := apply("", power{-1}, in[0])
+// timesOp is s(x) g, element by element.
+func timesOp(g *Node, s spec, x *Node) (*Node, error) {
+	y, err := apply("", s, x)
 	if err != nil {
 		return nil, err
 	}
-	d, err := apply("", hadamard{}, r, g)
-	return []*Node{d}, err
+	return apply("", hadamard{}, y, g)
+}
+
+func (elementLog) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
+	return only(timesOp(g, power{-1}, in[0]))
 }
 
 func (o elementLog) f32(c *call[float32]) { runElementLog(c) }
@@ -148,16 +143,11 @@ func (o power) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].Clo
 func (o power) split(batched []bool) split                    { return elementwise(batched) }
 
 func (o power) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	r, err := apply("", power{o.p - 1}, in[0])
+	d, err := timesOp(g, power{o.p - 1}, in[0])
 	if err != nil {
 		return nil, err
 	}
-	d, err := apply("", hadamard{}, r, g)
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, o.p)
-	return []*Node{d}, err
+	return only(scaled(d, o.p))
 }
 
 func (o power) f32(c *call[float32]) { runPower(o, c) }

@@ -7,7 +7,7 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Join puts arrays side by side along their last axis.
@@ -101,8 +101,7 @@ func (o columns) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o columns) split(batched []bool) split { return elementwise(batched) }
 
 func (o columns) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", padded{lo: o.lo, n: last(in[0].Shape())}, g)
-	return []*Node{d}, err
+	return only(apply("", padded{lo: o.lo, n: last(in[0].Shape())}, g))
 }
 
 func (o columns) f32(c *call[float32]) { runColumns(o, c) }
@@ -132,8 +131,7 @@ func (o padded) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o padded) split(batched []bool) split { return elementwise(batched) }
 
 func (o padded) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", columns{lo: o.lo, hi: o.lo + last(in[0].Shape())}, g)
-	return []*Node{d}, err
+	return only(apply("", columns{lo: o.lo, hi: o.lo + last(in[0].Shape())}, g))
 }
 
 func (o padded) f32(c *call[float32]) { runPadded(o, c) }
@@ -158,24 +156,17 @@ func columnShape(x, a tensor.Shape) error {
 // timesColumn is x_ik a_i.
 type timesColumn struct{}
 
-func (timesColumn) String() string { return "timesColumn" }
+func (timesColumn) String() string  { return "timesColumn" }
+func (timesColumn) formula() string { return "a * b" }
 func (timesColumn) shape(in []tensor.Shape) (tensor.Shape, error) {
 	return in[0].Clone(), columnShape(in[0], in[1])
 }
 func (timesColumn) split(batched []bool) split { return elementwise(batched) }
 
 func (timesColumn) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", timesColumn{}, g, in[1]); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", rowDots{}, in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return apply("", timesColumn{}, g, in[1]) },
+		func() (*Node, error) { return apply("", rowDots{}, in[0], g) })
 }
 
 func (o timesColumn) f32(c *call[float32]) { runTimesColumn(c) }
@@ -205,16 +196,9 @@ func (rowDots) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (rowDots) split(batched []bool) split { return elementwise(batched) }
 
 func (rowDots) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	for i := range ds {
-		if want[i] {
-			var err error
-			if ds[i], err = apply("", timesColumn{}, in[1-i], g); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) { return apply("", timesColumn{}, in[1], g) },
+		func() (*Node, error) { return apply("", timesColumn{}, in[0], g) })
 }
 
 func (o rowDots) f32(c *call[float32]) { runRowDots(c) }
@@ -242,8 +226,7 @@ func (offDiagonal) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (offDiagonal) split([]bool) split { return joint }
 
 func (offDiagonal) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", offDiagonal{}, g)
-	return []*Node{d}, err
+	return only(apply("", offDiagonal{}, g))
 }
 
 func (o offDiagonal) f32(c *call[float32]) { runOffDiagonal(c) }

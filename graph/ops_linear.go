@@ -6,8 +6,44 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
+
+// Linear is factor (x W + c): x [batch, ..., in], W [in, out], c [out] or nil; the result is [batch, ..., out]. A factor
+// that W already has is folded into it, if c has the same.
+func (b *Builder) Linear(x, w, bias *Node, factor float64) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if w != nil {
+		unscaled, f := unscale(w)
+		if bias == nil {
+			w, factor = unscaled, factor*f
+		} else if c, fc := unscale(bias); fc == f {
+			w, bias, factor = unscaled, c, factor*f
+		}
+	}
+	if bias == nil {
+		return b.add(matmul{alpha: factor}, x, w)
+	}
+	return b.add(matmul{alpha: factor, bias: true}, x, w, bias)
+}
+
+// MatMul is the product op(x) op(y) of matrices, where op transposes or not. All dimensions of x but the last are its
+// rows; y is a matrix too, unless x is transposed: then the product sums over the leading dimensions of both.
+func (b *Builder) MatMul(x, y *Node, transX, transY bool) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if x == nil || y == nil {
+		b.Fail(errors.New("product with a missing operand"))
+		return nil
+	}
+	return b.record(product(x, y, transX, transY, 1))
+}
+
+// SubIdentity is x - I for a square matrix.
+func (b *Builder) SubIdentity(x *Node) *Node { return b.add(subIdentity{}, x) }
 
 // matmul is alpha (op(A) op(B) + 1 c), where op transposes or not and the row vector c is optional.
 //
@@ -21,6 +57,21 @@ type matmul struct {
 
 func (o matmul) String() string {
 	return fmt.Sprintf("matmul(transA=%t transB=%t alpha=%v bias=%t)", o.transA, o.transB, o.alpha, o.bias)
+}
+
+func (o matmul) formula() string {
+	a, b := "a", "b"
+	if o.transA {
+		a = "a'"
+	}
+	if o.transB {
+		b = "b'"
+	}
+	f := biased(a+" "+b, o.bias)
+	if o.bias && o.alpha != 1 {
+		f = "(" + f + ")"
+	}
+	return factor(o.alpha) + f
 }
 
 // fold is a shape as a matrix: all dimensions but the last are rows.
@@ -82,37 +133,23 @@ func (o matmul) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
 		return nil, errors.New("graph: a product of two transposes is not differentiated: transpose the product instead")
 	}
 	a, b := in[0], in[1]
-	ds := make([]*Node, len(in))
-	var err error
-	if want[0] {
-		if o.transA {
-			ds[0], err = product(b, g, o.transB, true, o.alpha)
-		} else {
-			ds[0], err = product(g, b, false, !o.transB, o.alpha)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		if o.transB {
-			ds[1], err = product(g, a, true, o.transA, o.alpha)
-		} else {
-			ds[1], err = product(a, g, !o.transA, false, o.alpha)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if o.bias && want[2] {
-		if ds[2], err = columnSums(g, o.alpha); err != nil {
-			return nil, err
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) {
+			if o.transA {
+				return product(b, g, o.transB, true, o.alpha)
+			}
+			return product(g, b, false, !o.transB, o.alpha)
+		},
+		func() (*Node, error) {
+			if o.transB {
+				return product(g, a, true, o.transA, o.alpha)
+			}
+			return product(a, g, !o.transA, false, o.alpha)
+		},
+		func() (*Node, error) { return columnSums(g, o.alpha) })
 }
 
-// product is alpha op(A) op(B); factors of the operands are drawn into alpha.
+// product is alpha op(A) op(B); factors of the operands are folded into alpha.
 func product(a, b *Node, transA, transB bool, alpha float64) (*Node, error) {
 	a, ca := unscale(a)
 	b, cb := unscale(b)
@@ -129,7 +166,7 @@ func runMatmul[T Float](o matmul, c *call[T]) {
 	}
 	_, k, _, n := o.dims(c.shapes)
 	m := len(c.dst) / n
-	a, lda, ldb := c.src[0], classes(c.shapes[0]), classes(c.shapes[1])
+	a, lda, ldb := c.src[0], last(c.shapes[0]), last(c.shapes[1])
 	switch {
 	case o.transA:
 		a = a[c.lo:] // rows of the result are columns of A
@@ -144,6 +181,67 @@ func runMatmul[T Float](o matmul, c *call[T]) {
 		beta = T(o.alpha)
 	}
 	kernel.Gemm(o.transA, o.transB, m, n, k, T(o.alpha), a, lda, c.src[1], ldb, beta, c.dst, n)
+}
+
+func (o matmul) compile32(c *compiler[float32], ins *instr[float32], n *Node) {
+	compileMatmul(o, c, ins, n)
+}
+func (o matmul) compile64(c *compiler[float64], ins *instr[float64], n *Node) {
+	compileMatmul(o, c, ins, n)
+}
+
+// compileMatmul gives a matrix product its work and rows and, where a weight is multiplied shard by shard, its packed form.
+func compileMatmul[T Float](m matmul, c *compiler[T], ins *instr[T], n *Node) {
+	out, a, b := n.Shape(), &c.values[ins.in[0]], &c.values[ins.in[1]]
+	_, k, _, cols := m.dims([]tensor.Shape{a.shape, b.shape})
+	ins.work = 2 * float64(out.TotalSize()) * float64(k)
+	if ins.kind == joint {
+		ins.rows = out[0]
+	}
+	if ins.kind != rowwise {
+		return
+	}
+	ins.each = out.TotalSize() / cols / c.rows
+	if !b.static {
+		return
+	}
+	alpha := T(m.alpha)
+	if !m.transB && kernel.InPlace[T](cols) {
+		ins.run = func(c *call[T]) {
+			bias, zero := addend(m.bias, c)
+			if zero {
+				c.markZero()
+				return
+			}
+			kernel.GemmBias(len(c.dst)/cols, cols, k, alpha, c.src[0], k, c.src[1], cols, bias, 0, c.dst, cols)
+		}
+		return
+	}
+	type key struct {
+		weight int
+		trans  bool
+	}
+	ldb, trans := b.shape[1], m.transB
+	ins.packed = c.pack(key{ins.in[1], trans}, ins.in[1],
+		func(m *cell[T]) { m.matrix = kernel.NewPacked[T](k, cols) },
+		func(c *call[T]) { c.packed.matrix.Pack(c.src[0], ldb, trans) })
+	ins.in = append([]int{ins.in[0], ins.packed}, ins.in[2:]...)
+	ins.run = func(c *call[T]) {
+		bias, zero := addend(m.bias, c)
+		if zero {
+			c.markZero()
+			return
+		}
+		kernel.GemmPacked(len(c.dst)/cols, alpha, c.src[0], k, c.packed.matrix, bias, 0, c.dst, cols)
+	}
+}
+
+// addend is the bias of a linear map, its third operand if it has one; without it, zero reports whether the result is known to be.
+func addend[T Float](has bool, c *call[T]) (bias []T, zero bool) {
+	if has {
+		return c.src[2], false
+	}
+	return nil, c.srcZero[0]
 }
 
 // colSums is alpha times the sum over the leading dimensions: [..., n] -> [n], or what else is kept.
@@ -163,6 +261,7 @@ func leadSums(x *Node, alpha float64, keep int) (*Node, error) {
 func (o colSums) String() string {
 	return fmt.Sprintf("columnSums(alpha=%v keep=%d)", o.alpha, max(1, o.keep))
 }
+func (o colSums) formula() string { return factor(o.alpha) + "sum of rows" }
 
 // cut divides a shape into what is summed over and what is kept.
 func (o colSums) cut(s tensor.Shape) (lead, kept tensor.Shape) {
@@ -182,12 +281,7 @@ func (o colSums) split([]bool) split { return joint }
 
 func (o colSums) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
 	lead, _ := o.cut(in[0].Shape())
-	d, err := apply("", repeat{lead: lead}, g)
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, o.alpha)
-	return []*Node{d}, err
+	return only(scaledOp(o.alpha, repeat{lead: lead}, g))
 }
 
 func (o colSums) f32(c *call[float32]) { runColSums(o, c) }
@@ -205,7 +299,8 @@ func runColSums[T Float](o colSums, c *call[T]) {
 // repeat stacks what it is given: [n] -> [lead..., n], or more dimensions after lead.
 type repeat struct{ lead tensor.Shape }
 
-func (o repeat) String() string { return fmt.Sprintf("repeat(%v)", []int(o.lead)) }
+func (o repeat) String() string  { return fmt.Sprintf("repeat(%v)", []int(o.lead)) }
+func (o repeat) formula() string { return fmt.Sprintf("repeat %d x", o.lead.TotalSize()) }
 
 func (o repeat) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if in[0].Dims() == 0 {
@@ -216,9 +311,8 @@ func (o repeat) shape(in []tensor.Shape) (tensor.Shape, error) {
 
 func (o repeat) split([]bool) split { return joint }
 
-func (o repeat) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := leadSums(g, 1, in[0].Dims())
-	return []*Node{d}, err
+func (repeat) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
+	return only(leadSums(g, 1, in[0].Dims()))
 }
 
 func (o repeat) f32(c *call[float32]) { runRepeat(c) }
@@ -234,7 +328,8 @@ func runRepeat[T Float](c *call[T]) {
 // subIdentity is X - I for a square matrix.
 type subIdentity struct{}
 
-func (subIdentity) String() string { return "subIdentity" }
+func (subIdentity) String() string  { return "subIdentity" }
+func (subIdentity) formula() string { return "a - I" }
 
 func (subIdentity) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if in[0].Dims() != 2 || in[0][0] != in[0][1] {

@@ -6,14 +6,19 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
+
+// Lookup takes rows of a table: ids [batch, ...] and table [v, n] give [batch, ..., n]. An id that is no whole number
+// from 0 to v-1 is an error of the run. Only the table has a gradient.
+func (b *Builder) Lookup(ids, table *Node) *Node { return b.add(lookup{}, ids, table) }
 
 // lookup takes rows of a table: ids [...] and table [v, n] give [..., n]. An id that is not an integer from 0 to v-1 is
 // an error of the run.
 type lookup struct{}
 
-func (lookup) String() string { return "lookup" }
+func (lookup) String() string  { return "lookup" }
+func (lookup) formula() string { return "rows a of b" }
 
 func (lookup) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if in[0].Dims() < 1 || in[1].Dims() != 2 {
@@ -25,19 +30,12 @@ func (lookup) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (lookup) split(batched []bool) split { return rowSplit(batched) }
 
 func (lookup) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if want[0] {
-		return nil, notByIDs(in[0])
-	}
-	base, c := unscale(g)
-	d, err := apply("", scatter{rows: in[1].Shape()[0]}, in[0], base)
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, c)
-	return []*Node{nil, d}, err
+	return gradients(want,
+		func() (*Node, error) { return nil, noGradient(in[0]) },
+		func() (*Node, error) { return linearly(scatter{rows: in[1].Shape()[0]}, in[0], g) })
 }
 
-func notByIDs(ids *Node) error {
+func noGradient(ids *Node) error {
 	return errors.Errorf("the ids %s are whole numbers, which have no gradient: clamp them", label(ids))
 }
 
@@ -75,17 +73,15 @@ func (o scatter) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if g.Dims() != ids.Dims()+1 || !ids.Eq(g[:len(g)-1]) || o.rows < 1 {
 		return nil, errors.Errorf("rows %v added at ids %v to a table of %d: want one row per id", g, ids, o.rows)
 	}
-	return tensor.Shape{o.rows, classes(g)}, nil
+	return tensor.Shape{o.rows, last(g)}, nil
 }
 
 func (o scatter) split([]bool) split { return joint }
 
 func (o scatter) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	if want[0] {
-		return nil, notByIDs(in[0])
-	}
-	d, err := apply("", lookup{}, in[0], g)
-	return []*Node{nil, d}, err
+	return gradients(want,
+		func() (*Node, error) { return nil, noGradient(in[0]) },
+		func() (*Node, error) { return apply("", lookup{}, in[0], g) })
 }
 
 func (o scatter) f32(c *call[float32]) { runScatter(o, c) }
@@ -96,7 +92,7 @@ func runScatter[T Float](o scatter, c *call[T]) {
 		c.markZero()
 		return
 	}
-	n := classes(c.shapes[1])
+	n := last(c.shapes[1])
 	clear(c.dst)
 	for i, id := range c.src[0] {
 		k, ok := index(c, id, o.rows)

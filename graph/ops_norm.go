@@ -7,8 +7,18 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
+
+// LayerNorm is (x - mean) / sqrt(var + eps), with mean and variance over the last axis.
+func (b *Builder) LayerNorm(x *Node, eps float64) *Node {
+	return b.add(standardise{standard{centre: true, eps: eps}}, x)
+}
+
+// RMSNorm is x / sqrt(mean(x^2) + eps), with the mean over the last axis.
+func (b *Builder) RMSNorm(x *Node, eps float64) *Node {
+	return b.add(standardise{standard{eps: eps}}, x)
+}
 
 // standard is how rows, taken along the last axis, are standardised: with centre to mean 0 and variance 1 (layer
 // normalisation), without to mean square 1. Eps is added to the variance or mean square.
@@ -35,7 +45,7 @@ func (o standard) rule(in []tensor.Shape) (tensor.Shape, error) {
 }
 
 // standardise, standardiseGrad and standardiseHess are y(x), J(x) g with the symmetric Jacobian J of y, and the
-// gradient of v^T J(x) g by x: see kernel.
+// gradient of v^T J(x) g with respect to x: see kernel.
 type (
 	standardise     struct{ standard }
 	standardiseGrad struct{ standard }
@@ -47,20 +57,14 @@ func (o standardise) shape(in []tensor.Shape) (tensor.Shape, error) { return o.r
 func (o standardise) split(batched []bool) split                    { return elementwise(batched) }
 
 func (o standardise) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	base, c := unscale(g)
-	d, err := apply("", standardiseGrad(o), in[0], base)
-	if err != nil {
-		return nil, err
-	}
-	d, err = scaled(d, c)
-	return []*Node{d}, err
+	return only(linearly(standardiseGrad(o), in[0], g))
 }
 
 func (o standardise) f32(c *call[float32]) { runStandardise(o, c) }
 func (o standardise) f64(c *call[float64]) { runStandardise(o, c) }
 
 func runStandardise[T Float](o standardise, c *call[T]) {
-	kernel.StandardiseRows(c.dst, piece(c, 0), classes(c.shapes[0]), o.centre, o.eps)
+	kernel.StandardiseRows(c.dst, piece(c, 0), last(c.shapes[0]), o.centre, o.eps)
 }
 
 func (o standardiseGrad) String() string                                { return fmt.Sprintf("%sGrad(eps=%v)", o.name(), o.eps) }
@@ -68,17 +72,9 @@ func (o standardiseGrad) shape(in []tensor.Shape) (tensor.Shape, error) { return
 func (o standardiseGrad) split(batched []bool) split                    { return elementwise(batched) }
 
 func (o standardiseGrad) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[0] {
-		if ds[0], err = apply("", standardiseHess(o), in[0], in[1], g); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		ds[1], err = apply("", o, in[0], g)
-	}
-	return ds, err
+	return gradients(want,
+		func() (*Node, error) { return apply("", standardiseHess(o), in[0], in[1], g) },
+		func() (*Node, error) { return apply("", o, in[0], g) })
 }
 
 func (o standardiseGrad) f32(c *call[float32]) { runStandardiseGrad(o, c) }
@@ -89,7 +85,7 @@ func runStandardiseGrad[T Float](o standardiseGrad, c *call[T]) {
 		c.markZero()
 		return
 	}
-	kernel.StandardiseGradRows(c.dst, piece(c, 0), piece(c, 1), classes(c.shapes[0]), o.centre, o.eps)
+	kernel.StandardiseGradRows(c.dst, piece(c, 0), piece(c, 1), last(c.shapes[0]), o.centre, o.eps)
 }
 
 func (o standardiseHess) String() string                                { return fmt.Sprintf("%sHess(eps=%v)", o.name(), o.eps) }
@@ -104,7 +100,7 @@ func (o standardiseHess) f32(c *call[float32]) { runStandardiseHess(o, c) }
 func (o standardiseHess) f64(c *call[float64]) { runStandardiseHess(o, c) }
 
 func runStandardiseHess[T Float](o standardiseHess, c *call[T]) {
-	x, g, v, n := piece(c, 0), piece(c, 1), piece(c, 2), classes(c.shapes[0])
+	x, g, v, n := piece(c, 0), piece(c, 1), piece(c, 2), last(c.shapes[0])
 	for i := 0; i < len(c.dst); i += n {
 		kernel.StandardiseHess(c.dst[i:i+n], x[i:i+n], g[i:i+n], v[i:i+n], o.centre, o.eps)
 	}

@@ -7,11 +7,11 @@ import (
 	"github.com/pkg/errors"
 	"gorgonia.org/tensor"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
-// The energy of a learned precision needs a few operations whose derivatives are again of their number, so that it can be
-// differentiated any number of times.
+// Operations of the energy of a learned precision. They are closed under differentiation, so that the energy can be differentiated
+// any number of times.
 
 // Exp is e^x, element by element.
 func (b *Builder) Exp(x *Node) *Node { return b.add(elementExp{}, x) }
@@ -37,8 +37,7 @@ func (elementExp) shape(in []tensor.Shape) (tensor.Shape, error) { return in[0].
 func (elementExp) split(batched []bool) split                    { return elementwise(batched) }
 
 func (elementExp) diff(_ []*Node, out, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", hadamard{}, out, g)
-	return []*Node{d}, err
+	return only(apply("", hadamard{}, out, g))
 }
 
 func (o elementExp) f32(c *call[float32]) { runElementExp(c) }
@@ -59,6 +58,9 @@ type weightedSquare struct {
 func (o weightedSquare) String() string {
 	return fmt.Sprintf("weightedSquare(coef=%v batch=%d)", o.coef, o.batch)
 }
+func (o weightedSquare) formula() string {
+	return fmt.Sprintf("%v/2 sum b a²%s", short(o.coef), over(o.batch))
+}
 
 func (o weightedSquare) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if x, w := in[0], in[1]; x.Dims() < 2 || !x[1:].Eq(w) {
@@ -75,26 +77,15 @@ func (o weightedSquare) split(batched []bool) split {
 }
 
 func (o weightedSquare) diff(in []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	if want[0] {
-		d, err := apply("", rowMul{}, in[0], in[1])
-		if err != nil {
-			return nil, err
-		}
-		if ds[0], err = weighted(g, d, o.coef, o.batch); err != nil {
-			return nil, err
-		}
-	}
-	if want[1] {
-		d, err := productSums(in[0], in[0], in[1].Dims())
-		if err != nil {
-			return nil, err
-		}
-		if ds[1], err = weighted(g, d, o.coef/2, o.batch); err != nil {
-			return nil, err
-		}
-	}
-	return ds, nil
+	return gradients(want,
+		func() (*Node, error) { return weightedOp(g, o.coef, o.batch, rowMul{}, in...) },
+		func() (*Node, error) {
+			d, err := productSums(in[0], in[0], in[1].Dims())
+			if err != nil {
+				return nil, err
+			}
+			return weighted(g, d, o.coef/2, o.batch)
+		})
 }
 
 func (o weightedSquare) f32(c *call[float32]) { runWeightedSquare(o, c) }
@@ -122,12 +113,12 @@ func runWeightedSquare[T Float](o weightedSquare, c *call[T]) {
 type sumAll struct{ coef float64 }
 
 func (o sumAll) String() string                             { return fmt.Sprintf("sum(coef=%v)", o.coef) }
+func (o sumAll) formula() string                            { return factor(o.coef) + "sum" }
 func (o sumAll) shape([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil }
 func (o sumAll) split(batched []bool) split                 { return sumSplit(batched) }
 
 func (o sumAll) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", filledLike(o), in[0], g)
-	return []*Node{d}, err
+	return only(apply("", filledLike(o), in[0], g))
 }
 
 func (o sumAll) f32(c *call[float32]) { runSumAll(o, c) }
@@ -144,7 +135,8 @@ type filled struct {
 	to   tensor.Shape
 }
 
-func (o filled) String() string { return fmt.Sprintf("fill(coef=%v %v)", o.coef, []int(o.to)) }
+func (o filled) String() string  { return fmt.Sprintf("fill(coef=%v %v)", o.coef, []int(o.to)) }
+func (o filled) formula() string { return fmt.Sprintf("%sspread to %v", factor(o.coef), []int(o.to)) }
 
 func (o filled) shape(in []tensor.Shape) (tensor.Shape, error) {
 	if !in[0].IsScalar() || o.to.IsScalar() {
@@ -156,8 +148,7 @@ func (o filled) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o filled) split([]bool) split { return joint }
 
 func (o filled) diff(_ []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := apply("", sumAll{coef: o.coef}, g)
-	return []*Node{d}, err
+	return only(apply("", sumAll{coef: o.coef}, g))
 }
 
 func (o filled) f32(c *call[float32]) { kernel.Fill(c.dst, float32(o.coef)*c.src[0][0]) }
@@ -179,12 +170,9 @@ func (o filledLike) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o filledLike) split(batched []bool) split { return rowSplit(batched) }
 
 func (o filledLike) diff(_ []*Node, _, g *Node, want []bool) ([]*Node, error) {
-	ds := make([]*Node, 2)
-	var err error
-	if want[1] {
-		ds[1], err = apply("", sumAll(o), g)
-	}
-	return ds, err
+	return gradients(want,
+		nil,
+		func() (*Node, error) { return apply("", sumAll(o), g) })
 }
 
 func (o filledLike) f32(c *call[float32]) { kernel.Fill(c.dst, float32(o.coef)*c.src[1][0]) }

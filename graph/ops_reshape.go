@@ -7,10 +7,30 @@ import (
 	"gorgonia.org/tensor"
 )
 
+// Reshape gives each sample another shape of as many elements, [batch, ...] -> [batch, shape...], in the order in
+// which they lie in memory. It copies.
+func (b *Builder) Reshape(x *Node, shape ...int) *Node {
+	if b.err != nil {
+		return nil
+	}
+	if x == nil || x.IsScalar() {
+		b.Fail(errors.New("reshape of what has no batch in front"))
+		return nil
+	}
+	for _, d := range shape {
+		if d < 1 {
+			b.Fail(errors.Errorf("reshape of %v to a shape of %v per sample: every dimension must be positive", x.Shape(), shape))
+			return nil
+		}
+	}
+	return b.add(reshape{to: append(tensor.Shape{x.Shape()[0]}, shape...)}, x)
+}
+
 // reshape is x in another shape of the same leading dimension. It copies: a value never shares another's memory.
 type reshape struct{ to tensor.Shape }
 
-func (o reshape) String() string { return fmt.Sprintf("reshape(%v)", o.to) }
+func (o reshape) String() string  { return fmt.Sprintf("reshape(%v)", o.to) }
+func (o reshape) formula() string { return fmt.Sprintf("reshape %v", o.to) }
 
 func (o reshape) shape(in []tensor.Shape) (tensor.Shape, error) {
 	x := in[0]
@@ -23,8 +43,7 @@ func (o reshape) shape(in []tensor.Shape) (tensor.Shape, error) {
 func (o reshape) split(batched []bool) split { return elementwise(batched) }
 
 func (o reshape) diff(in []*Node, _, g *Node, _ []bool) ([]*Node, error) {
-	d, err := linearly(reshape{to: in[0].Shape().Clone()}, g)
-	return []*Node{d}, err
+	return only(linearly(reshape{to: in[0].Shape().Clone()}, g))
 }
 
 func (o reshape) f32(c *call[float32]) { runReshape(c) }

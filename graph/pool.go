@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 )
 
-// A pool runs the tasks of one program at a time on persistent workers. Work is handed out by an atomic counter, so a
-// slow worker takes fewer tasks; which worker runs a task changes no bit of the result.
+// A pool is a work-sharing pool: persistent workers take the tasks of one program at a time from an atomic counter, so that a
+// slow worker takes fewer. Which worker runs a task changes no bit of the result.
 //
 // On a busy machine nobody waits for a helper that has not come: a round is over when its tasks are, and a helper that
-// comes later finds it closed. Whoever waits, for work or for a helper in the middle of a task, does so for a moment by
-// looking and then parks, so that the core is free for others, the awaited one among them.
+// comes later finds it closed. Whoever waits, for work or for a helper in the middle of a task, spins for a moment and
+// then parks, so that the core is free for others, the awaited one among them.
 type pool struct {
 	busy    sync.Mutex
 	tasks   func(worker, task int)

@@ -14,82 +14,33 @@ import (
 // implements gorgonia.VM and allocates nothing per run (operations of Gorgonia's own, added by Builder.Do, excepted).
 //
 // Outputs are valid until the next Run. A Program spreads its own work over the cores, and the result is the same to the last
-// bit on any number of them. It is used by one goroutine at a time: Run, RunAll, RunChain, Descend, Load, LoadNow, Store, Into
+// bit on any number of them. It is used by one goroutine at a time: Run, RunAll, RunChain, RunSteps, Load, LoadNow, Store, Into
 // and Touch panic if another call of these is under way, because the numbers of both would be wrong. They panic on a nil Program,
 // too, and where a slice has not the length of its node or a node is none of the program's.
 type Program[T Float] struct {
-	values  []value[T]
-	instrs  []instr[T]
-	used    []bool // instructions that some target needs
-	targets []target
-	index   map[*Node]int
-	rows    int
-	cache   bool
-
+	*code[T]
+	cells    []cell[T] // memory, by value
 	shards   []shard
 	contexts []context[T] // one per worker
-	slots    []int        // arena: offsets of slots, in elements
 	fresh    []bool       // static values that are up to date
 	zero     []bool       // joint values that are exactly zero
 	pending  []int        // inputs with rows to load
 	storing  []int        // values with rows to copy out
-	now      round[T]     // what the workers are doing
 	failed   atomic.Pointer[error]
 	bad      atomic.Bool // a number to be loaded is not finite
 	busy     atomic.Bool // a call is under way, see enter
 
-	shardTask, jointTask func(worker, task int) // runShard and runTask, bound once
+	// Tasks, bound once: of a worker and a shard, but of a worker and a task of the stage for stages over the whole batch.
+	check, load shardTask
+	run         [][]shardTask // by target and stage
 }
+
+// A shardTask is work that the pool divides among its workers.
+type shardTask = func(worker, i int)
 
 var _ gorgonia.VM = (*Program[float32])(nil)
 
-// A target is what one group of outputs needs, stage by stage.
-type target struct {
-	stages []stage
-}
-
-// A stage is work that needs no result of its own: instructions by shard of rows, or tasks over the whole batch.
-type stage struct {
-	byRows   bool
-	static   bool
-	instrs   []int
-	tasks    []task
-	work     float64 // of one evaluation, in floating-point operations
-	parallel bool
-}
-
-// A task is the rows [lo, hi) of the result of one instruction over the whole batch.
-type task struct{ instr, lo, hi int }
-
-// A shard is a range of the batch and what is known about its values.
-type shard struct {
-	lo, hi int
-	clean  []bool // the value is what its operands give
-	zero   []bool // the value is exactly zero
-	need   []bool // scratch
-}
-
-// A context is the memory of one worker.
-type context[T Float] struct {
-	call  call[T]
-	zero  bool // of a task: its result is exactly zero
-	arena []T
-}
-
-// round is what one parallel piece of work is about.
-type round[T Float] struct {
-	stage   *stage
-	looking bool // at what is to be loaded
-	first   bool // the stage that loads inputs
-	last    bool // the stage that copies outputs
-	chain   []Link[T]
-	descent *Descent[T] // with a stage, its steps; without, writing out where they came to
-}
-
-// parallelWork is the number of operations below which a stage is not worth a second core.
-const parallelWork = 400e3
-
-// parallelCopy is the same for elements that are copied.
+// parallelCopy is the number of elements below which copying them is not worth a second core.
 const parallelCopy = 1 << 16
 
 // enter marks the program as used by a call until leave. Public methods call it, and call no other public method that does.
@@ -105,86 +56,45 @@ func (p *Program[T]) enter(method string) {
 // leave ends what enter began.
 func (p *Program[T]) leave() { p.busy.Store(false) }
 
-// newTarget lists the instructions of used, which are in ascending order, by stage.
-func (p *Program[T]) newTarget(used []int) target {
-	byStage := make(map[int]*stage)
-	var order []int
-	for _, i := range used {
-		ins := &p.instrs[i]
-		st := byStage[ins.stage]
-		if st == nil {
-			st = &stage{byRows: ins.kind != joint, static: p.values[ins.out].static}
-			byStage[ins.stage] = st
-			order = append(order, ins.stage)
-		}
-		st.work += ins.work
-		st.instrs = append(st.instrs, i)
-		if ins.kind != joint {
-			continue
-		}
-		for lo := 0; lo < ins.rows; {
-			hi := ins.rows
-			switch {
-			case ins.work <= parallelWork:
-			case ins.grain > 0:
-				hi = min(ins.rows, lo+ins.grain)
-			default:
-				hi = min(ins.rows, lo+max(16, (ins.rows/4+7)&^7))
-			}
-			st.tasks = append(st.tasks, task{i, lo, hi})
-			lo = hi
-		}
-	}
-	slices.Sort(order)
-	t := target{}
-	for _, s := range order {
-		byStage[s].parallel = byStage[s].work > parallelWork
-		t.stages = append(t.stages, *byStage[s])
-	}
-	return t
-}
-
 // Rows is the batch size, 1 if nothing is batched.
 func (p *Program[T]) Rows() int { return p.rows }
 
-// Load says that the rows of a batched input are to be read from src, as long as the whole input, at the next run.
-// With Plan.Cache, what depends on rows that have not changed is not computed again.
+// Load makes the next run read the rows of a batched input from src, which is as long as the whole input. With Plan.Cache, what
+// depends on rows that have not changed is not computed again. An input that no target depends on is ignored.
 func (p *Program[T]) Load(n *Node, src []T) {
 	p.enter("Load")
 	defer p.leave()
-	p.load(n, src)
+	p.loadFrom(n, src)
 }
 
-func (p *Program[T]) load(n *Node, src []T) {
+func (p *Program[T]) loadFrom(n *Node, src []T) {
 	id, ok := p.index[n]
 	if !ok {
-		return // no target depends on this input
+		return
 	}
-	v := &p.values[id]
-	if len(src) != len(v.buf) {
-		panic(fmt.Sprintf("graph: Load of %d numbers for %s, which has %d", len(src), label(n), len(v.buf)))
+	m := &p.cells[id]
+	if len(src) != len(m.buf) {
+		panic(fmt.Sprintf("graph: Load of %d numbers for %s, which has %d", len(src), label(n), len(m.buf)))
 	}
-	if v.load == nil {
+	if m.load == nil {
 		p.pending = append(p.pending, id)
 	}
-	v.load = src
+	m.load = src
 }
 
-// LoadNow reads what is to be loaded, rather than at the next run: the slices may then be used again. If a number is not
-// finite it reads nothing and says so.
+// LoadNow reads what is to be loaded, rather than at the next run: the slices may then be used again. It reports whether all
+// numbers are finite; if one is not, it reads nothing.
 func (p *Program[T]) LoadNow() (finite bool) {
 	p.enter("LoadNow")
 	defer p.leave()
 	p.bad.Store(false)
 	elems := 0
 	for _, id := range p.pending {
-		elems += len(p.values[id].buf)
+		elems += len(p.cells[id].buf)
 	}
-	p.now = round[T]{looking: true}
-	p.overShards(elems > parallelCopy)
+	p.overShards(elems > parallelCopy, p.check)
 	if !p.bad.Load() {
-		p.now = round[T]{first: true}
-		p.overShards(elems > parallelCopy)
+		p.overShards(elems > parallelCopy, p.load)
 	}
 	p.pending = p.forget(p.pending)
 	return !p.bad.Load()
@@ -199,38 +109,38 @@ func (p *Program[T]) visible(n *Node) int {
 	return id
 }
 
-// Store says that an output is to be copied to dst, as long as all of it, during the next run.
+// Store makes the next run copy an output to dst, which is as long as all of it.
 func (p *Program[T]) Store(n *Node, dst []T) {
 	p.enter("Store")
 	defer p.leave()
 	id := p.visible(n)
-	v := &p.values[id]
-	if len(dst) != len(v.buf) {
-		panic(fmt.Sprintf("graph: Store of %s, which has %d numbers, to a slice of %d", label(n), len(v.buf), len(dst)))
+	m := &p.cells[id]
+	if len(dst) != len(m.buf) {
+		panic(fmt.Sprintf("graph: Store of %s, which has %d numbers, to a slice of %d", label(n), len(m.buf), len(dst)))
 	}
-	if v.store == nil {
+	if m.store == nil {
 		p.storing = append(p.storing, id)
 	}
-	v.store = dst
+	m.store = dst
 }
 
-// Into says that an output that is not batched is to be computed in dst from now on.
+// Into makes all further runs compute an output that is not batched in dst.
 func (p *Program[T]) Into(n *Node, dst []T) {
 	p.enter("Into")
 	defer p.leave()
 	id := p.visible(n)
-	v := &p.values[id]
-	if v.input || isConstant(n) {
+	m := &p.cells[id]
+	if p.values[id].input || isConstant(n) {
 		panic("graph: Into of a node that is not computed")
 	}
-	if len(dst) != len(v.buf) {
-		panic(fmt.Sprintf("graph: Into a slice of %d numbers for %s, which has %d", len(dst), label(n), len(v.buf)))
+	if len(dst) != len(m.buf) {
+		panic(fmt.Sprintf("graph: Into a slice of %d numbers for %s, which has %d", len(dst), label(n), len(m.buf)))
 	}
-	v.buf = dst
+	m.buf = dst
 	p.fresh[id] = false
 }
 
-// Touch says that any weight may have changed.
+// Touch makes the next run compute everything anew: any weight may have changed.
 func (p *Program[T]) Touch() {
 	p.enter("Touch")
 	defer p.leave()
@@ -245,15 +155,15 @@ func (p *Program[T]) touch() {
 }
 
 // Value is the memory of an output or input.
-func (p *Program[T]) Value(n *Node) []T { return p.values[p.visible(n)].buf }
+func (p *Program[T]) Value(n *Node) []T { return p.cells[p.visible(n)].buf }
 
 // Scalar is the value of a scalar output.
 func (p *Program[T]) Scalar(n *Node) float64 {
-	v := &p.values[p.visible(n)]
-	if v.part != nil {
-		return total(v.part) // not rounded to T
+	m := &p.cells[p.visible(n)]
+	if m.part != nil {
+		return total(m.part) // not rounded to T
 	}
-	return float64(v.buf[0])
+	return float64(m.buf[0])
 }
 
 // total adds partial sums in a fixed order.
@@ -291,59 +201,15 @@ func (p *Program[T]) Run(t int) error {
 	if t < 0 || t >= len(p.targets) {
 		return errors.Errorf("graph: Run of target %d: the program has %d, counted from 0", t, len(p.targets))
 	}
-	err := p.runTarget(&p.targets[t], nil)
+	err := p.runTarget(t, nil)
 	for _, id := range p.storing {
-		if v := &p.values[id]; !v.batched { // computed over the whole batch
-			copy(v.store, v.buf)
+		if m := &p.cells[id]; !p.values[id].batched { // computed over the whole batch
+			copy(m.store, m.buf)
 		}
 	}
 	p.pending = p.forget(p.pending)
 	p.storing = p.forget(p.storing)
 	return err
-}
-
-// runTarget runs the stages of a target. With a descent, which is by rows, that takes the place of the first such stage.
-func (p *Program[T]) runTarget(tg *target, d *Descent[T]) error {
-	first, last := -1, -1 // stages by rows, which load and store on the way
-	for i := range tg.stages {
-		if tg.stages[i].byRows {
-			if first < 0 {
-				first = i
-			}
-			last = i
-		}
-	}
-	if first < 0 || first > 0 && !tg.stages[first-1].static {
-		first = -1 // work over the whole batch comes before
-		p.loadSerially()
-	}
-	if last < 0 {
-		p.storeSerially()
-	}
-	if !p.cache {
-		p.touch()
-	}
-	for i := range tg.stages {
-		st := &tg.stages[i]
-		if !st.byRows {
-			if err := p.runJoint(st); err != nil {
-				return err
-			}
-			continue
-		}
-		if d != nil && i == first {
-			p.now = round[T]{stage: st, first: true, descent: d}
-			p.overShards(st.work*float64(d.moves) > parallelWork)
-		} else {
-			p.now = round[T]{stage: st, first: i == first, last: i == last}
-			p.overShards(st.parallel)
-		}
-		if err := p.failure(); err != nil {
-			return err
-		}
-		p.finish(st)
-	}
-	return nil
 }
 
 // A Link is one step of a Chain: after the rows of From are computed, they become the rows of the input To, and are
@@ -354,53 +220,65 @@ type Link[T Float] struct {
 	To     *Node
 	Copy   []T
 
-	stage    *stage
+	instrs   []int // by shard
 	from, to int
 }
 
-// Chain resolves the links once, so that running them costs no look-ups.
-func (p *Program[T]) Chain(links []Link[T]) ([]Link[T], error) {
-	for i := range links {
-		l := &links[i]
-		l.from, l.to, l.stage = p.visible(l.From), p.visible(l.To), nil
+// A Chain is links that run one after the other, shard by shard: a feedforward pass whose results are then the free activities.
+type Chain[T Float] struct {
+	links []Link[T]
+	work  float64
+	run   shardTask
+}
+
+// Chain prepares links for RunChain. It is an error if one of them needs more than its own sample and the weights.
+func (p *Program[T]) Chain(links []Link[T]) (*Chain[T], error) {
+	c := &Chain[T]{links: slices.Clone(links)}
+	for i := range c.links {
+		l := &c.links[i]
+		l.from, l.to = p.visible(l.From), p.visible(l.To)
 		if !p.values[l.from].batched {
 			return nil, errors.Errorf("graph: %s cannot be computed sample by sample: it depends on none", label(l.From))
 		}
-		for j := range p.targets[l.Target].stages {
-			st := &p.targets[l.Target].stages[j]
+		for _, st := range p.targets[l.Target].stages {
+			c.work += st.work
 			switch {
-			case st.byRows && l.stage == nil:
-				l.stage = st
+			case st.byRows && l.instrs == nil:
+				l.instrs = st.instrs
 			case !st.static:
 				return nil, errors.Errorf("graph: %s cannot be computed sample by sample", label(l.From))
 			}
 		}
 	}
-	return links, nil
+	c.run = func(worker, s int) {
+		ctx, sh := &p.contexts[worker], &p.shards[s]
+		p.loadShard(sh)
+		for i := range c.links {
+			p.runLink(ctx, sh, &c.links[i])
+		}
+	}
+	return c, nil
 }
 
-// RunChain computes the links one after the other: a feedforward pass whose results are then the free activities.
-func (p *Program[T]) RunChain(links []Link[T]) error {
+// RunChain computes the links of a Chain of p.
+func (p *Program[T]) RunChain(c *Chain[T]) error {
 	p.enter("RunChain")
 	defer p.leave()
-	work := 0.0
-	for i := range links {
+	for i := range c.links {
 		if !p.cache {
 			p.touch() // for every link: what one computes may lie where the other's intermediate results were
 		}
-		stages := p.targets[links[i].Target].stages
-		for j := range stages {
-			if stages[j].static {
-				if err := p.runJoint(&stages[j]); err != nil {
+		t := c.links[i].Target
+		for j := range p.targets[t].stages {
+			if st := &p.targets[t].stages[j]; st.static {
+				if err := p.runJoint(st, p.run[t][j]); err != nil {
 					p.pending = p.forget(p.pending)
 					return err
 				}
 			}
-			work += stages[j].work
 		}
 	}
-	p.now = round[T]{first: true, chain: links}
-	p.overShards(work > parallelWork)
+	p.overShards(c.work > parallelWork, c.run)
 	p.pending = p.forget(p.pending)
 	return p.failure()
 }
@@ -408,39 +286,21 @@ func (p *Program[T]) RunChain(links []Link[T]) error {
 // forget clears what was to be loaded or stored.
 func (p *Program[T]) forget(ids []int) []int {
 	for _, id := range ids {
-		p.values[id].load, p.values[id].store = nil, nil
+		p.cells[id].load, p.cells[id].store = nil, nil
 	}
 	return ids[:0]
 }
 
-// overShards runs the round on every shard.
-func (p *Program[T]) overShards(parallel bool) {
-	limit := 1
-	if parallel {
-		limit = len(p.contexts)
-	}
-	workers.do(len(p.shards), limit, p.shardTask)
-}
-
-// finish adds up the reductions of a stage.
-func (p *Program[T]) finish(st *stage) {
-	for _, i := range st.instrs {
-		if ins := &p.instrs[i]; ins.kind == reduce {
-			v := &p.values[ins.out]
-			v.buf[0] = T(total(v.part))
-		}
-	}
-}
-
 // publish makes n.Value() the memory that the program computes into.
 func (p *Program[T]) publish(n *Node) error {
-	v := &p.values[p.index[n]]
+	id := p.index[n]
+	v, buf := &p.values[id], p.cells[id].buf
 	if v.input || isConstant(n) {
 		return nil
 	}
 	if v.shape.IsScalar() {
 		// A scalar of Gorgonia is a value of its own: the program's number is read by Scalar.
-		return gorgonia.UnsafeLet(n, scalarCell(v.buf))
+		return gorgonia.UnsafeLet(n, scalarCell(buf))
 	}
-	return gorgonia.UnsafeLet(n, tensor.New(tensor.WithShape(v.shape...), tensor.WithBacking(v.buf)))
+	return gorgonia.UnsafeLet(n, tensor.New(tensor.WithShape(v.shape...), tensor.WithBacking(buf)))
 }

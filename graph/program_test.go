@@ -268,7 +268,7 @@ func TestProgram_AllocatesNothing(t *testing.T) {
 		dz, dw := must(Grad(n.energy, n.states...))(t), must(Grad(n.energy, n.params...))(t)
 		targets := [][]*Node{append([]*Node{n.energy}, dz...), append([]*Node{n.energy}, dw...)}
 		p := must(CompilePlan[float32](Plan{Targets: append(targets, chainTargets(n)...), Batched: batchedOf(n.b), Cache: true}))(t)
-		links := must(p.Chain(chainOf[float32](n, 2)))(t)
+		chain := must(p.Chain(chainOf[float32](n, 2)))(t)
 		vs := randomInputs(rng(17), n.b)
 		load(p, n.b, vs)
 		z := make([]float32, n.states[0].Shape().TotalSize())
@@ -282,7 +282,7 @@ func TestProgram_AllocatesNothing(t *testing.T) {
 			ok(t, p.Run(0))
 			p.Touch()
 			ok(t, p.Run(1))
-			ok(t, p.RunChain(links))
+			ok(t, p.RunChain(chain))
 			_ = p.Scalar(n.energy)
 		}
 		step()
@@ -312,13 +312,13 @@ func TestProgram_RunChainFeedsValuesForward(t *testing.T) {
 		for _, batch := range []int{1, 33, 100} {
 			n := build[float64](netSpec{batch: batch, widths: []int{5, 6, 6, 6, 2}, act: SiLU, bias: true, skip: true})
 			p := must(CompilePlan[float64](Plan{Targets: append(chainTargets(n), []*Node{n.energy}), Batched: batchedOf(n.b), Cache: cache}))(t)
-			links := must(p.Chain(chainOf[float64](n, 0)))(t)
-			links = must(p.Chain(links))(t) // resolving again changes nothing
+			links := chainOf[float64](n, 0)
+			chain := must(p.Chain(links))(t)
 			for seed := range uint64(2) {
 				vs := randomInputs(rng(seed), n.b)
 				load(p, n.b, vs)
 				p.Touch()
-				ok(t, p.RunChain(links))
+				ok(t, p.RunChain(chain))
 				for i, in := range n.b.Inputs() { // by hand, in the order of the layers
 					for l, z := range n.states {
 						if in.Node == z {
@@ -378,7 +378,7 @@ func TestProgram_InUse(t *testing.T) {
 		return map[string]func(){
 			"Run": func() { _ = p.Run(0) }, "RunAll": func() { _ = p.RunAll() }, "Load": func() { p.Load(x, v) }, "LoadNow": func() { p.LoadNow() },
 			"Store": func() { p.Store(y, v) }, "Into": func() { p.Into(y, v) }, "Touch": func() { p.Touch() }, "RunChain": func() { _ = p.RunChain(nil) },
-			"Descend": func() { _, _ = p.Descend(nil, 1, 1) },
+			"RunSteps": func() { _, _ = p.RunSteps(nil, 1, 1) },
 		}
 	}
 	message := func(f func()) (s string) {
@@ -394,7 +394,7 @@ func TestProgram_InUse(t *testing.T) {
 	}
 	p.leave()
 	for name, call := range calls(p) {
-		if s := message(call); name != "Descend" && s != "" {
+		if s := message(call); name != "RunSteps" && s != "" {
 			t.Errorf("%s: panic %q", name, s)
 		}
 	}

@@ -105,7 +105,7 @@ func axes(o gorgonia.Op) []int {
 	return along
 }
 
-// wrongAlong tells which of Gorgonia's reductions are wrong. They go axis by axis; a step that has four dimensions or more
+// wrongAlong reports whether a reduction of Gorgonia's along some axes is wrong. They go axis by axis; a step that has four dimensions or more
 // before it is wrong for an axis that is neither among the first two nor the last.
 func wrongAlong(along []int, dims int) bool {
 	for done, axis := range slices.Sorted(slices.Values(along)) {
@@ -116,7 +116,7 @@ func wrongAlong(along []int, dims int) bool {
 	return false
 }
 
-// constantAlmostEverywhere tells the operations whose derivative is zero wherever it exists.
+// constantAlmostEverywhere reports whether the derivative of an operation is zero wherever it exists.
 func constantAlmostEverywhere(o gorgonia.Op) bool {
 	name, foreign := opName(o)
 	if strings.HasPrefix(name, "SizeOf") {

@@ -33,9 +33,9 @@ func Elements(shape []int) (n int64, fits bool) {
 	return n, true
 }
 
-// A Vector is a flat slab of named, shaped fields; views alias the slab, so a solver or an optimiser that moves Data
-// moves every field. Whoever changes the values by hand calls Touch afterwards, or models that were clamped before the
-// change go on with what they derived from the old values; clamping reads everything anew in any case.
+// A Vector is one array that holds named, shaped fields one after another. Fields alias the array, so that a solver or an
+// optimiser that moves Data moves every field. Whoever changes the values by hand calls Touch afterwards, or models that were clamped before the
+// change go on with what they derived from the old values. Clamping reads everything anew in any case.
 type Vector[T Float] struct {
 	data    []T
 	fields  []Field
@@ -46,7 +46,7 @@ type Vector[T Float] struct {
 	at      int        // where in the whole
 }
 
-// NewVector allocates a zero slab for fields, in their order. It panics on two fields of one name, on dimensions that are negative,
+// NewVector allocates zeros for fields, in their order. It panics on two fields of one name, on dimensions that are negative,
 // and on more than MaxElements numbers in all.
 func NewVector[T Float](fields ...Field) *Vector[T] {
 	v := lay[T](fields)
@@ -54,7 +54,7 @@ func NewVector[T Float](fields ...Field) *Vector[T] {
 	return v
 }
 
-// lay is a Vector without its slab.
+// lay is a Vector without its array.
 func lay[T Float](fields []Field) *Vector[T] {
 	v := &Vector[T]{fields: fields, offset: make(map[string]int, len(fields)), starts: make([]int, len(fields)+1), version: new(uint64)}
 	v.whole = v
@@ -73,7 +73,7 @@ func lay[T Float](fields []Field) *Vector[T] {
 }
 
 // Sub is the fields [lo, hi) of v as a Vector of their own, under the names that rename gives them: the same memory, and
-// Touch of either is Touch of both. Networks that are trained together have slabs that are parts of one.
+// Touch of either is Touch of both. The weights of networks that are trained together are parts of one Vector.
 func (v *Vector[T]) Sub(lo, hi int, rename func(name string) string) *Vector[T] {
 	fields := make([]Field, hi-lo)
 	for i := range fields {
@@ -85,10 +85,10 @@ func (v *Vector[T]) Sub(lo, hi int, rename func(name string) string) *Vector[T] 
 	return s
 }
 
-// Whole is the Vector that v is a part of, and where in its slab v begins; v itself and 0 if it is none.
+// Whole returns the Vector that v is a part of, and at which element of it v begins; v itself and 0 if v is no part.
 func (v *Vector[T]) Whole() (whole *Vector[T], at int) { return v.whole, v.at }
 
-// Data is the whole slab: what solvers and optimisers see.
+// Data is the array of all fields.
 func (v *Vector[T]) Data() []T { return v.data }
 
 // Field is the memory of one field, row-major; nil if there is none of that name.
@@ -100,20 +100,20 @@ func (v *Vector[T]) Field(name string) []T {
 	return v.part(v.data, i)
 }
 
-// Fields lists names and shapes in the order of the slab.
+// Fields lists names and shapes in their order.
 func (v *Vector[T]) Fields() []Field { return v.fields }
 
-// Part is the piece of data, a slice as long as the slab, that holds field i.
+// Part is the piece of data, a slice as long as Data, that belongs to field i.
 func (v *Vector[T]) Part(data []T, i int) []T { return v.part(data, i) }
 
 func (v *Vector[T]) part(data []T, i int) []T {
 	return data[v.starts[i]:v.starts[i+1]:v.starts[i+1]]
 }
 
-// Span is the half-open range of the slab that holds field i.
+// Span is the half-open range of elements of Data that belongs to field i.
 func (v *Vector[T]) Span(i int) (lo, hi int) { return v.starts[i], v.starts[i+1] }
 
-// Where names element i of the slab: its field and the indices within the field.
+// Where names element i of Data: its field and the indices within the field.
 func (v *Vector[T]) Where(i int) string {
 	for f := range v.fields {
 		if i < v.starts[f+1] {
@@ -129,7 +129,7 @@ func (v *Vector[T]) Where(i int) string {
 	return fmt.Sprintf("element %d", i)
 }
 
-// Touch says that the values have changed.
+// Touch marks the values as changed.
 func (v *Vector[T]) Touch() { *v.version++ }
 
 // Version counts the calls of Touch.

@@ -11,6 +11,9 @@ import (
 //
 //	z <- z - Rate dF_i/dz
 //
+// a fixed number of which is made in one call where the problem has
+// [Problem.FusedSteps].
+//
 // Rates are per sample: papers and libraries that step on the batch mean quote
 // rates that are larger by the batch size.
 type Descent[T Float] struct {
@@ -19,7 +22,11 @@ type Descent[T Float] struct {
 	grad []T
 }
 
-var _ Solver[float32] = (*Descent[float32])(nil)
+var (
+	_ Solver[float32] = (*Descent[float32])(nil)
+	_ Negotiator      = (*Descent[float32])(nil)
+	_ Fuser[float32]  = (*Descent[float32])(nil)
+)
 
 // Reset resets the optimiser.
 func (d *Descent[T]) Reset() { d.Optimizer.Reset() }
@@ -36,21 +43,23 @@ func (d *Descent[T]) Move(_ Problem[T], z []T) (Motion, error) {
 	return Motion{}, nil
 }
 
-// leap hands all steps to the problem, if it takes them and the optimiser is plain.
-func (d *Descent[T]) leap(p Problem[T], z []T, n int) (Evaluation[T], bool, error) {
-	sgd, plain := d.Optimizer.(*optim.SGD[T])
-	if p.Descend == nil || !plain {
+// Uses takes fused steps if the optimiser is an [optim.SGD] without decay or factors.
+func (d *Descent[T]) Uses(has Available) (Available, error) {
+	sgd, is := d.Optimizer.(*optim.SGD[T])
+	return Available{FusedSteps: has.FusedSteps && is && sgd.Plain()}, nil
+}
+
+// MoveFused makes n steps with p.FusedSteps.
+func (d *Descent[T]) MoveFused(p Problem[T], z []T, n int) (Evaluation[T], bool, error) {
+	if p.FusedSteps == nil {
 		return Evaluation[T]{}, false, nil
 	}
-	rate, ok := sgd.Lend(n)
-	if !ok {
-		return Evaluation[T]{}, false, nil
-	}
-	energy, ok, err := p.Descend(d.grad, z, rate, n)
+	sgd := d.Optimizer.(*optim.SGD[T])
+	energy, ok, err := p.FusedSteps(d.grad, z, sgd.Rate, n)
 	if !ok || err != nil {
-		sgd.Lend(-n)
 		return Evaluation[T]{}, false, err
 	}
+	sgd.Skip(n)
 	e := measured(energy, d.grad)
 	e.Evals = n - 1 // Eval made the first
 	return e, true, nil

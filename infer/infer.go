@@ -1,5 +1,5 @@
 // Package infer relaxes activities: it moves a slice downhill until a rule says
-// stop, and tells how that ended.
+// stop, and reports how that ended.
 //
 // Three things are separate values and combine freely:
 //
@@ -15,6 +15,10 @@
 //	stop := infer.Any{infer.Stationary{Tol: 1e-4}, infer.Steps(500)}
 //	result, err := infer.Run(solver, problem, z, stop, nil)
 //
+// A problem may offer more than its energy: steps of gradient descent in one
+// call, and Newton steps. What a solver makes of that is negotiated, see
+// [Negotiator]; solvers of other packages have the same access as those here.
+//
 // The package is not for networks, batches or weights, of which it knows
 // nothing, and not for finding minima of noisy objectives: the stop rules read
 // the gradient as exact. Solvers are checked by package infertest.
@@ -25,35 +29,37 @@ import (
 	"math"
 	"time"
 
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/optim"
 )
 
 // Float is the element type of the activities.
-type Float = optim.Float
+type Float = kernel.Float
 
-// A Problem is an energy over a slab of activities.
+// A Problem is an energy over a slab of activities, with what else can be computed of it. Only Energy is needed.
 type Problem[T Float] struct {
 	// Energy writes the gradient at z over all of grad and returns the energy.
 	// For a batch of B samples these are dF_i/dz_i, each sample's own gradient,
 	// and the mean energy 1/B sum_i F_i. It must not change z or keep either
 	// slice. It may be called at other points than the z given to Run.
 	Energy func(grad, z []T) (float64, error)
-	// Descend, if not nil, does at once what n times Energy and then
+	// FusedSteps makes n >= 1 steps of gradient descent in one call,
 	//
 	//	z <- z - rate grad
 	//
-	// do in turn, n >= 1, with the same bits: z is moved n times, grad is the
-	// gradient before the last move, and the energy there is returned. If
+	// with the bits of n times Energy and that step in turn. It writes the
+	// gradient before the last step to grad and returns the energy there. If
 	// numbers are not finite there, or it cannot, ok is false and z unchanged.
-	// It may save the evaluation at z that has just been made.
-	Descend func(grad, z []T, rate float64, n int) (energy float64, ok bool, err error)
-	// Newton, if not nil, writes to step what solves
+	FusedSteps func(grad, z []T, rate float64, n int) (energy float64, ok bool, err error)
+	// Newton writes to step what solves
 	//
 	//	C step = grad
 	//
-	// for a positive curvature C of the energy at z, grad being the gradient there, and returns what that was worth in calls
-	// of Energy. See [Newton].
+	// for a positive curvature C of the energy at z, where grad is the gradient,
+	// and returns what that cost, in calls of Energy. See [Newton].
 	Newton func(step, grad, z []T) (evals int, err error)
+	// NoNewton says why Newton is nil, to the user of a solver that needs it.
+	NoNewton error
 	// Where names index i of the slab, such as "block2 sample 3 unit 17". It is
 	// called only to say where numbers went wrong. If nil, the index is named.
 	Where func(i int) string
@@ -67,7 +73,9 @@ type Problem[T Float] struct {
 // last") keeps it for the next Eval, which then takes no evaluation.
 //
 // A solver that has an end of its own, such as an integration horizon, also
-// implements [Stop]; Run asks it together with the rule it was given.
+// implements [Stop]; Run asks it together with the rule it was given. One that
+// uses more of a problem than its energy also implements [Negotiator], and one
+// that can make many moves in one call [Fuser].
 type Solver[T Float] interface {
 	// Reset forgets the past. The next call is an Eval of any problem.
 	Reset()
@@ -110,11 +118,15 @@ func Evaluate[T Float](p Problem[T], grad, z []T) (Evaluation[T], error) {
 
 // measured is one evaluation with its residual.
 func measured[T Float](energy float64, grad []T) Evaluation[T] {
-	e := Evaluation[T]{Energy: energy, Grad: grad, Evals: 1}
-	if len(grad) > 0 {
-		e.Residual = optim.Norm(grad) / math.Sqrt(float64(len(grad)))
+	return Evaluation[T]{Energy: energy, Residual: RMS(grad), Grad: grad, Evals: 1}
+}
+
+// RMS is the root mean square of a gradient, the residual of an [Evaluation]: accumulated in float64, 0 of no numbers.
+func RMS[T Float](grad []T) float64 {
+	if len(grad) == 0 {
+		return 0
 	}
-	return e
+	return optim.Norm(grad) / math.Sqrt(float64(len(grad)))
 }
 
 // A Reading is the state of a run as stop rules and observers see it.

@@ -132,7 +132,7 @@ func TestRun_ResultHoldsTheLastEvaluation(t *testing.T) {
 func TestRun_HandsAFixedNumberOfPlainStepsToTheProblem(t *testing.T) {
 	for _, declines := range []bool{false, true} {
 		p, asked := bowl(1), 0
-		p.Descend = func(grad, z []float64, rate float64, n int) (energy float64, ok bool, err error) {
+		p.FusedSteps = func(grad, z []float64, rate float64, n int) (energy float64, ok bool, err error) {
 			asked++
 			if declines {
 				return 0, false, nil
@@ -163,7 +163,7 @@ func TestRun_HandsAFixedNumberOfPlainStepsToTheProblem(t *testing.T) {
 			asked = 0
 			z, one := []float64{4, -1}, []float64{4, -1}
 			plain := p
-			plain.Descend = nil
+			plain.FusedSteps = nil
 			got, err := infer.Run(&infer.Descent[float64]{Optimizer: test.opt}, p, z, test.stop, nil)
 			want, _ := infer.Run(&infer.Descent[float64]{Optimizer: test.opt}, plain, one, test.stop, nil)
 			got.Elapsed, want.Elapsed = 0, 0

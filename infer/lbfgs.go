@@ -3,7 +3,7 @@ package infer
 import (
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // LBFGS is the limited-memory quasi-Newton method of Nocedal (1980; Nocedal and Wright, Numerical Optimization, algorithm

@@ -3,7 +3,7 @@ package infer
 import (
 	"math"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // slack is how much an energy may rise by rounding, relative to its size.

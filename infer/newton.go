@@ -23,12 +23,25 @@ type Newton[T Float] struct {
 var (
 	_ Solver[float32] = (*Newton[float32])(nil)
 	_ Stop            = (*Newton[float32])(nil)
+	_ Negotiator      = (*Newton[float32])(nil)
 )
 
 const defaultNewtonSteps = 50
 
 // Reset forgets the last step.
 func (n *Newton[T]) Reset() { n.line.reset(); n.moves = 0 }
+
+// Uses takes Newton steps, and returns [ErrNoCurvature] of a problem without.
+func (n *Newton[T]) Uses(has Available) (Available, error) {
+	if !has.Newton {
+		return Available{}, noNewton()
+	}
+	return Available{Newton: true}, nil
+}
+
+func noNewton() error {
+	return errors.WithMessage(ErrNoCurvature, "infer: Newton: give the Problem a Newton, as train.ProblemOf does for a model in arch.Errors, or take LBFGS")
+}
 
 // Eval evaluates p once, or not at all after a step.
 func (n *Newton[T]) Eval(p Problem[T], z []T) (Evaluation[T], error) {
@@ -38,7 +51,7 @@ func (n *Newton[T]) Eval(p Problem[T], z []T) (Evaluation[T], error) {
 // Move makes one step.
 func (n *Newton[T]) Move(p Problem[T], z []T) (Motion, error) {
 	if p.Newton == nil {
-		return Motion{}, errors.New("infer: Newton: the problem has no curvature to solve by: compile the network in arch.Errors and give the model's Newton to the Problem, or take LBFGS")
+		return Motion{}, noNewton()
 	}
 	n.step = sized(n.step, len(z))
 	evals, err := p.Newton(n.step, n.grad, z)

@@ -8,6 +8,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // Energies by layer as inference goes on: the observer reads the terms of the evaluation that has just been made. "block1" is
@@ -34,7 +35,7 @@ func ExampleRun_energiesByLayer() {
 	fmt.Println("step", m.Terms())
 	terms := make([]float64, len(m.Terms()))
 	solver := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .2}}
-	problem := infer.Problem[float64]{Energy: m.StateGrad}
+	problem := train.ProblemOf(m)
 	_, err = infer.Run(solver, problem, m.State(), infer.Steps(31), func(r infer.Reading) {
 		if m.TermEnergies(terms); r.Step%10 == 0 {
 			fmt.Printf("%4d %.4f\n", r.Step, terms)

@@ -22,13 +22,14 @@ const (
 // evaluations and n moves exactly, and Converged was measured at the z that is
 // left behind.
 //
-// observe, if not nil, is called after each evaluation.
+// observe, if not nil, is called after each evaluation. Moves that are fused
+// ([Fuser]) are those of a run without observer, to the bit.
 //
 // When the energy or the gradient is not finite the run ends as Diverged, with
 // the step and the place in Result; z stays where that was found, one move
 // past the last point with a finite energy. The error is what the solver or the
-// stop rule reports of itself, before anything moves, or that of p.Energy, with
-// the step. stop may be nil if s is a [Stop] itself. Run panics without a
+// stop rule reports of itself or misses in p ([Negotiator]), before anything
+// moves, or that of p.Energy, with the step. stop may be nil if s is a [Stop] itself. Run panics without a
 // solver, a stop rule or an energy.
 //
 // Run allocates nothing once s has its memory, unless the run diverges.
@@ -50,6 +51,10 @@ func Run[T Float](s Solver[T], p Problem[T], z []T, stop Stop, observe func(Read
 		return Result{}, err
 	}
 	if err := valid(stop); err != nil {
+		return Result{}, err
+	}
+	p, err := negotiate(s, p)
+	if err != nil {
 		return Result{}, err
 	}
 	s.Reset()
@@ -85,8 +90,8 @@ func Run[T Float](s Solver[T], p Problem[T], z []T, stop Stop, observe func(Read
 		}
 
 		if n, fixed := stop.(Steps); fixed && own == nil && observe == nil && now.Step == 0 {
-			if e, ok, err := atOnce(s, p, z, int(n)); err != nil {
-				return end(last, now, Running, ""), errors.Wrap(err, "infer: descend")
+			if e, ok, err := fused(s, p, z, int(n)); err != nil {
+				return end(last, now, Running, ""), errors.Wrap(err, "infer: fused moves from step 0")
 			} else if ok {
 				now.Step, now.Evals, now.Elapsed = int(n), now.Evals+e.Evals, time.Since(start)
 				last.Energy, last.Residual = e.Energy, e.Residual
@@ -123,16 +128,10 @@ func valid(part any) error {
 	return nil
 }
 
-// A leaper makes n steps at once, with the same bits as one by one, after an
-// Eval at z; the evaluation returned is that before the last step. With ok
-// false nothing has happened.
-type leaper[T Float] interface {
-	leap(p Problem[T], z []T, n int) (e Evaluation[T], ok bool, err error)
-}
-
-func atOnce[T Float](s Solver[T], p Problem[T], z []T, n int) (Evaluation[T], bool, error) {
-	if l, ok := s.(leaper[T]); ok {
-		return l.leap(p, z, n)
+// fused makes n moves in one call, if s can.
+func fused[T Float](s Solver[T], p Problem[T], z []T, n int) (Evaluation[T], bool, error) {
+	if f, is := s.(Fuser[T]); is {
+		return f.MoveFused(p, z, n)
 	}
 	return Evaluation[T]{}, false, nil
 }

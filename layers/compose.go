@@ -22,7 +22,7 @@ func (l Compose) Params() []Param {
 	var ps []Param
 	for i, part := range l {
 		if part == nil {
-			continue // Forward tells
+			continue // Forward reports it
 		}
 		for _, p := range part.Params() {
 			p.Name = strconv.Itoa(i+1) + "/" + p.Name

@@ -12,8 +12,8 @@ import (
 //
 // The layer adds the random input "dropout", m, to the network, which training draws anew for every batch: -1 takes a unit
 // out, Rate/(1-Rate) makes up for the others, so that m has mean zero. Left at zero, as in prediction, it is the identity.
-// During inference the mask stays as it is: the energy that activities descend is a fixed function, and the gradient by the
-// weights is taken of the same one.
+// During inference the mask stays as it is: the energy that activities descend is a fixed function, and the gradient with
+// respect to the weights is taken of the same one.
 type Dropout struct{ Rate float64 }
 
 var _ Layer = Dropout{}

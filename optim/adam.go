@@ -3,7 +3,7 @@ package optim
 import (
 	"math"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Adam is the method of Kingma and Ba (2015, algorithm 1), with the semantics
@@ -63,6 +63,9 @@ func (o *Adam[T]) Reset() { o.mem.reset() }
 // LearningRate lends Rate.
 func (o *Adam[T]) LearningRate() *float64 { return &o.Rate }
 
+// ChangesGradient returns false.
+func (o *Adam[T]) ChangesGradient() bool { return false }
+
 // State returns the first and the second moment and the step counter.
 func (o *Adam[T]) State(n int) State[T] { return o.mem.state(n) }
 
@@ -121,6 +124,9 @@ func (o *AdamW[T]) Reset() { o.mem.reset() }
 
 // LearningRate lends Rate.
 func (o *AdamW[T]) LearningRate() *float64 { return &o.Rate }
+
+// ChangesGradient returns false.
+func (o *AdamW[T]) ChangesGradient() bool { return false }
 
 // State returns the first and the second moment and the step counter.
 func (o *AdamW[T]) State(n int) State[T] { return o.mem.state(n) }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Clip limits the Euclidean norm of the whole gradient before Opt sees it,
@@ -78,6 +78,9 @@ func (c *Clip[T]) LearningRate() *float64 {
 	}
 	return nil
 }
+
+// ChangesGradient returns true: the gradient is scaled in place.
+func (c *Clip[T]) ChangesGradient() bool { return true }
 
 // State returns the state of Opt; an empty one if Opt is not [Stateful].
 func (c *Clip[T]) State(n int) State[T] {

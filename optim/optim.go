@@ -20,10 +20,12 @@ import (
 	"fmt"
 
 	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Float is the element type of weights, activities and gradients.
-type Float interface{ float32 | float64 }
+type Float = kernel.Float
 
 // An Optimizer moves w in place against its gradient.
 type Optimizer[T Float] interface {
@@ -80,6 +82,13 @@ func Fits[T Float](o Optimizer[T], n int) error {
 		return f.fits(n)
 	}
 	return nil
+}
+
+// ChangesGradient reports whether a step of o may change the gradient that it is given, as [Clip] does. An optimiser says so
+// by a method ChangesGradient() bool; one without it is taken to change its gradient.
+func ChangesGradient[T Float](o Optimizer[T]) bool {
+	c, ok := o.(interface{ ChangesGradient() bool })
+	return !ok || c.ChangesGradient()
 }
 
 // sameLength panics unless a gradient is as long as the weights.

@@ -3,7 +3,7 @@ package optim
 import (
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // SGD is plain gradient descent,
@@ -58,24 +58,20 @@ func (o *SGD[T]) Piece(w, grad []T, lo, hi int) {
 	}
 }
 
-// Lend hands the next n steps to a caller who makes them in place of Step,
-//
-//	w <- w - rate g
-//
-// unless this SGD does more than that: then ok is false and nothing happens.
-func (o *SGD[T]) Lend(n int) (rate float64, ok bool) {
-	if o.Decay != 0 || len(o.Spans) > 0 {
-		return 0, false
-	}
-	o.steps += n
-	return o.Rate, true
-}
+// Plain reports whether a step is w <- w - Rate g and nothing else: no decay, no spans.
+func (o *SGD[T]) Plain() bool { return o.Decay == 0 && len(o.Spans) == 0 }
+
+// Skip counts n steps that a caller made in place of Step.
+func (o *SGD[T]) Skip(n int) { o.steps += n }
 
 // Reset sets the step counter, which with the number of weights is all that SGD remembers, to zero.
 func (o *SGD[T]) Reset() { o.steps, o.n = 0, 0 }
 
 // LearningRate lends Rate.
 func (o *SGD[T]) LearningRate() *float64 { return &o.Rate }
+
+// ChangesGradient returns false.
+func (o *SGD[T]) ChangesGradient() bool { return false }
 
 // State returns the step counter; SGD has no slots.
 func (o *SGD[T]) State(int) State[T] { return State[T]{Steps: &o.steps} }
@@ -147,6 +143,9 @@ func (o *Momentum[T]) Reset() { o.v.reset(); o.steps = 0 }
 
 // LearningRate lends Rate.
 func (o *Momentum[T]) LearningRate() *float64 { return &o.Rate }
+
+// ChangesGradient returns false.
+func (o *Momentum[T]) ChangesGradient() bool { return false }
 
 // State returns the velocity and the step counter.
 func (o *Momentum[T]) State(n int) State[T] {

@@ -55,6 +55,7 @@ func TestFlow_EqualsIntegration(t *testing.T) {
 // independently, within 10 % while no single mode rules; later the slowest mode
 // does, exp(-2 lambda t), and lambda varies by draw: within a factor.
 func TestFlow_RecordedCurve(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(17, 0))
 	n := must(Spec{Scaling: SP, Inputs: 784, Width: 64, Outputs: 10, Depth: 11}.Sample(rng))(t)
 	x, y := random(rng, 64, 784), mat.NewDense(64, 10, nil)

@@ -192,11 +192,12 @@ func TestLanczos_BoundHolds(t *testing.T) {
 // Oracle: the dense spectrum; both inverses, the exact one and that by conjugate
 // gradients. Condition numbers here go up to 1e5.
 func TestLanczos_ConditionEqualsDense(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 2))
 	for _, scaling := range []Scaling{SP, NTP, MuPC, MuP, Orthogonal} {
 		for _, skips := range []bool{false, true} {
 			for _, decay := range []float64{0, 0.1} {
-				n := must(Spec{Scaling: scaling, Inputs: 8, Width: 16, Outputs: 4, Depth: 10, Skips: skips}.Sample(rng))(t)
+				n := must(Spec{Scaling: scaling, Inputs: 8, Width: 12, Outputs: 4, Depth: 8, Skips: skips}.Sample(rng))(t)
 				n.ActivityDecay = decay
 				want := must(Condition(must(n.ActivityHessian())(t)))(t)
 				h := must(n.Hessian())(t)
@@ -214,11 +215,12 @@ func TestLanczos_ConditionEqualsDense(t *testing.T) {
 	}
 }
 
-// A network whose Hessian of 8192 rows would fill 512 MB: the closed form of
+// A network whose Hessian of 4096 rows would fill 128 MB: the closed form of
 // orthogonal weights, to its 1e-6.
 func TestLanczos_LargeOrthogonal(t *testing.T) {
+	t.Parallel()
 	const hidden = 64
-	n := must(Spec{Scaling: Orthogonal, Inputs: 10, Width: 128, Outputs: 10, Depth: hidden + 1}.Sample(rand.New(rand.NewPCG(6, 2))))(t)
+	n := must(Spec{Scaling: Orthogonal, Inputs: 10, Width: 64, Outputs: 10, Depth: hidden + 1}.Sample(rand.New(rand.NewPCG(6, 2))))(t)
 	got := must(n.Condition())(t)
 	if want := OrthogonalCondition(hidden); math.Abs(got/want-1) > 1e-6 {
 		t.Errorf("condition %.10g, want %.10g", got, want)

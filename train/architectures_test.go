@@ -12,7 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // A subject is an architecture with weights and data.
@@ -221,7 +221,7 @@ func (k *subject) cosine(t *testing.T) (cosine, residual float64) {
 	if res.Status == infer.Diverged {
 		t.Fatal(res)
 	}
-	return train.Agree(paramGrad(t, m), paramGrad(t, k.model(t, arch.Feedforward, 1))).Cosine, res.Residual
+	return analysis.Agree(paramGrad(t, m), paramGrad(t, k.model(t, arch.Feedforward, 1))).Cosine, res.Residual
 }
 
 // TestArchitectures_WideMuPCApproachesBackprop: at equilibrium and at its start, muPC's weight gradient points the more along

@@ -10,6 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // TestBidirectional_LearnsBothWays: one network, trained once on labelled moons, gives the label of a point and a point of a
@@ -25,7 +26,7 @@ func TestBidirectional_LearnsBothWays(t *testing.T) {
 	run := train.Trainer[float64]{Rule: rule, Optimizer: &optim.Adam[float64]{Rate: 3e-3}, Train: set, Test: test, Batch: 32, Epochs: 150, Seed: 1}
 	h, err := run.Run(t.Context())
 	ok(t, err)
-	n, w := rule.Model.Network(), rule.Weights()
+	n, w := rule.Model.Network(), rule.Subject().Weights
 
 	// labels, inferred
 	const points = 200
@@ -71,7 +72,7 @@ func TestBidirectional_LearnsBothWays(t *testing.T) {
 	one := []float64{1, 0, 0, 1}
 	guess, err := pass.Predict(one)
 	ok(t, err)
-	dream := inferred(arch.Plan{Batch: 2, FreeInput: true}, nil, one, "x", &train.Amortised[float64]{Amortiser: pass})
+	dream := inferred(arch.Plan{Batch: 2, FreeInput: true}, nil, one, "x", &rules.Amortised[float64]{Amortiser: pass})
 	distance := func(p []float64) float64 {
 		return math.Max(math.Hypot(p[0]-mean[0][0], p[1]-mean[0][1]), math.Hypot(p[2]-mean[1][0], p[3]-mean[1][1]))
 	}

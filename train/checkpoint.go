@@ -17,11 +17,12 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/graph/safetensors"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/atomicfile"
+	"github.com/pcgraph/pcgraph/internal/buildinfo"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 	"github.com/pcgraph/pcgraph/internal/lockfile"
 	"github.com/pcgraph/pcgraph/optim"
 )
@@ -46,6 +47,9 @@ type Checkpoint struct {
 	File  string // "" keeps nothing
 	Every int    // steps from one writing to the next; 0: at the start and the end only, which may be that of the context
 
+	// Interval is the time after which the next step writes the file, whatever Every says; 0: no such limit.
+	Interval time.Duration
+
 	// Own is what the caller keeps in step with the training, such as curves that OnStep adds to; nil for nothing. It is
 	// restored before the first step.
 	Own interface {
@@ -56,9 +60,9 @@ type Checkpoint struct {
 
 func (c Checkpoint) validate() error {
 	switch {
-	case c.Every < 0:
-		return errors.Errorf("train: Checkpoint.Every is %d: want zero or more", c.Every)
-	case c.File == "" && (c.Every > 0 || c.Own != nil):
+	case c.Every < 0 || c.Interval < 0:
+		return errors.Errorf("train: Checkpoint.Every is %d, Interval %v: want zero or more", c.Every, c.Interval)
+	case c.File == "" && (c.Every > 0 || c.Interval > 0 || c.Own != nil):
 		return errors.New("train: Checkpoint.File is missing: name it, or leave the other fields out")
 	}
 	return nil
@@ -115,10 +119,16 @@ func (p position) history() *History {
 type keeper[T graph.Float] struct {
 	Checkpoint
 	weights  *graph.Vector[T]
-	memory   memory
+	memory   Memory
 	optim    optim.State[T]
 	rate     *float64 // nil: not known to change
 	settings string
+	saved    time.Time // when the file was last written or read
+}
+
+// due reports whether the file is to be written after so many steps.
+func (k *keeper[T]) due(steps int) bool {
+	return k != nil && (k.Every > 0 && steps%k.Every == 0 || k.Interval > 0 && time.Since(k.saved) >= k.Interval)
 }
 
 // lock takes the checkpoint for this Run and clears away what a killed one left half written. Without a Checkpoint it is nil.
@@ -144,12 +154,12 @@ func (t *Trainer[T]) open(h *History) (*keeper[T], *History, error) {
 	if t.Checkpoint.File == "" {
 		return nil, h, nil
 	}
-	w := t.Rule.Weights()
+	w := t.Rule.Subject().Weights
 	state, err := stateOf(t.Optimizer, len(w.Data()))
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &keeper[T]{Checkpoint: t.Checkpoint, weights: w, memory: ofRule(t.Rule), optim: state, settings: t.settings()}
+	k := &keeper[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, settings: t.settings(), saved: time.Now()}
 	if r, is := t.Optimizer.(optim.Rater); is {
 		k.rate = r.LearningRate()
 	}
@@ -188,6 +198,9 @@ func (t *Trainer[T]) settings() string {
 		fmt.Sprintf("divergence: %d", t.Divergence),
 		"training set: " + describeSet(t.Train),
 		"test set: " + describeSet(t.Test),
+	}
+	if t.DropLast {
+		lines = append(lines, "drop last: true")
 	}
 	return strings.Join(lines, "\n")
 }
@@ -233,7 +246,7 @@ func (k *keeper[T]) save(h *History) error {
 		return wrap(err)
 	}
 	f := &safetensors.File{
-		Meta: map[string]string{kindKey: checkpointKind, versionKey: checkpointVersion, programKey: arch.Program(), settingsKey: k.settings},
+		Meta: map[string]string{kindKey: checkpointKind, versionKey: checkpointVersion, programKey: buildinfo.String(), settingsKey: k.settings},
 		Tensors: []safetensors.Tensor{{Name: stateName, Shape: []int{len(text)}, Data: text},
 			{Name: ownName, Shape: []int{len(own)}, Data: own}},
 	}
@@ -241,6 +254,7 @@ func (k *keeper[T]) save(h *History) error {
 		f.Tensors = append(f.Tensors, safetensors.Tensor{Name: name, Shape: shape, Data: part})
 		return nil
 	})
+	k.saved = time.Now()
 	return wrap(safetensors.WriteFile(k.File, f))
 }
 

@@ -24,21 +24,22 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // everyRule is every rule there is, fresh, for samples of 5 and 3 numbers.
 func everyRule[T graph.Float](t *testing.T) map[string]train.Rule[T] {
 	t.Helper()
-	all := rules[T](t, 5, 6, 4, 3)
+	all := baseRules[T](t, 5, 6, 4, 3)
 	for _, more := range []map[string]train.Rule[T]{ways[T](t, 5, 6, 4, 3), otherRules[T](t, 5, 6, 4, 3)} {
 		for name, r := range more {
 			all[name] = r
 		}
 	}
-	all["monte carlo"].(*train.MonteCarlo[T]).Solver = &infer.Langevin[T]{Rate: .2, Temperature: .001, Source: rand.NewPCG(1, 1)}
+	all["monte carlo"].(*rules.MonteCarlo[T]).Solver = &infer.Langevin[T]{Rate: .2, Temperature: .001, Source: rand.NewPCG(1, 1)}
 	_, all["dropout pc"], _ = dropRules[T](t, 7, 8)
 	_, _, all["dropout bp"] = dropRules[T](t, 7, 8)
-	all["generator"] = &train.Generator[T]{Rule: &train.PC[T]{Model: toyModel[T](t, arch.Activities, 3, 6, 5), Solver: descent[T](), Stop: infer.Steps(4)},
+	all["generator"] = &rules.Generator[T]{Rule: &train.PC[T]{Model: toyModel[T](t, arch.Activities, 3, 6, 5), Solver: descent[T](), Stop: infer.Steps(4)},
 		Invert: func(x []T) ([]T, error) { return make([]T, len(x)/5*3), nil }}
 	return all
 }
@@ -73,7 +74,7 @@ func kept[T graph.Float](t *testing.T, rule train.Rule[T], o optim.Optimizer[T],
 	if c.File != "" {
 		c.Own = own
 	}
-	run := &train.Trainer[T]{Rule: rule, Optimizer: o, Train: set, Test: test, Batch: 8, Epochs: 3, Steps: 11, Seed: 5, EvalEvery: 3, Checkpoint: c}
+	run := &train.Trainer[T]{Rule: rule, Optimizer: o, Train: set, Test: test, Batch: 8, Epochs: 3, MaxSteps: 11, Seed: 5, EvalEvery: 3, Checkpoint: c}
 	run.OnStep = func(s train.Step[T]) {
 		own.Energies = append(own.Energies, s.Energy)
 		if s.Step == 5 {
@@ -95,14 +96,14 @@ func resumes[T graph.Float](t *testing.T, name string, rule func() train.Rule[T]
 	plain := kept(t, rule(), o(), train.Checkpoint{})
 	_, err = plain.Run(t.Context())
 	ok(t, err)
-	if !slices.Equal(plain.Rule.Weights().Data(), whole.Rule.Weights().Data()) {
+	if !slices.Equal(plain.Rule.Subject().Weights.Data(), whole.Rule.Subject().Weights.Data()) {
 		t.Errorf("%s: a checkpoint changes the training", name)
 	}
 	file := filepath.Join(t.TempDir(), "kept")
 	for _, end := range []int{1, 4, 6, 11, 12} { // within an epoch, at its end, before an evaluation, before the last one, at the end
 		run := kept(t, rule(), o(), train.Checkpoint{File: file})
 		if end > 1 { // the weights that are loaded count
-			clear(run.Rule.Weights().Data())
+			clear(run.Rule.Subject().Weights.Data())
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		step := run.OnStep
@@ -120,7 +121,7 @@ func resumes[T graph.Float](t *testing.T, name string, rule func() train.Rule[T]
 		if end < 12 {
 			continue
 		}
-		if !slices.Equal(run.Rule.Weights().Data(), whole.Rule.Weights().Data()) {
+		if !slices.Equal(run.Rule.Subject().Weights.Data(), whole.Rule.Subject().Weights.Data()) {
 			t.Errorf("%s: other weights than without interruption", name)
 		}
 		if diff := cmp.Diff(want, got, untimed); diff != "" {
@@ -158,7 +159,7 @@ func TestCheckpoint_ResumesToTheSameBits(t *testing.T) {
 		}, func() optim.Optimizer[float32] { return &optim.Adam[float32]{Rate: .01} })
 	}
 	for name := range everyOptimizer[float64]() {
-		resumes(t, name, func() train.Rule[float64] { return rules[float64](t, 5, 6, 4, 3)["pc"] },
+		resumes(t, name, func() train.Rule[float64] { return baseRules[float64](t, 5, 6, 4, 3)["pc"] },
 			func() optim.Optimizer[float64] { return everyOptimizer[float64]()[name] })
 	}
 }
@@ -167,17 +168,17 @@ func TestCheckpoint_ResumesToTheSameBits(t *testing.T) {
 func TestCheckpoint_GoesOnForLonger(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "kept")
 	run := func(steps int, c train.Checkpoint) []float32 {
-		r := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], c)
-		r.Epochs, r.Steps = 9, steps
+		r := kept(t, baseRules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], c)
+		r.Epochs, r.MaxSteps = 9, steps
 		_, err := r.Run(t.Context())
 		ok(t, err)
-		return r.Rule.Weights().Data()
+		return r.Rule.Subject().Weights.Data()
 	}
 	run(7, train.Checkpoint{File: file})
 	if !slices.Equal(run(20, train.Checkpoint{File: file}), run(20, train.Checkpoint{})) {
 		t.Error("other weights than of 20 steps at once")
 	}
-	r := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
+	r := kept(t, baseRules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
 	if _, err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "has made 20 steps, and 11 are asked for") {
 		t.Errorf("fewer steps than it has: %v", err)
 	}
@@ -193,7 +194,7 @@ type ownOptimizer struct{ optim.Optimizer[float32] }
 func TestCheckpoint_Refuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "kept")
 	fresh := func() *train.Trainer[float32] {
-		return kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
+		return kept(t, baseRules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
 	}
 	pc := func(r *train.Trainer[float32]) *train.PC[float32] { return r.Rule.(*train.PC[float32]) }
 	type change struct {
@@ -208,12 +209,12 @@ func TestCheckpoint_Refuses(t *testing.T) {
 		r.OnStep = func(train.Step[float32]) { t.Errorf("%s: trains", c.name) }
 		var before []float32
 		if r.Rule != nil {
-			before = slices.Clone(r.Rule.Weights().Data())
+			before = slices.Clone(r.Rule.Subject().Weights.Data())
 		}
 		if _, err := r.Run(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %q on one line", c.name, err, c.want)
 		}
-		if !slices.Equal(before, r.Rule.Weights().Data()) {
+		if !slices.Equal(before, r.Rule.Subject().Weights.Data()) {
 			t.Errorf("%s: the weights have changed", c.name)
 		}
 	}
@@ -222,7 +223,7 @@ func TestCheckpoint_Refuses(t *testing.T) {
 		{"own start", func(r *train.Trainer[float32]) { pc(r).Start = ownStart{} }, "train_test.ownStart remembers"},
 		{"previous", func(r *train.Trainer[float32]) { pc(r).Start = &train.Previous[float32]{} }, "Previous[float32] remembers"},
 		{"own generator", func(r *train.Trainer[float32]) {
-			r.Rule = &train.Generator[float32]{Rule: forgetful{&train.PC[float32]{Model: toyModel[float32](t, arch.Activities, 3, 5), Solver: pc(r).Solver, Stop: pc(r).Stop}}, Invert: func(x []float32) ([]float32, error) { return x, nil }}
+			r.Rule = &rules.Generator[float32]{Rule: forgetful{&train.PC[float32]{Model: toyModel[float32](t, arch.Activities, 3, 5), Solver: pc(r).Solver, Stop: pc(r).Stop}}, Invert: func(x []float32) ([]float32, error) { return x, nil }}
 		}, "forgetful remembers"},
 		{"unknown noise", func(r *train.Trainer[float32]) { r.Rule = ways[float32](t, 5, 6, 3)["monte carlo"] }, "give Source"},
 		{"own optimiser", func(r *train.Trainer[float32]) { r.Optimizer = ownOptimizer{r.Optimizer} }, "no optim.Stateful"},
@@ -240,7 +241,7 @@ func TestCheckpoint_Refuses(t *testing.T) {
 	}
 
 	r := fresh()
-	r.Steps = 5
+	r.MaxSteps = 5
 	_, err := r.Run(t.Context())
 	ok(t, err)
 	good, err := os.ReadFile(file)
@@ -250,7 +251,7 @@ func TestCheckpoint_Refuses(t *testing.T) {
 		{"rule", func(r *train.Trainer[float32]) { r.Rule = everyRule[float32](t)["errors"] }, "whose rule is"},
 		{"rate of inference", func(r *train.Trainer[float32]) { pc(r).Solver = plainDescent[float32](.1) }, "Rate: 0.2"},
 		{"steps of inference", func(r *train.Trainer[float32]) { pc(r).Stop = infer.Steps(13) }, "Stop: infer.Steps(13)"},
-		{"network", func(r *train.Trainer[float32]) { r.Rule = rules[float32](t, 5, 6, 5, 3)["pc"] }, "Out: 5"},
+		{"network", func(r *train.Trainer[float32]) { r.Rule = baseRules[float32](t, 5, 6, 5, 3)["pc"] }, "Out: 5"},
 		{"optimiser", func(r *train.Trainer[float32]) { r.Optimizer = everyOptimizer[float32]()["adamw"] }, "whose optimizer is"},
 		{"rate", func(r *train.Trainer[float32]) { r.Optimizer.(*optim.Adam[float32]).Rate = .02 }, "Rate: 0.02"},
 		{"batch", func(r *train.Trainer[float32]) { r.Batch = 9 }, "whose batch is 8, where this one has 9"},
@@ -261,11 +262,11 @@ func TestCheckpoint_Refuses(t *testing.T) {
 		refused(c)
 	}
 
-	wide := kept(t, rules[float64](t, 5, 6, 4, 3)["pc"], everyOptimizer[float64]()["adam"], train.Checkpoint{File: file})
+	wide := kept(t, baseRules[float64](t, 5, 6, 4, 3)["pc"], everyOptimizer[float64]()["adam"], train.Checkpoint{File: file})
 	if _, err := wide.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "whose dtype is float32, where this one has float64") {
 		t.Errorf("other numbers: %v", err)
 	}
-	w := r.Rule.Weights()
+	w := r.Rule.Subject().Weights
 	for name, c := range map[string]struct {
 		bytes []byte
 		want  string
@@ -342,8 +343,8 @@ func TestCheckpoint_KnowsAllItsData(t *testing.T) {
 		p := data.Preparation{}
 		change(r, &p)
 		set, test := load(t, data.Arrays[float64]{Inputs: r.x, Labels: r.labels, TestInputs: r.held, TestLabels: r.heldLabel, Prepare: p})
-		trainer := &train.Trainer[float32]{Rule: rules[float32](t, 4, 6, 3)["pc"], Optimizer: &optim.Adam[float32]{Rate: .01}, Train: set, Test: test,
-			Batch: 30, Epochs: 10, Steps: steps, Checkpoint: train.Checkpoint{File: file}}
+		trainer := &train.Trainer[float32]{Rule: baseRules[float32](t, 4, 6, 3)["pc"], Optimizer: &optim.Adam[float32]{Rate: .01}, Train: set, Test: test,
+			Batch: 30, Epochs: 10, MaxSteps: steps, Checkpoint: train.Checkpoint{File: file}}
 		trainer.OnStep = func(s train.Step[float32]) {
 			if s.Step == 1 && steps > 2 {
 				t.Error("a training begins anew")
@@ -406,8 +407,8 @@ func (r *rows) rotate() {
 func TestCheckpoint_KeepsNumbersThatAreNotFinite(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "kept")
 	run := func(steps int) *train.History {
-		r := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
-		r.Steps = steps
+		r := kept(t, baseRules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
+		r.MaxSteps = steps
 		h, err := r.Run(t.Context())
 		ok(t, err)
 		return h
@@ -456,7 +457,7 @@ func TestCheckpoint_KeepsNumbersThatAreNotFinite(t *testing.T) {
 // process and in another one, a killed owner's lock is taken over, and nothing but the checkpoint is left at the end.
 func TestCheckpoint_IsLocked(t *testing.T) {
 	if file := os.Getenv(owner); file != "" { // the other process
-		r := kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file, Every: 1})
+		r := kept(t, baseRules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file, Every: 1})
 		r.OnStep = func(train.Step[float32]) { time.Sleep(time.Hour) }
 		_, err := r.Run(t.Context())
 		t.Error(err)
@@ -464,7 +465,7 @@ func TestCheckpoint_IsLocked(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "kept")
 	fresh := func() *train.Trainer[float32] {
-		return kept(t, rules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
+		return kept(t, baseRules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file})
 	}
 	refused := func(reason, process string) {
 		t.Helper()
@@ -487,7 +488,7 @@ func TestCheckpoint_IsLocked(t *testing.T) {
 			says(t, "the same trainer", err, "this Trainer is running")
 		}
 	}
-	r.Steps = 4
+	r.MaxSteps = 4
 	_, err := r.Run(t.Context())
 	ok(t, err)
 	whole("an end")
@@ -537,7 +538,7 @@ const owner = "PCGRAPH_CHECKPOINT_OWNER"
 
 // TestTrainer_FindsOutBeforeThatARuleCannotPredict: with a test set, rather than at the first evaluation.
 func TestTrainer_FindsOutBeforeThatARuleCannotPredict(t *testing.T) {
-	r := kept[float32](t, &train.Generator[float32]{Rule: &train.PC[float32]{Model: toyModel[float32](t, arch.Activities, 3, 6, 5), Solver: descent[float32](), Stop: infer.Steps(4)}},
+	r := kept[float32](t, &rules.Generator[float32]{Rule: &train.PC[float32]{Model: toyModel[float32](t, arch.Activities, 3, 6, 5), Solver: descent[float32](), Stop: infer.Steps(4)}},
 		&optim.Adam[float32]{Rate: .01}, train.Checkpoint{})
 	steps := 0
 	r.OnStep = func(train.Step[float32]) { steps++ }
@@ -558,7 +559,7 @@ const child = "PCGRAPH_CHECKPOINT_TEST"
 func TestCheckpoint_KilledResumes(t *testing.T) {
 	long := func(c train.Checkpoint) *train.Trainer[float32] {
 		r := kept(t, everyRule[float32](t)["dropout pc"], everyOptimizer[float32]()["adam"], c)
-		r.Epochs, r.Steps = 100, 60
+		r.Epochs, r.MaxSteps = 100, 60
 		return r
 	}
 	if dir := os.Getenv(child); dir != "" {
@@ -599,7 +600,7 @@ func TestCheckpoint_KilledResumes(t *testing.T) {
 	ok(t, err)
 	got, err := rest.Run(t.Context())
 	ok(t, err)
-	if !slices.Equal(whole.Rule.Weights().Data(), rest.Rule.Weights().Data()) {
+	if !slices.Equal(whole.Rule.Subject().Weights.Data(), rest.Rule.Subject().Weights.Data()) {
 		t.Error("other weights than without being killed")
 	}
 	if diff := cmp.Diff(want, got, untimed); diff != "" {

@@ -8,39 +8,39 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 func TestAgree_ByHand(t *testing.T) {
 	tests := []struct {
 		g, bp  []float64
-		want   train.Agreement
+		want   analysis.Agreement
 		reason string
 	}{
-		{[]float64{3, 4}, []float64{3, 4}, train.Agreement{Cosine: 1, Relative: 0, Ratio: 1}, "equal"},
-		{[]float64{3, 4}, []float64{4, 3}, train.Agreement{Cosine: 24. / 25, Relative: math.Sqrt2 / 5, Ratio: 1}, "an angle"},
-		{[]float64{6, 8}, []float64{3, 4}, train.Agreement{Cosine: 1, Relative: 1, Ratio: 2}, "too long"},
-		{[]float64{-3, -4}, []float64{3, 4}, train.Agreement{Cosine: -1, Relative: 2, Ratio: 1}, "opposite"},
-		{[]float64{4, -3}, []float64{3, 4}, train.Agreement{Cosine: 0, Relative: math.Sqrt2, Ratio: 1}, "orthogonal"},
-		{[]float64{0, 0}, []float64{3, 4}, train.Agreement{Cosine: 0, Relative: 1, Ratio: 0}, "nothing has arrived yet"},
-		{[]float64{3, 4}, []float64{0, 0}, train.Agreement{Cosine: 0, Relative: 5, Ratio: 0}, "backprop's vanishes"},
-		{[]float64{0, 0}, []float64{0, 0}, train.Agreement{}, "both vanish"},
+		{[]float64{3, 4}, []float64{3, 4}, analysis.Agreement{Cosine: 1, Relative: 0, Ratio: 1}, "equal"},
+		{[]float64{3, 4}, []float64{4, 3}, analysis.Agreement{Cosine: 24. / 25, Relative: math.Sqrt2 / 5, Ratio: 1}, "an angle"},
+		{[]float64{6, 8}, []float64{3, 4}, analysis.Agreement{Cosine: 1, Relative: 1, Ratio: 2}, "too long"},
+		{[]float64{-3, -4}, []float64{3, 4}, analysis.Agreement{Cosine: -1, Relative: 2, Ratio: 1}, "opposite"},
+		{[]float64{4, -3}, []float64{3, 4}, analysis.Agreement{Cosine: 0, Relative: math.Sqrt2, Ratio: 1}, "orthogonal"},
+		{[]float64{0, 0}, []float64{3, 4}, analysis.Agreement{Cosine: 0, Relative: 1, Ratio: 0}, "nothing has arrived yet"},
+		{[]float64{3, 4}, []float64{0, 0}, analysis.Agreement{Cosine: 0, Relative: 5, Ratio: 0}, "backprop's vanishes"},
+		{[]float64{0, 0}, []float64{0, 0}, analysis.Agreement{}, "both vanish"},
 	}
 	for _, test := range tests {
-		got := train.Agree(test.g, test.bp)
+		got := analysis.Agree(test.g, test.bp)
 		if math.Abs(got.Cosine-test.want.Cosine) > 1e-15 || math.Abs(got.Relative-test.want.Relative) > 1e-15 || math.Abs(got.Ratio-test.want.Ratio) > 1e-15 {
 			t.Errorf("%s: %+v, want %+v", test.reason, got, test.want)
 		}
 	}
-	if got := train.Agree([]float32{3, 4}, []float32{4, 3}); math.Abs(got.Cosine-.96) > 1e-15 {
+	if got := analysis.Agree([]float32{3, 4}, []float32{4, 3}); math.Abs(got.Cosine-.96) > 1e-15 {
 		t.Errorf("float32: %+v", got)
 	}
 }
 
 // compare runs Compare at an output precision.
-func compare(t *testing.T, k *task, precision float64, steps int, at func(int) bool) []train.Comparison {
+func compare(t *testing.T, k *task, precision float64, steps int, at func(int) bool) []analysis.Comparison {
 	t.Helper()
-	rows, res, err := train.Compare[float64](k.model(t, arch.Activities, precision), k.model(t, arch.Feedforward, 1),
+	rows, res, err := analysis.Compare[float64](k.model(t, arch.Activities, precision), k.model(t, arch.Feedforward, 1),
 		&infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .3}}, infer.Steps(steps), k.x, k.y, 1/precision, at)
 	ok(t, err)
 	if res.Status != infer.StepLimit || res.Step != steps {
@@ -66,7 +66,7 @@ func TestCompare_StartsAtTheLoss(t *testing.T) {
 			}
 		}
 		for i, a := range first.Params {
-			if last := i >= len(first.Params)-2; last && (math.Abs(a.Cosine-1) > 1e-14 || a.Relative > 1e-14) || !last && a != (train.Agreement{Relative: 1}) {
+			if last := i >= len(first.Params)-2; last && (math.Abs(a.Cosine-1) > 1e-14 || a.Relative > 1e-14) || !last && a != (analysis.Agreement{Relative: 1}) {
 				t.Errorf("%s: %+v", k.w.Fields()[i].Name, a)
 			}
 		}
@@ -122,7 +122,7 @@ func TestCompare_LooksWhereItIsTold(t *testing.T) {
 		}
 	}
 	other := newTask(t, arch.Chain{Act: layers.Tanh}, false, 1)
-	_, _, err := train.Compare[float64](k.model(t, arch.Activities, 1), other.model(t, arch.Feedforward, 1),
+	_, _, err := analysis.Compare[float64](k.model(t, arch.Activities, 1), other.model(t, arch.Feedforward, 1),
 		&infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .3}}, infer.Steps(1), k.x, k.y, 1, nil)
 	says(t, "different weights", err, "one slab")
 }

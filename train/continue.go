@@ -8,7 +8,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Continue draws n tokens after those of start from a model of sequences, one at a time,

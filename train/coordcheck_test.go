@@ -13,13 +13,14 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // coordCheck checks residual tanh networks of some width and depth, by inference in the coordinates of errors, where the
 // equilibrium is some steps away at any depth. One of the sizes is zero: that is what varies.
-func coordCheck(s arch.Scaling, adam bool, width, depth int) *train.CoordCheck[float32] {
+func coordCheck(s arch.Scaling, adam bool, width, depth int) *analysis.CoordCheck[float32] {
 	const batch, in, out = 8, 16, 4
-	c := &train.CoordCheck[float32]{
+	c := &analysis.CoordCheck[float32]{
 		Sizes: []int{4, 8, 16, 32}, Seeds: []uint64{1, 2, 3}, Steps: 3,
 		Network: func(size int) (*arch.Network, error) {
 			width, depth := width, depth
@@ -91,16 +92,16 @@ func TestCoordCheck_FlatWhereTheScalingSaysSo(t *testing.T) {
 			coords, err := c.Run(t.Context())
 			ok(t, err)
 			worst := 0.
-			slopes := train.Slopes(coords, c.Steps)
+			slopes := analysis.Slopes(coords, c.Steps)
 			if len(slopes) != 7 {
 				t.Fatalf("%d slopes, want 4 places, and 3 where inference ended", len(slopes))
 			}
 			for _, s := range slopes {
 				worst = max(worst, math.Abs(s.Change.Mean))
-				if s.Place != train.AtOutput {
+				if s.Place != analysis.AtOutput {
 					worst = max(worst, math.Abs(s.Activity.Mean))
 				}
-				if flat && (s.Change.Verdict(band) != train.Flat || s.Place != train.AtOutput && s.Activity.Verdict(band) != train.Flat) {
+				if flat && (s.Change.Verdict(band) != analysis.Flat || s.Place != analysis.AtOutput && s.Activity.Verdict(band) != analysis.Flat) {
 					t.Errorf("%v, adam %v, over %s: %+v is not flat", test.scaling, test.adam, over, s)
 				}
 			}
@@ -127,20 +128,20 @@ func TestCoordCheck_ByBackprop(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 	}
-	if names := []string{coords[0].Site, coords[4].Site}; names[0] != "block1" || names[1] != "block5" || !coords[4].At(train.AtOutput) || !coords[0].At(train.FirstHidden) {
+	if names := []string{coords[0].Site, coords[4].Site}; names[0] != "block1" || names[1] != "block5" || !coords[4].At(analysis.AtOutput) || !coords[0].At(analysis.FirstHidden) {
 		t.Errorf("sites %v", names)
 	}
 }
 
 // TestCoordCheck_DivergenceIsGrowth: a network whose inference or learning explodes is there with infinite sizes.
 func TestCoordCheck_DivergenceIsGrowth(t *testing.T) {
-	for _, change := range []func(c *train.CoordCheck[float32]){
-		func(c *train.CoordCheck[float32]) {
+	for _, change := range []func(c *analysis.CoordCheck[float32]){
+		func(c *analysis.CoordCheck[float32]) {
 			c.Stop, c.Solver = infer.Steps(400), func() infer.Solver[float32] {
 				return &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: 300}}
 			}
 		},
-		func(c *train.CoordCheck[float32]) {
+		func(c *analysis.CoordCheck[float32]) {
 			c.Optimizer = func(*arch.Network, *graph.Vector[float32]) optim.Optimizer[float32] {
 				return &optim.SGD[float32]{Rate: 1e38}
 			}
@@ -151,8 +152,8 @@ func TestCoordCheck_DivergenceIsGrowth(t *testing.T) {
 		change(c)
 		coords, err := c.Run(t.Context())
 		ok(t, err)
-		for _, s := range train.Slopes(coords, c.Steps) {
-			if !math.IsInf(s.Activity.Mean, 1) || s.Change.Verdict(.2) != train.Diverges {
+		for _, s := range analysis.Slopes(coords, c.Steps) {
+			if !math.IsInf(s.Activity.Mean, 1) || s.Change.Verdict(.2) != analysis.Diverges {
 				t.Errorf("%+v", s)
 			}
 		}
@@ -180,31 +181,31 @@ func TestCoordCheck_StopsWhenCancelled(t *testing.T) {
 
 func TestCoordCheck_RefusesWhatIsMissing(t *testing.T) {
 	for _, test := range []struct {
-		change func(c *train.CoordCheck[float32])
+		change func(c *analysis.CoordCheck[float32])
 		want   string
 	}{
-		{func(c *train.CoordCheck[float32]) { c.Network = nil }, "Network"},
-		{func(c *train.CoordCheck[float32]) { c.Sizes = nil }, "0 sizes"},
-		{func(c *train.CoordCheck[float32]) { c.Steps = 0 }, "0 steps"},
-		{func(c *train.CoordCheck[float32]) { c.Solver = nil }, "Solver"},
-		{func(c *train.CoordCheck[float32]) { c.Plan.Coordinates = arch.Feedforward }, "Solver"},
-		{func(c *train.CoordCheck[float32]) { c.Stop = nil }, "size 4: PC: Stop is missing"},
-		{func(c *train.CoordCheck[float32]) { c.X = c.X[1:] }, "size 4: 127 inputs and 32 targets: a batch of 8 has 128 and 32"},
-		{func(c *train.CoordCheck[float32]) {
+		{func(c *analysis.CoordCheck[float32]) { c.Network = nil }, "Network"},
+		{func(c *analysis.CoordCheck[float32]) { c.Sizes = nil }, "0 sizes"},
+		{func(c *analysis.CoordCheck[float32]) { c.Steps = 0 }, "0 steps"},
+		{func(c *analysis.CoordCheck[float32]) { c.Solver = nil }, "Solver"},
+		{func(c *analysis.CoordCheck[float32]) { c.Plan.Coordinates = arch.Feedforward }, "Solver"},
+		{func(c *analysis.CoordCheck[float32]) { c.Stop = nil }, "size 4: train: PC: Stop is missing"},
+		{func(c *analysis.CoordCheck[float32]) { c.X = c.X[1:] }, "size 4: 127 inputs and 32 targets: a batch of 8 has 128 and 32"},
+		{func(c *analysis.CoordCheck[float32]) {
 			c.Network = func(int) (*arch.Network, error) {
 				return &arch.Network{Input: []int{16}, Blocks: []arch.Block{
 					{Name: "a", Layer: layers.Linear{In: 16, Out: 3}, Output: true}, {Name: "b", Layer: layers.Linear{In: 3, Out: 1}, Output: true},
 				}}, nil
 			}
 		}, "size 4: the outputs are a, b: want one"},
-		{func(c *train.CoordCheck[float32]) {
+		{func(c *analysis.CoordCheck[float32]) {
 			c.Optimizer = func(*arch.Network, *graph.Vector[float32]) optim.Optimizer[float32] { return nil }
 		}, "size 4: Optimizer returned none"},
-		{func(c *train.CoordCheck[float32]) {
+		{func(c *analysis.CoordCheck[float32]) {
 			c.Optimizer = func(*arch.Network, *graph.Vector[float32]) optim.Optimizer[float32] {
 				return &optim.SGD[float32]{Rate: -1}
 			}
-		}, "size 4: optim: SGD: Rate -1"},
+		}, "size 4: train: optim: SGD: Rate -1"},
 	} {
 		c := coordCheck(arch.MuPC{}, false, 8, 0)
 		test.change(c)
@@ -216,17 +217,17 @@ func TestCoordCheck_RefusesWhatIsMissing(t *testing.T) {
 
 // TestSlopes_AreThoseOfPowers: made-up sizes c N^p, with another p for each seed.
 func TestSlopes_AreThoseOfPowers(t *testing.T) {
-	var coords []train.Coord
+	var coords []analysis.Coord
 	for _, size := range []int{8, 16, 64} {
 		for seed := range uint64(2) {
 			for i, of := 1, size; i <= of; i++ {
 				p := float64(i)/float64(of) + float64(seed)
-				coords = append(coords, train.Coord{Size: size, Seed: seed, Step: 2, Index: i, Of: of,
-					Activity: 3 * math.Pow(float64(size), .5), Change: 2 * math.Pow(float64(size), -p)}, train.Coord{Size: size, Seed: seed, Step: 1, Index: i, Of: of})
+				coords = append(coords, analysis.Coord{Size: size, Seed: seed, Step: 2, Index: i, Of: of,
+					Activity: 3 * math.Pow(float64(size), .5), Change: 2 * math.Pow(float64(size), -p)}, analysis.Coord{Size: size, Seed: seed, Step: 1, Index: i, Of: of})
 			}
 		}
 	}
-	slopes := train.Slopes(coords, 2)
+	slopes := analysis.Slopes(coords, 2)
 	if len(slopes) != 4 {
 		t.Fatalf("%d slopes: %v", len(slopes), slopes)
 	}
@@ -237,12 +238,12 @@ func TestSlopes_AreThoseOfPowers(t *testing.T) {
 			t.Errorf("exponent %v, want %v", e.got, e.want)
 		}
 	}
-	for want, mean := range map[train.Verdict]float64{train.Flat: -.1, train.Grows: .11, train.Shrinks: -.11, train.Diverges: math.Inf(1), train.Undefined: math.NaN()} {
-		if got := (train.Exponent{Mean: mean}).Verdict(.1); got != want {
+	for want, mean := range map[analysis.Verdict]float64{analysis.Flat: -.1, analysis.Grows: .11, analysis.Shrinks: -.11, analysis.Diverges: math.Inf(1), analysis.Undefined: math.NaN()} {
+		if got := (analysis.Exponent{Mean: mean}).Verdict(.1); got != want {
 			t.Errorf("%v: %v, want %v", mean, got, want)
 		}
 	}
-	if still := train.Slopes(coords, 1); still[0].Change.Verdict(.1) != train.Undefined {
+	if still := analysis.Slopes(coords, 1); still[0].Change.Verdict(.1) != analysis.Undefined {
 		t.Errorf("of nothing but zeros: %+v", still[0])
 	}
 }

@@ -13,8 +13,9 @@ import (
 type Divergence int
 
 const (
-	StopTraining Divergence = iota // the run ends with a DivergenceError that names step and place
-	SkipBatch                      // the batch is left out and counted; a run of which nothing is left is an error
+	StopTraining  Divergence = iota // the run ends with a DivergenceError that names step and place
+	SkipBatch                       // the batch is left out and counted; a run of which nothing is left is an error
+	RecordAndStop                   // the run ends without an error, and History.Diverged has the DivergenceError
 )
 
 // A DivergenceError is a number that became NaN or infinite in the course of a computation: a rate is too high, or the data
@@ -35,11 +36,13 @@ type DivergenceError struct {
 	Weights bool
 }
 
+const remedy = "look at the data, or lower the rates"
+
 // Error says where, and what to do. What step it was stands before, see errors.WithMessage.
 func (d *DivergenceError) Error() string { return d.Where + ": " + remedy }
 
-// inferenceDiverged is the error of an inference that ended as infer.Diverged.
-func inferenceDiverged(r infer.Result) *DivergenceError {
+// InferenceDiverged is the error of an inference that ended as infer.Diverged.
+func InferenceDiverged(r infer.Result) *DivergenceError {
 	return &DivergenceError{Where: fmt.Sprintf("inference diverged at its step %d: %s", r.Step, r.Detail)}
 }
 

@@ -56,7 +56,7 @@ func TestDropout_EveryStepHasItsMask(t *testing.T) {
 	w, pc, bp := dropRules[float64](t, 3, batch)
 	_, other, _ := dropRules[float64](t, 4, batch)
 	grad := make([]float64, len(w.Data()))
-	calm, err := pc.Predict(x)
+	calm, err := pc.Subject().Predict(x)
 	ok(t, err)
 	var last []float64
 	for step := range 4 {
@@ -90,7 +90,7 @@ func TestDropout_EveryStepHasItsMask(t *testing.T) {
 		last = now
 	}
 	for _, r := range []train.Rule[float64]{pc, bp} {
-		p, err := r.Predict(x)
+		p, err := r.Subject().Predict(x)
 		ok(t, err)
 		if !slices.Equal(p, calm) {
 			t.Error("masks of training change what is predicted")
@@ -156,13 +156,13 @@ func TestDropout_AllocatesNothing(t *testing.T) {
 
 // TestRules_BeforeTheFirstGradient: there are no energies yet and nothing has gone wrong.
 func TestRules_BeforeTheFirstGradient(t *testing.T) {
-	for name, r := range rules[float64](t, 2, 4, 2) {
-		terms := make([]float64, len(r.Terms()))
+	for name, r := range baseRules[float64](t, 2, 4, 2) {
+		terms := make([]float64, len(r.Subject().Terms))
 		for i := range terms {
 			terms[i] = 7
 		}
-		if r.TermEnergies(terms); slices.Max(terms) != 0 || slices.Min(terms) != 0 || r.Locate() != "" {
-			t.Errorf("%s: terms %v, located %q", name, terms, r.Locate())
+		if r.Subject().TermEnergies(terms); slices.Max(terms) != 0 || slices.Min(terms) != 0 || r.Subject().Locate() != "" {
+			t.Errorf("%s: terms %v, located %q", name, terms, r.Subject().Locate())
 		}
 	}
 }

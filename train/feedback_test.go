@@ -12,6 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // localTol is rounding of some hundred float64 operations.
@@ -99,7 +100,7 @@ func TestFeedbackAlignment_IsItsPlainLoops(t *testing.T) {
 		for _, scaling := range []arch.Scaling{arch.SP{}, arch.MuPC{}} {
 			c.Scaling = scaling
 			k := newTask(t, c, softmax, 1)
-			rule := &train.FeedbackAlignment[float64]{Model: k.model(t, arch.Feedforward, 1), Seed: 4}
+			rule := &rules.FeedbackAlignment[float64]{Model: k.model(t, arch.Feedforward, 1), Seed: 4}
 			back, err := rule.Feedback()
 			ok(t, err)
 			loss, dw := k.aligned(func(l int, z [][]float64, delta, _ []float64) []float64 {
@@ -136,7 +137,7 @@ func TestDirectFeedback_IsItsPlainLoops(t *testing.T) {
 			return
 		}
 		k := newTask(t, c, softmax, 1)
-		rule := &train.DirectFeedback[float64]{Model: k.model(t, arch.Feedforward, 1), Seed: 4}
+		rule := &rules.DirectFeedback[float64]{Model: k.model(t, arch.Feedforward, 1), Seed: 4}
 		back := rule.Feedback()
 		loss, dw := k.aligned(func(l int, z [][]float64, _, top []float64) []float64 {
 			b := back.Field(fmt.Sprintf("block%d", l))
@@ -251,16 +252,16 @@ func TestTargetProp_IsItsPlainLoops(t *testing.T) {
 				}
 			}
 		}
-		rule := &train.TargetProp[float64]{Model: k.model2(t), Step: step, Noise: sigma, Seed: seed}
+		rule := &rules.TargetProp[float64]{Model: k.model2(t), Step: step, Noise: sigma, Seed: seed}
 		k.same(t, rule, loss, dw)
-		terms := make([]float64, len(rule.Terms()))
-		rule.TermEnergies(terms)
+		terms := make([]float64, len(rule.Subject().Terms))
+		rule.Subject().TermEnergies(terms)
 		sum := 0.
 		for _, e := range terms[1:] {
 			sum += e
 		}
-		if want := []string{"block4", "back3", "back2"}; !slices.Equal(rule.Terms(), want) || !(relative([]float64{sum}, []float64{inverse}) < localTol) {
-			t.Errorf("terms %v, want %v; of the inverses %v, plain loops have %v", rule.Terms(), want, sum, inverse)
+		if want := []string{"block4", "back3", "back2"}; !slices.Equal(rule.Subject().Terms, want) || !(relative([]float64{sum}, []float64{inverse}) < localTol) {
+			t.Errorf("terms %v, want %v; of the inverses %v, plain loops have %v", rule.Subject().Terms, want, sum, inverse)
 		}
 	})
 }
@@ -288,10 +289,10 @@ func TestLocalRules_RegularisersCount(t *testing.T) {
 	k := bothWays(t, arch.Chain{Act: layers.Tanh, Bias: true}, false, 1)
 	decayed := compiled(t, k.net, k.w, arch.Plan{Batch: k.batch, Coordinates: arch.Feedforward, Energy: energy.Sum{energy.PC{}, energy.WeightDecay{Rate: rate}}})
 	for name, rule := range map[string]func(m *arch.Model[float64]) train.Rule[float64]{
-		"feedback": func(m *arch.Model[float64]) train.Rule[float64] { return &train.FeedbackAlignment[float64]{Model: m} },
-		"direct":   func(m *arch.Model[float64]) train.Rule[float64] { return &train.DirectFeedback[float64]{Model: m} },
+		"feedback": func(m *arch.Model[float64]) train.Rule[float64] { return &rules.FeedbackAlignment[float64]{Model: m} },
+		"direct":   func(m *arch.Model[float64]) train.Rule[float64] { return &rules.DirectFeedback[float64]{Model: m} },
 		"targets": func(m *arch.Model[float64]) train.Rule[float64] {
-			return &train.TargetProp[float64]{Model: m, Step: .1}
+			return &rules.TargetProp[float64]{Model: m, Step: .1}
 		},
 	} {
 		with, without := make([]float64, len(k.w.Data())), make([]float64, len(k.w.Data()))
@@ -335,18 +336,18 @@ func TestLocalRules_RefuseWhatTheyCannotLearn(t *testing.T) {
 	early := &arch.Network{Input: []int{2}, Blocks: []arch.Block{{Name: "a", Layer: lin(2, 3), Output: true}, {Name: "y", Layer: lin(3, 2), Output: true}}}
 	drop := &arch.Network{Input: []int{2}, Blocks: []arch.Block{{Name: "a", Layer: lin(2, 3)}, {Name: "d", Layer: layers.Dropout{Rate: .5}}, {Name: "y", Layer: lin(3, 2)}}}
 	norm := &arch.Network{Input: []int{2}, Blocks: []arch.Block{{Name: "a", Layer: lin(2, 3)}, {Name: "n", Layer: layers.LayerNorm{Width: 3}}, {Name: "y", Layer: lin(3, 2)}}}
-	rules := map[string]func(m *arch.Model[float64]) interface{ Validate() error }{
+	all := map[string]func(m *arch.Model[float64]) interface{ Validate() error }{
 		"FeedbackAlignment": func(m *arch.Model[float64]) interface{ Validate() error } {
-			return &train.FeedbackAlignment[float64]{Model: m}
+			return &rules.FeedbackAlignment[float64]{Model: m}
 		},
 		"DirectFeedback": func(m *arch.Model[float64]) interface{ Validate() error } {
-			return &train.DirectFeedback[float64]{Model: m}
+			return &rules.DirectFeedback[float64]{Model: m}
 		},
 		"TargetProp": func(m *arch.Model[float64]) interface{ Validate() error } {
-			return &train.TargetProp[float64]{Model: m, Step: 1}
+			return &rules.TargetProp[float64]{Model: m, Step: 1}
 		},
 	}
-	for name, rule := range rules {
+	for name, rule := range all {
 		says(t, "nothing", rule(nil).Validate(), name, "Model is missing")
 		says(t, "free activities", rule(model(mlp, arch.Activities)).Validate(), name, "arch.Feedforward")
 		says(t, "a fork", rule(model(fork, arch.Feedforward)).Validate(), name, `block "b"`, "chains")
@@ -354,12 +355,12 @@ func TestLocalRules_RefuseWhatTheyCannotLearn(t *testing.T) {
 		says(t, "dropout", rule(model(drop, arch.Feedforward)).Validate(), name, `"d/dropout"`, "take that layer")
 		says(t, "two outputs", rule(model(early, arch.Feedforward)).Validate(), name, "2 outputs")
 	}
-	says(t, "skips", rules["DirectFeedback"](model(res, arch.Feedforward)).Validate(), `"block2"`, "FeedbackAlignment takes any")
-	says(t, "a norm", rules["DirectFeedback"](model(norm, arch.Feedforward)).Validate(), `"n" is a layers.LayerNorm`)
-	says(t, "no inverse", rules["TargetProp"](model(mlp, arch.Feedforward)).Validate(), `predicts "block1" from "block2"`, "arch.Bidirectional")
+	says(t, "skips", all["DirectFeedback"](model(res, arch.Feedforward)).Validate(), `"block2"`, "FeedbackAlignment takes any")
+	says(t, "a norm", all["DirectFeedback"](model(norm, arch.Feedforward)).Validate(), `"n" is a layers.LayerNorm`)
+	says(t, "no inverse", all["TargetProp"](model(mlp, arch.Feedforward)).Validate(), `predicts "block1" from "block2"`, "arch.Bidirectional")
 	both, err := arch.Bidirectional{Chain: arch.Chain{Widths: []int{2, 3, 3, 2}}}.Network()
 	ok(t, err)
 	m := model(both, arch.Feedforward)
-	says(t, "no step", (&train.TargetProp[float64]{Model: m}).Validate(), "Step 0")
-	says(t, "noise", (&train.TargetProp[float64]{Model: m, Step: 1, Noise: -1}).Validate(), "Noise -1")
+	says(t, "no step", (&rules.TargetProp[float64]{Model: m}).Validate(), "Step 0")
+	says(t, "noise", (&rules.TargetProp[float64]{Model: m, Step: 1, Noise: -1}).Validate(), "Noise -1")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // graphs are networks that are no chains, of five inputs and three outputs in all.
@@ -67,7 +68,7 @@ func TestCompare_GraphsApproachBackprop(t *testing.T) {
 			pc, bp := graphModels(t, n, batch, precision)
 			solver := &infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: .2, Mu: .6}}
 			stop := infer.Any{infer.Stationary{Tol: precision * 1e-10}, infer.Steps(5000)}
-			rows, result, err := train.Compare(pc, bp, solver, stop, x, y, 1/precision, nil)
+			rows, result, err := analysis.Compare(pc, bp, solver, stop, x, y, 1/precision, nil)
 			ok(t, err)
 			if result.Status != infer.Converged {
 				t.Fatalf("%s: %+v", name, result)
@@ -88,8 +89,8 @@ func TestTrainer_LearnsOnGraphs(t *testing.T) {
 		pc, bp := graphModels(t, n, 20, 1)
 		solver := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .2}}
 		for _, rule := range []train.Rule[float64]{&train.PC[float64]{Model: pc, Solver: solver, Stop: infer.Steps(10)}, &train.Backprop[float64]{Model: bp}} {
-			start := slices.Clone(rule.Weights().Data())
-			before, err := train.Evaluate(rule.Predict, testSet)
+			start := slices.Clone(rule.Subject().Weights.Data())
+			before, err := train.Evaluate(rule.Subject().Predict, testSet)
 			ok(t, err)
 			run := train.Trainer[float64]{Rule: rule, Optimizer: &optim.Adam[float64]{Rate: 1e-2}, Train: trainSet, Test: testSet, Batch: 20, Epochs: 30}
 			h, err := run.Run(t.Context())
@@ -98,8 +99,8 @@ func TestTrainer_LearnsOnGraphs(t *testing.T) {
 			if !(h.Last().Loss < .3*before.Loss) {
 				t.Errorf("%s by %T: loss from %v to %v", name, rule, before.Loss, h.Last().Loss)
 			}
-			copy(rule.Weights().Data(), start)
-			rule.Weights().Touch()
+			copy(rule.Subject().Weights.Data(), start)
+			rule.Subject().Weights.Touch()
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // TestHybrid_GeneratorLearnsAsPC: the generator's part is that of predictive coding begun at the amortiser's guesses, to the
@@ -23,13 +24,13 @@ func TestHybrid_GeneratorLearnsAsPC(t *testing.T) {
 	x, y := make([]float64, 8*5), make([]float64, 8*3)
 	data.Fill(set, x, y, []int{0, 1, 2, 3, 4, 5, 6, 7})
 	h := hybrid[float64](t, false, 3, 6, 7, 5)
-	grad := make([]float64, len(h.Weights().Data()))
+	grad := make([]float64, len(h.Subject().Weights.Data()))
 	r, err := h.Gradient(grad, x, y, 8)
 	ok(t, err)
 	w := h.Generator.Weights()
 	_, lo := w.Whole()
 	n := len(w.Data())
-	for _, start := range []train.Start[float64]{&train.Amortised[float64]{Amortiser: h.Amortiser}, nil} {
+	for _, start := range []train.Start[float64]{&rules.Amortised[float64]{Amortiser: h.Amortiser}, nil} {
 		pc := &train.PC[float64]{Model: h.Generator, Solver: h.Solver, Stop: h.Stop, Start: start}
 		ok(t, pc.Validate())
 		own := make([]float64, n)
@@ -78,20 +79,20 @@ func TestHybrid_AmortiserLearnsBlockByBlock(t *testing.T) {
 		if unsupervised {
 			y = x
 		}
-		w := h.Weights()
-		grad, scratch, terms := make([]float64, len(w.Data())), make([]float64, len(w.Data())), make([]float64, len(h.Terms()))
+		w := h.Subject().Weights
+		grad, scratch, terms := make([]float64, len(w.Data())), make([]float64, len(w.Data())), make([]float64, len(h.Subject().Terms))
 		_, err := h.Gradient(grad, x, y, 8)
 		ok(t, err)
-		decay := slices.Index(h.Terms(), "amortiser/weight decay")
+		decay := slices.Index(h.Subject().Terms, "amortiser/weight decay")
 		if decay < 0 {
-			t.Fatalf("no weight decay among %v", h.Terms())
+			t.Fatalf("no weight decay among %v", h.Subject().Terms)
 		}
 		for i, f := range w.Fields() {
 			block, found := strings.CutPrefix(f.Name[:strings.LastIndex(f.Name, "/")], "amortiser/")
 			if !found {
 				continue
 			}
-			own := slices.Index(h.Terms(), "amortiser/"+block)
+			own := slices.Index(h.Subject().Terms, "amortiser/"+block)
 			lo, hi := w.Span(i)
 			for j := lo; j < hi; j += 3 {
 				at := func(shift float64) float64 {
@@ -99,7 +100,7 @@ func TestHybrid_AmortiserLearnsBlockByBlock(t *testing.T) {
 					w.Touch()
 					_, err := h.Gradient(scratch, x, y, 8)
 					ok(t, err)
-					h.TermEnergies(terms)
+					h.Subject().TermEnergies(terms)
 					w.Data()[j] -= shift
 					return terms[own] + terms[decay]
 				}
@@ -116,8 +117,8 @@ func TestHybrid_AmortiserLearnsBlockByBlock(t *testing.T) {
 func TestHybrid_RefusesNetworksThatDoNotFit(t *testing.T) {
 	lin := func(in, out int) layers.Layer { return layers.Linear{In: in, Out: out} }
 	sees := []arch.Input{{Name: "block2", Shape: []int{5}}}
-	amortiser := func(inputs []arch.Input, blocks ...arch.Block) func(t *testing.T, h *train.Hybrid[float64]) {
-		return func(t *testing.T, h *train.Hybrid[float64]) {
+	amortiser := func(inputs []arch.Input, blocks ...arch.Block) func(t *testing.T, h *rules.Hybrid[float64]) {
+		return func(t *testing.T, h *rules.Hybrid[float64]) {
 			n := &arch.Network{Inputs: inputs, Blocks: blocks}
 			_, parts, err := arch.NewWeightsTogether[float64](rand.New(rand.NewPCG(1, 1)), arch.Member{Name: "g", Network: h.Generator.Network()}, arch.Member{Name: "a", Network: n})
 			ok(t, err)
@@ -125,27 +126,27 @@ func TestHybrid_RefusesNetworksThatDoNotFit(t *testing.T) {
 			h.Amortiser = compiled(t, n, parts[1], arch.Plan{Coordinates: arch.Feedforward})
 		}
 	}
-	generator := func(p arch.Plan) func(t *testing.T, h *train.Hybrid[float64]) {
-		return func(t *testing.T, h *train.Hybrid[float64]) {
+	generator := func(p arch.Plan) func(t *testing.T, h *rules.Hybrid[float64]) {
+		return func(t *testing.T, h *rules.Hybrid[float64]) {
 			h.Generator = compiled(t, h.Generator.Network(), h.Generator.Weights(), p)
 		}
 	}
 	tests := []struct {
 		reason string
-		change func(t *testing.T, h *train.Hybrid[float64])
+		change func(t *testing.T, h *rules.Hybrid[float64])
 		want   []string
 	}{
-		{"no generator", func(_ *testing.T, h *train.Hybrid[float64]) { h.Generator = nil }, []string{"Generator is missing"}},
-		{"no amortiser", func(_ *testing.T, h *train.Hybrid[float64]) { h.Amortiser = nil }, []string{"Amortiser is missing"}},
-		{"no solver", func(_ *testing.T, h *train.Hybrid[float64]) { h.Solver = nil }, []string{"Solver is missing"}},
-		{"no end", func(_ *testing.T, h *train.Hybrid[float64]) { h.Stop = nil }, []string{"Stop is missing"}},
+		{"no generator", func(_ *testing.T, h *rules.Hybrid[float64]) { h.Generator = nil }, []string{"Generator is missing"}},
+		{"no amortiser", func(_ *testing.T, h *rules.Hybrid[float64]) { h.Amortiser = nil }, []string{"Amortiser is missing"}},
+		{"no solver", func(_ *testing.T, h *rules.Hybrid[float64]) { h.Solver = nil }, []string{"Solver is missing"}},
+		{"no end", func(_ *testing.T, h *rules.Hybrid[float64]) { h.Stop = nil }, []string{"Stop is missing"}},
 		{"errors are no activities", generator(arch.Plan{Coordinates: arch.Errors}), []string{"coordinates of errors", "arch.Activities"}},
 		{"nothing to infer the observation from", generator(arch.Plan{FreeOutput: true}), []string{`reads "block2"`, "clamp it"}},
 		{"a hidden site that needs data", generator(arch.Plan{Hold: map[string]arch.Hold{"block1": arch.Clamped}}), []string{`"block1" is clamped`}},
-		{"an amortiser with activities", func(t *testing.T, h *train.Hybrid[float64]) {
+		{"an amortiser with activities", func(t *testing.T, h *rules.Hybrid[float64]) {
 			h.Amortiser = compiled(t, h.Amortiser.Network(), h.Amortiser.Weights(), arch.Plan{})
 		}, []string{"coordinates of activities", "arch.Feedforward"}},
-		{"two slabs", func(t *testing.T, h *train.Hybrid[float64]) {
+		{"two slabs", func(t *testing.T, h *rules.Hybrid[float64]) {
 			w, err := arch.NewWeights[float64](h.Amortiser.Network(), rand.New(rand.NewPCG(1, 1)))
 			ok(t, err)
 			h.Amortiser = compiled(t, h.Amortiser.Network(), w, arch.Plan{Coordinates: arch.Feedforward})
@@ -210,7 +211,7 @@ func TestStart_AmortisedMustFit(t *testing.T) {
 		{h.Generator, h.Generator, "arch.Feedforward"},
 		{h.Generator, other.Amortiser, `7 numbers of "block1", which has 6`},
 	} {
-		pc := &train.PC[float64]{Model: test.m, Solver: h.Solver, Stop: h.Stop, Start: &train.Amortised[float64]{Amortiser: test.a}}
+		pc := &train.PC[float64]{Model: test.m, Solver: h.Solver, Stop: h.Stop, Start: &rules.Amortised[float64]{Amortiser: test.a}}
 		says(t, "an amortiser that does not fit", pc.Validate(), "PC: Amortised", test.want)
 	}
 	n := &arch.Network{Inputs: []arch.Input{{Name: "x", Shape: []int{3}}}, Blocks: []arch.Block{{Name: "block1", Layer: layers.Linear{In: 3, Out: 6, Act: layers.Tanh}}}}
@@ -221,7 +222,7 @@ func TestStart_AmortisedMustFit(t *testing.T) {
 	for i := range x {
 		x[i] = float64(i%5) - 2
 	}
-	pc := &train.PC[float64]{Model: h.Generator, Solver: h.Solver, Stop: infer.Steps(0), Start: &train.Amortised[float64]{Amortiser: reads}}
+	pc := &train.PC[float64]{Model: h.Generator, Solver: h.Solver, Stop: infer.Steps(0), Start: &rules.Amortised[float64]{Amortiser: reads}}
 	ok(t, pc.Validate())
 	_, err = pc.Gradient(make([]float64, len(h.Generator.Weights().Data())), x, y, 8)
 	ok(t, err)
@@ -238,7 +239,7 @@ func TestHybrid_LearnsToGuessWhereInferenceEnds(t *testing.T) {
 	h := hybrid[float64](t, true, 1, 16, 2)
 	h.Stop = infer.Steps(30)
 	ok(t, h.Validate())
-	if in, out := h.Sizes(); in != 2 || out != 2 {
+	if in, out := h.Subject().Sizes(); in != 2 || out != 2 {
 		t.Errorf("unsupervised: sizes %d and %d, want the observation's twice", in, out)
 	}
 	r := rand.New(rand.NewPCG(2, 2))
@@ -248,7 +249,7 @@ func TestHybrid_LearnsToGuessWhereInferenceEnds(t *testing.T) {
 		x[i], x[i+1] = u, u*u
 	}
 	update := train.Update[float64]{Optimizer: &optim.Adam[float64]{Rate: .01}}
-	grad := make([]float64, len(h.Weights().Data()))
+	grad := make([]float64, len(h.Subject().Weights.Data()))
 	var first, last train.Report
 	for step := range 600 {
 		rep, err := h.Gradient(grad, x, x, 64)
@@ -257,7 +258,7 @@ func TestHybrid_LearnsToGuessWhereInferenceEnds(t *testing.T) {
 			first = rep
 		}
 		last = rep
-		update.Step(h.Weights(), grad)
+		update.Step(h.Subject().Weights, grad)
 	}
 	p, err := h.Predict(x)
 	ok(t, err)

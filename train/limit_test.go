@@ -12,7 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // muPC is a linear residual muPC network at its start, with data, in theory and in the packages under test.
@@ -93,7 +93,7 @@ func (p muPC) cosines(t *testing.T) (closed, measured float64) {
 	if d := relative(grads[0], dense); d > 1e-12 {
 		t.Errorf("weight gradient off theory's by %.1e", d)
 	}
-	return closed, train.Agree(grads[0], grads[1]).Cosine
+	return closed, analysis.Agree(grads[0], grads[1]).Cosine
 }
 
 // TestWideMuPC_IsBackprop: linear muPC with skips at the exact equilibrium and at its start has a weight gradient of

@@ -12,17 +12,20 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 )
 
-// A memory is what a part of a training remembers from batch to batch, as bytes.
-type memory interface {
+// A Memory is what a rule, or a part of it, remembers from batch to batch beside the weights.
+type Memory interface {
 	encoding.BinaryMarshaler
 	encoding.BinaryUnmarshaler
 }
 
-// memories are the parts of a rule that remember something, by name.
-type memories map[string]memory
+// Memories are the memories of the parts of a rule, by name. An empty one is that of a rule that remembers nothing.
+type Memories map[string]Memory
 
 // MarshalBinary puts the parts together.
-func (ms memories) MarshalBinary() ([]byte, error) {
+func (ms Memories) MarshalBinary() ([]byte, error) {
+	if len(ms) == 0 {
+		return nil, nil
+	}
 	parts := make(map[string][]byte, len(ms))
 	for name, m := range ms {
 		part, err := m.MarshalBinary()
@@ -35,7 +38,13 @@ func (ms memories) MarshalBinary() ([]byte, error) {
 }
 
 // UnmarshalBinary gives every part its own.
-func (ms memories) UnmarshalBinary(text []byte) error {
+func (ms Memories) UnmarshalBinary(text []byte) error {
+	if len(ms) == 0 {
+		if len(text) > 0 {
+			return errors.Errorf("%d bytes for what remembers nothing", len(text))
+		}
+		return nil
+	}
 	var parts map[string][]byte
 	if err := json.Unmarshal(text, &parts); err != nil {
 		return errors.Wrap(err, "memory of the rule")
@@ -55,44 +64,38 @@ func (ms memories) UnmarshalBinary(text []byte) error {
 	return nil
 }
 
-// nothing is the memory of what remembers nothing.
-type nothing struct{}
-
-// MarshalBinary is empty.
-func (nothing) MarshalBinary() ([]byte, error) { return nil, nil }
-
-// UnmarshalBinary restores nothing.
-func (nothing) UnmarshalBinary(state []byte) error {
-	if len(state) > 0 {
-		return errors.Errorf("%d bytes for what remembers nothing", len(state))
-	}
-	return nil
-}
-
-// ofSolver is a solver's memory over Reset. A solver has none, by its contract, unless it says otherwise.
-func ofSolver[T graph.Float](s infer.Solver[T]) memory {
-	if m, is := s.(memory); is {
+// SolverMemory is what a solver remembers over Reset. A solver has no memory, by its contract, unless it has the methods.
+func SolverMemory[T graph.Float](s infer.Solver[T]) Memory {
+	if m, is := s.(Memory); is {
 		return m
 	}
-	return nothing{}
+	return Memories(nil)
 }
 
-// ofStart is a start's memory. One that is not from here and says nothing of it cannot be kept.
-func ofStart[T graph.Float](s Start[T]) memory {
+// StartMemory is what a start remembers. One of another package that is no Memory cannot be kept.
+func StartMemory[T graph.Float](s Start[T]) Memory {
 	switch m := s.(type) {
-	case nil, Feedforward[T], *Amortised[T], Guess[T]:
-		return nothing{}
-	case memory:
+	case nil, Feedforward[T], Guess[T]:
+		return Memories(nil)
+	case Memory:
 		return m
 	}
 	return unkept{s}
+}
+
+// RuleMemory is what a rule remembers. One that is no Keeper cannot be kept.
+func RuleMemory[T graph.Float](r Rule[T]) Memory {
+	if k, is := r.(Keeper); is {
+		return k.Memory()
+	}
+	return unkept{r}
 }
 
 // An unkept is what cannot be kept.
 type unkept struct{ what any }
 
 func (u unkept) MarshalBinary() ([]byte, error) {
-	return nil, errors.Errorf("what a %T remembers from batch to batch cannot be kept: it has no MarshalBinary and UnmarshalBinary; train without Checkpoint, or give it them", u.what)
+	return nil, errors.Errorf("what a %T remembers from batch to batch cannot be kept: it has no Memory method, or, a start, no MarshalBinary and UnmarshalBinary; train without Checkpoint, or give it them", u.what)
 }
 func (u unkept) UnmarshalBinary([]byte) error { _, err := u.MarshalBinary(); return err }
 
@@ -110,14 +113,15 @@ func (n *noise) UnmarshalBinary(state []byte) error {
 	return nil
 }
 
-// A source is seeded at its first use, and its state can be kept.
-type source struct {
+// A Random is a generator of random numbers that is seeded at its first use. It is a Memory: a training that goes on from a
+// Checkpoint draws what it would have drawn.
+type Random struct {
 	pcg rand.PCG
 	rng *rand.Rand
 }
 
-// from draws on, or for the first time from a seed.
-func (s *source) from(seed, stream uint64) *rand.Rand {
+// From returns the generator, at its first use seeded by the two numbers.
+func (s *Random) From(seed, stream uint64) *rand.Rand {
 	if s.rng == nil {
 		s.pcg.Seed(seed, stream)
 		s.rng = rand.New(&s.pcg)
@@ -126,7 +130,7 @@ func (s *source) from(seed, stream uint64) *rand.Rand {
 }
 
 // MarshalBinary is the state; empty before the first use.
-func (s *source) MarshalBinary() ([]byte, error) {
+func (s *Random) MarshalBinary() ([]byte, error) {
 	if s.rng == nil {
 		return nil, nil
 	}
@@ -134,108 +138,11 @@ func (s *source) MarshalBinary() ([]byte, error) {
 }
 
 // UnmarshalBinary restores it.
-func (s *source) UnmarshalBinary(state []byte) error {
+func (s *Random) UnmarshalBinary(state []byte) error {
 	if len(state) == 0 {
 		s.rng = nil
 		return nil
 	}
 	s.rng = rand.New(&s.pcg)
 	return s.pcg.UnmarshalBinary(state)
-}
-
-// The memory of each rule. Incremental, MonteCarlo and FixedPrediction have that of the PC in them.
-
-func (r *PC[T]) memory() memories {
-	return memories{"noise": &r.noise, "solver": ofSolver(r.Solver), "start": ofStart(r.Start)}
-}
-
-// MarshalBinary is what is remembered from batch to batch: the count of the batches, and what solver and start remember.
-// A Previous is an error: it goes on from activities, which a Checkpoint does not keep.
-func (r *PC[T]) MarshalBinary() ([]byte, error) { return r.memory().MarshalBinary() }
-
-// UnmarshalBinary restores it.
-func (r *PC[T]) UnmarshalBinary(state []byte) error { return r.memory().UnmarshalBinary(state) }
-
-func (r *Nudged[T]) memory() memories {
-	ms := r.PC.memory()
-	ms["signs"] = &r.signs
-	return ms
-}
-
-// MarshalBinary is that of PC, and where the random signs are.
-func (r *Nudged[T]) MarshalBinary() ([]byte, error) { return r.memory().MarshalBinary() }
-
-// UnmarshalBinary restores it.
-func (r *Nudged[T]) UnmarshalBinary(state []byte) error { return r.memory().UnmarshalBinary(state) }
-
-func (r *Unsupervised[T]) memory() memories {
-	return memories{"noise": &r.noise, "solver": ofSolver(r.Solver), "start": ofStart(r.Start)}
-}
-
-// MarshalBinary is that of PC.
-func (r *Unsupervised[T]) MarshalBinary() ([]byte, error) { return r.memory().MarshalBinary() }
-
-// UnmarshalBinary restores it.
-func (r *Unsupervised[T]) UnmarshalBinary(state []byte) error {
-	return r.memory().UnmarshalBinary(state)
-}
-
-func (r *Hybrid[T]) memory() memories {
-	return memories{"noise": &r.noise, "solver": ofSolver(r.Solver)}
-}
-
-// MarshalBinary is the count of the batches, and what the solver remembers.
-func (r *Hybrid[T]) MarshalBinary() ([]byte, error) { return r.memory().MarshalBinary() }
-
-// UnmarshalBinary restores it.
-func (r *Hybrid[T]) UnmarshalBinary(state []byte) error { return r.memory().UnmarshalBinary(state) }
-
-// MarshalBinary is the count of the batches.
-func (r *Backprop[T]) MarshalBinary() ([]byte, error) { return r.noise.MarshalBinary() }
-
-// UnmarshalBinary restores it.
-func (r *Backprop[T]) UnmarshalBinary(state []byte) error { return r.noise.UnmarshalBinary(state) }
-
-// MarshalBinary is the count of the batches.
-func (r *ZIL[T]) MarshalBinary() ([]byte, error) { return r.noise.MarshalBinary() }
-
-// UnmarshalBinary restores it.
-func (r *ZIL[T]) UnmarshalBinary(state []byte) error { return r.noise.UnmarshalBinary(state) }
-
-// MarshalBinary is where the noise is.
-func (r *TargetProp[T]) MarshalBinary() ([]byte, error) { return r.draws.MarshalBinary() }
-
-// UnmarshalBinary restores it.
-func (r *TargetProp[T]) UnmarshalBinary(state []byte) error { return r.draws.UnmarshalBinary(state) }
-
-// MarshalBinary is empty: the weights on the way back come from the seed.
-func (r *FeedbackAlignment[T]) MarshalBinary() ([]byte, error) { return nothing{}.MarshalBinary() }
-
-// UnmarshalBinary restores nothing.
-func (r *FeedbackAlignment[T]) UnmarshalBinary(state []byte) error {
-	return nothing{}.UnmarshalBinary(state)
-}
-
-// MarshalBinary is empty: the matrices come from the seed.
-func (r *DirectFeedback[T]) MarshalBinary() ([]byte, error) { return nothing{}.MarshalBinary() }
-
-// UnmarshalBinary restores nothing.
-func (r *DirectFeedback[T]) UnmarshalBinary(state []byte) error {
-	return nothing{}.UnmarshalBinary(state)
-}
-
-// ofRule is a rule's memory.
-func ofRule[T graph.Float](r Rule[T]) memory {
-	if m, is := r.(memory); is {
-		return m
-	}
-	return unkept{r}
-}
-
-// MarshalBinary is that of Rule.
-func (r *Generator[T]) MarshalBinary() ([]byte, error) { return ofRule(r.Rule).MarshalBinary() }
-
-// UnmarshalBinary restores it.
-func (r *Generator[T]) UnmarshalBinary(state []byte) error {
-	return ofRule(r.Rule).UnmarshalBinary(state)
 }

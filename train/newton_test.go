@@ -15,11 +15,6 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// newtonProblem is inference on a model in error coordinates.
-func newtonProblem(m *arch.Model[float64]) infer.Problem[float64] {
-	return infer.Problem[float64]{Energy: m.StateGrad, Newton: m.Newton}
-}
-
 // TestNewton_IsTheExactSolveOfLinearChains: one step from anywhere is the equilibrium of the linear theory, at the price of
 // one evaluation and one backward pass; with skips, at any output precision, of any depth.
 func TestNewton_IsTheExactSolveOfLinearChains(t *testing.T) {
@@ -44,7 +39,7 @@ func TestNewton_IsTheExactSolveOfLinearChains(t *testing.T) {
 		for i := range m.State() {
 			m.State()[i] = r.NormFloat64()
 		}
-		res, err := infer.Run(&infer.Newton[float64]{}, newtonProblem(m), m.State(), infer.Steps(1), nil)
+		res, err := infer.Run(&infer.Newton[float64]{}, train.ProblemOf(m), m.State(), infer.Steps(1), nil)
 		ok(t, err)
 		var want []float64
 		for _, e := range eq.Errors[:spec.Depth-1] {

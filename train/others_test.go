@@ -12,6 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // descent is inference of plain steps.
@@ -31,7 +32,7 @@ func compiled[T graph.Float](t *testing.T, n *arch.Network, w *graph.Vector[T], 
 }
 
 // hybrid is hybrid predictive coding of a generator of the given widths, cause first.
-func hybrid[T graph.Float](t *testing.T, unsupervised bool, widths ...int) *train.Hybrid[T] {
+func hybrid[T graph.Float](t *testing.T, unsupervised bool, widths ...int) *rules.Hybrid[T] {
 	t.Helper()
 	chain := arch.Chain{Act: layers.Tanh, Widths: widths, Bias: true}
 	gen, err := chain.Network()
@@ -40,7 +41,7 @@ func hybrid[T graph.Float](t *testing.T, unsupervised bool, widths ...int) *trai
 	ok(t, err)
 	_, parts, err := arch.NewWeightsTogether[T](rand.New(rand.NewPCG(1, 1)), arch.Member{Name: "generator", Network: gen}, arch.Member{Name: "amortiser", Network: amo})
 	ok(t, err)
-	return &train.Hybrid[T]{
+	return &rules.Hybrid[T]{
 		Generator: compiled(t, gen, parts[0], arch.Plan{FreeInput: unsupervised}),
 		Amortiser: compiled(t, amo, parts[1], arch.Plan{Coordinates: arch.Feedforward}),
 		Solver:    descent[T](),
@@ -89,9 +90,9 @@ func otherRules[T graph.Float](t *testing.T, widths ...int) map[string]train.Rul
 	}
 	return map[string]train.Rule[T]{
 		"gaussian":      pcFrom(toyModel[T](t, arch.Activities, widths...), &train.Gaussian[T]{Std: .05, Seed: 1}),
-		"feedback":      &train.FeedbackAlignment[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
-		"direct":        &train.DirectFeedback[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
-		"targets":       &train.TargetProp[T]{Model: compiled(t, both, drawn(both), feedforward), Step: .1, Noise: .1, Seed: 2},
+		"feedback":      &rules.FeedbackAlignment[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
+		"direct":        &rules.DirectFeedback[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
+		"targets":       &rules.TargetProp[T]{Model: compiled(t, both, drawn(both), feedforward), Step: .1, Noise: .1, Seed: 2},
 		"hybrid":        hybrid[T](t, false, mirror...),
 		"dendritic":     dendritic[T](t, arch.Bidirectional{Chain: chain, Backward: 1e-3}),
 		"bidirectional": bidirectional[T](t, arch.Bidirectional{Chain: chain, Backward: 1e-3}),
@@ -128,18 +129,18 @@ func TestOtherRules_AllocateNothing(t *testing.T) {
 	set, _ := load(t, data.Linear{In: 20, Out: 10, Train: batch, Seed: 1})
 	x, y := make([]float32, batch*20), make([]float32, batch*10)
 	data.Fill(set, x, y, rand.New(rand.NewPCG(1, 1)).Perm(batch))
-	rules := otherRules[float32](t, 20, 30, 30, 10)
-	rules["previous"] = pcFrom(toyModel[float32](t, arch.Activities, 20, 30, 30, 10), &train.Previous[float32]{})
-	for name, rule := range rules {
-		grad := make([]float32, len(rule.Weights().Data()))
-		terms := make([]float64, len(rule.Terms()))
+	all := otherRules[float32](t, 20, 30, 30, 10)
+	all["previous"] = pcFrom(toyModel[float32](t, arch.Activities, 20, 30, 30, 10), &train.Previous[float32]{})
+	for name, rule := range all {
+		subject := rule.Subject()
+		grad, terms := make([]float32, len(subject.Weights.Data())), make([]float64, len(subject.Terms))
 		n := testing.AllocsPerRun(5, func() {
 			if _, err := rule.Gradient(grad, x, y, batch); err != nil {
 				t.Fatal(err)
 			}
-			rule.TermEnergies(terms)
-			rule.Weights().Data()[3] += 1e-3
-			rule.Weights().Touch()
+			subject.TermEnergies(terms)
+			subject.Weights.Data()[3] += 1e-3
+			subject.Weights.Touch()
 		})
 		if n != 0 {
 			t.Errorf("%s: %g allocations per gradient", name, n)
@@ -155,7 +156,7 @@ func TestOtherRules_SameSeedSameBits(t *testing.T) {
 		tr := train.Trainer[float32]{Rule: rule, Optimizer: &optim.Adam[float32]{Rate: .01}, Train: set, Batch: 16, Epochs: 3, Seed: 5}
 		_, err := tr.Run(t.Context())
 		ok(t, err)
-		return rule.Weights().Data()
+		return rule.Subject().Weights.Data()
 	}
 	for name := range otherRules[float32](t, 2, 16, 8, 2) {
 		if !slices.Equal(run(name), run(name)) {
@@ -168,17 +169,17 @@ func TestOtherRules_SameSeedSameBits(t *testing.T) {
 func TestOtherRules_TermsAddUp(t *testing.T) {
 	set, _ := load(t, data.Moons{Train: 20, Seed: 1})
 	for name, rule := range otherRules[float64](t, 2, 6, 5, 2) {
-		before := make([]float64, len(rule.Terms()))
-		if rule.TermEnergies(before); rule.Locate() != "" {
-			t.Errorf("%s: before the first gradient something is wrong: %s", name, rule.Locate())
+		before := make([]float64, len(rule.Subject().Terms))
+		if rule.Subject().TermEnergies(before); rule.Subject().Locate() != "" {
+			t.Errorf("%s: before the first gradient something is wrong: %s", name, rule.Subject().Locate())
 		}
 		tr := train.Trainer[float64]{Rule: rule, Optimizer: &optim.SGD[float64]{Rate: .1}, Train: set, Batch: 8, Epochs: 2, OnStep: func(s train.Step[float64]) {
 			sum := 0.
 			for _, e := range s.Terms {
 				sum += e
 			}
-			if !(sum-s.Energy <= 1e-14 && s.Energy-sum <= 1e-14) || len(s.Terms) != len(rule.Terms()) || len(s.Terms) == 0 {
-				t.Errorf("%s step %d: terms %v of %v, energy %v", name, s.Step, s.Terms, rule.Terms(), s.Energy)
+			if !(sum-s.Energy <= 1e-14 && s.Energy-sum <= 1e-14) || len(s.Terms) != len(rule.Subject().Terms) || len(s.Terms) == 0 {
+				t.Errorf("%s step %d: terms %v of %v, energy %v", name, s.Step, s.Terms, rule.Subject().Terms, s.Energy)
 			}
 		}}
 		_, err := tr.Run(t.Context())
@@ -190,7 +191,7 @@ func TestOtherRules_TermsAddUp(t *testing.T) {
 func TestOtherRules_NameBadWeights(t *testing.T) {
 	for name, rule := range otherRules[float32](t, 2, 4, 2) {
 		tr := trainer(t, rule)
-		w := rule.Weights()
+		w := rule.Subject().Weights
 		const bad = 0
 		tr.OnStep = func(s train.Step[float32]) {
 			if s.Step == 2 {

@@ -11,8 +11,8 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 )
 
-// missing reports whether a part is not there: nil, or a nil pointer in an interface.
-func missing(part any) bool {
+// Missing reports whether a part is not there: nil, or a nil pointer in an interface.
+func Missing(part any) bool {
 	if part == nil {
 		return true
 	}
@@ -22,66 +22,38 @@ func missing(part any) bool {
 
 // isNil is the error of a part that is there and is a nil pointer; nil for others, also for a part that is left out.
 func isNil(name string, part any) error {
-	if part != nil && missing(part) {
+	if part != nil && Missing(part) {
 		return errors.Errorf("%s: give a value, or leave it out: it is a nil %T", name, part)
 	}
 	return nil
 }
 
-// runnable reports what infer.Run would panic at.
-func runnable[T graph.Float](s infer.Solver[T], stop infer.Stop) error {
-	if missing(s) {
+// Runnable reports what infer.Run would panic at.
+func Runnable[T graph.Float](s infer.Solver[T], stop infer.Stop) error {
+	if Missing(s) {
 		return errors.New("the solver is missing")
 	}
-	if d, descends := s.(*infer.Descent[T]); descends && missing(d.Optimizer) {
+	if d, descends := s.(*infer.Descent[T]); descends && Missing(d.Optimizer) {
 		return errors.New("infer: Descent: Optimizer is missing")
 	}
-	if _, ends := s.(infer.Stop); missing(stop) && !ends {
+	if _, ends := s.(infer.Stop); Missing(stop) && !ends {
 		return errors.New("Stop is missing, and the solver does not end by itself")
 	}
 	return nil
 }
 
-// checkGradient panics unless a gradient is as long as the weights.
-func checkGradient[T graph.Float](grad []T, w *graph.Vector[T]) {
+// CheckGradient panics unless a gradient is as long as the weights.
+func CheckGradient[T graph.Float](grad []T, w *graph.Vector[T]) {
 	if n := len(w.Data()); len(grad) != n {
 		panic(fmt.Sprintf("train: Gradient into a slice of %d numbers, and there are %d weights", len(grad), n))
 	}
-}
-
-// checkTerms panics unless energies are as many as there are terms.
-func checkTerms(dst []float64, terms int) {
-	if len(dst) != terms {
-		panic(fmt.Sprintf("train: TermEnergies into a slice of %d numbers, and there are %d terms", len(dst), terms))
-	}
-}
-
-// An inferrer is a rule that infers activities by a solver: PC, and what embeds it, Unsupervised, Hybrid and Generator.
-type inferrer[T graph.Float] interface{ inference() infer.Solver[T] }
-
-func (r *PC[T]) inference() infer.Solver[T]           { return r.Solver }
-func (r *Unsupervised[T]) inference() infer.Solver[T] { return r.Solver }
-func (r *Hybrid[T]) inference() infer.Solver[T]       { return r.Solver }
-func (r *Generator[T]) inference() infer.Solver[T]    { return solverOf(r.Rule) }
-
-// solverOf is the solver of a rule's inference; nil if there is none that is known.
-func solverOf[T graph.Float](r Rule[T]) infer.Solver[T] {
-	if i, is := r.(inferrer[T]); is {
-		return i.inference()
-	}
-	return nil
-}
-
-// ownOptimizer reports an optimiser of the weights that moves the activities of a rule's inference as well.
-func ownOptimizer[T graph.Float](o optim.Optimizer[T], r Rule[T]) error {
-	return notShared(o, solverOf(r))
 }
 
 // notShared reports an optimiser that moves the weights and, in an infer.Descent, the activities: what it remembers of the ones
 // would be taken for that of the others, and every inference begins with its Reset.
 func notShared[T graph.Float](o optim.Optimizer[T], s infer.Solver[T]) error {
 	d, descends := s.(*infer.Descent[T])
-	if !descends || missing(o) || d == nil || missing(d.Optimizer) {
+	if !descends || Missing(o) || d == nil || Missing(d.Optimizer) {
 		return nil
 	}
 	for _, a := range unclipped(o) {
@@ -100,7 +72,7 @@ func unclipped[T graph.Float](o optim.Optimizer[T]) []optim.Optimizer[T] {
 	all := []optim.Optimizer[T]{o}
 	for {
 		c, is := o.(*optim.Clip[T])
-		if !is || c == nil || missing(c.Opt) {
+		if !is || c == nil || Missing(c.Opt) {
 			return all
 		}
 		o = c.Opt

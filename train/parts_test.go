@@ -20,6 +20,8 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // TestTrainer_SaysWhichPartIsMissing: a part that is nil, or a nil pointer in an interface, is a sentence before the first step.
@@ -46,21 +48,21 @@ func TestTrainer_SaysWhichPartIsMissing(t *testing.T) {
 	}{
 		{"nil PC", rule((*train.PC[float32])(nil)), "Rule is missing"},
 		{"nil Backprop", rule((*train.Backprop[float32])(nil)), "Rule is missing"},
-		{"nil Hybrid", rule((*train.Hybrid[float32])(nil)), "Rule is missing"},
+		{"nil Hybrid", rule((*rules.Hybrid[float32])(nil)), "Rule is missing"},
 		{"empty PC", rule(&train.PC[float32]{}), "Model is missing"},
 		{"empty Backprop", rule(&train.Backprop[float32]{}), "Model is missing"},
-		{"empty Incremental", rule(&train.Incremental[float32]{}), "Model is missing"},
-		{"empty Nudged", rule(&train.Nudged[float32]{}), "Model is missing"},
-		{"empty MonteCarlo", rule(&train.MonteCarlo[float32]{}), "Model is missing"},
-		{"empty FixedPrediction", rule(&train.FixedPrediction[float32]{}), "Model is missing"},
-		{"empty ZIL", rule(&train.ZIL[float32]{}), "Model is missing"},
-		{"empty Hybrid", rule(&train.Hybrid[float32]{}), "Generator is missing"},
-		{"empty FeedbackAlignment", rule(&train.FeedbackAlignment[float32]{}), "Model is missing"},
-		{"empty DirectFeedback", rule(&train.DirectFeedback[float32]{}), "Model is missing"},
-		{"empty TargetProp", rule(&train.TargetProp[float32]{}), "Model is missing"},
-		{"empty Unsupervised", rule(&train.Unsupervised[float32]{}), "Model, Solver or Start is missing"},
-		{"empty Generator", rule(&train.Generator[float32]{}), "Rule is missing"},
-		{"Generator of a nil PC", rule(&train.Generator[float32]{Rule: (*train.PC[float32])(nil)}), "Rule is missing"},
+		{"empty Incremental", rule(&rules.Incremental[float32]{}), "Model is missing"},
+		{"empty Nudged", rule(&rules.Nudged[float32]{}), "Model is missing"},
+		{"empty MonteCarlo", rule(&rules.MonteCarlo[float32]{}), "Model is missing"},
+		{"empty FixedPrediction", rule(&rules.FixedPrediction[float32]{}), "Model is missing"},
+		{"empty ZIL", rule(&rules.ZIL[float32]{}), "Model is missing"},
+		{"empty Hybrid", rule(&rules.Hybrid[float32]{}), "Generator is missing"},
+		{"empty FeedbackAlignment", rule(&rules.FeedbackAlignment[float32]{}), "Model is missing"},
+		{"empty DirectFeedback", rule(&rules.DirectFeedback[float32]{}), "Model is missing"},
+		{"empty TargetProp", rule(&rules.TargetProp[float32]{}), "Model is missing"},
+		{"empty Unsupervised", rule(&rules.Unsupervised[float32]{}), "Model, Solver or Start is missing"},
+		{"empty Generator", rule(&rules.Generator[float32]{}), "Rule is missing"},
+		{"Generator of a nil PC", rule(&rules.Generator[float32]{Rule: (*train.PC[float32])(nil)}), "Rule is missing"},
 		{"nil Adam", optimizer((*optim.Adam[float32])(nil)), "Optimizer is missing"},
 		{"nil Clip", optimizer((*optim.Clip[float32])(nil)), "Optimizer is missing"},
 		{"Clip of nothing", optimizer(&optim.Clip[float32]{Max: 1}), "Opt is missing"},
@@ -73,8 +75,8 @@ func TestTrainer_SaysWhichPartIsMissing(t *testing.T) {
 		{"a nil rule of Any", pc(func(r *train.PC[float32]) { r.Stop = infer.Any{nil, infer.Steps(3)} }), "rule 0 is missing"},
 		{"nil Gaussian", pc(func(r *train.PC[float32]) { r.Start = (*train.Gaussian[float32])(nil) }), "Start: give a value"},
 		{"nil Previous", pc(func(r *train.PC[float32]) { r.Start = (*train.Previous[float32])(nil) }), "Start: give a value"},
-		{"nil Amortised", pc(func(r *train.PC[float32]) { r.Start = (*train.Amortised[float32])(nil) }), "Start: give a value"},
-		{"empty Amortised", pc(func(r *train.PC[float32]) { r.Start = &train.Amortised[float32]{} }), "Amortiser is missing"},
+		{"nil Amortised", pc(func(r *train.PC[float32]) { r.Start = (*rules.Amortised[float32])(nil) }), "Start: give a value"},
+		{"empty Amortised", pc(func(r *train.PC[float32]) { r.Start = &rules.Amortised[float32]{} }), "Amortiser is missing"},
 		{"no training set", func(tr *train.Trainer[float32]) { tr.Train = nil }, "Train is missing"},
 	} {
 		tr := trainer(t, &train.Backprop[float32]{Model: toyModel[float32](t, arch.Feedforward, 2, 4, 2)})
@@ -89,9 +91,9 @@ func TestTrainer_SaysWhichPartIsMissing(t *testing.T) {
 	var none *train.Trainer[float32]
 	_, err := none.Run(t.Context())
 	says(t, "no trainer", err, "nil *Trainer")
-	_, err = trainer(t, rules[float32](t, 2, 4, 2)["pc"]).Run(nil) //lint:ignore SA1012 that is what is tested
+	_, err = trainer(t, baseRules[float32](t, 2, 4, 2)["pc"]).Run(nil) //lint:ignore SA1012 that is what is tested
 	says(t, "no context", err, "without a context", "context.Background()")
-	_, err = (&train.CoordCheck[float32]{}).Run(nil) //lint:ignore SA1012 that is what is tested
+	_, err = (&analysis.CoordCheck[float32]{}).Run(nil) //lint:ignore SA1012 that is what is tested
 	says(t, "no context of a coordinate check", err, "without a context")
 
 	bp := toyModel[float64](t, arch.Feedforward, 2, 4, 2)
@@ -101,29 +103,32 @@ func TestTrainer_SaysWhichPartIsMissing(t *testing.T) {
 		want string
 	}{
 		"Compare without PC": {func() error {
-			_, _, err := train.Compare(nil, bp, descent[float64](), infer.Steps(1), nil, nil, 1, nil)
+			_, _, err := analysis.Compare(nil, bp, descent[float64](), infer.Steps(1), nil, nil, 1, nil)
 			return err
 		}, "one is nil"},
 		"Compare without backprop": {func() error {
-			_, _, err := train.Compare(acts, nil, descent[float64](), infer.Steps(1), nil, nil, 1, nil)
+			_, _, err := analysis.Compare(acts, nil, descent[float64](), infer.Steps(1), nil, nil, 1, nil)
 			return err
 		}, "one is nil"},
-		"Compare without solver": {func() error { _, _, err := train.Compare(acts, bp, nil, infer.Steps(1), nil, nil, 1, nil); return err }, "solver is missing"},
+		"Compare without solver": {func() error {
+			_, _, err := analysis.Compare(acts, bp, nil, infer.Steps(1), nil, nil, 1, nil)
+			return err
+		}, "solver is missing"},
 		"Compare without stop": {func() error {
-			_, _, err := train.Compare(acts, bp, descent[float64](), nil, nil, nil, 1, nil)
+			_, _, err := analysis.Compare(acts, bp, descent[float64](), nil, nil, nil, 1, nil)
 			return err
 		}, "Stop is missing"},
-		"Trace without model":      {func() error { _, _, err := train.Trace(nil, descent[float64](), infer.Steps(1)); return err }, "model is missing"},
-		"Trace without solver":     {func() error { _, _, err := train.Trace(acts, nil, infer.Steps(1)); return err }, "solver is missing"},
-		"Trace without stop":       {func() error { _, _, err := train.Trace(acts, descent[float64](), nil); return err }, "Stop is missing"},
-		"Slice without model":      {func() error { _, err := train.Slice[float64](nil, nil, nil); return err }, "model is missing"},
+		"Trace without model":      {func() error { _, _, err := analysis.Trace(nil, descent[float64](), infer.Steps(1)); return err }, "model is missing"},
+		"Trace without solver":     {func() error { _, _, err := analysis.Trace(acts, nil, infer.Steps(1)); return err }, "solver is missing"},
+		"Trace without stop":       {func() error { _, _, err := analysis.Trace(acts, descent[float64](), nil); return err }, "Stop is missing"},
+		"Slice without model":      {func() error { _, err := analysis.Slice[float64](nil, nil, nil); return err }, "model is missing"},
 		"Evaluate without predict": {func() error { _, err := train.Evaluate[float64](nil, nil); return err }, "predict is missing"},
 		"Continue without predict": {func() error { _, err := train.Continue[float64](nil, []int{0}, 1, 1, 1, 0, nil); return err }, "predict is missing"},
 		"empty Query":              {func() error { _, _, err := (&train.Query[float64]{}).Ask(nil, nil, 1); return err }, "missing"},
 		"nil start of a Query": {func() error {
 			return (&train.Query[float64]{Model: acts, Solver: descent[float64](), Stop: infer.Steps(1), Site: "block1", Start: (*train.Gaussian[float64])(nil)}).Validate()
 		}, "Start: give a value"},
-		"empty Stream": {func() error { return (&train.Stream[float64]{}).Validate() }, "missing"},
+		"empty Stream": {func() error { return (&rules.Stream[float64]{}).Validate() }, "missing"},
 	} {
 		says(t, reason, c.call(), c.want)
 	}
@@ -143,7 +148,7 @@ func TestTrainer_RefusesRatesThatMoveNothing(t *testing.T) {
 				return &optim.Clip[float32]{Max: 1, Opt: &optim.Adam[float32]{Rate: rate}}
 			},
 		} {
-			for rule, r := range rules[float32](t, 2, 4, 2) {
+			for rule, r := range baseRules[float32](t, 2, 4, 2) {
 				tr := trainer(t, r)
 				tr.OnStep = func(train.Step[float32]) { t.Errorf("%s %s trains at rate %g", rule, name, rate) }
 				tr.Optimizer = o()
@@ -165,15 +170,15 @@ func TestTrainer_RefusesOneOptimizerForBoth(t *testing.T) {
 		switch r := r.(type) {
 		case *train.PC[float32]:
 			r.Solver = s
-		case *train.Incremental[float32]:
+		case *rules.Incremental[float32]:
 			r.Solver = s
-		case *train.Nudged[float32]:
+		case *rules.Nudged[float32]:
 			r.Solver = s
-		case *train.FixedPrediction[float32]:
+		case *rules.FixedPrediction[float32]:
 			r.Solver = s
-		case *train.Hybrid[float32]:
+		case *rules.Hybrid[float32]:
 			r.Solver = s
-		case *train.Generator[float32]:
+		case *rules.Generator[float32]:
 			r.Rule.(*train.PC[float32]).Solver = s
 		default:
 			return false
@@ -182,7 +187,7 @@ func TestTrainer_RefusesOneOptimizerForBoth(t *testing.T) {
 	}
 	rulesTried := 0
 	for name, r := range everyRule[float32](t) {
-		if _, samples := r.(*train.MonteCarlo[float32]); samples {
+		if _, samples := r.(*rules.MonteCarlo[float32]); samples {
 			continue
 		}
 		both := &optim.Adam[float32]{Rate: .01}
@@ -214,9 +219,10 @@ func TestTrainer_RefusesOneOptimizerForBoth(t *testing.T) {
 			says(t, name+" "+how, err, "train: ", "an optimiser of their own")
 		}
 	}
-	s, _ := turnStream(t, &optim.SGD[float64]{Rate: .01})
-	s.Solver = &infer.Descent[float64]{Optimizer: s.Optimizer}
-	says(t, "stream", s.Validate(), "train: stream", "an optimiser of their own")
+	s, _ := turnStream(t)
+	o := &optim.SGD[float64]{Rate: .01}
+	s.Solver = &infer.Descent[float64]{Optimizer: o}
+	says(t, "stream", (&train.Trainer[float64]{Rule: s, Optimizer: o, MaxSteps: 1, Feed: func(int) (x, y []float64) { return nil, nil }}).Validate(), "train: ", "an optimiser of their own")
 }
 
 // TestTrainer_RefusesAnOptimizerOfOtherWeights: one that has trained another network, and one with its spans.
@@ -245,8 +251,8 @@ func TestRules_RefuseNonsense(t *testing.T) {
 	model := toyModel[float32](t, arch.Activities, 2, 4, 2)
 	pc := train.PC[float32]{Model: model, Solver: plainDescent[float32](.1), Stop: infer.Steps(3)}
 	with := func(change func(r *train.PC[float32])) train.PC[float32] { r := pc; change(&r); return r }
-	targets := func(step, noise float64) *train.TargetProp[float32] {
-		r := otherRules[float32](t, 2, 4, 3, 2)["targets"].(*train.TargetProp[float32])
+	targets := func(step, noise float64) *rules.TargetProp[float32] {
+		r := otherRules[float32](t, 2, 4, 3, 2)["targets"].(*rules.TargetProp[float32])
 		r.Step, r.Noise = step, noise
 		return r
 	}
@@ -256,17 +262,17 @@ func TestRules_RefuseNonsense(t *testing.T) {
 		want string
 	}
 	rows := []row{
-		{&train.MonteCarlo[float32]{PC: pc, BurnIn: 3}, "burn-in"},
-		{&train.MonteCarlo[float32]{PC: pc, BurnIn: 4}, "burn-in"},
-		{&train.MonteCarlo[float32]{PC: pc, BurnIn: -1}, "BurnIn -1"},
-		{&train.MonteCarlo[float32]{PC: pc, Every: -1}, "Every -1"},
-		{&train.MonteCarlo[float32]{PC: with(func(r *train.PC[float32]) { r.Stop = infer.Steps(0) })}, "no sample"},
-		{&train.Incremental[float32]{PC: with(func(r *train.PC[float32]) { r.Stop = infer.Steps(0) })}, "infer.Steps(0)"},
-		{&train.Incremental[float32]{PC: with(func(r *train.PC[float32]) { r.Stop = infer.Any{infer.Steps(5), infer.Steps(0)} })}, "want one step or more"},
+		{&rules.MonteCarlo[float32]{PC: pc, BurnIn: 3}, "burn-in"},
+		{&rules.MonteCarlo[float32]{PC: pc, BurnIn: 4}, "burn-in"},
+		{&rules.MonteCarlo[float32]{PC: pc, BurnIn: -1}, "BurnIn -1"},
+		{&rules.MonteCarlo[float32]{PC: pc, Every: -1}, "Every -1"},
+		{&rules.MonteCarlo[float32]{PC: with(func(r *train.PC[float32]) { r.Stop = infer.Steps(0) })}, "no sample"},
+		{&rules.Incremental[float32]{PC: with(func(r *train.PC[float32]) { r.Stop = infer.Steps(0) })}, "infer.Steps(0)"},
+		{&rules.Incremental[float32]{PC: with(func(r *train.PC[float32]) { r.Stop = infer.Any{infer.Steps(5), infer.Steps(0)} })}, "want one step or more"},
 	}
 	for _, v := range []float64{0, -1, nan, inf, -inf, 1e-300, 1e300} {
-		rows = append(rows, row{&train.Nudged[float32]{PC: pc, Beta: v}, fmt.Sprintf("Beta %g", v)},
-			row{&train.Nudged[float32]{PC: pc, Beta: v, Nudge: train.NudgedCost}, fmt.Sprintf("Beta %g", v)},
+		rows = append(rows, row{&rules.Nudged[float32]{PC: pc, Beta: v}, fmt.Sprintf("Beta %g", v)},
+			row{&rules.Nudged[float32]{PC: pc, Beta: v, Nudge: rules.NudgedCost}, fmt.Sprintf("Beta %g", v)},
 			row{targets(v, .1), fmt.Sprintf("Step %v", v)})
 	}
 	for _, v := range []float64{-1, nan, inf, 1e300} {
@@ -275,13 +281,13 @@ func TestRules_RefuseNonsense(t *testing.T) {
 	}
 	for _, v := range []float32{float32(nan), float32(inf)} {
 		rows = append(rows, row{&train.PC[float32]{Model: model, Solver: pc.Solver, Stop: pc.Stop, Start: train.Guess[float32]{Site: "x", Values: []float32{0, v}}}, "Values[1]"},
-			row{&train.Unsupervised[float32]{Model: model, Input: []float32{v, 0}, Solver: pc.Solver, Stop: pc.Stop, Start: &train.Gaussian[float32]{}}, "Input[0]"})
+			row{&rules.Unsupervised[float32]{Model: model, Input: []float32{v, 0}, Solver: pc.Solver, Stop: pc.Stop, Start: &train.Gaussian[float32]{}}, "Input[0]"})
 	}
 	for _, r := range rows {
 		says(t, fmt.Sprintf("%T", r.rule), r.rule.Validate(), r.want)
 	}
-	ok(t, (&train.Incremental[float32]{PC: pc}).Validate())
-	ok(t, (&train.MonteCarlo[float32]{PC: pc, BurnIn: 2}).Validate())
+	ok(t, (&rules.Incremental[float32]{PC: pc}).Validate())
+	ok(t, (&rules.MonteCarlo[float32]{PC: pc, BurnIn: 2}).Validate())
 }
 
 // TestRules_PanicWithBothLengths: every rule, of a gradient that is not as long as the weights, and of data that are not a batch.
@@ -303,8 +309,8 @@ func TestRules_PanicWithBothLengths(t *testing.T) {
 		call()
 	}
 	for name, r := range everyRule[float64](t) {
-		in, out := r.Sizes()
-		n := len(r.Weights().Data())
+		in, out := r.Subject().Sizes()
+		n := len(r.Subject().Weights.Data())
 		x, y := normals(1, 8*in), normals(2, 8*out)
 		for _, wrong := range []int{0, n - 1, n + 1} {
 			sentence(name, func() { _, _ = r.Gradient(make([]float64, wrong), x, y, 8) }, fmt.Sprintf("slice of %d numbers", wrong), fmt.Sprintf("%d weights", n))
@@ -319,13 +325,13 @@ func TestRules_PanicWithBothLengths(t *testing.T) {
 		ok(t, err)
 		sentence(name+": x too short", func() { _, _ = r.Gradient(g, x[1:], y, 8) })
 		sentence(name+": y too short", func() { _, _ = r.Gradient(g, x, y[1:], 8) })
-		sentence(name+": terms too few", func() { r.TermEnergies(make([]float64, len(r.Terms())-1)) })
-		sentence(name+": terms too many", func() { r.TermEnergies(make([]float64, len(r.Terms())+1)) })
+		sentence(name+": terms too few", func() { r.Subject().TermEnergies(make([]float64, len(r.Subject().Terms)-1)) })
+		sentence(name+": terms too many", func() { r.Subject().TermEnergies(make([]float64, len(r.Subject().Terms)+1)) })
 		switch r.(type) {
-		case *train.FeedbackAlignment[float64], *train.DirectFeedback[float64], *train.TargetProp[float64]:
+		case *rules.FeedbackAlignment[float64], *rules.DirectFeedback[float64], *rules.TargetProp[float64]:
 			sentence(name+": x", func() { _, _ = r.Gradient(g, x[1:], y, 8) }, `"x"`, "8 samples", fmt.Sprint(8*in), fmt.Sprint(8*in-1))
 			sentence(name+": y", func() { _, _ = r.Gradient(g, x, append(y, 0), 8) }, `"y"`, fmt.Sprint(8*out), fmt.Sprint(8*out+1))
-			sentence(name+": terms", func() { r.TermEnergies(nil) }, "slice of 0 numbers", fmt.Sprintf("%d terms", len(r.Terms())))
+			sentence(name+": terms", func() { r.Subject().TermEnergies(nil) }, "slice of 0 numbers", fmt.Sprintf("%d terms", len(r.Subject().Terms)))
 		}
 		if _, err := r.Gradient(g, nil, nil, -1); err == nil {
 			t.Errorf("%s: no error for a batch of -1 samples", name)
@@ -334,7 +340,7 @@ func TestRules_PanicWithBothLengths(t *testing.T) {
 	w := toyModel[float64](t, arch.Feedforward, 2, 3, 2).Weights()
 	sentence("Update", func() { (&train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: 1}}).Step(w, make([]float64, 3)) }, "gradient of 3 numbers", fmt.Sprintf("%d weights", len(w.Data())))
 	sentence("Update without optimiser", func() { (&train.Update[float64]{}).Step(w, w.Data()) }, "without an Optimizer")
-	sentence("Agree", func() { train.Agree(make([]float64, 3), make([]float64, 5)) }, "3 and 5 numbers")
+	sentence("Agree", func() { analysis.Agree(make([]float64, 3), make([]float64, 5)) }, "3 and 5 numbers")
 	sentence("Repeat", func() { train.Repeat([]float64{1}, -2) }, "-2 times")
 	q := &train.Query[float64]{Model: given{net: toyModel[float64](t, arch.Activities, 2, 3, 2).Network(), plan: arch.Plan{Batch: 2, FreeInput: true}}.model(t, arch.Activities), Solver: descent[float64](), Stop: infer.Steps(2), Site: "x"}
 	sentence("Query", func() { _, _, _ = q.Ask(nil, make([]float64, 5), 2) }, "2 whole samples", "x has 0 numbers and y 5")
@@ -375,7 +381,7 @@ func TestStep_GradNormIsThatOfTheRulesGradient(t *testing.T) {
 	} {
 		set, _ := load(t, data.Linear{In: 5, Out: 3, Train: 27, Noise: .1, Seed: 2})
 		var got []float64
-		a, b := rules[float64](t, 5, 6, 3)["pc"], rules[float64](t, 5, 6, 3)["pc"]
+		a, b := baseRules[float64](t, 5, 6, 3)["pc"], baseRules[float64](t, 5, 6, 3)["pc"]
 		tr := &train.Trainer[float64]{Rule: a, Optimizer: o(), Train: set, Batch: 8, Epochs: 2, Seed: 5}
 		tr.OnStep = func(s train.Step[float64]) {
 			got = append(got, s.GradNorm())
@@ -388,7 +394,7 @@ func TestStep_GradNormIsThatOfTheRulesGradient(t *testing.T) {
 		_, err := tr.Run(t.Context())
 		ok(t, err)
 
-		other, w := o(), b.Weights()
+		other, w := o(), b.Subject().Weights
 		g := make([]float64, len(w.Data()))
 		batches := data.Batches{N: 27, Size: 8, Seed: 5}
 		k := 0
@@ -416,7 +422,7 @@ func TestStep_GradNormIsThatOfTheRulesGradient(t *testing.T) {
 	}
 
 	set, _ := load(t, data.Linear{In: 5, Out: 3, Train: 16, Noise: .1, Seed: 2})
-	inc := &train.Incremental[float64]{PC: train.PC[float64]{Model: toyModel[float64](t, arch.Activities, 5, 6, 3), Solver: descent[float64](), Stop: infer.Steps(4)}}
+	inc := &rules.Incremental[float64]{PC: train.PC[float64]{Model: toyModel[float64](t, arch.Activities, 5, 6, 3), Solver: descent[float64](), Stop: infer.Steps(4)}}
 	seen := &spoiler{Optimizer: &optim.SGD[float64]{Rate: .1}}
 	tr := &train.Trainer[float64]{Rule: inc, Optimizer: seen, Train: set, Batch: 8, Epochs: 1}
 	tr.OnStep = func(s train.Step[float64]) {
@@ -457,28 +463,28 @@ func TestDivergence_IsATypedError(t *testing.T) {
 		t.Errorf("%d left out, %d told", h.Skipped, skipped)
 	}
 
-	tr = trainer(t, &poisoned{Rule: rules[float32](t, 2, 4, 2)["bp"], step: 5, grad: float32(math.NaN()), at: 3})
+	tr = trainer(t, &poisoned{Rule: baseRules[float32](t, 2, 4, 2)["bp"], step: 5, grad: float32(math.NaN()), at: 3})
 	_, err = tr.Run(t.Context())
 	is("a gradient", err, 5, 1, false, "but the gradient of weight")
 
-	for name, rule := range rules[float32](t, 2, 4, 4, 2) {
+	for name, rule := range baseRules[float32](t, 2, 4, 4, 2) {
 		tr := trainer(t, rule)
 		tr.Optimizer, tr.Epochs = &optim.SGD[float32]{Rate: 1e300}, 100
 		_, err := tr.Run(t.Context())
 		is(name, err, 2, 0, true, "weight block1/W[0 0] is")
 
-		tr = trainer(t, rules[float32](t, 2, 4, 4, 2)[name])
-		tr.Optimizer, tr.Steps = &optim.SGD[float32]{Rate: 1e300}, 1
+		tr = trainer(t, baseRules[float32](t, 2, 4, 4, 2)[name])
+		tr.Optimizer, tr.MaxSteps = &optim.SGD[float32]{Rate: 1e300}, 1
 		_, err = tr.Run(t.Context())
 		is(name+", the last step", err, 1, 0, true, "weight block1/W[0 0] is")
 
-		tr = trainer(t, rules[float32](t, 2, 4, 4, 2)[name])
+		tr = trainer(t, baseRules[float32](t, 2, 4, 4, 2)[name])
 		tr.Checkpoint = train.Checkpoint{File: t.TempDir() + "/kept", Every: 1}
-		tr.Optimizer, tr.Steps = &optim.SGD[float32]{Rate: 1e300}, 4
+		tr.Optimizer, tr.MaxSteps = &optim.SGD[float32]{Rate: 1e300}, 4
 		_, err = tr.Run(t.Context())
 		is(name+", kept", err, 1, 0, true, "weight block1/W[0 0] is")
 
-		tr = trainer(t, blind{rules[float32](t, 2, 4, 4, 2)[name]})
+		tr = trainer(t, blind{baseRules[float32](t, 2, 4, 4, 2)[name]})
 		tr.EvalEvery = 4
 		_, err = tr.Run(t.Context())
 		is(name+", evaluated", err, 4, 1, false, "output 1 of sample 0")
@@ -493,13 +499,13 @@ func TestDivergence_IsATypedError(t *testing.T) {
 	q := &train.Query[float64]{Model: made(t, net, arch.Plan{Batch: 2, FreeInput: true}), Solver: plainDescent[float64](1e3), Stop: infer.Steps(1000), Site: "x"}
 	_, err = q.Inputs(normals(1, 4))
 	is("query", err, 0, 0, false, "inference of samples 0 to 1 diverged at its step")
-	s, at := turnStream(t, &optim.SGD[float64]{Rate: .1})
+	s, at := turnStream(t)
 	s.Solver, s.Stop = plainDescent[float64](1e3), infer.Steps(1000)
 	_, err = s.Observe(at(0))
 	is("stream", err, 0, 0, false, "inference diverged at its step")
 
 	var d *train.DivergenceError
-	_, err = trainer(t, &poisoned{Rule: rules[float32](t, 2, 4, 2)["pc"], step: 1, x: float32(math.NaN())}).Run(t.Context())
+	_, err = trainer(t, &poisoned{Rule: baseRules[float32](t, 2, 4, 2)["pc"], step: 1, x: float32(math.NaN())}).Run(t.Context())
 	if err == nil || errors.As(err, &d) {
 		t.Errorf("NaN in the data: %v", err)
 	}
@@ -508,12 +514,17 @@ func TestDivergence_IsATypedError(t *testing.T) {
 // blind predicts NaN once it has trained.
 type blind struct{ train.Rule[float32] }
 
-func (b blind) Predict(x []float32) ([]float32, error) {
-	y, err := b.Rule.Predict(x)
-	if len(y) > 2 {
-		y[1] = float32(math.NaN())
+func (b blind) Subject() train.Subject[float32] {
+	s := b.Rule.Subject()
+	predict := s.Predict
+	s.Predict = func(x []float32) ([]float32, error) {
+		y, err := predict(x)
+		if len(y) > 2 {
+			y[1] = float32(math.NaN())
+		}
+		return y, err
 	}
-	return y, err
+	return s
 }
 
 // newSet is a set of 4 samples of two outputs.
@@ -543,11 +554,11 @@ func TestHistory_HoldsAnyNumber(t *testing.T) {
 	reading := func(initial, residual float64) infer.Result {
 		return infer.Result{Reading: infer.Reading{Step: 3, Evals: 3, Initial: initial, Residual: residual}, Status: infer.StepLimit}
 	}
-	o := &odd{Rule: rules[float32](t, 2, 4, 2)["bp"], results: []infer.Result{
+	o := &odd{Rule: baseRules[float32](t, 2, 4, 2)["bp"], results: []infer.Result{
 		reading(2, 1), reading(nan, 1), reading(1, nan), reading(1, inf), reading(inf, 1), reading(1e-300, 1e300),
 	}}
 	tr := trainer(t, o)
-	tr.Steps = 6
+	tr.MaxSteps = 6
 	h, err := tr.Run(t.Context())
 	ok(t, err)
 	if h.Measured != 2 || h.Far != 2 || h.Residual-h.Residual != 0 || h.Left-h.Left != 0 || h.Statuses[infer.StepLimit] != 6 {
@@ -588,9 +599,9 @@ func TestIncremental_HasNoResidual(t *testing.T) {
 		measured int
 	}{
 		{&plain, 6},
-		{&train.Incremental[float32]{PC: pc()}, 0},
-		{&train.Generator[float32]{Rule: &train.Incremental[float32]{PC: pc()}}, 0},
-		{&train.MonteCarlo[float32]{PC: sampled}, 0},
+		{&rules.Incremental[float32]{PC: pc()}, 0},
+		{&rules.Generator[float32]{Rule: &rules.Incremental[float32]{PC: pc()}}, 0},
+		{&rules.MonteCarlo[float32]{PC: sampled}, 0},
 	} {
 		tr := trainer(t, test.rule)
 		tr.Test = nil
@@ -602,8 +613,8 @@ func TestIncremental_HasNoResidual(t *testing.T) {
 		if test.measured > 0 {
 			continue
 		}
-		in, out := test.rule.Sizes()
-		r, err := test.rule.Gradient(make([]float32, len(test.rule.Weights().Data())), make([]float32, 8*in), make([]float32, 8*out), 8)
+		in, out := test.rule.Subject().Sizes()
+		r, err := test.rule.Gradient(make([]float32, len(test.rule.Subject().Weights.Data())), make([]float32, 8*in), make([]float32, 8*out), 8)
 		ok(t, err)
 		if r.Inference.Initial != 0 {
 			t.Errorf("%T: an inference with a residual of %g at its start", test.rule, r.Inference.Initial)
@@ -632,7 +643,7 @@ func TestHybrid_RefusesOverlappingWeights(t *testing.T) {
 			k := -1
 			return whole.Sub(at, at+2, func(string) string { k++; return n.Weights()[k].Name })
 		}
-		h := &train.Hybrid[float64]{
+		h := &rules.Hybrid[float64]{
 			Generator: compiled(t, gen, part(gen, test.generator), arch.Plan{}),
 			Amortiser: compiled(t, amo, part(amo, test.amortiser), arch.Plan{Coordinates: arch.Feedforward}),
 			Solver:    descent[float64](), Stop: infer.Steps(3),
@@ -648,7 +659,7 @@ func TestHybrid_RefusesOverlappingWeights(t *testing.T) {
 // TestTrainer_RunsOnceAtATime: a second Run of the same Trainer, in another goroutine, is a sentence; after the first one has
 // ended it is none.
 func TestTrainer_RunsOnceAtATime(t *testing.T) {
-	tr := trainer(t, rules[float32](t, 2, 4, 2)["pc"])
+	tr := trainer(t, baseRules[float32](t, 2, 4, 2)["pc"])
 	answers := make(chan error)
 	tr.OnStep = func(s train.Step[float32]) {
 		if s.Step == 1 {

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"cmp"
+
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -17,12 +19,13 @@ type PC[T graph.Float] struct {
 	Start  Start[T]   // where inference begins; nil for the feedforward pass
 	Seed   uint64     // of what layers draw at random for every batch, layers.Dropout: Backprop of the same seed draws the same
 
-	m       *arch.Model[T] // of the last batch's size
-	noise   noise
-	problem infer.Problem[T]
+	batch BatchModel[T]
 }
 
-var _ Rule[float32] = (*PC[float32])(nil)
+var (
+	_ Rule[float32] = (*PC[float32])(nil)
+	_ Keeper        = (*PC[float32])(nil)
+)
 
 // Validate reports a missing model or solver, a model in other coordinates or with free ends, and what the solver and the
 // stop rule report.
@@ -32,21 +35,21 @@ func (r *PC[T]) Validate() error {
 		return errors.New("PC: Model is missing")
 	case r.Model.Plan().Coordinates == arch.Feedforward:
 		return errors.New("PC: a model in feedforward coordinates has no activities to relax: compile it in arch.Activities or arch.Errors, or use Backprop")
-	case missing(r.Solver):
+	case Missing(r.Solver):
 		return errors.New("PC: Solver is missing")
 	}
 	if err := r.Model.TakesBatches(); err != nil {
 		return errors.WithMessage(err, "PC")
 	}
-	if err := validateStart(r.Start, r.Model); err != nil {
+	if err := ValidateStart(r.Start, r.Model); err != nil {
 		return errors.WithMessage(err, "PC")
 	}
-	return errors.WithMessage(validateInference(r.Solver, r.Stop), "PC")
+	return errors.WithMessage(ValidateInference(r.Solver, r.Stop), "PC")
 }
 
-// validateInference reports a solver and a stop rule that may never end, and what they report themselves.
-func validateInference[T graph.Float](solver infer.Solver[T], stop infer.Stop) error {
-	if err := first(runnable(solver, stop), isNil("Stop", stop)); err != nil {
+// ValidateInference reports a solver and a stop rule that may never end, and what they report themselves.
+func ValidateInference[T graph.Float](solver infer.Solver[T], stop infer.Stop) error {
+	if err := cmp.Or(Runnable(solver, stop), isNil("Stop", stop)); err != nil {
 		return err
 	}
 	if _, ends := solver.(infer.Stop); !ends && !infer.Bounded(stop) {
@@ -64,54 +67,35 @@ func validateInference[T graph.Float](solver infer.Solver[T], stop infer.Stop) e
 
 // Gradient relaxes the activities and takes dF/dW there. An inference that diverges is reported, not an error.
 func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
-	checkGradient(grad, r.Model.Weights())
-	m, err := r.start(x, y, batch)
+	CheckGradient(grad, r.Model.Weights())
+	b, err := r.Begin(x, y, batch)
 	if err != nil {
 		return Report{}, err
 	}
-	result, err := infer.Run(r.Solver, r.problem, m.State(), r.Stop, nil)
-	if err != nil {
-		return Report{}, err
-	}
-	f, err := m.ParamGrad(grad)
-	loss := result.FirstEnergy
-	if result.Evals == 0 {
-		loss = f
-	}
-	return Report{Loss: loss, Energy: f, Inference: result}, err
+	return b.Relax(grad, r.Solver, r.Stop)
 }
 
-// start clamps a batch and sets the activities to where inference begins, in the model of the batch's size.
-func (r *PC[T]) start(x, y []T, batch int) (*arch.Model[T], error) {
-	m, err := r.Model.Resized(batch)
+// Begin clamps a batch and sets the activities to where inference begins: for rules that infer in another way.
+func (r *PC[T]) Begin(x, y []T, batch int) (*BatchModel[T], error) {
+	m, err := r.batch.Load(r.Model, x, y, batch, r.Seed)
 	if err != nil {
 		return nil, err
 	}
-	if r.m != m {
-		r.m = m
-		r.problem = infer.Problem[T]{Energy: m.StateGrad, Descend: m.Descend, Newton: m.Newton, Where: m.StateVector().Where}
-	}
-	if err := m.Clamp(x, y); err != nil {
-		return nil, err
-	}
-	drawNoise(&r.noise, m, r.Seed)
-	return m, begin(r.Start, m, x, y)
+	return &r.batch, Begin(r.Start, m, x, y)
 }
 
-// Terms names the terms of the energy.
-func (r *PC[T]) Terms() []string { return r.Model.Terms() }
+// Batch is the model of the last batch.
+func (r *PC[T]) Batch() *BatchModel[T] { return &r.batch }
 
-// TermEnergies writes the terms of the energy where the last gradient was taken; zeros before the first.
-func (r *PC[T]) TermEnergies(dst []float64) { termEnergies(r.m, dst) }
+// Subject is the model. The terms are those of the energy where the last gradient was taken.
+func (r *PC[T]) Subject() Subject[T] {
+	s := r.batch.Subject(r.Model)
+	s.Solver = r.Solver
+	return s
+}
 
-// Weights is the model's slab.
-func (r *PC[T]) Weights() *graph.Vector[T] { return r.Model.Weights() }
-
-// Sizes are the numbers of one sample's inputs and outputs.
-func (r *PC[T]) Sizes() (in, out int) { return r.Model.Sizes() }
-
-// Predict is the feedforward pass.
-func (r *PC[T]) Predict(x []T) ([]T, error) { return r.Model.Predict(x) }
-
-// Locate names what went wrong in the last gradient; nothing before the first.
-func (r *PC[T]) Locate() string { return locate(r.m) }
+// Memory is the number of batches and what solver and start remember. A Previous cannot be kept: it goes on from activities,
+// which a Checkpoint does not have.
+func (r *PC[T]) Memory() Memory {
+	return Memories{"noise": &r.batch, "solver": SolverMemory(r.Solver), "start": StartMemory(r.Start)}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // TestStep_LossIsMultipliedByThePrecision of the output, and so is backprop's gradient: with an Eps that is multiplied by it too Adam
@@ -75,7 +76,7 @@ func TestPC_WeightGradientAtSmallPrecisionIsPrecisionTimesBackprops(t *testing.T
 	for i := range g {
 		g[i] /= p
 	}
-	if a := train.Agree(g, want); a.Relative > 100*p {
+	if a := analysis.Agree(g, want); a.Relative > 100*p {
 		t.Errorf("%+v from backprop's", a)
 	}
 	if math.Abs(r.Loss-p*loss.Loss) > 1e-12*r.Loss {

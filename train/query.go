@@ -29,7 +29,7 @@ type Query[T graph.Float] struct {
 // Validate reports missing parts and a site whose activity is not inferred.
 func (q *Query[T]) Validate() error {
 	switch {
-	case q.Model == nil || missing(q.Solver):
+	case q.Model == nil || Missing(q.Solver):
 		return errors.New("train: query: Model or Solver is missing")
 	case q.Model.Plan().Coordinates != arch.Activities:
 		return errors.Errorf("train: query: the model is in the coordinates of %v: compile it in those of activities, which are what is read", q.Model.Plan().Coordinates)
@@ -44,7 +44,7 @@ func (q *Query[T]) Validate() error {
 			return errors.WithMessage(err, "train: query")
 		}
 	}
-	return errors.WithMessage(validateInference(q.Solver, q.Stop), "train: query")
+	return errors.WithMessage(ValidateInference(q.Solver, q.Stop), "train: query")
 }
 
 // Ask infers for n samples with the clamped inputs x and outputs y (nil where they are free) and returns the activities
@@ -67,10 +67,10 @@ func (q *Query[T]) Ask(x, y []T, n int) (activities []T, energy float64, err err
 		if err := m.Clamp(part(x), part(y)); err != nil {
 			return nil, 0, err
 		}
-		if err := begin(q.Start, m, part(x), part(y)); err != nil {
+		if err := Begin(q.Start, m, part(x), part(y)); err != nil {
 			return nil, 0, err
 		}
-		q.Last, err = infer.Run(q.Solver, problem(m), m.State(), q.Stop, nil)
+		q.Last, err = infer.Run(q.Solver, ProblemOf(m), m.State(), q.Stop, nil)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -104,7 +104,14 @@ func (q *Query[T]) Inputs(y []T) ([]T, error) {
 // field is where the state of a site is in the slab, -1 if it has none.
 func field[T graph.Float](m *arch.Model[T], site string) int { return slices.Index(m.Free(), site) }
 
-// problem is the inference problem of a model.
-func problem[T graph.Float](m *arch.Model[T]) infer.Problem[T] {
-	return infer.Problem[T]{Energy: m.StateGrad, Descend: m.Descend, Where: m.StateVector().Where}
+// Repeat is the same sample n times. It panics when n is negative.
+func Repeat[T graph.Float](sample []T, n int) []T {
+	if n < 0 {
+		panic(fmt.Sprintf("train: Repeat a sample %d times", n))
+	}
+	rows := make([]T, 0, n*len(sample))
+	for range n {
+		rows = append(rows, sample...)
+	}
+	return rows
 }

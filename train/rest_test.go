@@ -13,6 +13,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // TestTrainer_SaysHowNearToEquilibriumWeightsLearned: the oracle is the same numbers from every step's report. Few steps
@@ -72,7 +73,7 @@ func TestTrainer_SaysHowNearToEquilibriumWeightsLearned(t *testing.T) {
 // which never saw the bad ones. Bad weights end the run all the same, and so does a run without a good batch.
 func TestTrainer_SkipsBatchesThatDiverge(t *testing.T) {
 	run := func(bad func(p *poisoned)) (*train.History, []float32, []int, error) {
-		p := &poisoned{Rule: rules[float32](t, 2, 4, 2)["pc"], at: 3}
+		p := &poisoned{Rule: baseRules[float32](t, 2, 4, 2)["pc"], at: 3}
 		bad(p)
 		tr := trainer(t, p)
 		tr.Divergence = train.SkipBatch
@@ -82,7 +83,7 @@ func TestTrainer_SkipsBatchesThatDiverge(t *testing.T) {
 			skipped = append(skipped, step)
 		}
 		h, err := tr.Run(t.Context())
-		return h, p.Weights().Data(), skipped, err
+		return h, p.Subject().Weights.Data(), skipped, err
 	}
 	h, got, skipped, err := run(func(p *poisoned) { p.step, p.grad = 2, float32(math.NaN()) })
 	ok(t, err)
@@ -96,12 +97,12 @@ func TestTrainer_SkipsBatchesThatDiverge(t *testing.T) {
 	}
 
 	rule := &train.PC[float32]{Model: toyModel[float32](t, arch.Activities, 2, 4, 4, 2), Solver: plainDescent[float32](50), Stop: infer.Steps(2000)}
-	start := slices.Clone(rule.Weights().Data())
+	start := slices.Clone(rule.Subject().Weights.Data())
 	tr := trainer(t, rule)
 	tr.Divergence = train.SkipBatch
 	h, err = tr.Run(t.Context())
 	says(t, "nothing left", err, "all 6 batches were left out", "inference diverged at its step", "block")
-	if !slices.Equal(rule.Weights().Data(), start) || h.Statuses[infer.Diverged] != 6 || h.Fraction(infer.Diverged) != 1 {
+	if !slices.Equal(rule.Subject().Weights.Data(), start) || h.Statuses[infer.Diverged] != 6 || h.Fraction(infer.Diverged) != 1 {
 		t.Errorf("%+v", h)
 	}
 
@@ -117,7 +118,7 @@ func TestTrainer_SkipsBatchesThatDiverge(t *testing.T) {
 		}
 	}
 
-	tr = trainer(t, rules[float32](t, 2, 4, 2)["pc"])
+	tr = trainer(t, baseRules[float32](t, 2, 4, 2)["pc"])
 	tr.Divergence, tr.Optimizer, tr.Epochs = train.SkipBatch, &optim.SGD[float32]{Rate: 1e300}, 9
 	_, err = tr.Run(t.Context())
 	says(t, "bad weights", err, "step 2", "weight block1/W[0 0] is", "lower the rates")
@@ -136,22 +137,22 @@ func TestRules_RefuseWhatTheyCannotDo(t *testing.T) {
 		rule   interface{ Validate() error }
 		want   string
 	}{
-		{"no model", &train.ZIL[float32]{}, "ZIL: Model is missing"},
-		{"errors", &train.ZIL[float32]{Model: errs}, "arch.Activities"},
-		{"hidden precision", &train.ZIL[float32]{Model: another(t, model.Network(), energy.PC{Hidden: energy.Gaussian{Precision: 2}})}, "unit precision"},
-		{"no chain", &train.ZIL[float32]{Model: another(t, reachingBack(), nil)}, `"c" is not a link of a chain`},
-		{"errors", &train.FixedPrediction[float32]{PC: inErrors}, "arch.Activities"},
-		{"no solver", &train.FixedPrediction[float32]{PC: train.PC[float32]{Model: model}}, "Solver is missing"},
-		{"another energy", &train.FixedPrediction[float32]{PC: with(another(t, model.Network(), energy.Sum{energy.PC{}, energy.ActivityDecay{Rate: .1}}))}, "ActivityDecay"},
-		{"no beta", &train.Nudged[float32]{PC: pc}, "Beta 0"},
-		{"negative beta", &train.Nudged[float32]{PC: pc, Beta: -1}, "Sign says its sign"},
-		{"logits", &train.Nudged[float32]{PC: with(another(t, model.Network(), energy.PC{Output: energy.Categorical{}})), Beta: 1}, "use NudgedCost"},
-		{"an unknown sign", &train.Nudged[float32]{PC: pc, Beta: 1, Sign: 9}, "Sign 9"},
-		{"an unknown nudge", &train.Nudged[float32]{PC: pc, Beta: 1, Nudge: 9}, "Nudge 9"},
-		{"no samples", &train.MonteCarlo[float32]{PC: pc, BurnIn: 3}, "no sample is left"},
-		{"negative burn-in", &train.MonteCarlo[float32]{PC: pc, BurnIn: -3}, "BurnIn -3"},
-		{"no stop", &train.Incremental[float32]{PC: train.PC[float32]{Model: model, Solver: plainDescent[float32](.1)}}, "Stop is missing"},
-		{"gradients of other weights", &train.Incremental[float32]{PC: train.PC[float32]{Model: model, Solver: &infer.LBFGS[float32]{}}}, "use infer.Descent"},
+		{"no model", &rules.ZIL[float32]{}, "ZIL: Model is missing"},
+		{"errors", &rules.ZIL[float32]{Model: errs}, "arch.Activities"},
+		{"hidden precision", &rules.ZIL[float32]{Model: another(t, model.Network(), energy.PC{Hidden: energy.Gaussian{Precision: 2}})}, "unit precision"},
+		{"no chain", &rules.ZIL[float32]{Model: another(t, reachingBack(), nil)}, `"c" is not a link of a chain`},
+		{"errors", &rules.FixedPrediction[float32]{PC: inErrors}, "arch.Activities"},
+		{"no solver", &rules.FixedPrediction[float32]{PC: train.PC[float32]{Model: model}}, "Solver is missing"},
+		{"another energy", &rules.FixedPrediction[float32]{PC: with(another(t, model.Network(), energy.Sum{energy.PC{}, energy.ActivityDecay{Rate: .1}}))}, "ActivityDecay"},
+		{"no beta", &rules.Nudged[float32]{PC: pc}, "Beta 0"},
+		{"negative beta", &rules.Nudged[float32]{PC: pc, Beta: -1}, "Sign says its sign"},
+		{"logits", &rules.Nudged[float32]{PC: with(another(t, model.Network(), energy.PC{Output: energy.Categorical{}})), Beta: 1}, "use NudgedCost"},
+		{"an unknown sign", &rules.Nudged[float32]{PC: pc, Beta: 1, Sign: 9}, "Sign 9"},
+		{"an unknown nudge", &rules.Nudged[float32]{PC: pc, Beta: 1, Nudge: 9}, "Nudge 9"},
+		{"no samples", &rules.MonteCarlo[float32]{PC: pc, BurnIn: 3}, "no sample is left"},
+		{"negative burn-in", &rules.MonteCarlo[float32]{PC: pc, BurnIn: -3}, "BurnIn -3"},
+		{"no stop", &rules.Incremental[float32]{PC: train.PC[float32]{Model: model, Solver: plainDescent[float32](.1)}}, "Stop is missing"},
+		{"gradients of other weights", &rules.Incremental[float32]{PC: train.PC[float32]{Model: model, Solver: &infer.LBFGS[float32]{}}}, "use infer.Descent"},
 		{"an unknown divergence", func() *train.Trainer[float32] { tr := trainer(t, &pc); tr.Divergence = 7; return tr }(), "Divergence 7"},
 	} {
 		says(t, test.reason, test.rule.Validate(), test.want)

@@ -14,6 +14,8 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // A case for the tests below: a network with a batch of data.
@@ -43,7 +45,7 @@ func (g given) gradientOf(t *testing.T, r train.Rule[float64]) []float64 {
 	if v, is := r.(interface{ Validate() error }); is {
 		ok(t, v.Validate())
 	}
-	dw := make([]float64, len(r.Weights().Data()))
+	dw := make([]float64, len(r.Subject().Weights.Data()))
 	_, err := r.Gradient(dw, g.x, g.y, g.plan.Batch)
 	ok(t, err)
 	return dw
@@ -77,12 +79,12 @@ func TestRules_WithModelsOfTheirOwnSeePaddingAndMasks(t *testing.T) {
 				}
 			}
 			want := g.gradientOf(t, &train.Backprop[float64]{Model: bp})
-			if d := relative(g.gradientOf(t, &train.FixedPrediction[float64]{PC: plainPC(pc, 1, 3)}), want); !(d < 1e-12) {
+			if d := relative(g.gradientOf(t, &rules.FixedPrediction[float64]{PC: plainPC(pc, 1, 3)}), want); !(d < 1e-12) {
 				t.Errorf("fixed predictions: %.3g from backprop", d)
 			}
 			plain := plainPC(pc, .1, 5)
 			want = g.gradientOf(t, &plain)
-			if d := relative(g.gradientOf(t, &train.Nudged[float64]{PC: plainPC(pc, .1, 5), Nudge: train.NudgedCost, Beta: 1}), want); d != 0 {
+			if d := relative(g.gradientOf(t, &rules.Nudged[float64]{PC: plainPC(pc, .1, 5), Nudge: rules.NudgedCost, Beta: 1}), want); d != 0 {
 				t.Errorf("nudging the cost: %.3g from PC", d)
 			}
 		})
@@ -96,9 +98,9 @@ func TestFixedPrediction_OfOutputsWithLikelihoodsOfTheirOwn(t *testing.T) {
 		{Name: "a", Layer: layers.Linear{In: 3, Out: 1, Act: layers.Tanh}, Output: true},
 		{Name: "b", From: []string{"h"}, Layer: layers.Linear{In: 3, Out: 2, Act: layers.Tanh}, Output: true},
 	}}
-	g := given{n, arch.Plan{Batch: 2, Energy: energy.PC{Sites: map[string]energy.Likelihood{"a": energy.Gaussian{Precision: 5}}}}, numbers(4), numbers(6)}
+	g := given{n, arch.Plan{Batch: 2, Energy: energy.PC{Blocks: map[string]energy.Likelihood{"a": energy.Gaussian{Precision: 5}}}}, numbers(4), numbers(6)}
 	want := g.gradientOf(t, &train.Backprop[float64]{Model: g.model(t, arch.Feedforward)})
-	if d := relative(g.gradientOf(t, &train.FixedPrediction[float64]{PC: plainPC(g.model(t, arch.Activities), 1, 3)}), want); !(d < 1e-12) {
+	if d := relative(g.gradientOf(t, &rules.FixedPrediction[float64]{PC: plainPC(g.model(t, arch.Activities), 1, 3)}), want); !(d < 1e-12) {
 		t.Errorf("%.3g from backprop", d)
 	}
 }
@@ -116,8 +118,8 @@ func TestRules_FollowTheirFields(t *testing.T) {
 	alone := given{chain, arch.Plan{Batch: 2}, g.x, g.y}
 	chained := alone.model(t, arch.Activities)
 	precise := given{chain, arch.Plan{Batch: 2, Energy: energy.PC{Output: energy.Gaussian{Precision: 3}}}, g.x, g.y}.model(t, arch.Activities)
-	nudged := func(m *arch.Model[float64], beta, rate float64, steps int) *train.Nudged[float64] {
-		return &train.Nudged[float64]{PC: plainPC(m, rate, steps), Nudge: train.NudgedCost, Beta: beta, Sign: train.Centred}
+	nudged := func(m *arch.Model[float64], beta, rate float64, steps int) *rules.Nudged[float64] {
+		return &rules.Nudged[float64]{PC: plainPC(m, rate, steps), Nudge: rules.NudgedCost, Beta: beta, Sign: rules.Centred}
 	}
 	tests := map[string]func() (changed, fresh train.Rule[float64]){
 		"beta": func() (train.Rule[float64], train.Rule[float64]) {
@@ -139,22 +141,22 @@ func TestRules_FollowTheirFields(t *testing.T) {
 			return r, nudged(other, .5, .1, 4)
 		},
 		"stop of incremental": func() (train.Rule[float64], train.Rule[float64]) {
-			r := &train.Incremental[float64]{PC: plainPC(m, .1, 9)}
+			r := &rules.Incremental[float64]{PC: plainPC(m, .1, 9)}
 			g.gradientOf(t, r)
 			r.Stop = infer.Steps(3)
-			return r, &train.Incremental[float64]{PC: plainPC(m, .1, 3)}
+			return r, &rules.Incremental[float64]{PC: plainPC(m, .1, 3)}
 		},
 		"step of targets": func() (train.Rule[float64], train.Rule[float64]) {
-			r := &train.TargetProp[float64]{Model: bp, Step: 2}
+			r := &rules.TargetProp[float64]{Model: bp, Step: 2}
 			g.gradientOf(t, r)
 			r.Step = .1
-			return r, &train.TargetProp[float64]{Model: bp, Step: .1}
+			return r, &rules.TargetProp[float64]{Model: bp, Step: .1}
 		},
 		"model of fixed predictions": func() (train.Rule[float64], train.Rule[float64]) {
-			r := &train.FixedPrediction[float64]{PC: plainPC(chained, 1, 3)}
+			r := &rules.FixedPrediction[float64]{PC: plainPC(chained, 1, 3)}
 			alone.gradientOf(t, r)
 			r.Model = precise
-			return r, &train.FixedPrediction[float64]{PC: plainPC(precise, 1, 3)}
+			return r, &rules.FixedPrediction[float64]{PC: plainPC(precise, 1, 3)}
 		},
 	}
 	for name, test := range tests {
@@ -204,28 +206,28 @@ func TestRules_RefuseWhatTheyWouldIgnore(t *testing.T) {
 		rule   interface{ Validate() error }
 		want   []string
 	}{
-		{"nudging makes a feedforward pass between two batches", &train.Nudged[float64]{PC: previous, Beta: .1}, []string{"Nudged: Start", "Previous"}},
-		{"backprop starts at the feedforward pass", &train.FixedPrediction[float64]{PC: pc(model(started, arch.Activities))}, []string{`FixedPrediction: block "h"`, "Start"}},
-		{"the errors' field is the gradient of no energy", &train.FixedPrediction[float64]{PC: with(&infer.LBFGS[float64]{})}, []string{"FixedPrediction", "infer.LBFGS", "infer.Descent"}},
-		{"and has no curvature", &train.FixedPrediction[float64]{PC: with(&infer.Newton[float64]{})}, []string{"FixedPrediction", "infer.Newton"}},
-		{"errors are inferred, inputs are not", &train.FixedPrediction[float64]{PC: pc(model(plain, arch.Activities, "x"))}, []string{"FixedPrediction", `"x" is masked`}},
-		{"backprop infers no inputs", &train.ZIL[float64]{Model: model(plain, arch.Activities, "x")}, []string{"ZIL", `"x" is masked`}},
-		{"the loss is over all units", &train.FeedbackAlignment[float64]{Model: model(plain, arch.Feedforward, "y")}, []string{"FeedbackAlignment", `"y" is masked`}},
-		{"the loss is over all units", &train.DirectFeedback[float64]{Model: model(plain, arch.Feedforward, "y")}, []string{"DirectFeedback", `"y" is masked`}},
-		{"a lateral block would not learn", &train.FeedbackAlignment[float64]{Model: model(lateral, arch.Feedforward)}, []string{"FeedbackAlignment", `"l"`, `prediction of "h"`}},
-		{"a lateral block would not learn", &train.DirectFeedback[float64]{Model: model(lateral, arch.Feedforward)}, []string{"DirectFeedback", `"l"`, `prediction of "h"`}},
-		{"tokens have no matrix", &train.DirectFeedback[float64]{Model: model(tokens, arch.Feedforward)}, []string{"DirectFeedback", "[4 2]", "FeedbackAlignment"}},
-		{"a hidden site has no data", &train.Unsupervised[float64]{Model: held(arch.Plan{Batch: 2, FreeInput: true, Hold: map[string]arch.Hold{"h": arch.Clamped}}), Solver: descent[float64](), Stop: infer.Steps(2), Start: &train.Gaussian[float64]{}},
+		{"nudging makes a feedforward pass between two batches", &rules.Nudged[float64]{PC: previous, Beta: .1}, []string{"Nudged: Start", "Previous"}},
+		{"backprop starts at the feedforward pass", &rules.FixedPrediction[float64]{PC: pc(model(started, arch.Activities))}, []string{`FixedPrediction: block "h"`, "Start"}},
+		{"the errors' field is the gradient of no energy", &rules.FixedPrediction[float64]{PC: with(&infer.LBFGS[float64]{})}, []string{"FixedPrediction", "infer.LBFGS", "infer.Descent"}},
+		{"and has no curvature", &rules.FixedPrediction[float64]{PC: with(&infer.Newton[float64]{})}, []string{"FixedPrediction", "infer.Newton"}},
+		{"errors are inferred, inputs are not", &rules.FixedPrediction[float64]{PC: pc(model(plain, arch.Activities, "x"))}, []string{"FixedPrediction", `"x" is masked`}},
+		{"backprop infers no inputs", &rules.ZIL[float64]{Model: model(plain, arch.Activities, "x")}, []string{"ZIL", `"x" is masked`}},
+		{"the loss is over all units", &rules.FeedbackAlignment[float64]{Model: model(plain, arch.Feedforward, "y")}, []string{"FeedbackAlignment", `"y" is masked`}},
+		{"the loss is over all units", &rules.DirectFeedback[float64]{Model: model(plain, arch.Feedforward, "y")}, []string{"DirectFeedback", `"y" is masked`}},
+		{"a lateral block would not learn", &rules.FeedbackAlignment[float64]{Model: model(lateral, arch.Feedforward)}, []string{"FeedbackAlignment", `"l"`, `prediction of "h"`}},
+		{"a lateral block would not learn", &rules.DirectFeedback[float64]{Model: model(lateral, arch.Feedforward)}, []string{"DirectFeedback", `"l"`, `prediction of "h"`}},
+		{"tokens have no matrix", &rules.DirectFeedback[float64]{Model: model(tokens, arch.Feedforward)}, []string{"DirectFeedback", "[4 2]", "FeedbackAlignment"}},
+		{"a hidden site has no data", &rules.Unsupervised[float64]{Model: held(arch.Plan{Batch: 2, FreeInput: true, Hold: map[string]arch.Hold{"h": arch.Clamped}}), Solver: descent[float64](), Stop: infer.Steps(2), Start: &train.Gaussian[float64]{}},
 			[]string{"unsupervised", `"h" is clamped or masked`}},
-		{"samples have nowhere to go", &train.Unsupervised[float64]{Model: held(arch.Plan{Batch: 2, FreeInput: true, FreeOutput: true}), Solver: descent[float64](), Stop: infer.Steps(2), Start: &train.Gaussian[float64]{}},
+		{"samples have nowhere to go", &rules.Unsupervised[float64]{Model: held(arch.Plan{Batch: 2, FreeInput: true, FreeOutput: true}), Solver: descent[float64](), Stop: infer.Steps(2), Start: &train.Gaussian[float64]{}},
 			[]string{"unsupervised", `output "y" is free`}},
-		{"an input that Hold clamps is not free", &train.Unsupervised[float64]{Model: held(arch.Plan{Batch: 2, FreeInput: true, Hold: map[string]arch.Hold{"x": arch.Clamped}}), Solver: descent[float64](), Stop: infer.Steps(2), Start: &train.Gaussian[float64]{}},
+		{"an input that Hold clamps is not free", &rules.Unsupervised[float64]{Model: held(arch.Plan{Batch: 2, FreeInput: true, Hold: map[string]arch.Hold{"x": arch.Clamped}}), Solver: descent[float64](), Stop: infer.Steps(2), Start: &train.Gaussian[float64]{}},
 			[]string{"unsupervised", `"x"`, "Plan.FreeInput"}},
 		{"guesses are of all units", h, []string{"Hybrid: generator", `"block1" is masked`}},
 	} {
 		says(t, test.reason, test.rule.Validate(), test.want...)
 	}
-	ok(t, (&train.FixedPrediction[float64]{PC: with(&infer.Flow[float64]{Method: ode.Euler, Control: ode.Constant{Step: .5}, Horizon: 2})}).Validate())
+	ok(t, (&rules.FixedPrediction[float64]{PC: with(&infer.Flow[float64]{Method: ode.Euler, Control: ode.Constant{Step: .5}, Horizon: 2})}).Validate())
 }
 
 // TestStream_ExpectLeavesTheStreamWhereItIs: what is expected in between changes nothing, in its bits, also of a stream whose
@@ -235,7 +237,7 @@ func TestStream_ExpectLeavesTheStreamWhereItIs(t *testing.T) {
 	g := given{net: n, plan: arch.Plan{Batch: 2}, y: numbers(4)}
 	follow := func(expect bool) []float64 {
 		p := plainPC(g.model(t, arch.Activities), .1, 2)
-		s := &train.Stream[float64]{Model: p.Model, Site: "z", Solver: p.Solver, Stop: p.Stop, Start: &train.Previous[float64]{}}
+		s := &rules.Stream[float64]{Model: p.Model, Site: "z", Solver: p.Solver, Stop: p.Stop, Start: &train.Previous[float64]{}}
 		ok(t, s.Validate())
 		for range 2 {
 			_, err := s.Observe(g.y)
@@ -259,12 +261,12 @@ func TestUnsupervised_IsARuleLikeOthers(t *testing.T) {
 		{Name: "h", Layer: layers.Compose{layers.Linear{In: 2, Out: 8}, layers.Dropout{Rate: .5}}}, {Name: "y", Layer: layers.Linear{In: 8, Out: 3}},
 	}}
 	m := given{net: n, plan: arch.Plan{Batch: 2, FreeInput: true}}.model(t, arch.Activities)
-	r := &train.Unsupervised[float64]{Model: m, Solver: plainPC(m, .1, 0).Solver, Stop: infer.Steps(0), Start: &train.Gaussian[float64]{Std: 1}}
+	r := &rules.Unsupervised[float64]{Model: m, Solver: plainPC(m, .1, 0).Solver, Stop: infer.Steps(0), Start: &train.Gaussian[float64]{Std: 1}}
 	ok(t, r.Validate())
 	terms := []float64{7, 7}
-	r.TermEnergies(terms)
-	if terms[0] != 0 || terms[1] != 0 || r.Locate() != "" {
-		t.Errorf("terms %v and %q before the first gradient, want zeros and nothing", terms, r.Locate())
+	r.Subject().TermEnergies(terms)
+	if terms[0] != 0 || terms[1] != 0 || r.Subject().Locate() != "" {
+		t.Errorf("terms %v and %q before the first gradient, want zeros and nothing", terms, r.Subject().Locate())
 	}
 	dw := make([]float64, len(m.Weights().Data()))
 	report, err := r.Gradient(dw, numbers(6), nil, 2)
@@ -288,9 +290,9 @@ func TestRules_WithoutWeights(t *testing.T) {
 	g := given{n, arch.Plan{Batch: 2}, numbers(8), numbers(4)}
 	m, bp := g.model(t, arch.Activities), g.model(t, arch.Feedforward)
 	for _, r := range []train.Rule[float64]{
-		&train.FeedbackAlignment[float64]{Model: bp},
-		&train.Incremental[float64]{PC: plainPC(m, .1, 3)},
-		&train.MonteCarlo[float64]{PC: plainPC(m, .1, 3)},
+		&rules.FeedbackAlignment[float64]{Model: bp},
+		&rules.Incremental[float64]{PC: plainPC(m, .1, 3)},
+		&rules.MonteCarlo[float64]{PC: plainPC(m, .1, 3)},
 	} {
 		g.gradientOf(t, r)
 	}
@@ -307,7 +309,7 @@ func TestRules_PanicOnWrongLengths(t *testing.T) {
 	gradient := func(r train.Rule[float64], n int) func() {
 		return func() { _, _ = r.Gradient(make([]float64, n), g.x, g.y, 2) }
 	}
-	fa := &train.FeedbackAlignment[float64]{Model: bp}
+	fa := &rules.FeedbackAlignment[float64]{Model: bp}
 	g.gradientOf(t, fa)
 	h := hybrid[float64](t, false, 2, 3, 2)
 	for _, test := range []struct {
@@ -319,9 +321,9 @@ func TestRules_PanicOnWrongLengths(t *testing.T) {
 		{"gradient too short", gradient(fa, size-1), "train: Gradient"},
 		{"gradient too long", gradient(fa, size+1), "train: Gradient"},
 		{"gradient of one network of two", gradient(h, 3), "train: Gradient"},
-		{"terms too short", func() { fa.TermEnergies(nil) }, "train: TermEnergies"},
+		{"terms too short", func() { fa.Subject().TermEnergies(nil) }, "train: TermEnergies"},
 		{"more than whole samples", func() { _, _, _ = q.Ask(nil, numbers(5), 2) }, "train: Query.Ask"},
-		{"a gradient of another network", func() { train.Agree(g.x, g.x[1:]) }, "train: Agree"},
+		{"a gradient of another network", func() { analysis.Agree(g.x, g.x[1:]) }, "train: Agree"},
 		{"spans of another network", func() { train.AdamSpans(h.Amortiser.Network(), bp.Weights()) }, "train: spans"},
 		{"less than no sample", func() { _, _, _ = q.Ask(nil, nil, -1) }, "train: Query.Ask"},
 	} {
@@ -346,6 +348,6 @@ func TestEvaluateAndFitCloud_NameWhatTheyCannotUse(t *testing.T) {
 	says(t, "another length", err, "3 numbers for 4 samples", "targets of 2")
 	_, err = train.Evaluate(predict, nil)
 	says(t, "no set", err, "set is missing")
-	_, err = train.FitCloud([]float64{1, 2, 3, math.NaN()}, 2)
+	_, err = analysis.FitCloud([]float64{1, 2, 3, math.NaN()}, 2)
 	says(t, "a point that is none", err, "element 1 of point 1 is NaN")
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // A Start sets the activities that an inference begins with: Feedforward, Gaussian, Amortised, Guess or Previous.
@@ -31,14 +31,14 @@ type Gaussian[T graph.Float] struct {
 	Std  float64 // 0 starts at zero
 	Seed uint64
 
-	drawn source
+	drawn Random
 }
 
 var _ Start[float32] = (*Gaussian[float32])(nil)
 
 // Begin draws.
 func (g *Gaussian[T]) Begin(m *arch.Model[T], _, _ []T) error {
-	rng, z := g.drawn.from(g.Seed, 0), m.State()
+	rng, z := g.drawn.From(g.Seed, 0), m.State()
 	for i := range z {
 		z[i] = T(g.Std * rng.NormFloat64())
 	}
@@ -103,23 +103,24 @@ func (p *Previous[T]) Begin(m *arch.Model[T], _, _ []T) error {
 	return nil
 }
 
-// begin sets the activities that an inference begins with; a nil start is Feedforward.
-func begin[T graph.Float](s Start[T], m *arch.Model[T], x, y []T) error {
+// Begin sets the activities that an inference begins with; a nil start is Feedforward.
+func Begin[T graph.Float](s Start[T], m *arch.Model[T], x, y []T) error {
 	if s == nil {
 		return m.Forward()
 	}
 	return s.Begin(m, x, y)
 }
 
-// validateStart reports what a start does, and an amortiser that cannot guess the activities of m.
-func validateStart[T graph.Float](s Start[T], m *arch.Model[T]) error {
+// ValidateStart reports a start that is a nil pointer, what it reports itself, and, if it has ValidateFor(m *arch.Model[T]) error in
+// place of Validate, why it cannot begin the inference of m.
+func ValidateStart[T graph.Float](s Start[T], m *arch.Model[T]) error {
 	if err := isNil("Start", s); err != nil {
 		return err
 	}
-	if a, is := s.(*Amortised[T]); is {
-		return a.fits(m)
-	}
-	if v, ok := s.(interface{ Validate() error }); ok {
+	switch v := s.(type) {
+	case interface{ ValidateFor(*arch.Model[T]) error }:
+		return v.ValidateFor(m)
+	case interface{ Validate() error }:
 		return v.Validate()
 	}
 	return nil

@@ -14,6 +14,8 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 // normals are n draws.
@@ -172,7 +174,7 @@ func TestUnsupervised_FindsThePrincipalComponents(t *testing.T) {
 	copy(m.Weights().Data(), normals(8, latents*units))
 	m.Weights().Touch()
 	solver := &infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: .1, Mu: .8}}
-	rule := &train.Unsupervised[float64]{Model: m, Solver: solver, Stop: infer.Any{infer.Stationary{Tol: 1e-9}, infer.Steps(500)}, Start: &train.Gaussian[float64]{Seed: 1}}
+	rule := &rules.Unsupervised[float64]{Model: m, Solver: solver, Stop: infer.Any{infer.Stationary{Tol: 1e-9}, infer.Steps(500)}, Start: &train.Gaussian[float64]{Seed: 1}}
 	ok(t, rule.Validate())
 	grad := make([]float64, latents*units)
 	opt := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: .3}}
@@ -193,7 +195,7 @@ func TestUnsupervised_FindsThePrincipalComponents(t *testing.T) {
 		want += v / 2
 	}
 	near(t, "energy", []float64{report.Energy}, []float64{want}, 1e-6)
-	if in, out := rule.Sizes(); in != units || out != 0 {
+	if in, out := rule.Subject().Sizes(); in != units || out != 0 {
 		t.Errorf("sizes %d and %d", in, out)
 	}
 }
@@ -206,7 +208,7 @@ func TestUnsupervised_WithAConstantInputIsPC(t *testing.T) {
 	x, one := normals(1, 5*6), train.Repeat([]float64{1}, 5)
 	solver := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .1}}
 	a, b := make([]float64, len(m.Weights().Data())), make([]float64, len(m.Weights().Data()))
-	rule := &train.Unsupervised[float64]{Model: m, Input: one[:1], Solver: solver, Stop: infer.Steps(7), Start: train.Feedforward[float64]{}}
+	rule := &rules.Unsupervised[float64]{Model: m, Input: one[:1], Solver: solver, Stop: infer.Steps(7), Start: train.Feedforward[float64]{}}
 	ok(t, rule.Validate())
 	_, err = rule.Gradient(a, x, nil, 5)
 	ok(t, err)
@@ -219,14 +221,14 @@ func TestUnsupervised_WithAConstantInputIsPC(t *testing.T) {
 
 // TestGenerator_IsItsRuleTheOtherWayRound: gradient, sizes and prediction with inputs and targets exchanged.
 func TestGenerator_IsItsRuleTheOtherWayRound(t *testing.T) {
-	rule := rules[float64](t, 3, 6, 4)["pc"]
-	g := &train.Generator[float64]{Rule: rule}
+	rule := baseRules[float64](t, 3, 6, 4)["pc"]
+	g := &rules.Generator[float64]{Rule: rule}
 	ok(t, g.Validate())
-	if in, out := g.Sizes(); in != 4 || out != 3 {
+	if in, out := g.Subject().Sizes(); in != 4 || out != 3 {
 		t.Errorf("sizes %d and %d", in, out)
 	}
 	x, y := normals(1, 8*4), normals(2, 8*3)
-	a, b := make([]float64, len(rule.Weights().Data())), make([]float64, len(rule.Weights().Data()))
+	a, b := make([]float64, len(rule.Subject().Weights.Data())), make([]float64, len(rule.Subject().Weights.Data()))
 	_, err := g.Gradient(a, x, y, 8)
 	ok(t, err)
 	_, err = rule.Gradient(b, y, x, 8)
@@ -242,16 +244,16 @@ func TestGenerator_IsItsRuleTheOtherWayRound(t *testing.T) {
 	if p[0] != x[0] {
 		t.Error("Predict is not Invert")
 	}
-	says(t, "no rule", (&train.Generator[float64]{}).Validate(), "Rule is missing")
+	says(t, "no rule", (&rules.Generator[float64]{}).Validate(), "Rule is missing")
 
 	// A rule that moves the weights within a batch does so here, too.
-	var learner train.Rule[float64] = &train.Generator[float64]{Rule: &train.Incremental[float64]{PC: plainPC(toyModel[float64](t, arch.Activities, 3, 6, 4), .1, 5)}}
+	var learner train.Rule[float64] = &rules.Generator[float64]{Rule: &rules.Incremental[float64]{PC: plainPC(toyModel[float64](t, arch.Activities, 3, 6, 4), .1, 5)}}
 	l, is := learner.(train.Learner[float64])
 	if !is {
 		t.Fatal("a Generator of a Learner is none")
 	}
 	moves := 0
-	_, err = l.Learn(make([]float64, len(l.Weights().Data())), x, y, 8, func(train.Report) error { moves++; return nil })
+	_, err = l.Learn(make([]float64, len(l.Subject().Weights.Data())), x, y, 8, func(train.Report) error { moves++; return nil })
 	ok(t, err)
 	if moves != 5 {
 		t.Errorf("the weights moved %d times in a batch, want 5, once in every step of inference", moves)
@@ -285,7 +287,7 @@ func TestSlice_OfALinearChainIsAParabola(t *testing.T) {
 	v := mat.NewVecDense(len(d), d)
 	slope, curvature := mat.Dot(mat.NewVecDense(len(d), grad), v), mat.Inner(v, h, v)
 	at := []float64{-2, -.5, 0, 1, 3}
-	got, err := train.Slice(m, d, at)
+	got, err := analysis.Slice(m, d, at)
 	ok(t, err)
 	var want []float64
 	for _, s := range at {
@@ -295,7 +297,7 @@ func TestSlice_OfALinearChainIsAParabola(t *testing.T) {
 	if !slices.Equal(z, m.State()) {
 		t.Error("the activities moved")
 	}
-	_, err = train.Slice(m, d[1:], at)
+	_, err = analysis.Slice(m, d[1:], at)
 	says(t, "a short direction", err, "slice")
 }
 
@@ -304,7 +306,7 @@ func TestSlice_OfALinearChainIsAParabola(t *testing.T) {
 func TestTrace_IsRunWithEveryPoint(t *testing.T) {
 	m, l := linearPair(t, 3, 4, 2, 3)
 	solver, stop := atRest()
-	moments, result, err := train.Trace(m, solver, stop)
+	moments, result, err := analysis.Trace(m, solver, stop)
 	ok(t, err)
 	if len(moments) != result.Step+1 || result.Status != infer.Converged {
 		t.Fatalf("%d moments of %v", len(moments), result)
@@ -335,7 +337,7 @@ func TestTrace_IsRunWithEveryPoint(t *testing.T) {
 // deviations within five standard errors.
 func TestFitCloud_KnowsItsAxes(t *testing.T) {
 	const a, b = 3, .5
-	c, err := train.FitCloud([]float64{1 + a, 2, 1 - a, 2, 1, 2 + b, 1, 2 - b}, 2)
+	c, err := analysis.FitCloud([]float64{1 + a, 2, 1 - a, 2, 1, 2 + b, 1, 2 - b}, 2)
 	ok(t, err)
 	near(t, "mean", c.Mean, []float64{1, 2}, 1e-15)
 	near(t, "deviations", c.Stds, []float64{a * math.Sqrt(2./3), b * math.Sqrt(2./3)}, 1e-14)
@@ -354,17 +356,17 @@ func TestFitCloud_KnowsItsAxes(t *testing.T) {
 			t.Errorf("axis %d: deviation %v of the draws, want %v", k, got, c.Stds[k])
 		}
 	}
-	_, err = train.FitCloud([]float64{1, 2}, 2)
+	_, err = analysis.FitCloud([]float64{1, 2}, 2)
 	says(t, "one point", err, "two or more")
 }
 
 // turnStream is points that go round, and a linear stream of them.
-func turnStream(t *testing.T, opt optim.Optimizer[float64]) (*train.Stream[float64], func(k int) []float64) {
+func turnStream(t *testing.T) (*rules.Stream[float64], func(k int) []float64) {
 	t.Helper()
 	const streams = 16
 	lin := func(in, out int) layers.Linear { return layers.Linear{In: in, Out: out} }
 	m := made(t, &arch.Network{Input: []int{2}, Blocks: []arch.Block{{Name: "state", Layer: lin(2, 2)}, {Name: "seen", Layer: lin(2, 2)}}}, arch.Plan{Batch: streams})
-	s := &train.Stream[float64]{Model: m, Site: "state", Optimizer: opt,
+	s := &rules.Stream[float64]{Model: m, Site: "state",
 		Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .2}}, Stop: infer.Steps(20)}
 	ok(t, s.Validate())
 	phases := normals(9, streams)
@@ -381,11 +383,11 @@ func turnStream(t *testing.T, opt optim.Optimizer[float64]) (*train.Stream[float
 // TestStream_LearnsHowPointsTurn: what it expects of the next step comes within 1 % (of the squared error) of the distance that
 // the points move, also two steps ahead; looking ahead leaves the stream where it is.
 func TestStream_LearnsHowPointsTurn(t *testing.T) {
-	s, at := turnStream(t, &optim.Adam[float64]{Rate: .01})
-	for k := range 1500 {
-		_, err := s.Observe(at(k))
-		ok(t, err)
-	}
+	s, at := turnStream(t)
+	tr := &train.Trainer[float64]{Rule: s, Optimizer: &optim.Adam[float64]{Rate: .01}, MaxSteps: 1500,
+		Feed: func(step int) (x, y []float64) { return nil, at(step - 1) }}
+	_, err := tr.Run(t.Context())
+	ok(t, err)
 	before := slices.Clone(s.Activity())
 	expected, err := s.Expect(2)
 	ok(t, err)
@@ -408,10 +410,10 @@ func TestStream_LearnsHowPointsTurn(t *testing.T) {
 	}
 }
 
-// TestStream_InfersWhatTheModelDoes: one step without an optimiser is an inference of the model with the activity before as
+// TestStream_InfersWhatTheModelDoes: what is observed is an inference of the model with the activity before as
 // its input, and leaves the weights alone.
 func TestStream_InfersWhatTheModelDoes(t *testing.T) {
-	s, at := turnStream(t, nil)
+	s, at := turnStream(t)
 	w := slices.Clone(s.Model.Weights().Data())
 	_, err := s.Observe(at(0))
 	ok(t, err)
@@ -452,19 +454,19 @@ func TestTasks_SayWhatIsMissing(t *testing.T) {
 		{"a clamped site", (&train.Query[float64]{Model: clamped, Solver: solver, Stop: stop, Site: "x"}).Validate(), []string{`"x"`, "Hold"}},
 		{"no end", (&train.Query[float64]{Model: free, Solver: solver, Site: "x"}).Validate(), []string{"Stop is missing"}},
 		{"a start out of range", (&train.Query[float64]{Model: free, Solver: solver, Stop: stop, Site: "x", Start: &train.Gaussian[float64]{Std: -1}}).Validate(), []string{"Std -1"}},
-		{"no start", (&train.Unsupervised[float64]{Model: free, Solver: solver, Stop: stop}).Validate(), []string{"unsupervised", "Start"}},
-		{"clamped to nothing", (&train.Unsupervised[float64]{Model: clamped, Solver: solver, Stop: stop, Start: start}).Validate(), []string{"FreeInput"}},
-		{"free and given", (&train.Unsupervised[float64]{Model: free, Input: make([]float64, 3), Solver: solver, Stop: stop, Start: start}).Validate(), []string{"give one of them"}},
-		{"an input of another size", (&train.Unsupervised[float64]{Model: clamped, Input: make([]float64, 2), Solver: solver, Stop: stop, Start: start}).Validate(), []string{"2 numbers", "takes 3"}},
-		{"no such site", (&train.Stream[float64]{Model: clamped, Solver: solver, Stop: stop, Site: "block7"}).Validate(), []string{"stream", `"block7"`}},
-		{"an input of another width", (&train.Stream[float64]{Model: clamped, Solver: solver, Stop: stop, Site: "block1"}).Validate(), []string{"3 units", "4"}},
-		{"a free input", (&train.Stream[float64]{Model: free, Solver: solver, Stop: stop, Site: "block1"}).Validate(), []string{"stream", "free"}},
+		{"no start", (&rules.Unsupervised[float64]{Model: free, Solver: solver, Stop: stop}).Validate(), []string{"unsupervised", "Start"}},
+		{"clamped to nothing", (&rules.Unsupervised[float64]{Model: clamped, Solver: solver, Stop: stop, Start: start}).Validate(), []string{"FreeInput"}},
+		{"free and given", (&rules.Unsupervised[float64]{Model: free, Input: make([]float64, 3), Solver: solver, Stop: stop, Start: start}).Validate(), []string{"give one of them"}},
+		{"an input of another size", (&rules.Unsupervised[float64]{Model: clamped, Input: make([]float64, 2), Solver: solver, Stop: stop, Start: start}).Validate(), []string{"2 numbers", "takes 3"}},
+		{"no such site", (&rules.Stream[float64]{Model: clamped, Solver: solver, Stop: stop, Site: "block7"}).Validate(), []string{"stream", `"block7"`}},
+		{"an input of another width", (&rules.Stream[float64]{Model: clamped, Solver: solver, Stop: stop, Site: "block1"}).Validate(), []string{"3 units", "4"}},
+		{"a free input", (&rules.Stream[float64]{Model: free, Solver: solver, Stop: stop, Site: "block1"}).Validate(), []string{"stream", "free"}},
 	} {
 		says(t, c.reason, c.err, c.want...)
 	}
 	_, err = (&train.Query[float64]{Model: free, Solver: solver, Stop: stop, Site: "x"}).Inputs(make([]float64, 3))
 	says(t, "no whole samples", err, "whole samples of 2")
-	_, err = (&train.Unsupervised[float64]{}).Predict(nil)
+	_, err = (&rules.Unsupervised[float64]{}).Subject().Predict(nil)
 	says(t, "nothing to predict", err, "Query")
 }
 
@@ -486,7 +488,7 @@ func TestTasks_AllocateNothing(t *testing.T) {
 	net, err := arch.MLP(nil, layers.Tanh, 3, 4, 2)
 	ok(t, err)
 	m := made(t, net, arch.Plan{Batch: 8, FreeInput: true})
-	rule := &train.Unsupervised[float64]{Model: m, Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .1}}, Stop: infer.Steps(4), Start: &train.Gaussian[float64]{Std: .1}}
+	rule := &rules.Unsupervised[float64]{Model: m, Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .1}}, Stop: infer.Steps(4), Start: &train.Gaussian[float64]{Std: .1}}
 	grad, x := make([]float64, len(m.Weights().Data())), normals(1, 16)
 	if n := testing.AllocsPerRun(20, func() {
 		if _, err := rule.Gradient(grad, x, nil, 8); err != nil {
@@ -495,13 +497,15 @@ func TestTasks_AllocateNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("Unsupervised.Gradient allocates %v times", n)
 	}
-	s, at := turnStream(t, &optim.Adam[float64]{Rate: .01})
-	y := at(0)
+	s, at := turnStream(t)
+	y, grad := at(0), make([]float64, len(s.Model.Weights().Data()))
 	if n := testing.AllocsPerRun(20, func() {
-		if _, err := s.Observe(y); err != nil {
-			t.Error(err)
+		_, err := s.Observe(y)
+		_, also := s.Gradient(grad, nil, y, len(y)/2)
+		if err != nil || also != nil {
+			t.Error(err, also)
 		}
 	}); n != 0 {
-		t.Errorf("Stream.Observe allocates %v times", n)
+		t.Errorf("Stream.Observe and Gradient allocate %v times", n)
 	}
 }

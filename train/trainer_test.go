@@ -41,7 +41,7 @@ func toyModel[T graph.Float](t *testing.T, c arch.Coordinates, widths ...int) *a
 }
 
 // rules are both rules, each on weights of its own.
-func rules[T graph.Float](t *testing.T, widths ...int) map[string]train.Rule[T] {
+func baseRules[T graph.Float](t *testing.T, widths ...int) map[string]train.Rule[T] {
 	t.Helper()
 	return map[string]train.Rule[T]{
 		"bp": &train.Backprop[T]{Model: toyModel[T](t, arch.Feedforward, widths...)},
@@ -67,7 +67,7 @@ func TestTrainer_LearnsXORAndMoons(t *testing.T) {
 		{"moons", data.Moons{Train: 300, Test: 200, Noise: .1, Seed: 1}, .97},
 	} {
 		trainSet, testSet := load(t, task.source)
-		for name, rule := range rules[float32](t, 2, 16, 16, 2) {
+		for name, rule := range baseRules[float32](t, 2, 16, 16, 2) {
 			run := train.Trainer[float32]{
 				Rule: rule, Optimizer: &optim.Adam[float32]{Rate: 1e-2}, Train: trainSet, Test: testSet,
 				Batch: 32, Epochs: 120, Seed: 1, EvalEvery: 1 << 20,
@@ -87,11 +87,11 @@ func TestTrainer_SameSeedSameRun(t *testing.T) {
 	trainSet, _ := load(t, data.Moons{Train: 70, Seed: 1})
 	for _, name := range []string{"bp", "pc"} {
 		weights := func(seed uint64) []float32 {
-			rule := rules[float32](t, 2, 16, 2)[name]
+			rule := baseRules[float32](t, 2, 16, 2)[name]
 			run := train.Trainer[float32]{Rule: rule, Optimizer: &optim.Momentum[float32]{Rate: .1, Mu: .5}, Train: trainSet, Batch: 16, Epochs: 3, Seed: seed}
 			_, err := run.Run(t.Context())
 			ok(t, err)
-			return rule.Weights().Data()
+			return rule.Subject().Weights.Data()
 		}
 		first := weights(1)
 		if !slices.Equal(weights(1), first) {
@@ -142,15 +142,15 @@ func TestTrainer_IsTheLoopItSays(t *testing.T) {
 func TestTrainer_ReportsWhatItSaw(t *testing.T) {
 	const rate = .1
 	set, testSet := load(t, data.Moons{Train: 20, Test: 30, Seed: 1})
-	for name, rule := range rules[float64](t, 2, 6, 5, 2) {
-		w := rule.Weights()
+	for name, rule := range baseRules[float64](t, 2, 6, 5, 2) {
+		w := rule.Subject().Weights
 		before, version := slices.Clone(w.Data()), w.Version()
 		n, err := arch.MLP(nil, layers.Tanh, 2, 6, 5, 2)
 		ok(t, err)
 		var steps []train.Step[float64]
 		var evals []int
 		run := train.Trainer[float64]{
-			Rule: rule, Optimizer: &optim.SGD[float64]{Rate: rate}, Train: set, Test: testSet, Batch: 8, Epochs: 4, Steps: 7, Seed: 3, EvalEvery: 3,
+			Rule: rule, Optimizer: &optim.SGD[float64]{Rate: rate}, Train: set, Test: testSet, Batch: 8, Epochs: 4, MaxSteps: 7, Seed: 3, EvalEvery: 3,
 			OnEval: func(e train.Eval) { evals = append(evals, e.Step) },
 			OnStep: func(s train.Step[float64]) {
 				// the loss at the weights before the step, by a model compiled for it
@@ -211,7 +211,7 @@ func TestTrainer_ReportsWhatItSaw(t *testing.T) {
 		if name == "pc" && (h.Evaluations != 7*inferenceSteps || h.Statuses[infer.StepLimit] != 7) {
 			t.Errorf("%d evaluations, statuses %v", h.Evaluations, h.Statuses)
 		}
-		score, err := train.Evaluate(rule.Predict, testSet)
+		score, err := train.Evaluate(rule.Subject().Predict, testSet)
 		if err != nil || score != h.Last().Score {
 			t.Errorf("%s: score %+v, the last evaluation has %+v (%v)", name, score, h.Last().Score, err)
 		}
@@ -233,13 +233,13 @@ func batchOf(set *data.Set, size int, seed uint64, s train.Step[float64]) (x, y 
 // TestTrainer_StopsWhenCancelled finishes its step, evaluates no more and says so.
 func TestTrainer_StopsWhenCancelled(t *testing.T) {
 	trainSet, testSet := load(t, data.XOR{Train: 64, Test: 8, Seed: 1})
-	for name, rule := range rules[float32](t, 2, 4, 2) {
+	for name, rule := range baseRules[float32](t, 2, 4, 2) {
 		for _, at := range []int{0, 1, 3} {
 			ctx, cancel := context.WithCancel(t.Context())
 			if at == 0 {
 				cancel()
 			}
-			start := slices.Clone(rule.Weights().Data())
+			start := slices.Clone(rule.Subject().Weights.Data())
 			run := train.Trainer[float32]{
 				Rule: rule, Optimizer: &optim.SGD[float32]{Rate: .1}, Train: trainSet, Test: testSet, Batch: 8, Epochs: 2, EvalEvery: 1,
 				OnStep: func(s train.Step[float32]) {
@@ -253,7 +253,7 @@ func TestTrainer_StopsWhenCancelled(t *testing.T) {
 			if err != nil || !h.Interrupted || h.Steps != at || len(h.Evals) != max(0, at-1) {
 				t.Errorf("%s cancelled in step %d: %+v, error %v", name, at, h, err)
 			}
-			if moved := !slices.Equal(start, rule.Weights().Data()); moved != (at > 0) {
+			if moved := !slices.Equal(start, rule.Subject().Weights.Data()); moved != (at > 0) {
 				t.Errorf("%s cancelled in step %d: weights moved: %v", name, at, moved)
 			}
 		}
@@ -268,13 +268,14 @@ func stepAllocates[T graph.Float](t *testing.T) {
 	x, y := make([]T, batch*20), make([]T, batch*10)
 	all := ways[T](t, 20, 30, 30, 10)
 	delete(all, "nudged target") // Model.Predict makes its result
-	maps.Copy(all, rules[T](t, 20, 30, 30, 10))
+	maps.Copy(all, baseRules[T](t, 20, 30, 30, 10))
 	for name, solver := range map[string]infer.Solver[T]{"newton": &infer.Newton[T]{MaxSteps: 3}, "l-bfgs": &infer.LBFGS[T]{MaxSteps: 5}} {
 		all[name] = &train.PC[T]{Model: toyModel[T](t, arch.Errors, 20, 30, 30, 10), Solver: solver}
 	}
 	for name, rule := range all {
 		for _, opt := range []optim.Optimizer[T]{&optim.SGD[T]{Rate: .01}, &optim.Adam[T]{Rate: .001}} {
-			grad := make([]T, len(rule.Weights().Data()))
+			w := rule.Subject().Weights
+			grad := make([]T, len(w.Data()))
 			update := train.Update[T]{Optimizer: opt}
 			n := testing.AllocsPerRun(5, func() {
 				data.Fill(set, x, y, idx)
@@ -284,7 +285,7 @@ func stepAllocates[T graph.Float](t *testing.T) {
 				if !update.Finite(grad) {
 					t.Fatal("a gradient that is not finite")
 				}
-				update.Step(rule.Weights(), grad)
+				update.Step(w, grad)
 			})
 			if n != 0 {
 				t.Errorf("%s with %T: %g allocations per step", name, opt, n)
@@ -315,8 +316,8 @@ func TestPC_SolvesByAnyCoordinates(t *testing.T) {
 		if r.Inference.Status != infer.Converged || !(r.Energy < r.Loss) {
 			t.Errorf("%v: %+v", c, r)
 		}
-		if want := []string{"block1", "block2", "block3", "block4"}; !slices.Equal(rule.Terms(), want) {
-			t.Errorf("terms %v, want %v", rule.Terms(), want)
+		if want := []string{"block1", "block2", "block3", "block4"}; !slices.Equal(rule.Subject().Terms, want) {
+			t.Errorf("terms %v, want %v", rule.Subject().Terms, want)
 		}
 	}
 	if d := relative(grads[1], grads[0]); !(d <= 1e-11) {
@@ -339,15 +340,15 @@ func TestPC_WithoutStepsIsTheFeedforwardState(t *testing.T) {
 func TestTrainer_AugmentsAnewInEveryEpoch(t *testing.T) {
 	const rate, batch = .1, 4
 	set, _ := load(t, data.Augmented{Source: data.BarsAndStripes{Side: 3, Train: 10, Seed: 1}, By: data.Augment{Pad: 1, Flip: true, Seed: 2}})
-	rule := rules[float64](t, 9, 4, 2)["bp"]
-	start := slices.Clone(rule.Weights().Data())
+	rule := baseRules[float64](t, 9, 4, 2)["bp"]
+	start := slices.Clone(rule.Subject().Weights.Data())
 	run := train.Trainer[float64]{Rule: rule, Optimizer: &optim.SGD[float64]{Rate: rate}, Train: set, Batch: batch, Epochs: 2, Seed: 5}
 	_, err := run.Run(t.Context())
 	ok(t, err)
-	got := slices.Clone(rule.Weights().Data())
+	got := slices.Clone(rule.Subject().Weights.Data())
 	plain := func(epochOf func(epoch int) int) []float64 {
-		copy(rule.Weights().Data(), start)
-		rule.Weights().Touch()
+		copy(rule.Subject().Weights.Data(), start)
+		rule.Subject().Weights.Touch()
 		grad := make([]float64, len(start))
 		for epoch := range 2 {
 			for _, idx := range (data.Batches{N: 10, Size: batch, Seed: 5}).Epoch(epoch, 0) {
@@ -356,12 +357,12 @@ func TestTrainer_AugmentsAnewInEveryEpoch(t *testing.T) {
 				_, err := rule.Gradient(grad, x, y, len(idx))
 				ok(t, err)
 				for i, g := range grad {
-					rule.Weights().Data()[i] -= rate * g
+					rule.Subject().Weights.Data()[i] -= rate * g
 				}
-				rule.Weights().Touch()
+				rule.Subject().Weights.Touch()
 			}
 		}
-		return slices.Clone(rule.Weights().Data())
+		return slices.Clone(rule.Subject().Weights.Data())
 	}
 	if d := relative(got, plain(func(epoch int) int { return epoch })); !(d <= 1e-14) { // sums in the same order: rounding of the step
 		t.Errorf("weights off by %.1e", d)

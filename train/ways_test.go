@@ -16,6 +16,7 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
 )
 
 func plainDescent[T graph.Float](rate float64) *infer.Descent[T] {
@@ -28,7 +29,7 @@ func gradient(t *testing.T, r train.Rule[float64], x, y []float64, batch int) ([
 	if v, has := r.(interface{ Validate() error }); has {
 		ok(t, v.Validate())
 	}
-	g := make([]float64, len(r.Weights().Data()))
+	g := make([]float64, len(r.Subject().Weights.Data()))
 	report, err := r.Gradient(g, x, y, batch)
 	ok(t, err)
 	return g, report
@@ -41,7 +42,7 @@ func TestZIL_IsBackprop(t *testing.T) {
 		k := newTask(t, c, softmax, 1)
 		loss, want := k.plainGrad()
 		for _, precision := range []float64{1, .3} {
-			got, report := gradient(t, &train.ZIL[float64]{Model: k.model(t, arch.Activities, precision)}, k.x, k.y, k.batch)
+			got, report := gradient(t, &rules.ZIL[float64]{Model: k.model(t, arch.Activities, precision)}, k.x, k.y, k.batch)
 			for i := range got {
 				got[i] /= precision
 			}
@@ -81,7 +82,7 @@ func TestFixedPrediction_IsBackpropAtEquilibrium(t *testing.T) {
 			{"3 unit steps", plainDescent[float64](1), infer.Steps(3), bpTol},
 			{"rate 0.6", plainDescent[float64](.6), infer.Any{infer.Stationary{Tol: 1e-14}, infer.Steps(500)}, 1e-10}, // errors are as small as 1e-4
 		} {
-			rule := &train.FixedPrediction[float64]{PC: train.PC[float64]{Model: m, Solver: test.solver, Stop: test.stop}}
+			rule := &rules.FixedPrediction[float64]{PC: train.PC[float64]{Model: m, Solver: test.solver, Stop: test.stop}}
 			got, report := gradient(t, rule, k.x, k.y, k.batch)
 			if d := k.worstField(got, want); !(d <= test.tol) {
 				t.Errorf("%s: a weight's gradient is off by %.1e", test.name, d)
@@ -89,8 +90,8 @@ func TestFixedPrediction_IsBackpropAtEquilibrium(t *testing.T) {
 			if math.Abs(report.Loss-loss) > 1e-13 {
 				t.Errorf("%s: loss %g, want %g", test.name, report.Loss, loss)
 			}
-			sum, terms := 0.0, make([]float64, len(rule.Terms()))
-			rule.TermEnergies(terms)
+			sum, terms := 0.0, make([]float64, len(rule.Subject().Terms))
+			rule.Subject().TermEnergies(terms)
 			for _, e := range terms {
 				sum += e
 			}
@@ -109,7 +110,7 @@ func TestFixedPrediction_IsBackpropAtEquilibrium(t *testing.T) {
 	}
 	k := newTask(t, arch.Chain{Act: layers.Tanh}, false, 1)
 	want, _ := gradient(t, &train.Backprop[float64]{Model: ms[1]}, k.x, k.y, 4)
-	rule := &train.FixedPrediction[float64]{PC: train.PC[float64]{Model: ms[0], Solver: plainDescent[float64](1), Stop: infer.Steps(4)}}
+	rule := &rules.FixedPrediction[float64]{PC: train.PC[float64]{Model: ms[0], Solver: plainDescent[float64](1), Stop: infer.Steps(4)}}
 	got, _ := gradient(t, rule, k.x, k.y, 4)
 	if d := relative(got, want); !(d <= 1e-13) {
 		t.Errorf("not a chain: off by %.1e", d)
@@ -122,8 +123,8 @@ func TestFixedPrediction_IsBackpropAtEquilibrium(t *testing.T) {
 }
 
 // nudged is a rule whose inference goes on to the rounding floor.
-func nudged(m *arch.Model[float64], n train.Nudge, s train.Sign, beta float64) *train.Nudged[float64] {
-	return &train.Nudged[float64]{Nudge: n, Sign: s, Beta: beta, PC: train.PC[float64]{Model: m, Seed: 5,
+func nudged(m *arch.Model[float64], n rules.Nudge, s rules.Sign, beta float64) *rules.Nudged[float64] {
+	return &rules.Nudged[float64]{Nudge: n, Sign: s, Beta: beta, PC: train.PC[float64]{Model: m, Seed: 5,
 		Solver: &infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: .1, Mu: .7}},
 		Stop:   infer.Any{infer.Stationary{Tol: 1e-15}, infer.Steps(1500)}}}
 }
@@ -135,10 +136,10 @@ func TestNudged_TendsToBackprop(t *testing.T) {
 		k := newTask(t, arch.Chain{Act: layers.Tanh, Bias: true, Skips: true}, softmax, 1)
 		m := k.model(t, arch.Activities, 1)
 		loss, want := k.plainGrad()
-		for sign, order := range map[train.Sign]float64{train.Positive: 1, train.Negative: 1, train.Centred: 2} {
+		for sign, order := range map[rules.Sign]float64{rules.Positive: 1, rules.Negative: 1, rules.Centred: 2} {
 			var off [2]float64
 			for i, beta := range []float64{.02, .002} {
-				got, report := gradient(t, nudged(m, train.NudgedCost, sign, beta), k.x, k.y, k.batch)
+				got, report := gradient(t, nudged(m, rules.NudgedCost, sign, beta), k.x, k.y, k.batch)
 				off[i] = relative(got, want)
 				if math.Abs(report.Loss-loss) > 1e-13 {
 					t.Errorf("loss %g, want %g", report.Loss, loss)
@@ -176,16 +177,16 @@ func TestNudged_TargetTendsToLinearisedPC(t *testing.T) {
 		at += len(d.RawMatrix().Data)
 	}
 	for _, beta := range []float64{.9, .1} {
-		got, _ := gradient(t, nudged(c.model, train.NudgedTarget, train.Centred, beta), x, y, 5)
+		got, _ := gradient(t, nudged(c.model, rules.NudgedTarget, rules.Centred, beta), x, y, 5)
 		if d := relative(got, limit); !(d <= 1e-11) { // equilibria to 1e-15 over beta
 			t.Errorf("centred, beta %g: off the linearised PC gradient by %.1e", beta, d)
 		}
 	}
-	got, _ := gradient(t, nudged(c.model, train.NudgedTarget, train.Positive, 1), x, y, 5)
+	got, _ := gradient(t, nudged(c.model, rules.NudgedTarget, rules.Positive, 1), x, y, 5)
 	if d := relative(got, flat(pc)); !(d <= 1e-11) {
 		t.Errorf("beta 1: off PC by %.1e", d)
 	}
-	got, _ = gradient(t, nudged(c.model, train.NudgedTarget, train.Positive, 1e-5), x, y, 5)
+	got, _ = gradient(t, nudged(c.model, rules.NudgedTarget, rules.Positive, 1e-5), x, y, 5)
 	if d := relative(got, limit); !(d <= 1e-4) { // first order in beta
 		t.Errorf("beta 1e-5: off the limit by %.1e", d)
 	}
@@ -199,9 +200,9 @@ func TestNudged_TargetTendsToLinearisedPC(t *testing.T) {
 func TestNudged_RandomSignsComeFromTheSeed(t *testing.T) {
 	k := newTask(t, arch.Chain{Act: layers.Tanh}, false, 1)
 	m := k.model(t, arch.Activities, 1)
-	toward, _ := gradient(t, nudged(m, train.NudgedTarget, train.Positive, .5), k.x, k.y, k.batch)
-	away, _ := gradient(t, nudged(m, train.NudgedTarget, train.Negative, .5), k.x, k.y, k.batch)
-	a, b := nudged(m, train.NudgedTarget, train.RandomSign, .5), nudged(m, train.NudgedTarget, train.RandomSign, .5)
+	toward, _ := gradient(t, nudged(m, rules.NudgedTarget, rules.Positive, .5), k.x, k.y, k.batch)
+	away, _ := gradient(t, nudged(m, rules.NudgedTarget, rules.Negative, .5), k.x, k.y, k.batch)
+	a, b := nudged(m, rules.NudgedTarget, rules.RandomSign, .5), nudged(m, rules.NudgedTarget, rules.RandomSign, .5)
 	counts := [2]int{}
 	for range 12 {
 		g, _ := gradient(t, a, k.x, k.y, k.batch)
@@ -242,7 +243,7 @@ func TestIncremental_MovesBothAtOnce(t *testing.T) {
 		}
 		j.w.Touch()
 	}
-	rule := &train.Incremental[float64]{PC: train.PC[float64]{Model: k.model(t, arch.Activities, 1), Solver: plainDescent[float64](rate), Stop: infer.Steps(steps)}}
+	rule := &rules.Incremental[float64]{PC: train.PC[float64]{Model: k.model(t, arch.Activities, 1), Solver: plainDescent[float64](rate), Stop: infer.Steps(steps)}}
 	ok(t, rule.Validate())
 	update := &train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: lr}}
 	grad := make([]float64, len(k.w.Data()))
@@ -273,7 +274,7 @@ func TestIncremental_MovesBothAtOnce(t *testing.T) {
 // TestIncremental_StopsAtTheStepThatWentWrong: the weights are those before it.
 func TestIncremental_StopsAtTheStepThatWentWrong(t *testing.T) {
 	m := toyModel[float32](t, arch.Activities, 2, 4, 4, 2)
-	rule := &train.Incremental[float32]{PC: train.PC[float32]{Model: m, Solver: plainDescent[float32](60), Stop: infer.Steps(2000)}}
+	rule := &rules.Incremental[float32]{PC: train.PC[float32]{Model: m, Solver: plainDescent[float32](60), Stop: infer.Steps(2000)}}
 	tr := trainer(t, rule)
 	tr.Optimizer = &optim.SGD[float32]{Rate: 1e-30}
 	_, err := tr.Run(t.Context())
@@ -374,7 +375,7 @@ func TestMonteCarlo_GradientIsThePosteriorMean(t *testing.T) {
 		}
 		want = append(want, g.RawMatrix().Data...)
 	}
-	rule := &train.MonteCarlo[float64]{BurnIn: 60, Every: 10, PC: train.PC[float64]{Model: c.model,
+	rule := &rules.MonteCarlo[float64]{BurnIn: 60, Every: 10, PC: train.PC[float64]{Model: c.model,
 		Solver: &infer.Langevin[float64]{Rate: rate, Temperature: temperature, Rand: rand.New(rand.NewPCG(4, 2))}, Stop: infer.Steps(261)}}
 	mean, square := make([]float64, len(want)+1), make([]float64, len(want)+1)
 	for range runs {
@@ -425,12 +426,12 @@ func ways[T graph.Float](t *testing.T, widths ...int) map[string]train.Rule[T] {
 	noisy := &infer.Langevin[T]{Rate: .2, Temperature: .001, Rand: rand.New(rand.NewPCG(1, 1))}
 	return map[string]train.Rule[T]{
 		"errors":           &errs,
-		"fixed prediction": &train.FixedPrediction[T]{PC: pc(arch.Activities, plainDescent[T](.5), 12)},
-		"zil":              &train.ZIL[T]{Model: toyModel[T](t, arch.Activities, widths...)},
-		"incremental":      &train.Incremental[T]{PC: pc(arch.Activities, plainDescent[T](.2), 6)},
-		"nudged target":    &train.Nudged[T]{PC: pc(arch.Activities, plainDescent[T](.2), 12), Beta: .5, Sign: train.RandomSign},
-		"nudged cost":      &train.Nudged[T]{PC: pc(arch.Activities, plainDescent[T](.1), 24), Beta: .05, Sign: train.Centred, Nudge: train.NudgedCost},
-		"monte carlo":      &train.MonteCarlo[T]{PC: pc(arch.Activities, noisy, 20), BurnIn: 10, Every: 3},
+		"fixed prediction": &rules.FixedPrediction[T]{PC: pc(arch.Activities, plainDescent[T](.5), 12)},
+		"zil":              &rules.ZIL[T]{Model: toyModel[T](t, arch.Activities, widths...)},
+		"incremental":      &rules.Incremental[T]{PC: pc(arch.Activities, plainDescent[T](.2), 6)},
+		"nudged target":    &rules.Nudged[T]{PC: pc(arch.Activities, plainDescent[T](.2), 12), Beta: .5, Sign: rules.RandomSign},
+		"nudged cost":      &rules.Nudged[T]{PC: pc(arch.Activities, plainDescent[T](.1), 24), Beta: .05, Sign: rules.Centred, Nudge: rules.NudgedCost},
+		"monte carlo":      &rules.MonteCarlo[T]{PC: pc(arch.Activities, noisy, 20), BurnIn: 10, Every: 3},
 	}
 }
 
@@ -458,8 +459,8 @@ func TestRules_OnPictures(t *testing.T) {
 	bp, _ := gradient(t, &train.Backprop[float64]{Model: ms[arch.Feedforward]}, x, y, batch)
 	activities := ms[arch.Activities]
 	for name, rule := range map[string]train.Rule[float64]{
-		"zil":   &train.ZIL[float64]{Model: activities},
-		"fixed": &train.FixedPrediction[float64]{PC: train.PC[float64]{Model: activities, Solver: plainDescent[float64](1), Stop: infer.Steps(3)}},
+		"zil":   &rules.ZIL[float64]{Model: activities},
+		"fixed": &rules.FixedPrediction[float64]{PC: train.PC[float64]{Model: activities, Solver: plainDescent[float64](1), Stop: infer.Steps(3)}},
 	} {
 		if got, _ := gradient(t, rule, x, y, batch); !(relative(got, bp) <= bpTol) {
 			t.Errorf("%s: off backprop by %.1e", name, relative(got, bp))
@@ -502,15 +503,15 @@ func TestRules_SeeTheSameDropout(t *testing.T) {
 	pc := func(m *arch.Model[float64], s infer.Solver[float64], stop infer.Stop) train.PC[float64] {
 		return train.PC[float64]{Model: m, Solver: s, Stop: stop, Seed: seed}
 	}
-	small := nudged(ms[arch.Activities], train.NudgedCost, train.Centred, 1e-3)
+	small := nudged(ms[arch.Activities], rules.NudgedCost, rules.Centred, 1e-3)
 	small.PC.Seed = seed
-	whole := nudged(ms[arch.Activities], train.NudgedTarget, train.Positive, 1)
+	whole := nudged(ms[arch.Activities], rules.NudgedTarget, rules.Positive, 1)
 	whole.PC.Seed = seed
 	bfgs := pc(ms[arch.Errors], &infer.LBFGS[float64]{}, infer.Stationary{Tol: 1e-12})
 	newton := pc(ms[arch.Errors], &infer.Newton[float64]{}, infer.Stationary{Tol: 1e-12})
 	bp := &train.Backprop[float64]{Model: ms[arch.Feedforward], Seed: seed}
-	zil := &train.ZIL[float64]{Model: ms[arch.Activities], Seed: seed}
-	fixed := &train.FixedPrediction[float64]{PC: pc(ms[arch.Activities], plainDescent[float64](1), infer.Steps(3))}
+	zil := &rules.ZIL[float64]{Model: ms[arch.Activities], Seed: seed}
+	fixed := &rules.FixedPrediction[float64]{PC: pc(ms[arch.Activities], plainDescent[float64](1), infer.Steps(3))}
 	var before []float64
 	for range 3 {
 		want, _ := gradient(t, bp, k.x, k.y, batch)

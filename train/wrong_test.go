@@ -70,7 +70,7 @@ func TestTrainer_RefusesOptionsThatCannotRun(t *testing.T) {
 		{"batches without samples", func(tr *train.Trainer[float32]) { tr.Batch = 0 }, "batch of 0"},
 		{"negative batch", func(tr *train.Trainer[float32]) { tr.Batch = -1 }, "batch of -1"},
 		{"no epochs", func(tr *train.Trainer[float32]) { tr.Epochs = 0 }, "0 epochs"},
-		{"negative steps", func(tr *train.Trainer[float32]) { tr.Steps = -1 }, "Steps -1"},
+		{"negative steps", func(tr *train.Trainer[float32]) { tr.MaxSteps = -1 }, "Steps -1"},
 		{"negative interval", func(tr *train.Trainer[float32]) { tr.EvalEvery = -5 }, "EvalEvery -5"},
 		{"negative rate", func(tr *train.Trainer[float32]) { tr.Optimizer = &optim.SGD[float32]{Rate: -1} }, "Rate -1"},
 		{"rate NaN", func(tr *train.Trainer[float32]) { tr.Optimizer = &optim.Adam[float32]{Rate: math.NaN()} }, "Rate NaN"},
@@ -104,9 +104,9 @@ func TestTrainer_RefusesOptionsThatCannotRun(t *testing.T) {
 // TestTrainer_NamesBadWeights: a weight that becomes NaN or infinite is named with the step that meets it.
 func TestTrainer_NamesBadWeights(t *testing.T) {
 	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1))} {
-		for name, rule := range rules[float32](t, 2, 4, 2) {
+		for name, rule := range baseRules[float32](t, 2, 4, 2) {
 			tr := trainer(t, rule)
-			w := rule.Weights()
+			w := rule.Subject().Weights
 			var before []float32
 			tr.OnStep = func(s train.Step[float32]) {
 				if s.Step == 2 {
@@ -156,11 +156,11 @@ func (p *poisoned) Gradient(grad, x, y []float32, batch int) (train.Report, erro
 
 // TestTrainer_NamesBadData: NaN in the data is an error with step, sample and element.
 func TestTrainer_NamesBadData(t *testing.T) {
-	for name, rule := range rules[float32](t, 2, 4, 2) {
-		start := slices.Clone(rule.Weights().Data())
+	for name, rule := range baseRules[float32](t, 2, 4, 2) {
+		start := slices.Clone(rule.Subject().Weights.Data())
 		_, err := trainer(t, &poisoned{Rule: rule, step: 1, x: float32(math.NaN()), atX: 2*5 + 1}).Run(t.Context())
 		says(t, name, err, "step 1", "x of sample 5, element 1 is NaN", "clean the data")
-		if !slices.Equal(rule.Weights().Data(), start) {
+		if !slices.Equal(rule.Subject().Weights.Data(), start) {
 			t.Errorf("%s: the weights moved", name)
 		}
 		_, err = trainer(t, &poisoned{Rule: rule, step: 2, grad: float32(math.Inf(-1)), at: 13}).Run(t.Context())
@@ -172,7 +172,7 @@ func TestTrainer_NamesBadData(t *testing.T) {
 // weights, in the middle and in the last step.
 func TestTrainer_NamesDivergence(t *testing.T) {
 	bad := func(rate float64) *train.PC[float32] {
-		r := rules[float32](t, 2, 4, 4, 2)["pc"].(*train.PC[float32])
+		r := baseRules[float32](t, 2, 4, 4, 2)["pc"].(*train.PC[float32])
 		r.Solver = &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: rate}}
 		r.Stop = infer.Steps(2000)
 		return r
@@ -180,16 +180,16 @@ func TestTrainer_NamesDivergence(t *testing.T) {
 	_, err := trainer(t, bad(50)).Run(t.Context())
 	says(t, "activities", err, "train: step 1 ", "inference diverged at its step ", "block", "/z[", "lower the rates")
 
-	for name, rule := range rules[float32](t, 2, 4, 4, 2) {
+	for name, rule := range baseRules[float32](t, 2, 4, 4, 2) {
 		tr := trainer(t, rule)
 		tr.Optimizer = &optim.SGD[float32]{Rate: 1e30}
 		tr.Epochs = 100
 		_, err := tr.Run(t.Context())
 		says(t, name+" weights", err, "train: step ", "block", "lower the rates")
 
-		tr = trainer(t, rules[float32](t, 2, 4, 4, 2)[name])
+		tr = trainer(t, baseRules[float32](t, 2, 4, 4, 2)[name])
 		tr.Optimizer = &optim.SGD[float32]{Rate: 1e300} // infinite in float32
-		tr.Steps = 1
+		tr.MaxSteps = 1
 		_, err = tr.Run(t.Context())
 		says(t, name+" weights in the last step", err, "after step 1", "weight block1/W[0 0] is", "lower the rates")
 	}

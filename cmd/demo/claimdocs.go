@@ -9,36 +9,37 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/experiments/record"
 )
 
 // recordTable writes a table where experiments/record has it, unless there is one with more cells: an interrupted run does
 // not take the place of one that was not.
-func recordTable(c *console, dir string, e claim.Experiment, t claim.Table) error {
+func recordTable(c *cli.Console, dir string, e claim.Experiment, t claim.Table) error {
 	path := filepath.Join(dir, filepath.FromSlash(record.Path(e, t.Scale)))
 	if old, err := os.Open(path); err == nil {
 		known, err := claim.ReadTable(old)
 		old.Close()
 		if err == nil && known.Fits(e) == nil && len(known.Results) > len(t.Results) {
-			c.printf("%s stays as it is: it has %d cells, this run %d.\n", path, len(known.Results), len(t.Results))
+			c.Printf("%s stays as it is: it has %d cells, this run %d.\n", path, len(known.Results), len(t.Results))
 			return nil
 		}
 	}
-	f, err := plainFolder(filepath.Dir(path))
+	f, err := cli.PlainFolder(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	return f.write(filepath.Base(path), t.Write)
+	return f.Write(filepath.Base(path), t.Write)
 }
 
 // writeClaims writes CLAIMS.md and its pictures.
-func writeClaims(c *console, dir string, claims []recorded) error {
-	docs, err := plainFolder(dir)
+func writeClaims(c *cli.Console, dir string, claims []recorded) error {
+	docs, err := cli.PlainFolder(dir)
 	if err != nil {
 		return err
 	}
-	pictures, err := plainFolder(filepath.Join(dir, "figures"))
+	pictures, err := cli.PlainFolder(filepath.Join(dir, "figures"))
 	if err != nil {
 		return err
 	}
@@ -47,20 +48,16 @@ func writeClaims(c *console, dir string, claims []recorded) error {
 		if r.table == nil || r.Plot == nil {
 			continue
 		}
-		list, err := r.Plot(*r.table)
-		if err != nil {
-			return errors.Wrapf(err, "figures of %s", r.ID)
-		}
-		figures[r.ID] = list
-		for _, f := range list {
-			if c.ctx.Err() != nil {
-				return errInterrupted
+		figures[r.ID] = r.Plot(*r.table)
+		for _, f := range figures[r.ID] {
+			if c.Context.Err() != nil {
+				return cli.ErrInterrupted
 			}
 			picture, err := illustration(f)()
 			if err != nil {
 				return errors.Wrapf(err, "draw %s", f.Name)
 			}
-			if err := pictures.write(f.Name+".png", func(w io.Writer) error {
+			if err := pictures.Write(f.Name+".png", func(w io.Writer) error {
 				_, err := picture.WriteTo(w)
 				return err
 			}); err != nil {
@@ -68,13 +65,13 @@ func writeClaims(c *console, dir string, claims []recorded) error {
 			}
 		}
 	}
-	if err := docs.write("CLAIMS.md", func(w io.Writer) error {
+	if err := docs.Write("CLAIMS.md", func(w io.Writer) error {
 		_, err := io.WriteString(w, claimsPage(claims, figures))
 		return err
 	}); err != nil {
 		return err
 	}
-	c.printf("%d claims in %s\n", len(claims), docs.path("CLAIMS.md"))
+	c.Printf("%d claims in %s\n", len(claims), docs.Path("CLAIMS.md"))
 	return nil
 }
 

@@ -14,10 +14,11 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // illustration draws a figure of a claim in the style of all figures, legends beside the plots.
-func illustration(f claim.Figure) func() (io.WriterTo, error) {
+func illustration(f claim.Figure) report.Drawing {
 	return func() (io.WriterTo, error) {
 		columns := f.Columns
 		if columns == 0 {
@@ -28,7 +29,7 @@ func illustration(f claim.Figure) func() (io.WriterTo, error) {
 		if columns == 1 {
 			width, height = 7.6, 4.2
 		}
-		img := vgimg.NewWith(vgimg.UseWH(vg.Length(width*float64(columns))*vg.Inch, vg.Length(height*float64(rows))*vg.Inch), vgimg.UseDPI(dpi))
+		img := vgimg.NewWith(vgimg.UseWH(vg.Length(width*float64(columns))*vg.Inch, vg.Length(height*float64(rows))*vg.Inch), vgimg.UseDPI(report.DPI))
 		tiles := draw.Tiles{Rows: rows, Cols: columns, PadX: vg.Points(20), PadY: vg.Points(16),
 			PadTop: vg.Points(6), PadBottom: vg.Points(6), PadLeft: vg.Points(6), PadRight: vg.Points(10)}
 		canvas := draw.New(img)
@@ -52,11 +53,11 @@ func illustration(f claim.Figure) func() (io.WriterTo, error) {
 
 // panelPlot is one panel and its legend, nil if nothing has a name.
 func panelPlot(panel claim.Panel) (*plot.Plot, *plot.Legend, error) {
-	p := newPlot(panel.Title, panel.X.Label, panel.Y.Label)
 	if panel.Map != nil {
-		return p, nil, addMap(p, panel.Map)
+		return mapPlot(panel), nil, nil
 	}
-	grid(p)
+	p := report.NewPlot(panel.Title, panel.X.Label, panel.Y.Label)
+	report.Grid(p)
 	legend := p.Legend
 	legend.Top, legend.Left = true, true
 	named := false
@@ -65,11 +66,11 @@ func panelPlot(panel claim.Panel) (*plot.Plot, *plot.Legend, error) {
 		var paint color.NRGBA
 		switch {
 		case l.Reference:
-			paint = soft
+			paint = report.Soft
 		case l.Series > 0:
-			paint = nth(l.Series - 1)
+			paint = report.Colour(l.Series - 1)
 		default:
-			paint = nth(next)
+			paint = report.Colour(next)
 			next++
 		}
 		thumbs := addLine(p, panel, l, paint)
@@ -112,16 +113,16 @@ func addLine(p *plot.Plot, panel claim.Panel, l claim.Line, paint color.NRGBA) [
 	}
 	var thumbs []plot.Thumbnailer
 	if !l.NoLine {
-		dash, width := dashes(l.Dash), 1.8
+		dash, width := report.Dash(l.Dash), 1.8
 		if l.Reference {
-			dash, width = dashes(2), 1.2
+			dash, width = report.Dash(2), 1.2
 		}
-		shown := line(xys, paint, width, dash)
+		shown := report.Line(xys, paint, width, dash)
 		p.Add(shown)
 		thumbs = append(thumbs, shown)
 	}
 	if l.Points || l.NoLine {
-		shown := dots(xys, paint, 2.4)
+		shown := report.Dots(xys, paint, 2.4)
 		p.Add(shown)
 		thumbs = append(thumbs, shown)
 	}
@@ -146,11 +147,11 @@ func positions(panel claim.Panel) []float64 {
 func axis(a *plot.Axis, as claim.Axis, at []float64) {
 	a.Tick.Marker = neat{}
 	if as.Log {
-		logAxis(a)
+		report.LogAxis(a)
 		if len(at) > 1 && at[len(at)-1] < 1e4*at[0] {
 			a.Tick.Marker = placed(at)
 		} else {
-			snap(a)
+			report.WholeDecades(a)
 		}
 	}
 	if as.Min != 0 || as.Max != 0 {
@@ -191,8 +192,9 @@ func placed(at []float64) plot.ConstantTicks {
 	return ticks
 }
 
-// addMap adds a map of numbers, with its contours.
-func addMap(p *plot.Plot, m *claim.Map) error {
+// mapPlot is a map of numbers, with its contours.
+func mapPlot(panel claim.Panel) *plot.Plot {
+	m := panel.Map
 	low, high := m.Low, m.High
 	if low == 0 && high == 0 {
 		low, high = math.Inf(1), math.Inf(-1)
@@ -204,25 +206,21 @@ func addMap(p *plot.Plot, m *claim.Map) error {
 			}
 		}
 	}
-	h := &heat{rows: len(m.Rows), columns: len(m.Columns), dark: func(v float64) float64 { return (v - low) / (high - low) }}
+	h := report.HeatMap{Title: panel.Title, X: panel.X.Label, Y: panel.Y.Label, Rows: m.Rows, Columns: m.Columns, Dark: func(v float64) float64 { return (v - low) / (high - low) }}
 	for _, row := range m.Values {
-		h.values = append(h.values, row...)
+		h.Values = append(h.Values, row...)
 	}
-	p.Add(h)
+	p := h.Plot()
 	if len(m.Levels) > 0 {
 		measured := m.Values // contours end where nothing is
 		for len(measured) > 1 && !slices.ContainsFunc(measured[len(measured)-1], func(v float64) bool { return !math.IsNaN(v) }) {
 			measured = measured[:len(measured)-1]
 		}
 		contour := plotter.NewContour(field{measured}, m.Levels, nil)
-		contour.LineStyles = []draw.LineStyle{{Color: vermillion, Width: vg.Points(1.4)}}
+		contour.LineStyles = []draw.LineStyle{{Color: report.Vermillion, Width: vg.Points(1.4)}}
 		p.Add(contour)
 	}
-	p.NominalX(m.Columns...)
-	p.NominalY(m.Rows...)
-	p.X.Tick.Length, p.Y.Tick.Length, p.X.LineStyle.Width, p.Y.LineStyle.Width = 0, 0, 0, 0
-	p.X.Padding, p.Y.Padding = 0, 0
-	return nil
+	return p
 }
 
 // A field is a map's numbers as contours are drawn of them.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 )
 
@@ -33,9 +34,7 @@ func TestClaims_PageIsOfTheRecord(t *testing.T) {
 		if r.table == nil || r.Plot == nil {
 			continue
 		}
-		if figures[r.ID], err = r.Plot(*r.table); err != nil {
-			t.Fatal(err)
-		}
+		figures[r.ID] = r.Plot(*r.table)
 		for _, f := range figures[r.ID] {
 			if other := names[f.Name]; other != "" {
 				t.Errorf("%s and %s both draw %s", r.ID, other, f.Name)
@@ -70,7 +69,7 @@ func TestClaims_RecordedVerdictsAreThoseOfTheRecord(t *testing.T) {
 
 func TestClaims_List(t *testing.T) {
 	code, out, _ := demo(t, t.Context(), "claims", "-long")
-	if code != exitOK {
+	if code != cli.ExitOK {
 		t.Fatalf("exit code %d", code)
 	}
 	for _, c := range everyClaim() {
@@ -100,11 +99,7 @@ func halved(want float64) claim.Claim {
 		Grid: claim.Grid("test/half", 1, func(claim.Scale) []cell { return []cell{{1, 1}, {1, 2}, {10, 1}, {10, 2}} },
 			func(_ context.Context, c cell, _ *claim.Cell) (float64, error) { return c.X / 2, nil }),
 		Check: func(t claim.Table) (string, error) {
-			rows, err := claim.Rows[cell, float64](t)
-			if err != nil {
-				return "", err
-			}
-			for _, r := range rows {
+			for _, r := range claim.Rows[cell, float64](t) {
 				if r.Result != want*r.Params.X {
 					return "half", errors.Errorf("x=%g: %g", r.Params.X, r.Result)
 				}
@@ -116,7 +111,7 @@ func halved(want float64) claim.Claim {
 
 func TestVerify_FailsIfAClaimComesOutOtherwise(t *testing.T) {
 	var out bytes.Buffer
-	c := &console{ctx: t.Context(), out: &out, errs: &out}
+	c := &cli.Console{Context: t.Context(), Out: &out, Errs: &out}
 	if err := (verifyCmd{}).verify(c, []claim.Claim{halved(.5)}); err != nil || !strings.Contains(out.String(), "ok    test/half") {
 		t.Errorf("error %v:\n%s", err, &out)
 	}
@@ -133,7 +128,7 @@ func TestVerify_FailsIfAClaimComesOutOtherwise(t *testing.T) {
 
 func TestRun_UnknownClaimsAreNamed(t *testing.T) {
 	code, _, stderr := demo(t, t.Context(), "run", "limits/everything")
-	if code != exitUsage || !strings.Contains(stderr, `unknown claim "limits/everything"`) {
+	if code != cli.ExitUsage || !strings.Contains(stderr, `unknown claim "limits/everything"`) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
@@ -143,7 +138,7 @@ func TestRun_WritesAFolder(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"run", "thesis/faster-only-from-saddles", "-cache", filepath.Join(dir, "cells"), "-record", filepath.Join(dir, "record"), "-out"}
 	code, out, stderr := demo(t, t.Context(), append(args, filepath.Join(dir, "a"))...)
-	if code != exitOK || !strings.Contains(out, "thesis/faster-only-from-saddles: holds with care") {
+	if code != cli.ExitOK || !strings.Contains(out, "thesis/faster-only-from-saddles: holds with care") {
 		t.Fatalf("exit code %d: %s\n%s", code, out, stderr)
 	}
 	for _, name := range []string{"a/report.html", "a/metrics.jsonl", "a/thesis-races.png", "a/manifest.json", "record/thesis/races.quick.json"} {
@@ -206,8 +201,8 @@ func TestRun_InterruptedKeepsCells(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ended *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != exitInterrupted {
-		t.Errorf("ended with %v, want exit code %d:\n%s", err, exitInterrupted, &out)
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != cli.ExitInterrupted {
+		t.Errorf("ended with %v, want exit code %d:\n%s", err, cli.ExitInterrupted, &out)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "run", "manifest.json"))
 	if err != nil || !bytes.Contains(text, []byte(`"interrupted": true`)) {

@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 func TestCoordcheck_HoldsTablesPicturesAndVerdicts(t *testing.T) {
@@ -29,7 +31,7 @@ func TestCoordcheck_HoldsTablesPicturesAndVerdicts(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "run")
 			code, stdout, stderr := demo(t, t.Context(), append(strings.Fields("coordcheck -out "+out), strings.Fields(c.args)...)...)
-			if code != exitOK || !strings.Contains(stdout, "Exponents over") || !strings.Contains(stdout, "verdict") {
+			if code != cli.ExitOK || !strings.Contains(stdout, "Exponents over") || !strings.Contains(stdout, "verdict") {
 				t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
 			}
 			want := append([]string{"manifest.json", "metrics.jsonl", "report.html"}, c.pictures...)
@@ -48,10 +50,10 @@ func TestCoordcheck_HoldsTablesPicturesAndVerdicts(t *testing.T) {
 func TestCoordcheck_VerdictsOfTheDefaults(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	code, _, stderr := demo(t, t.Context(), strings.Fields("coordcheck -widths 64,128,256 -depths 0 -depth 3 -out "+out)...)
-	if code != exitOK {
+	if code != cli.ExitOK {
 		t.Fatal(stderr)
 	}
-	var m manifest
+	var m cli.Manifest
 	text, err := os.ReadFile(filepath.Join(out, "manifest.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +85,7 @@ func TestCoordcheck_RefusesWrongFlags(t *testing.T) {
 		"-batch 0 -widths 8,16": "-batch is 0",
 	} {
 		code, _, stderr := demo(t, t.Context(), append([]string{"coordcheck"}, strings.Fields(args)...)...)
-		if code != exitUsage || !strings.Contains(stderr, want) {
+		if code != cli.ExitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %q, want %q", args, code, stderr, want)
 		}
 	}
@@ -97,8 +99,8 @@ func TestCoordcheck_InterruptedWritesWhatThereIs(t *testing.T) {
 			cancel()
 		}
 		out := filepath.Join(t.TempDir(), "run")
-		code := run(&console{ctx: ctx, out: w}, strings.Fields("coordcheck -widths 8,16 -depths 2,3 -width 8 -depth 2 -updates 1 -seeds 1 -steps 2 -out "+out), io.Discard)
-		if code != exitInterrupted || !slices.Contains(files(t, out), "report.html") || at != "" && !slices.Contains(files(t, out), "width.png") {
+		code := onConsole(&cli.Console{Context: ctx, Out: w}, strings.Fields("coordcheck -widths 8,16 -depths 2,3 -width 8 -depth 2 -updates 1 -seeds 1 -steps 2 -out "+out), io.Discard)
+		if code != cli.ExitInterrupted || !slices.Contains(files(t, out), "report.html") || at != "" && !slices.Contains(files(t, out), "width.png") {
 			t.Errorf("cancelled at %q: exit code %d, files %v", at, code, files(t, out))
 		}
 	}
@@ -107,7 +109,7 @@ func TestCoordcheck_InterruptedWritesWhatThereIs(t *testing.T) {
 // TestCoordcheck_OneProgressForAll: the lines of progress are of the whole check, at most ten of them, rising to 100 %.
 func TestCoordcheck_OneProgressForAll(t *testing.T) {
 	code, stdout, stderr := demo(t, t.Context(), strings.Fields("coordcheck -widths 8,16 -depths 2,3 -width 8 -depth 2 -updates 2 -seeds 2 -steps 2 -out "+filepath.Join(t.TempDir(), "run"))...)
-	if code != exitOK {
+	if code != cli.ExitOK {
 		t.Fatal(stderr)
 	}
 	var percents []int
@@ -131,14 +133,14 @@ func TestCoordcheck_OneProgressForAll(t *testing.T) {
 // TestCoordcheck_VerdictSaysWhatCounts: the output's activity is in brackets and does not count, its change does; the verdict
 // names what it is of; a row without a single exponent has none.
 func TestCoordcheck_VerdictSaysWhatCounts(t *testing.T) {
-	e := func(v float64) train.Exponent { return train.Exponent{Mean: v, Low: v, High: v} }
-	nan := train.Exponent{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
-	w := &sweep{scaling: "mupc", over: "width", slopes: []train.Slope{
-		{Place: train.FirstHidden, Activity: e(.1), Change: e(-.1)}, {Place: train.FirstHidden, Relaxed: true, Activity: e(.6), Change: e(.3)},
-		{Place: train.MiddleHidden, Activity: e(0), Change: e(-.5)},
-		{Place: train.LastHidden, Activity: nan, Change: nan},
-		{Place: train.AtOutput, Activity: e(-.49), Change: e(.01)}}}
-	rows := coordCmd{Band: .2}.table([]*sweep{w}).Rows
+	e := func(v float64) analysis.Exponent { return analysis.Exponent{Mean: v, Low: v, High: v} }
+	nan := analysis.Exponent{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
+	w := &inspect.Sweep{Scaling: "mupc", Over: "width", Slopes: []analysis.Slope{
+		{Place: analysis.FirstHidden, Activity: e(.1), Change: e(-.1)}, {Place: analysis.FirstHidden, Relaxed: true, Activity: e(.6), Change: e(.3)},
+		{Place: analysis.MiddleHidden, Activity: e(0), Change: e(-.5)},
+		{Place: analysis.LastHidden, Activity: nan, Change: nan},
+		{Place: analysis.AtOutput, Activity: e(-.49), Change: e(.01)}}}
+	rows := inspect.CoordCmd{Band: .2}.Table([]*inspect.Sweep{w}).Rows
 	var got []string
 	for _, row := range rows {
 		got = append(got, row[2]+" "+row[6])

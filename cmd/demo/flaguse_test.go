@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
 // always lists, by command, the flags that have a use whatever else is chosen. A new flag is listed here or in flagUses.
@@ -19,17 +21,17 @@ var always = map[string]string{
 	"predict":       "data dir rule to keys header separator decimal",
 	"compare":       "out seed arch scaling gamma loss errors precision data steps rate batch float32",
 	"coordcheck":    "out seed arch scalings widths depths width depth loss optim lr updates seeds batch bp band data",
-	"infer":         "out seed arch scaling gamma loss precision data batch horizons tols rates evals warmup",
+	"infer":         "out seed arch scaling gamma loss precision data batch horizons tols rates evals warmup clock",
 	"graph":         "out arch scaling gamma loss precision batch what",
-	"classify":      "out seed solver time steps rate tol data dir limit batch lr eval-every test", // solver, time, steps, rate and tol by solverFlags.validate
-	"generate":      "out seed solver time steps rate tol data dir limit batch lr eval-every test std",
-	"latent":        "out seed solver time steps rate tol data dir limit batch lr eval-every test latents std",
-	"complete":      "out seed solver time steps rate tol data dir limit batch lr eval-every test latents hidden missing",
-	"stream":        "out seed solver time steps rate tol data dir limit batch lr eval-every test units frames turn",
-	"linear":        "out seed solver time steps rate tol data dir limit batch lr eval-every test",
+	"classify":      "out seed solver data dir limit batch lr eval-every test",
+	"generate":      "out seed solver data dir limit batch lr eval-every test std",
+	"latent":        "out seed solver data dir limit batch lr eval-every test latents std",
+	"complete":      "out seed solver data dir limit batch lr eval-every test latents hidden missing",
+	"stream":        "out seed solver data dir limit batch lr eval-every test units frames turn",
+	"linear":        "out seed solver data dir limit batch lr eval-every test",
 	"landscape":     "out x y w1 w2 lr updates",
-	"hybrid":        "out seed solver time steps rate tol data dir limit batch lr eval-every test",
-	"bidirectional": "back out seed solver time steps rate tol data dir limit batch lr eval-every test",
+	"hybrid":        "out seed solver data dir limit batch lr eval-every test",
+	"bidirectional": "back out seed solver data dir limit batch lr eval-every test",
 	"claims":        "write",
 	"run":           "full out record cache cores",
 	"verify":        "cache cores",
@@ -39,7 +41,7 @@ var always = map[string]string{
 
 // TestFlags_EachHasAUseThatIsKnown: every flag of every command always has a use, or the table says where it has one.
 func TestFlags_EachHasAUseThatIsKnown(t *testing.T) {
-	parser, err := kong.New(new(commands), kong.Name("demo"), kong.Writers(io.Discard, io.Discard), kong.Bind(new(console)))
+	parser, err := kong.New(new(commands), kong.Name("demo"), kong.Writers(io.Discard, io.Discard), kong.Bind(new(cli.Console)), cli.Vars())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,8 +53,8 @@ func TestFlags_EachHasAUseThatIsKnown(t *testing.T) {
 					continue
 				}
 				rows := 0
-				for _, u := range flagUses {
-					if slices.Contains(u.flags, f.Name) && (u.commands == nil || slices.Contains(u.commands, node.Name)) {
+				for _, u := range cli.FlagUses {
+					if slices.Contains(u.Flags, f.Name) && (u.Commands == nil || slices.Contains(u.Commands, node.Name)) {
 						rows++
 					}
 				}
@@ -107,16 +109,20 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"train -data moons -raw", "raw", "your own data"},
 		{"train -data moons -held-out .5", "held-out", "your own data"},
 		{"train -data x.csv -test-file y.csv -held-out .5", "held-out", "without a test part"},
+		{"classify -solver sgd -time 2", "time", "-solver heun"},
+		{"latent -tol 1 -steps 9", "tol", "adaptive"},
+		{"classify -solver heun -steps 2", "steps", "-solver sgd"},
+		{"classify -solver heun -rate 2", "rate", "-solver sgd and euler"},
 		{"claims -write d -long", "long", "the list"},
 	} {
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(c.args), strings.Fields(map[bool]string{true: "-out " + filepath.Join(t.TempDir(), "out")}[!strings.Contains(c.args, "overwrite") && !strings.HasPrefix(c.args, "claims")])...)...)
-		if code != exitUsage || !strings.Contains(stderr, "-"+c.flag+" has no use with") || !strings.Contains(stderr, c.where) || strings.Count(stderr, "\n") != 1 {
+		if code != cli.ExitUsage || !strings.Contains(stderr, "-"+c.flag+" has no use with") || !strings.Contains(stderr, c.where) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("demo %s: exit code %d, %q, %q", c.args, code, stdout, stderr)
 		}
 		refused[c.flag] = true
 	}
-	for _, u := range flagUses {
-		for _, f := range u.flags {
+	for _, u := range cli.FlagUses {
+		for _, f := range u.Flags {
 			if !refused[f] {
 				t.Errorf("no test refuses -%s", f)
 			}
@@ -132,7 +138,7 @@ func TestFlags_WithAUseAreTaken(t *testing.T) {
 		"compare -data moons -widths 2,4,4,2 -skips -steps 2 -batch 4 -precision .1",
 		"train -data moons -limit 2 -rule feedback -no-compare",
 	} {
-		if code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", filepath.Join(t.TempDir(), "out"))...); code != exitOK {
+		if code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", filepath.Join(t.TempDir(), "out"))...); code != cli.ExitOK {
 			t.Errorf("demo %s: exit code %d, %s%s", args, code, stdout, stderr)
 		}
 	}

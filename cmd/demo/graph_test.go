@@ -16,14 +16,17 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 )
 
 // drawn runs graphCmd with args in an empty folder.
 func drawn(t *testing.T, args ...string) (dir, said string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "out")
-	var cmd graphCmd
-	parser, err := kong.New(&cmd)
+	var cmd inspect.GraphCmd
+	parser, err := kong.New(&cmd, cli.Vars())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +34,7 @@ func drawn(t *testing.T, args ...string) (dir, said string) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := cmd.Run(&console{ctx: context.Background(), out: &out, args: args}); err != nil {
+	if err := cmd.Run(&cli.Console{Context: context.Background(), Out: &out, Args: args}); err != nil {
 		t.Fatal(err)
 	}
 	return dir, out.String()
@@ -55,9 +58,9 @@ func TestGraph_WritesDotAndSVG(t *testing.T) {
 }
 
 func TestGraph_RefusesTooDeepNetworks(t *testing.T) {
-	cmd := graphCmd{Batch: 1}
+	cmd := inspect.GraphCmd{Batch: 1}
 	cmd.Gamma, cmd.Precision = 1, 1
-	cmd.Widths = make([]int, mostBlocks+2)
+	cmd.Widths = make([]int, inspect.MostBlocks+2)
 	for i := range cmd.Widths {
 		cmd.Widths[i] = 2
 	}
@@ -70,7 +73,7 @@ func TestGraph_RefusesTooDeepNetworks(t *testing.T) {
 // legend, and does so for every architecture and view.
 func TestGraph_SVGIsWholeAndEscaped(t *testing.T) {
 	for _, args := range []string{"", "-what state -loss ce", "-arch cnn -what param", "-arch resnet -depth 1", "-arch transformer -depth 1 -norm -what state"} {
-		dir, _ := drawn(t, longFlags(strings.Fields(args))...)
+		dir, _ := drawn(t, cli.LongFlags(strings.Fields(args))...)
 		text, err := os.ReadFile(filepath.Join(dir, "graph.dot"))
 		if err != nil {
 			t.Fatal(err)
@@ -127,29 +130,9 @@ func TestGraph_SVGIsWholeAndEscaped(t *testing.T) {
 	}
 }
 
-// TestGraph_LabelsAreEscaped: a name made of XML's own signs stays text.
-func TestGraph_LabelsAreEscaped(t *testing.T) {
-	d, err := readDot([]byte(`digraph g { n0 [label="<b> & \"q\"", shape=box, style="filled", fillcolor="#cfe2f3"]; n1 [label="]]>", shape=box]; n0 -> n1; }`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	svg, err := d.svg("<title>")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := xml.Unmarshal(svg, new(struct{})); err != nil || !bytes.Contains(svg, []byte("&lt;b&gt; &amp; &#34;q&#34;")) {
-		t.Errorf("error %v in %s", err, svg)
-	}
-}
-
-// TestGraph_RefusesWhatItCannotDraw: text that is no graph, and an edge to no node.
-func TestGraph_RefusesWhatItCannotDraw(t *testing.T) {
-	for _, text := range []string{"digraph {", "digraph { a [label=b]; a -> c; }", "digraph { a [label=b]; c [label=d]; a -> c -> a; }"} {
-		if d, err := readDot([]byte(text)); err == nil || !strings.Contains(err.Error(), "read the graph") {
-			t.Errorf("%s: %v, error %v", text, d, err)
-		}
-	}
-	cmd := graphCmd{Batch: 1, netFlags: netFlags{Arch: "transformer", Heads: 4, Gamma: 1, Precision: 1, Depth: mostBlocks + 1}}
+// TestGraph_RefusesMoreBlocksThanCanBeRead.
+func TestGraph_RefusesMoreBlocksThanCanBeRead(t *testing.T) {
+	cmd := inspect.GraphCmd{Batch: 1, NetFlags: cli.NetFlags{Arch: "transformer", Heads: 4, Gamma: 1, Precision: 1, Depth: inspect.MostBlocks + 1}}
 	if err := cmd.Validate(); err == nil || !strings.Contains(err.Error(), "-depth 25") {
 		t.Errorf("error %v", err)
 	}
@@ -159,21 +142,18 @@ func TestGraph_RefusesWhatItCannotDraw(t *testing.T) {
 // (measured: 0.2 s and 1.2 s for the command as a whole, on two busy cores).
 func TestGraph_DeepestIsQuick(t *testing.T) {
 	start := time.Now()
-	drawn(t, "--widths", "4"+strings.Repeat(",4", mostBlocks), "--skips", "--what", "param")
+	drawn(t, "--widths", "4"+strings.Repeat(",4", inspect.MostBlocks), "--skips", "--what", "param")
 	if d := time.Since(start); d > 5*time.Second { // slack for machines that do other things as well
 		t.Errorf("%v", d)
 	}
 }
 
-// TestCommand_TouchesNoSharedFolder: the built command works whatever TMPDIR is (foreign, damaged, a file, missing, not to be
+// TestCommand_TouchesNoSharedFolder: the command works whatever TMPDIR is (foreign, damaged, a file, missing, not to be
 // written), and nothing of it or of its dependencies leaves a file there, in HOME or where it is started.
 func TestCommand_TouchesNoSharedFolder(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the command")
-	}
-	binary := filepath.Join(t.TempDir(), "demo")
-	if text, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
 	write := func(path, text string, mode os.FileMode) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -226,7 +206,7 @@ func TestCommand_TouchesNoSharedFolder(t *testing.T) {
 			t.Helper()
 			cmd := exec.Command(binary, args...)
 			cmd.Dir = work
-			cmd.Env = []string{"TMPDIR=" + tmp, "HOME=" + home}
+			cmd.Env = []string{"TMPDIR=" + tmp, "HOME=" + home, asCommand + "=1"}
 			if text, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s: demo %v: %v\n%s", c.name, args, err, text)
 			}

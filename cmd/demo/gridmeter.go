@@ -8,12 +8,13 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 )
 
 // A gridMeter shows how far the cells of claims are.
 type gridMeter struct {
-	console *console
+	console *cli.Console
 	bars    *mpb.Progress // nil where nothing can be redrawn
 	bar     *mpb.Bar
 	begun   bool
@@ -23,12 +24,12 @@ type gridMeter struct {
 	last claim.Progress
 }
 
-func newGridMeter(c *console) *gridMeter {
+func newGridMeter(c *cli.Console) *gridMeter {
 	g := &gridMeter{console: c}
-	if !c.terminal {
+	if !c.Terminal {
 		return g
 	}
-	g.bars = mpb.New(mpb.WithOutput(c.out), mpb.WithWidth(30), mpb.WithRefreshRate(120*time.Millisecond))
+	g.bars = mpb.New(mpb.WithOutput(c.Out), mpb.WithWidth(30), mpb.WithRefreshRate(120*time.Millisecond))
 	g.bar = g.bars.New(barTotal, mpb.BarStyle().Lbound("|").Filler("█").Tip("▌").Padding(" ").Rbound("|"),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 			g.mu.Lock()
@@ -66,11 +67,11 @@ func (g *gridMeter) progress(p claim.Progress) {
 	}
 	if !g.begun {
 		g.begun = true
-		g.console.printf("%d cells, %d of them kept by an earlier run\n", p.Cells, p.Found)
+		g.console.Printf("%d cells, %d of them kept by an earlier run\n", p.Cells, p.Found)
 	}
 	if tenth := int(10 * p.Fraction); tenth > g.printed {
 		g.printed = tenth
-		g.console.printf("%4d of %d cells, %3.0f %%, %s\n", p.Done, p.Cells, 100*p.Fraction, times(p))
+		g.console.Printf("%4d of %d cells, %3.0f %%, %s\n", p.Done, p.Cells, 100*p.Fraction, times(p))
 	}
 }
 

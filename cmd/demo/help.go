@@ -1,15 +1,5 @@
 package main
 
-import (
-	"fmt"
-	"runtime"
-	"runtime/debug"
-
-	"github.com/alecthomas/kong"
-
-	"github.com/pcgraph/pcgraph/graph/kernel"
-)
-
 // teaching is the text of -help above the commands and flags.
 const teaching = `Predictive coding (PC) gives every layer an activity of its own and lets all activities relax until prediction
 errors are smallest; each weight then learns from the error next to it, without a backward pass.
@@ -45,65 +35,3 @@ Examples, with what to expect:
 Flags are written -name or --name, as -name value or -name=value; one that has no use with the others is an error.
 Ctrl-C, SIGTERM and a closed terminal finish the step and write the report with what there is; a second Ctrl-C kills.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 numbers went wrong (everything is written), 130 interrupted.`
-
-// module is this module's path.
-const module = "github.com/pcgraph/pcgraph"
-
-// versionFlag prints the version instead of running anything.
-type versionFlag bool
-
-// BeforeReset is called by kong as soon as it sees the flag.
-func (versionFlag) BeforeReset(app *kong.Kong) error {
-	v := readVersion()
-	fmt.Fprintf(app.Stdout, "demo %s %s", module, v.Module)
-	if v.Revision != "" {
-		fmt.Fprintf(app.Stdout, " (revision %s)", v.Revision)
-	}
-	fmt.Fprintf(app.Stdout, "\n%s %s/%s, kernels %s, %d cores\n", v.Go, v.OS, v.Arch, v.Kernels, v.Cores)
-	app.Exit(exitOK)
-	return nil
-}
-
-// A version says what was built, and what it runs on.
-type version struct {
-	Module   string            `json:"module"`             // of the main module: (devel) in a checkout
-	Revision string            `json:"revision,omitempty"` // of git, "+dirty" if modified
-	Go       string            `json:"go"`
-	OS       string            `json:"os"`
-	Arch     string            `json:"arch"`
-	Kernels  string            `json:"kernels"`
-	Cores    int               `json:"cores"`
-	Deps     map[string]string `json:"dependencies,omitempty"`
-}
-
-func readVersion() version {
-	v := version{Module: "(unknown)", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-		Kernels: kernel.Set(), Cores: runtime.GOMAXPROCS(0)}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
-	}
-	if info.Main.Version != "" {
-		v.Module = info.Main.Version
-	}
-	dirty := ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			v.Revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "+dirty"
-		}
-	}
-	if v.Revision != "" {
-		v.Revision += dirty
-	}
-	v.Deps = make(map[string]string, len(info.Deps))
-	for _, d := range info.Deps {
-		if d.Replace != nil {
-			d = d.Replace
-		}
-		v.Deps[d.Path] = d.Version
-	}
-	return v
-}

@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 )
 
 // TestInfer_FindsTheEquilibriumOfTheLinearTheory: on a linear network with biases and a precision the energy that the sweep
@@ -16,8 +19,8 @@ import (
 // fall the more, the longer they run.
 func TestInfer_FindsTheEquilibriumOfTheLinearTheory(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
-	code, stdout, stderr := demo(t, t.Context(), strings.Fields("infer -data moons -widths 2,8,8,2 -act linear -precision 3 -evals 150 -batch 16 -out "+out)...)
-	if code != exitOK {
+	code, stdout, stderr := demo(t, t.Context(), strings.Fields("infer -data moons -widths 2,8,8,2 -act linear -precision 3 -evals 150 -batch 16 -clock 1ms -out "+out)...)
+	if code != cli.ExitOK {
 		t.Fatal(stderr)
 	}
 	page, err := os.ReadFile(filepath.Join(out, "report.html"))
@@ -58,7 +61,7 @@ func TestTrain_ReportsHowInferenceEnded(t *testing.T) {
 	} {
 		out := filepath.Join(t.TempDir(), "run")
 		code, stdout, stderr := demo(t, t.Context(), strings.Fields("train -data moons -widths 2,6,6,2 -act linear -limit 5 "+c.args+" -out "+out)...)
-		if code != exitOK {
+		if code != cli.ExitOK {
 			t.Fatal(stderr)
 		}
 		if got := strings.Contains(strings.Join(strings.Fields(stdout), " "), "closer to equilibrium: more -steps, a higher -rate"); got != c.warns {
@@ -88,14 +91,16 @@ func TestTrain_ReportsHowInferenceEnded(t *testing.T) {
 
 // TestFastest_RanksMediansOfSeveralRuns: a way that ran once is not ranked.
 func TestFastest_RanksMediansOfSeveralRuns(t *testing.T) {
-	at := func(seconds float64) []station { return []station{{evals: 5, seconds: seconds, off: 1e-4}} }
-	ways := []way{{name: "once", runs: 1, path: at(1e-3)}, {name: "thrice", runs: 3, path: at(2e-3)}}
-	for off, text := range fastest(ways) {
+	at := func(seconds float64) []inspect.Station {
+		return []inspect.Station{{Evals: 5, Seconds: seconds, Off: 1e-4}}
+	}
+	ways := []inspect.Way{{Name: "once", Runs: 1, Path: at(1e-3)}, {Name: "thrice", Runs: 3, Path: at(2e-3)}}
+	for off, text := range inspect.Fastest(ways) {
 		if !strings.HasPrefix(text, "thrice") {
 			t.Errorf("%s: %s", off, text)
 		}
 	}
-	if got := fastest(ways[:1]); len(got) != 0 {
+	if got := inspect.Fastest(ways[:1]); len(got) != 0 {
 		t.Errorf("%v ranked after one run", got)
 	}
 }

@@ -15,7 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/graph/safetensors"
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // weightsIn are the tensors of a file.
@@ -56,7 +58,7 @@ func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 		t.Helper()
 		args := append(strings.Fields("train -data moons -widths 2,8,8,2 -rule montecarlo -act tanh -epochs 40 -eval-every 50 -out"), filepath.Join(dir, out))
 		code, stdout, stderr := demo(t, ctx, append(args, more...)...)
-		if code != exitOK && code != exitInterrupted {
+		if code != cli.ExitOK && code != cli.ExitInterrupted {
 			t.Fatalf("exit code %d, %s", code, stderr)
 		}
 		return code, stdout
@@ -77,7 +79,7 @@ func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 			}
 		}()
 		code, _ := train(ctx, fmt.Sprint("interrupted", i), kept...)
-		if stop(); code != exitInterrupted {
+		if stop(); code != cli.ExitInterrupted {
 			t.Logf("%s was too fast to be interrupted", pupil)
 		}
 		<-done
@@ -102,7 +104,7 @@ func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 		}
 	}
 	code, _, stderr := demo(t, t.Context(), append(strings.Fields("train -data moons -widths 2,8,8,2 -rule montecarlo -act tanh -lr .002 -out "+filepath.Join(dir, "other")), kept...)...)
-	if code != exitFailure || !strings.Contains(stderr, "Rate: 0.002") || !strings.Contains(stderr, "another training") {
+	if code != cli.ExitFailure || !strings.Contains(stderr, "Rate: 0.002") || !strings.Contains(stderr, "another training") {
 		t.Errorf("another rate: exit code %d, %s", code, stderr)
 	}
 }
@@ -116,11 +118,11 @@ func TestEval_GivesWhatTheTrainingDid(t *testing.T) {
 		"train -data text -window 6 -arch transformer -width 8 -depth 1 -heads 2 -norm -loss ce -limit 3 -steps 2 -errors -scaling completep",
 	} {
 		out := filepath.Join(t.TempDir(), "a[b]*")
-		if code, _, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", out)...); code != exitOK {
+		if code, _, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", out)...); code != cli.ExitOK {
 			t.Fatalf("%s: exit code %d, %s", args, code, stderr)
 		}
 		code, stdout, stderr := demo(t, t.Context(), "eval", out)
-		if code != exitOK || strings.Count(stdout, ".safetensors") != 2 {
+		if code != cli.ExitOK || strings.Count(stdout, ".safetensors") != 2 {
 			t.Fatalf("eval after %s: exit code %d, %s%s", args, code, stdout, stderr)
 		}
 		for pupil, r := range resultsOf(t, out) {
@@ -132,7 +134,7 @@ func TestEval_GivesWhatTheTrainingDid(t *testing.T) {
 			code, one, _ := demo(t, t.Context(), "eval", filepath.Join(out, file))
 			for _, text := range []string{stdout, one} {
 				row := regexp.MustCompile(regexp.QuoteMeta(file) + ` .*`).FindString(text)
-				if want := fmt.Sprintf("%.2f %%", 100*test["accuracy"].(float64)); code != exitOK || !strings.Contains(row, want) || !strings.Contains(row, number(test["loss"].(float64))) {
+				if want := fmt.Sprintf("%.2f %%", 100*test["accuracy"].(float64)); code != cli.ExitOK || !strings.Contains(row, want) || !strings.Contains(row, report.Number(test["loss"].(float64))) {
 					t.Errorf("eval after %s: %q, the training had %v", args, row, test)
 				}
 			}
@@ -170,7 +172,7 @@ func TestEval_SaysWhatIsMissing(t *testing.T) {
 			t.Fatal(err)
 		}
 		code, _, stderr := demo(t, t.Context(), append([]string{"eval", filepath.Join(dir, c.from)}, strings.Fields(c.more)...)...)
-		if code != exitFailure || !strings.Contains(stderr, c.want) {
+		if code != cli.ExitFailure || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: exit code %d, %s, want %q", c.from, code, stderr, c.want)
 		}
 	}
@@ -209,7 +211,7 @@ func TestREADME_SavingCommandsRun(t *testing.T) {
 		}
 	}
 	for _, c := range slices.Concat(commands, commands[:1]) {
-		if code, stdout, stderr := demo(t, t.Context(), strings.Fields(c[1])...); code != exitOK || !strings.Contains(stdout, "accuracy") && !strings.Contains(stdout, "predictions") {
+		if code, stdout, stderr := demo(t, t.Context(), strings.Fields(c[1])...); code != cli.ExitOK || !strings.Contains(stdout, "accuracy") && !strings.Contains(stdout, "predictions") {
 			t.Errorf("%s: exit code %d, %s%s", c[1], code, stdout, stderr)
 		}
 	}

@@ -15,56 +15,43 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-	"github.com/pkg/errors"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/bench"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 )
-
-// Exit codes.
-const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitDiverged    = 3
-	exitInterrupted = 130
-)
-
-// errInterrupted is how a run ends that was interrupted and has written its report.
-var errInterrupted = errors.New("interrupted")
 
 // commands are the subcommands, one field each.
 type commands struct {
-	MNIST         mnistCmd         `cmd:"" name:"mnist" default:"withargs" help:"The main job and the default: one epoch of MNIST by PC and by BP, then how their gradients agree."`
-	Toy           toyCmd           `cmd:"" help:"A toy task (xor, moons, spirals, linear, sine), with a picture of what was learned."`
-	Train         trainCmd         `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
-	Eval          evalCmd          `cmd:"" help:"Evaluate saved networks, the weights in a run's folder, on the test set."`
-	Predict       predictCmd       `cmd:"" help:"What a saved network says of new samples, as a table."`
-	Compare       compareCmd       `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
-	Coord         coordCmd         `cmd:"" name:"coordcheck" help:"Whether the sizes of activities and of their changes in training depend on width or depth, scaling by scaling."`
-	Infer         inferCmd         `cmd:"" help:"Which solver for inference: energy and gradient error against evaluations and time, for every solver on one network."`
-	Graph         graphCmd         `cmd:"" help:"The expression graph of a network as a picture (SVG and DOT): its energy, or the gradients by activities or weights."`
-	Classify      classifyCmd      `cmd:"" help:"Classification of MNIST by predictive coding, to the budgets of four of JPC's notebooks."`
-	Generate      generateCmd      `cmd:"" help:"Pictures from labels, and labels by inverting the generator."`
-	Latent        latentCmd        `cmd:"" help:"Pictures without labels: a network whose input is free; reconstructions, samples and what its causes mean."`
-	Complete      completeCmd      `cmd:"" help:"Associative memory: half a picture is clamped, inference completes it."`
-	Stream        streamCmd        `cmd:"" help:"Temporal prediction: turning digits, frame by frame, inference beginning at what was expected."`
-	Linear        linearCmd        `cmd:"" help:"A deep linear network on MNIST: energy along training against its closed form."`
-	Landscape     landscapeCmd     `cmd:"" help:"The energies of the smallest chains as pictures: by weights, by activities, by depth; before and after inference."`
-	Hybrid        hybridCmd        `cmd:"" help:"A generator with an amortiser that guesses where its inference will end: three ways to a label."`
-	Bidirectional bidirectionalCmd `cmd:"" help:"One network in both directions: classifies pictures and generates them."`
-	Claims        claimsCmd        `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
-	Run           runCmd           `cmd:"" help:"Measure claims: verdicts, tables and figures."`
-	Verify        verifyCmd        `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
-	Bench         benchCmd         `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
-	Data          dataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
+	MNIST         study.MNISTCmd         `cmd:"" name:"mnist" default:"withargs" help:"The main job and the default: one epoch of MNIST by PC and by BP, then how their gradients agree."`
+	Toy           study.ToyCmd           `cmd:"" help:"A toy task (xor, moons, spirals, linear, sine), with a picture of what was learned."`
+	Train         study.TrainCmd         `cmd:"" help:"Train any network on any data set by PC and BP, with the main job's report."`
+	Eval          study.EvalCmd          `cmd:"" help:"Evaluate saved networks, the weights in a run's folder, on the test set."`
+	Predict       study.PredictCmd       `cmd:"" help:"What a saved network says of new samples, as a table."`
+	Compare       study.CompareCmd       `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
+	Coord         inspect.CoordCmd       `cmd:"" name:"coordcheck" help:"Whether the sizes of activities and of their changes in training depend on width or depth, scaling by scaling."`
+	Infer         inspect.InferCmd       `cmd:"" help:"Which solver for inference: energy and gradient error against evaluations and time, for every solver on one network."`
+	Graph         inspect.GraphCmd       `cmd:"" help:"The expression graph of a network as a picture (SVG and DOT): its energy, or the gradients by activities or weights."`
+	Classify      study.ClassifyCmd      `cmd:"" help:"Classification of MNIST by predictive coding, to the budgets of four of JPC's notebooks."`
+	Generate      study.GenerateCmd      `cmd:"" help:"Pictures from labels, and labels by inverting the generator."`
+	Latent        study.LatentCmd        `cmd:"" help:"Pictures without labels: a network whose input is free; reconstructions, samples and what its causes mean."`
+	Complete      study.CompleteCmd      `cmd:"" help:"Associative memory: half a picture is clamped, inference completes it."`
+	Stream        study.StreamCmd        `cmd:"" help:"Temporal prediction: turning digits, frame by frame, inference beginning at what was expected."`
+	Linear        study.LinearCmd        `cmd:"" help:"A deep linear network on MNIST: energy along training against its closed form."`
+	Landscape     inspect.LandscapeCmd   `cmd:"" help:"The energies of the smallest chains as pictures: by weights, by activities, by depth; before and after inference."`
+	Hybrid        study.HybridCmd        `cmd:"" help:"A generator with an amortiser that guesses where its inference will end: three ways to a label."`
+	Bidirectional study.BidirectionalCmd `cmd:"" help:"One network in both directions: classifies pictures and generates them."`
+	Claims        claimsCmd              `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
+	Run           runCmd                 `cmd:"" help:"Measure claims: verdicts, tables and figures."`
+	Verify        verifyCmd              `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
+	Bench         bench.Cmd              `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
+	Data          study.DataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
 
-	Version versionFlag `help:"Print version, revision, Go and kernels, then exit."`
+	Version cli.VersionFlag `help:"Print version, revision, Go and kernels, then exit."`
 }
 
 func main() {
@@ -79,94 +66,6 @@ func main() {
 	}()
 	ignoreBrokenPipe()
 	info, err := os.Stdout.Stat()
-	c := &console{ctx: ctx, out: os.Stdout, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
-	os.Exit(run(c, os.Args[1:], os.Stderr))
-}
-
-// run is the command without the process around it; it returns the exit code.
-func run(c *console, args []string, stderr io.Writer) int {
-	ctx, cancel := context.WithCancel(c.ctx)
-	defer cancel()
-	c.ctx, c.args, c.errs = ctx, args, stderr
-	c.pulse = newPulse(c.out, cancel) // a reader that went away, as head does, ends the run as Ctrl-C does
-	defer c.pulse.end()
-	c.out = c.pulse
-	exited := -1 // set by -help and -version
-	var cmds commands
-	parser, err := kong.New(&cmds,
-		kong.Name("demo"),
-		kong.Description(teaching),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
-		kong.Writers(c.out, stderr),
-		kong.Bind(c),
-		kong.Exit(func(code int) {
-			if exited < 0 {
-				exited = code
-			}
-		}),
-	)
-	if err != nil { // a mistake in the tags of commands: the tests find it
-		fmt.Fprintf(stderr, "demo: %v\n", err)
-		return exitFailure
-	}
-	parsed, err := parser.Parse(longFlags(args))
-	if exited >= 0 {
-		return exited
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "demo: %v (see demo%s -help)\n", err, commandOf(parser, args))
-		return exitUsage
-	}
-	c.note(parsed)
-	if err := checkUses(c, parsed); err != nil {
-		fmt.Fprintf(stderr, "demo: %v (see demo %s -help)\n", err, parsed.Selected().Name)
-		return exitUsage
-	}
-	switch err := parsed.Run(); {
-	case err == nil:
-		return exitOK
-	case isDivergence(err):
-		fmt.Fprintf(stderr, "demo: %v\n", err)
-		return exitDiverged
-	case errors.Is(err, errInterrupted):
-		fmt.Fprintf(stderr, "demo: interrupted: results up to the interruption are written\n")
-		return exitInterrupted
-	default:
-		fmt.Fprintf(stderr, "demo: %v\n", err)
-		return exitFailure
-	}
-}
-
-// commandOf is the command that the arguments begin with, after a space; empty if there is none.
-func commandOf(parser *kong.Kong, args []string) string {
-	for _, leaf := range parser.Model.Leaves(true) {
-		if len(args) > 0 && args[0] == leaf.Name {
-			return " " + leaf.Name
-		}
-	}
-	return ""
-}
-
-// longFlags makes -name, as Go's own tools have it, the --name that kong knows, and ties a negative number to the flag
-// before it.
-func longFlags(args []string) []string {
-	var long []string
-	for i, a := range args {
-		switch {
-		case a == "--":
-			return append(long, args[i:]...)
-		case negative(a) && len(long) > 0 && strings.HasPrefix(long[len(long)-1], "--") && !strings.Contains(long[len(long)-1], "="):
-			long[len(long)-1] += "=" + a
-		case len(a) > 1 && a[0] == '-' && a[1] != '-' && a != "-h" && !negative(a):
-			long = append(long, "-"+a)
-		default:
-			long = append(long, a)
-		}
-	}
-	return long
-}
-
-// negative tells whether an argument is a number below zero, rather than a flag.
-func negative(arg string) bool {
-	return len(arg) > 1 && arg[0] == '-' && (arg[1] >= '0' && arg[1] <= '9' || arg[1] == '.' || strings.EqualFold(arg, "-inf"))
+	c := &cli.Console{Context: ctx, Out: os.Stdout, Terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	os.Exit(cli.Main(c, new(commands), teaching, os.Args[1:], os.Stderr))
 }

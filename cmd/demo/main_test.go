@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,13 +12,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
+
+// onConsole runs the command on a console.
+func onConsole(c *cli.Console, args []string, errs io.Writer) int {
+	return cli.Main(c, new(commands), teaching, args, errs)
+}
 
 // demo runs the command without a process around it.
 func demo(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(&console{ctx: ctx, out: &out}, args, &errs)
+	code = cli.Main(&cli.Console{Context: ctx, Out: &out}, new(commands), teaching, args, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -80,7 +88,7 @@ func TestOptions_WrongOnesAreNamedAndExitWithTwo(t *testing.T) {
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			code, _, stderr := demo(t, t.Context(), strings.Fields(c.args)...)
-			if code != exitUsage || !strings.Contains(stderr, c.want) {
+			if code != cli.ExitUsage || !strings.Contains(stderr, c.want) {
 				t.Errorf("exit code %d and %q, want 2 and a message with %q (%s)", code, stderr, c.want, c.reason)
 			}
 		})
@@ -100,7 +108,7 @@ func TestOptions_ThatDoNotFitTheDataFailBeforeAFolderIsMade(t *testing.T) {
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		code, _, stderr := demo(t, t.Context(), append(strings.Fields(c.args), "-out", out)...)
-		if code != exitFailure || !strings.Contains(stderr, c.want) {
+		if code != cli.ExitFailure || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: exit code %d and %q, want 1 and a message with %q", c.args, code, stderr, c.want)
 		}
 		if exists(out) {
@@ -115,7 +123,7 @@ func TestRun_CacheThatCannotBeMadeIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, _, stderr := demo(t, t.Context(), "run", "jpc/orders", "-cache", file, "-out", filepath.Join(t.TempDir(), "out"))
-	if code != exitFailure || !strings.Contains(stderr, "another folder with -cache") {
+	if code != cli.ExitFailure || !strings.Contains(stderr, "another folder with -cache") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }
@@ -123,7 +131,7 @@ func TestRun_CacheThatCannotBeMadeIsAnError(t *testing.T) {
 func TestTrain_RulesThatDoNotFitAreRefusedBeforeTraining(t *testing.T) {
 	for _, args := range []string{"train -data bars -rule direct -arch cnn"} {
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", filepath.Join(t.TempDir(), "out"))...)
-		if code != exitFailure || !strings.Contains(stderr, "-rule") || strings.Contains(stdout, "BP   step") {
+		if code != cli.ExitFailure || !strings.Contains(stderr, "-rule") || strings.Contains(stdout, "BP   step") {
 			t.Errorf("%s: exit code %d, %q, %q", args, code, stdout, stderr)
 		}
 	}
@@ -139,14 +147,14 @@ func TestHelpAndVersion_ExitWithZero(t *testing.T) {
 		{"-version", "kernels"},
 	} {
 		code, stdout, stderr := demo(t, t.Context(), strings.Fields(c.args)...)
-		if code != exitOK || !strings.Contains(stdout, c.want) {
+		if code != cli.ExitOK || !strings.Contains(stdout, c.want) {
 			t.Errorf("%s: exit code %d, %q, %q", c.args, code, stdout, stderr)
 		}
 	}
 }
 
 func TestLongFlags_GoStyleBecomesKongStyle(t *testing.T) {
-	got := strings.Join(longFlags(strings.Fields("toy -seed 3 --lr=.1 -h -rate -1 -a=-2 -steps -.5 -- -x")), " ")
+	got := strings.Join(cli.LongFlags(strings.Fields("toy -seed 3 --lr=.1 -h -rate -1 -a=-2 -steps -.5 -- -x")), " ")
 	if want := "toy --seed 3 --lr=.1 -h --rate=-1 --a=-2 --steps=-.5 -- -x"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -158,19 +166,19 @@ func TestData_SaysWhatIsMissingAndHowToGetIt(t *testing.T) {
 	t.Setenv("PCGRAPH_CIFAR10", empty)
 	t.Setenv("PCGRAPH_CIFAR100", empty)
 	code, stdout, _ := demo(t, t.Context(), "data", "-fashion", empty)
-	if code != exitFailure || strings.Count(stdout, "missing") != 4 || !strings.Contains(stdout, "cifar-100-binary.tar.gz") || !strings.Contains(stdout, "go mod download") {
+	if code != cli.ExitFailure || strings.Count(stdout, "missing") != 4 || !strings.Contains(stdout, "cifar-100-binary.tar.gz") || !strings.Contains(stdout, "go mod download") {
 		t.Errorf("exit code %d, %q", code, stdout)
 	}
 	if !strings.Contains(stdout, "-data FILE.npz") || !strings.Contains(stdout, "-targets species") {
 		t.Errorf("nothing on data of one's own in %q", stdout)
 	}
-	if code, _, _ := demo(t, t.Context(), "data"); code != exitOK {
+	if code, _, _ := demo(t, t.Context(), "data"); code != cli.ExitOK {
 		t.Errorf("exit code %d where nobody named a folder that lacks something, want 0", code)
 	}
-	if code, _, _ := demo(t, t.Context(), "data", "-cifar10", empty); code != exitFailure {
-		t.Errorf("exit code %d where CIFAR-10 is not in the folder named, want %d", code, exitFailure)
+	if code, _, _ := demo(t, t.Context(), "data", "-cifar10", empty); code != cli.ExitFailure {
+		t.Errorf("exit code %d where CIFAR-10 is not in the folder named, want %d", code, cli.ExitFailure)
 	}
-	for _, name := range append(slices.Clone(toys), generated...) {
+	for _, name := range append(slices.Clone(cli.Toys), cli.Generated...) {
 		if !strings.Contains(stdout, "\n  "+name+" ") {
 			t.Errorf("%s is not listed in %q", name, stdout)
 		}
@@ -179,18 +187,18 @@ func TestData_SaysWhatIsMissingAndHowToGetIt(t *testing.T) {
 
 // Every name that is offered has a source; those that need no files can be compared on.
 func TestDataFlags_EveryNameIsADataSet(t *testing.T) {
-	for _, name := range dataNames {
-		f := dataFlags{Data: name, Window: 8}
-		if err := f.validate(); err != nil {
+	for _, name := range cli.DataNames {
+		f := cli.DataFlags{Data: name, Window: 8}
+		if err := f.Check(); err != nil {
 			t.Error(err)
 		}
-		if _, err := f.source(1, []int{3, 2}); err != nil {
+		if _, err := f.Source(1, []int{3, 2}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, name := range append(slices.Clone(generated), "text") {
+	for _, name := range append(slices.Clone(cli.Generated), "text") {
 		code, _, stderr := demo(t, t.Context(), "compare", "-data", name, "-batch", "4", "-steps", "3", "-out", filepath.Join(t.TempDir(), "run"))
-		if code != exitOK {
+		if code != cli.ExitOK {
 			t.Errorf("%s: exit code %d, %s", name, code, stderr)
 		}
 	}
@@ -202,7 +210,7 @@ func TestDataFlags_EveryNameIsADataSet(t *testing.T) {
 		"compare -data text -window 100000":   "characters, a window of",
 		"compare -data text -text nosuchfile": "nosuchfile",
 	} {
-		if code, _, stderr := demo(t, t.Context(), strings.Fields(args)...); code == exitOK || !strings.Contains(stderr, want) {
+		if code, _, stderr := demo(t, t.Context(), strings.Fields(args)...); code == cli.ExitOK || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %q, want %q", args, code, stderr, want)
 		}
 	}
@@ -215,7 +223,7 @@ func TestCompare_EveryArchitectureOnDataThatSuitsIt(t *testing.T) {
 		"-arch transformer -data copy -width 8 -heads 2 -depth 1 -loss ce -scaling completep",
 	} {
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields("compare -batch 4 -steps 3 "+args), "-out", filepath.Join(t.TempDir(), "run"))...)
-		if name := strings.Fields(args)[1]; code != exitOK || !strings.Contains(stdout, name) {
+		if name := strings.Fields(args)[1]; code != cli.ExitOK || !strings.Contains(stdout, name) {
 			t.Errorf("%s: exit code %d, %q, %q", args, code, stdout, stderr)
 		}
 	}
@@ -225,7 +233,7 @@ func TestMNIST_WhereItIsMissingTwoMoonsAreLearned(t *testing.T) {
 	t.Setenv("PCGRAPH_MNIST", t.TempDir())
 	out := filepath.Join(t.TempDir(), "run")
 	code, stdout, stderr := demo(t, t.Context(), "-out", out)
-	if code != exitOK || !strings.Contains(stdout, "PCGRAPH_MNIST") || !strings.Contains(stdout, "two moons") {
+	if code != cli.ExitOK || !strings.Contains(stdout, "PCGRAPH_MNIST") || !strings.Contains(stdout, "two moons") {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 	if _, err := os.Stat(filepath.Join(out, "boundary.png")); err != nil {
@@ -244,13 +252,13 @@ func TestOpenFolder_OneForEveryRun(t *testing.T) {
 	now, dirs := time.Now(), make(chan string, 8)
 	for range cap(dirs) {
 		go func() {
-			f, err := openFolder(folderFlags{}, "toy", "", now)
+			f, err := cli.OpenFolder(cli.FolderFlags{}, "toy", "", now)
 			if err != nil {
 				t.Error(err)
 				dirs <- ""
 				return
 			}
-			dirs <- f.dir
+			dirs <- f.Dir
 		}()
 	}
 	seen := make(map[string]bool)
@@ -267,7 +275,7 @@ func TestOpenFolder_OneForEveryRun(t *testing.T) {
 func TestCompare_SaysWhereInferenceDiverged(t *testing.T) {
 	for _, args := range []string{"compare -data xor -act linear -rate 10 -steps 2000", "compare -data xor -rate 1e20"} {
 		code, _, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", t.TempDir())...)
-		if code != exitDiverged || !strings.Contains(stderr, "diverged at its step") || !strings.Contains(stderr, "lower -rate") {
+		if code != cli.ExitDiverged || !strings.Contains(stderr, "diverged at its step") || !strings.Contains(stderr, "lower -rate") {
 			t.Errorf("%s: exit code %d and %q", args, code, stderr)
 		}
 	}

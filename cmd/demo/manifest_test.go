@@ -16,24 +16,28 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/bench"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 	"github.com/pcgraph/pcgraph/train"
 )
 
 // quiet is a console that nobody reads.
-func quiet(ctx context.Context) *console {
-	return &console{ctx: ctx, out: io.Discard, errs: io.Discard}
+func quiet(ctx context.Context) *cli.Console {
+	return &cli.Console{Context: ctx, Out: io.Discard, Errs: io.Discard}
 }
 
 // manifestOf reads the manifest of a folder.
-func manifestOf(t *testing.T, dir string) *manifest {
+func manifestOf(t *testing.T, dir string) *cli.Manifest {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, manifestName))
+	text, err := os.ReadFile(filepath.Join(dir, cli.ManifestName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := new(manifest)
+	m := new(cli.Manifest)
 	if err := jsonfloat.Unmarshal(text, m); err != nil {
 		t.Fatal(err)
 	}
@@ -79,23 +83,23 @@ func fill(v reflect.Value, f float64) {
 // in them are.
 func TestFiles_TakeEveryNumber(t *testing.T) {
 	for _, f := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		for _, what := range []any{new(manifest), new(stepLine), new(evalLine), new(agreeLine), new(coordLine), new(wayLine), new(benchReport)} {
+		for _, what := range []any{new(cli.Manifest), new(study.StepLine), new(study.EvalLine), new(study.AgreeLine), new(inspect.CoordLine), new(inspect.WayLine), new(bench.Report)} {
 			name := reflect.TypeOf(what).String()
 			fill(reflect.ValueOf(what).Elem(), f)
-			if m, is := what.(*manifest); is {
+			if m, is := what.(*cli.Manifest); is {
 				m.Encoding, m.Options = nil, nil
-				m.Results = map[string]any{"PC": map[string]any{"test": evalLine{Loss: f}, "precision": map[string]float64{"1": f}}, "list": []float64{1, f}}
+				m.Results = map[string]any{"PC": map[string]any{"test": study.EvalLine{Loss: f}, "precision": map[string]float64{"1": f}}, "list": []float64{1, f}}
 			}
-			dir, err := plainFolder(t.TempDir())
+			dir, err := cli.PlainFolder(t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := first(dir.line(what), dir.write("whole.json", encode(what)), dir.closeMetrics()); err != nil {
+			if err := cli.First(dir.Line(what), dir.Write("whole.json", cli.Encode(what)), dir.CloseMetrics()); err != nil {
 				t.Errorf("%s with %v: %v", name, f, err)
 				continue
 			}
-			for _, file := range []string{"whole.json", metricsName} {
-				text, err := os.ReadFile(dir.path(file))
+			for _, file := range []string{"whole.json", cli.MetricsName} {
+				text, err := os.ReadFile(dir.Path(file))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -108,7 +112,7 @@ func TestFiles_TakeEveryNumber(t *testing.T) {
 					t.Fatal(err)
 				}
 				var was, is any
-				if err := first(json.Unmarshal(text, &was), json.Unmarshal(second, &is)); err != nil || !reflect.DeepEqual(was, is) {
+				if err := cli.First(json.Unmarshal(text, &was), json.Unmarshal(second, &is)); err != nil || !reflect.DeepEqual(was, is) {
 					t.Errorf("%s with %v comes back as %s, want %s: %v", name, f, second, text, err)
 				}
 			}
@@ -116,30 +120,42 @@ func TestFiles_TakeEveryNumber(t *testing.T) {
 	}
 }
 
+// testOptions are the options of a run.
+type testOptions struct {
+	cli.OutFlags
+	kept string
+}
+
+func (o testOptions) Kept() string { return o.kept }
+
+func options(dir string, seed uint64) testOptions {
+	return testOptions{OutFlags: cli.OutFlags{FolderFlags: cli.FolderFlags{Out: dir}, Seed: seed}}
+}
+
 // TestLive_SaysHowARunEnded: the manifest is there while the work goes on, and has the right end, the exit code with it.
 func TestLive_SaysHowARunEnded(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		work func(r *runDir) error
-		end  state
+		work func(r *cli.RunDir) error
+		end  cli.State
 		want string // in the error
 	}{
-		{"done", func(r *runDir) error { r.manifest.Results["x"] = 1.5; return nil }, done, ""},
-		{"not a number among the results", func(r *runDir) error { r.manifest.Results["x"] = []float64{1, math.NaN()}; return nil }, diverged, "x[1] is NaN"},
-		{"an infinity deep in the results", func(r *runDir) error {
-			r.manifest.Results["a"] = map[string]any{"b": evalLine{Loss: math.Inf(-1)}}
+		{"done", func(r *cli.RunDir) error { r.Manifest.Results["x"] = 1.5; return nil }, cli.Done, ""},
+		{"not a number among the results", func(r *cli.RunDir) error { r.Manifest.Results["x"] = []float64{1, math.NaN()}; return nil }, cli.Diverged, "x[1] is NaN"},
+		{"an infinity deep in the results", func(r *cli.RunDir) error {
+			r.Manifest.Results["a"] = map[string]any{"b": study.EvalLine{Loss: math.Inf(-1)}}
 			return nil
-		}, diverged, "a.b.loss is -Infinity"},
-		{"training diverged", func(*runDir) error { return errors.WithMessage(&train.DivergenceError{Step: 3}, "PC") }, diverged, "PC"},
-		{"failed", func(*runDir) error { return errors.New("no more paper") }, failed, "no more paper"},
-		{"interrupted", func(*runDir) error { return errInterrupted }, interrupted, "interrupted"},
+		}, cli.Diverged, "a.b.loss is -Infinity"},
+		{"training diverged", func(*cli.RunDir) error { return errors.WithMessage(&train.DivergenceError{Step: 3}, "PC") }, cli.Diverged, "PC"},
+		{"failed", func(*cli.RunDir) error { return errors.New("no more paper") }, cli.Failed, "no more paper"},
+		{"interrupted", func(*cli.RunDir) error { return cli.ErrInterrupted }, cli.Interrupted, "interrupted"},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
-		err := quiet(t.Context()).live(folderFlags{Out: dir}, 7, "test", nil, "", func(r *runDir) error {
-			if m := manifestOf(t, dir); m.State != running || m.Seed != 7 || m.Command != "test" {
+		err := quiet(t.Context()).Run("test", options(dir, 7), func(r *cli.RunDir) error {
+			if m := manifestOf(t, dir); m.State != cli.Running || m.Seed != 7 || m.Command != "test" {
 				t.Errorf("%s: while it goes on the manifest says %+v", c.name, m)
 			}
-			if err := r.write("a.txt", func(w io.Writer) error { _, err := io.WriteString(w, "a"); return err }); err != nil {
+			if err := r.Write("a.txt", func(w io.Writer) error { _, err := io.WriteString(w, "a"); return err }); err != nil {
 				t.Fatal(err)
 			}
 			return c.work(r)
@@ -147,13 +163,13 @@ func TestLive_SaysHowARunEnded(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
-		if is := isDivergence(err); is != (c.end == diverged) {
+		if is := cli.IsDivergence(err); is != (c.end == cli.Diverged) {
 			t.Errorf("%s: divergence %v", c.name, is)
 		}
 		if m := manifestOf(t, dir); m.State != c.end || !slices.Equal(m.Files, []string{"a.txt"}) {
 			t.Errorf("%s: at the end the manifest says %+v", c.name, m)
 		}
-		if got := files(t, dir); !slices.Equal(got, []string{"a.txt", manifestName}) {
+		if got := files(t, dir); !slices.Equal(got, []string{"a.txt", cli.ManifestName}) {
 			t.Errorf("%s: files %v", c.name, got)
 		}
 	}
@@ -162,28 +178,28 @@ func TestLive_SaysHowARunEnded(t *testing.T) {
 // TestLive_FailingBeforeAnythingIsWrittenLeavesNothing, neither a folder nor a change of the one that was there.
 func TestLive_FailingBeforeAnythingIsWrittenLeavesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	fail := func(*runDir) error { return errors.New("no such thing") }
-	if err := quiet(t.Context()).live(folderFlags{Out: dir}, 1, "test", nil, "", fail); err == nil || exists(dir) {
+	fail := func(*cli.RunDir) error { return errors.New("no such thing") }
+	if err := quiet(t.Context()).Run("test", options(dir, 1), fail); err == nil || exists(dir) {
 		t.Errorf("%v, the folder is left: %v", err, exists(dir))
 	}
 	write(t, dir, "first", "", nil)
 	was := manifestOf(t, dir)
-	if err := quiet(t.Context()).live(folderFlags{Out: dir, Overwrite: true}, 1, "second", nil, "", fail); err == nil {
+	if err := quiet(t.Context()).Run("second", testOptions{OutFlags: cli.OutFlags{FolderFlags: cli.FolderFlags{Out: dir, Overwrite: true}, Seed: 1}}, fail); err == nil {
 		t.Error("no error")
 	}
-	if now := manifestOf(t, dir); now.Command != was.Command || now.State != was.State || !slices.Equal(files(t, dir), []string{"first.txt", manifestName}) {
+	if now := manifestOf(t, dir); now.Command != was.Command || now.State != was.State || !slices.Equal(files(t, dir), []string{"first.txt", cli.ManifestName}) {
 		t.Errorf("the older run is changed: %+v, %v", now, files(t, dir))
 	}
 }
 
 // write is a run that writes one file named after it; the one called "overwriting" does that.
-func write(t *testing.T, dir, name, checkpoint string, also func(r *runDir)) error {
+func write(t *testing.T, dir, name, checkpoint string, also func(r *cli.RunDir)) error {
 	t.Helper()
-	return quiet(t.Context()).live(folderFlags{Out: dir, Overwrite: name == "overwriting"}, 1, name, nil, checkpoint, func(r *runDir) error {
+	return quiet(t.Context()).Run(name, testOptions{cli.OutFlags{FolderFlags: cli.FolderFlags{Out: dir, Overwrite: name == "overwriting"}, Seed: 1}, checkpoint}, func(r *cli.RunDir) error {
 		if also != nil {
 			also(r)
 		}
-		return r.write(name+".txt", func(w io.Writer) error { _, err := io.WriteString(w, name); return err })
+		return r.Write(name+".txt", func(w io.Writer) error { _, err := io.WriteString(w, name); return err })
 	})
 }
 
@@ -203,7 +219,7 @@ func TestFolder_OfAnotherRunIsRefused(t *testing.T) {
 	if err := write(t, dir, "overwriting", "", nil); err != nil {
 		t.Fatal(err)
 	}
-	if got := files(t, dir); !slices.Equal(got, []string{manifestName, "mine.txt", "overwriting.txt"}) {
+	if got := files(t, dir); !slices.Equal(got, []string{cli.ManifestName, "mine.txt", "overwriting.txt"}) {
 		t.Errorf("files %v: the first run's is to be gone, mine to be there", got)
 	}
 	for _, name := range []string{"report.html", "notes.new", "picture.png.new"} {
@@ -225,11 +241,11 @@ func TestFolder_ManifestsAreNotTrusted(t *testing.T) {
 	above := t.TempDir()
 	dir := filepath.Join(above, "run")
 	victim := filepath.Join(above, "victim.txt")
-	if err := first(os.Mkdir(dir, 0o755), os.WriteFile(victim, nil, 0o644)); err != nil {
+	if err := cli.First(os.Mkdir(dir, 0o755), os.WriteFile(victim, nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf(`{"command":"x","state":"done","files":["../victim.txt",%q,"","..","."]}`, victim)
-	if err := os.WriteFile(filepath.Join(dir, manifestName), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, cli.ManifestName), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := write(t, dir, "overwriting", "", nil); err != nil {
@@ -244,12 +260,12 @@ func TestFolder_ManifestsAreNotTrusted(t *testing.T) {
 // taken for a run.
 func TestFolder_OneRunAtATime(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	if err := write(t, dir, "first", "kept", func(r *runDir) {
+	if err := write(t, dir, "first", "kept", func(r *cli.RunDir) {
 		err := write(t, dir, "overwriting", "kept", nil)
 		if err == nil || !strings.Contains(err.Error(), "in use by process") {
 			t.Errorf("a second run at the same time: %v", err)
 		}
-		if err := os.WriteFile(r.path("half.png.new"), nil, 0o644); err != nil {
+		if err := os.WriteFile(r.Path("half.png.new"), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}); err != nil {
@@ -261,7 +277,7 @@ func TestFolder_OneRunAtATime(t *testing.T) {
 	if err := write(t, dir, "again", "kept", nil); err != nil {
 		t.Errorf("the same training does not go on: %v", err)
 	}
-	if got := files(t, dir); !slices.Equal(got, []string{"again.txt", manifestName}) {
+	if got := files(t, dir); !slices.Equal(got, []string{"again.txt", cli.ManifestName}) {
 		t.Errorf("files %v", got)
 	}
 }
@@ -270,11 +286,11 @@ func TestFolder_OneRunAtATime(t *testing.T) {
 func TestManifest_KeepsWhatTheDataWere(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, stderr := demo(t, t.Context(), "train", "-data", "../../data/testdata/irises.csv", "-targets", "species", "-limit", "3", "-no-compare", "-out", out)
-	if code != exitOK {
+	if code != cli.ExitOK {
 		t.Fatal(stderr)
 	}
 	m := manifestOf(t, out)
-	if len(m.Data) != 1 || m.Data[0].SHA256 == "" || m.Encoding == nil || len(m.Guesses) == 0 || len(m.Weights) != 2 || m.State != done {
+	if len(m.Data) != 1 || m.Data[0].SHA256 == "" || m.Encoding == nil || len(m.Guesses) == 0 || len(m.Weights) != 2 || m.State != cli.Done {
 		t.Errorf("%+v", m)
 	}
 	about := map[string]bool{}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 	"github.com/pcgraph/pcgraph/data"
 )
 
@@ -67,7 +69,7 @@ func blobs(seed uint64, n int) (x []float32, y []int64) {
 }
 
 // tested reads the results of a run's rules.
-func tested(t *testing.T, dir string) map[string]struct{ Test evalLine } {
+func tested(t *testing.T, dir string) map[string]struct{ Test study.EvalLine } {
 	t.Helper()
 	var m struct {
 		Results map[string]json.RawMessage
@@ -83,9 +85,9 @@ func tested(t *testing.T, dir string) map[string]struct{ Test evalLine } {
 	if len(m.Data) == 0 || len(m.Data[0].SHA256) != 64 {
 		t.Errorf("the manifest does not name the file that was read: %v", m.Data)
 	}
-	rules := make(map[string]struct{ Test evalLine })
+	rules := make(map[string]struct{ Test study.EvalLine })
 	for _, name := range []string{"PC", "BP"} {
-		var r struct{ Test evalLine }
+		var r struct{ Test study.EvalLine }
 		if err := json.Unmarshal(m.Results[name], &r); err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +105,7 @@ func TestTrain_OwnArchive(t *testing.T) {
 	for _, loss := range []string{"mse", "ce"} {
 		out := filepath.Join(t.TempDir(), "run")
 		code, stdout, stderr := demo(t, t.Context(), strings.Fields("train -data "+path+" -epochs 30 -batch 32 -lr .01 -loss "+loss+" -out "+out)...)
-		if code != exitOK || !strings.Contains(stdout, "mine train: 400 samples; mine test: 800; inputs [2], standardised; 4 classes\n") || strings.Contains(stdout, "few") {
+		if code != cli.ExitOK || !strings.Contains(stdout, "mine train: 400 samples; mine test: 800; inputs [2], standardised; 4 classes\n") || strings.Contains(stdout, "few") {
 			t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
 		}
 		for name, r := range tested(t, out) {
@@ -128,7 +130,7 @@ func TestTrain_OwnTable(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "run")
 	code, stdout, stderr := demo(t, t.Context(), strings.Fields("train -data "+path+" -targets kind -epochs 20 -batch 32 -lr .01 -out "+out)...)
-	if code != exitOK || !strings.Contains(stdout, "points train: 800 samples; points held out: 200; inputs [2], standardised; 4 classes: ne, nw, se, sw\n") {
+	if code != cli.ExitOK || !strings.Contains(stdout, "points train: 800 samples; points held out: 200; inputs [2], standardised; 4 classes: ne, nw, se, sw\n") {
 		t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
 	}
 	if page, err := os.ReadFile(filepath.Join(out, "report.html")); err != nil || !strings.Contains(string(page), "4 classes: ne, nw, se, sw.") {
@@ -153,7 +155,7 @@ func TestTrain_OwnRegression(t *testing.T) {
 	path := savez(t, map[string]array{"X": {"<f8", []int{500, 2}, x}, "y": {"<f8", []int{500}, y}})
 	out := filepath.Join(t.TempDir(), "run")
 	code, stdout, stderr := demo(t, t.Context(), strings.Fields("train -data "+path+" -act linear -epochs 30 -batch 32 -lr .01 -held-out .4 -out "+out)...)
-	if code != exitOK || !strings.Contains(stdout, "mine train: 300 samples; mine held out: 200; inputs [2], standardised; a number to be predicted, standardised\n") {
+	if code != cli.ExitOK || !strings.Contains(stdout, "mine train: 300 samples; mine held out: 200; inputs [2], standardised; a number to be predicted, standardised\n") {
 		t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
 	}
 	for name, r := range tested(t, out) {
@@ -186,7 +188,7 @@ func TestOwnData_EveryCommandAndArchitecture(t *testing.T) {
 	} {
 		out := filepath.Join(t.TempDir(), "run")
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(c.args), "-data", path, "-out", out)...)
-		if code != exitOK || !strings.Contains(stdout, c.read) {
+		if code != cli.ExitOK || !strings.Contains(stdout, c.read) {
 			t.Errorf("%s: exit code %d, %s%s", c.args, code, stdout, stderr)
 			continue
 		}
@@ -207,30 +209,30 @@ func TestOwnData_MistakesAreNamedBeforeAFolderIsMade(t *testing.T) {
 		code int
 		want string
 	}{
-		{"train -data " + path, exitFailure, "there are a, b: give Keys, the names of inputs and targets (here: -keys)"},
-		{"train -data " + path + " -keys a,c", exitFailure, `no array "c"; there are a, b`},
-		{"train -data " + path + " -keys a", exitUsage, "-keys: 1 names"},
-		{"train -data " + path + " -keys a,b -arch cnn", exitFailure, "-shape"},
-		{"coordcheck -data " + path + " -keys a,b -arch cnn", exitFailure, "-shape"},
-		{"coordcheck -data " + path + " -keys a,b -loss ce", exitFailure, "regression"},
-		{"train -data " + path + " -keys a,b -shape 2,2", exitFailure, "(here: -shape)"},
-		{"train -data " + path + " -keys a,b -shape 2", exitUsage, "-shape [2]"},
-		{"train -data " + path + " -keys a,b -shape 0,2", exitUsage, "-shape [0 2]"},
-		{"train -data " + path + " -targets b", exitUsage, "-targets has no use with"},
-		{"train -data " + path + " -test-file x.csv", exitUsage, "-test-file has no use with"},
-		{"train -data " + path + " -dir .", exitUsage, "-dir has no use with"},
-		{"compare -data " + csv, exitFailure, `t.csv: line 5, column 1 (p): "x" is no number`},
-		{"infer -data " + csv + " -targets r", exitFailure, "there are [\"p\" \"q\"]: give other Targets, by name or by number from 1 (here: -targets)"},
-		{"train -data " + csv + " -keys p,q", exitUsage, "-keys has no use with"},
-		{"train -data " + csv + " -test-file x.csv -held-out .1", exitUsage, "-held-out has no use with -test-file"},
-		{"train -data " + csv + " -held-out 1", exitUsage, "-held-out is 1"},
-		{"train -data " + csv + " -task guess", exitUsage, "want one of auto, classification, regression"},
-		{"train -data " + csv + " -augment", exitUsage, "-augment has no use with"},
-		{"train -data nosuch.csv", exitFailure, "nosuch.csv: no such file"},
-		{"train -data nosuch.npz", exitFailure, "nosuch.npz: no such file"},
-		{"train -data nosuch", exitUsage, "or FILE.npz"},
-		{"train -data moons -raw", exitUsage, "has no use with"},
-		{"coordcheck -raw", exitUsage, "has no use with"},
+		{"train -data " + path, cli.ExitFailure, "there are a, b: give Keys, the names of inputs and targets (here: -keys)"},
+		{"train -data " + path + " -keys a,c", cli.ExitFailure, `no array "c"; there are a, b`},
+		{"train -data " + path + " -keys a", cli.ExitUsage, "-keys: 1 names"},
+		{"train -data " + path + " -keys a,b -arch cnn", cli.ExitFailure, "-shape"},
+		{"coordcheck -data " + path + " -keys a,b -arch cnn", cli.ExitFailure, "-shape"},
+		{"coordcheck -data " + path + " -keys a,b -loss ce", cli.ExitFailure, "regression"},
+		{"train -data " + path + " -keys a,b -shape 2,2", cli.ExitFailure, "(here: -shape)"},
+		{"train -data " + path + " -keys a,b -shape 2", cli.ExitUsage, "-shape [2]"},
+		{"train -data " + path + " -keys a,b -shape 0,2", cli.ExitUsage, "-shape [0 2]"},
+		{"train -data " + path + " -targets b", cli.ExitUsage, "-targets has no use with"},
+		{"train -data " + path + " -test-file x.csv", cli.ExitUsage, "-test-file has no use with"},
+		{"train -data " + path + " -dir .", cli.ExitUsage, "-dir has no use with"},
+		{"compare -data " + csv, cli.ExitFailure, `t.csv: line 5, column 1 (p): "x" is no number`},
+		{"infer -data " + csv + " -targets r", cli.ExitFailure, "there are [\"p\" \"q\"]: give other Targets, by name or by number from 1 (here: -targets)"},
+		{"train -data " + csv + " -keys p,q", cli.ExitUsage, "-keys has no use with"},
+		{"train -data " + csv + " -test-file x.csv -held-out .1", cli.ExitUsage, "-held-out has no use with -test-file"},
+		{"train -data " + csv + " -held-out 1", cli.ExitUsage, "-held-out is 1"},
+		{"train -data " + csv + " -task guess", cli.ExitUsage, "want one of auto, classification, regression"},
+		{"train -data " + csv + " -augment", cli.ExitUsage, "-augment has no use with"},
+		{"train -data nosuch.csv", cli.ExitFailure, "nosuch.csv: no such file"},
+		{"train -data nosuch.npz", cli.ExitFailure, "nosuch.npz: no such file"},
+		{"train -data nosuch", cli.ExitUsage, "or FILE.npz"},
+		{"train -data moons -raw", cli.ExitUsage, "has no use with"},
+		{"coordcheck -raw", cli.ExitUsage, "has no use with"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		code, _, stderr := demo(t, t.Context(), append(strings.Fields(c.args), "-out", out)...)
@@ -245,24 +247,24 @@ func TestOwnData_MistakesAreNamedBeforeAFolderIsMade(t *testing.T) {
 
 // Every flag reaches the field that it is for.
 func TestOwnFlags_AreTheFieldsOfTheSource(t *testing.T) {
-	f := ownFlags{HeldOut: .3, Shape: []int{2, 3}, Task: taskFlag{data.Regression}, Raw: true}
+	f := cli.OwnFlags{HeldOut: .3, Shape: []int{2, 3}, Task: cli.TaskFlag{Task: data.Regression}, Raw: true}
 	p := data.Preparation{HeldOut: .3, Shape: data.Shape{Height: 2, Width: 3, Channels: 1}, Task: data.Regression, Raw: true, Seed: 9}
 	deep := p
 	deep.Shape.Channels = 4
 	for _, c := range []struct {
 		path  string
-		flags func(f *ownFlags)
+		flags func(f *cli.OwnFlags)
 		want  data.Source
 	}{
-		{"a.csv", func(f *ownFlags) { f.TestFile, f.Targets = "b.csv", []string{"c"} }, data.CSV{File: "a.csv", TestFile: "b.csv", Targets: []string{"c"}, Prepare: p}},
-		{"a.tsv.gz", func(f *ownFlags) {}, data.CSV{File: "a.tsv.gz", Prepare: p}},
-		{"a.npz", func(f *ownFlags) { f.Keys = []string{"a", "b"} }, data.NumPy{File: "a.npz", Keys: data.Keys{Inputs: "a", Targets: "b"}, Prepare: p}},
-		{"a.npy", func(f *ownFlags) { f.Keys, f.Shape = []string{"a", "b", "c", "d"}, []int{2, 3, 4} }, data.NumPy{File: "a.npy", Keys: data.Keys{Inputs: "a", Targets: "b", TestInputs: "c", TestTargets: "d"}, Prepare: deep}},
-		{".", func(f *ownFlags) {}, data.NumPy{File: ".", Prepare: p}},
+		{"a.csv", func(f *cli.OwnFlags) { f.TestFile, f.Targets = "b.csv", []string{"c"} }, data.CSV{File: "a.csv", TestFile: "b.csv", Targets: []string{"c"}, Prepare: p}},
+		{"a.tsv.gz", func(f *cli.OwnFlags) {}, data.CSV{File: "a.tsv.gz", Prepare: p}},
+		{"a.npz", func(f *cli.OwnFlags) { f.Keys = []string{"a", "b"} }, data.NumPy{File: "a.npz", Keys: data.Keys{Inputs: "a", Targets: "b"}, Prepare: p}},
+		{"a.npy", func(f *cli.OwnFlags) { f.Keys, f.Shape = []string{"a", "b", "c", "d"}, []int{2, 3, 4} }, data.NumPy{File: "a.npy", Keys: data.Keys{Inputs: "a", Targets: "b", TestInputs: "c", TestTargets: "d"}, Prepare: deep}},
+		{".", func(f *cli.OwnFlags) {}, data.NumPy{File: ".", Prepare: p}},
 	} {
 		flags := f
 		c.flags(&flags)
-		if got, err := (dataFlags{Data: c.path, ownFlags: flags}).source(9, nil); err != nil || !reflect.DeepEqual(got, c.want) {
+		if got, err := (cli.DataFlags{Data: c.path, OwnFlags: flags}).Source(9, nil); err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, %v, want %+v", c.path, got, err, c.want)
 		}
 	}
@@ -283,7 +285,7 @@ func TestREADME_OwnDataCommandsRun(t *testing.T) {
 	for _, c := range commands {
 		args := strings.NewReplacer("mine.npz", "../../data/testdata/mine.npz", "iris.csv", "../../data/testdata/irises.csv").Replace(c[1])
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", filepath.Join(t.TempDir(), "run"))...)
-		if code != exitOK || !strings.Contains(stdout, "test accuracy") {
+		if code != cli.ExitOK || !strings.Contains(stdout, "test accuracy") {
 			t.Errorf("%s: exit code %d, %s%s", args, code, stdout, stderr)
 		}
 	}
@@ -296,7 +298,7 @@ func TestNameOf_FilesAndFolders(t *testing.T) {
 	}
 	t.Chdir(dir)
 	for path, want := range map[string]string{"moons": "moons", "a/b/iris.csv": "iris", "iris.CSV": "iris", "x.tsv.gz": "x", "d.npz": "d", ".": "digits", "x_train.npy": "digits", "a/x.npy": "a"} {
-		if got := nameOf(path); got != want {
+		if got := cli.NameOf(path); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}

@@ -10,42 +10,23 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
-
-// built is the command as a file, made once for all tests that need a process; TestMain removes it.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "demo-test-*")
-	if err != nil {
-		return "", err
-	}
-	builtDir = dir
-	binary := filepath.Join(dir, "demo.exe")
-	text, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	if err != nil {
-		os.Stderr.Write(text)
-	}
-	return binary, err
-})
-
-// builtDir is where it is; empty if no test needed it.
-var builtDir string
 
 // process is the command with its arguments, in a folder of its own.
 func process(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("builds the command")
-	}
-	binary, err := built()
+	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), asCommand+"=1")
 	return cmd
 }
 
@@ -59,7 +40,7 @@ func startUntil(t *testing.T, cmd *exec.Cmd, out string) *bytes.Buffer {
 	}
 	deadline := time.Now().Add(time.Minute)
 	for {
-		if info, err := os.Stat(filepath.Join(out, metricsName)); err == nil && info.Size() > 0 {
+		if info, err := os.Stat(filepath.Join(out, cli.MetricsName)); err == nil && info.Size() > 0 {
 			return &said
 		}
 		if time.Now().After(deadline) {
@@ -72,8 +53,8 @@ func startUntil(t *testing.T, cmd *exec.Cmd, out string) *bytes.Buffer {
 }
 
 func TestProcess_ExitCodes(t *testing.T) {
-	for args, want := range map[string]int{"-version": exitOK, "toy xor -limit 3": exitOK, "-rate -1": exitUsage, "train -window 3": exitUsage,
-		"compare -data sine -loss ce": exitFailure, "compare -data moons -rate 5 -steps 100": exitDiverged} {
+	for args, want := range map[string]int{"-version": cli.ExitOK, "toy xor -limit 3": cli.ExitOK, "-rate -1": cli.ExitUsage, "train -window 3": cli.ExitUsage,
+		"compare -data sine -loss ce": cli.ExitFailure, "compare -data moons -rate 5 -steps 100": cli.ExitDiverged} {
 		cmd := process(t, strings.Fields(args)...)
 		text, _ := cmd.CombinedOutput()
 		if got := cmd.ProcessState.ExitCode(); got != want {
@@ -94,10 +75,10 @@ func TestProcess_SignalsEndARunInOrder(t *testing.T) {
 		said := startUntil(t, cmd, out)
 		cmd.Process.Signal(s)
 		cmd.Wait()
-		if got := cmd.ProcessState.ExitCode(); got != exitInterrupted {
+		if got := cmd.ProcessState.ExitCode(); got != cli.ExitInterrupted {
 			t.Errorf("after %v: exit code %d, want 130: %s", s, got, said.String())
 		}
-		if names := files(t, out); !slices.Contains(names, "report.html") || slices.Contains(names, lockName) || manifestOf(t, out).State != interrupted {
+		if names := files(t, out); !slices.Contains(names, "report.html") || slices.Contains(names, cli.LockName) || manifestOf(t, out).State != cli.Interrupted {
 			t.Errorf("after %v: files %v, state %s", s, names, manifestOf(t, out).State)
 		}
 	}
@@ -105,9 +86,10 @@ func TestProcess_SignalsEndARunInOrder(t *testing.T) {
 	demo := process(t, "toy", "moons", "-epochs", "40", "-out", out)
 	cmd := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`}, demo.Args...)...)
 	cmd.Dir = demo.Dir
+	cmd.Env = demo.Env
 	said := startUntil(t, cmd, out)
 	cmd.Process.Signal(syscall.SIGHUP)
-	if err := cmd.Wait(); err != nil || manifestOf(t, out).State != done {
+	if err := cmd.Wait(); err != nil || manifestOf(t, out).State != cli.Done {
 		t.Errorf("SIGHUP ignored: %v, state %s: %s", err, manifestOf(t, out).State, said.String())
 	}
 }
@@ -129,7 +111,7 @@ func TestProcess_AReaderThatGoesAwayEndsARunInOrder(t *testing.T) {
 	io.ReadFull(pipe, make([]byte, 20))
 	pipe.Close()
 	cmd.Wait()
-	if got := cmd.ProcessState.ExitCode(); got != exitInterrupted || !slices.Contains(files(t, out), "report.html") {
+	if got := cmd.ProcessState.ExitCode(); got != cli.ExitInterrupted || !slices.Contains(files(t, out), "report.html") {
 		t.Errorf("exit code %d, files %v", got, files(t, out))
 	}
 }
@@ -142,7 +124,7 @@ func TestProcess_Killed(t *testing.T) {
 	startUntil(t, cmd, out)
 	cmd.Process.Kill()
 	cmd.Wait()
-	text, err := os.ReadFile(filepath.Join(out, metricsName))
+	text, err := os.ReadFile(filepath.Join(out, cli.MetricsName))
 	if err != nil || len(text) == 0 {
 		t.Fatalf("metrics: %v", err)
 	}
@@ -151,17 +133,17 @@ func TestProcess_Killed(t *testing.T) {
 			t.Errorf("half a line: %q", line)
 		}
 	}
-	if m := manifestOf(t, out); m.State != running || m.Command != "train-moons" {
+	if m := manifestOf(t, out); m.State != cli.Running || m.Command != "train-moons" {
 		t.Errorf("the manifest says %+v", m)
 	}
-	if code, _, stderr := demo(t, t.Context(), "eval", out); code != exitFailure || !strings.Contains(stderr, "was killed") {
+	if code, _, stderr := demo(t, t.Context(), "eval", out); code != cli.ExitFailure || !strings.Contains(stderr, "was killed") {
 		t.Errorf("eval: exit code %d, %s", code, stderr)
 	}
 	again := []string{"train", "-data", "moons", "-limit", "2", "-no-compare", "-out", out}
-	if code, _, stderr := demo(t, t.Context(), again...); code != exitFailure || !strings.Contains(stderr, "killed") || !strings.Contains(stderr, "-overwrite") {
+	if code, _, stderr := demo(t, t.Context(), again...); code != cli.ExitFailure || !strings.Contains(stderr, "killed") || !strings.Contains(stderr, "-overwrite") {
 		t.Errorf("again: exit code %d, %s", code, stderr)
 	}
-	if code, _, stderr := demo(t, t.Context(), append(again, "-overwrite")...); code != exitOK {
+	if code, _, stderr := demo(t, t.Context(), append(again, "-overwrite")...); code != cli.ExitOK {
 		t.Errorf("-overwrite: exit code %d, %s", code, stderr)
 	}
 	if got, want := files(t, out), []string{"bp.safetensors", "curves.png", "manifest.json", "metrics.jsonl", "pc.safetensors", "report.html"}; !slices.Equal(got, want) {
@@ -176,14 +158,14 @@ func TestProcess_TwoInOneFolder(t *testing.T) {
 	said := startUntil(t, cmd, out)
 	for _, more := range [][]string{nil, {"-overwrite"}} {
 		code, _, stderr := demo(t, t.Context(), append([]string{"toy", "moons", "-seed", "2", "-limit", "2", "-out", out}, more...)...)
-		if code != exitFailure || !strings.Contains(stderr, "in use by process") {
+		if code != cli.ExitFailure || !strings.Contains(stderr, "in use by process") {
 			t.Errorf("exit code %d, %s", code, stderr)
 		}
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, said.String())
 	}
-	if m := manifestOf(t, out); m.Seed != 1 || m.State != done {
+	if m := manifestOf(t, out); m.Seed != 1 || m.State != cli.Done {
 		t.Errorf("the manifest says %+v", m)
 	}
 }

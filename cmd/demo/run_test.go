@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
 // files lists a run folder and fails on a temporary file that was left behind.
@@ -60,7 +62,7 @@ func TestFolder_HoldsReportPicturesMetricsAndManifest(t *testing.T) {
 		{"toy sine -limit 40", []string{"curves.png", "fit.png"}},
 		{"toy linear -limit 40", []string{"curves.png", "fit.png"}},
 		{"compare -data moons -widths 2,8,8,2 -act tanh -steps 8", []string{"agreement.png", "energy.png"}},
-		{"infer -data moons -widths 2,8,8,2 -act tanh -evals 40 -warmup 20 -batch 8", []string{"heun.png", "solvers.png"}},
+		{"infer -data moons -widths 2,8,8,2 -act tanh -evals 40 -warmup 20 -batch 8 -clock 1ms", []string{"heun.png", "solvers.png"}},
 		{"compare -data random -widths 5,6,3 -float32 -scaling mupc -steps 3", []string{"agreement.png", "energy.png"}},
 		{"train -data moons -widths 2,8,8,2 -limit 20 -loss ce -scaling ntp -skips", []string{"agreement.png", "curves.png", "energy.png", "precision.png"}},
 		{"train -data bars -arch cnn -width 3 -limit 10 -steps 4", []string{"agreement.png", "curves.png", "digits.png", "energy.png", "filters.png", "precision.png"}},
@@ -69,7 +71,7 @@ func TestFolder_HoldsReportPicturesMetricsAndManifest(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "deep", "run")
 			code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(c.args), "-out", out)...)
-			if code != exitOK || !strings.Contains(stdout, "seed 1") {
+			if code != cli.ExitOK || !strings.Contains(stdout, "seed 1") {
 				t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
 			}
 			want := append(slices.Clone(base), c.pictures...)
@@ -103,7 +105,7 @@ func TestFolder_HoldsReportPicturesMetricsAndManifest(t *testing.T) {
 			if len(metrics(t, out)) == 0 {
 				t.Error("metrics.jsonl is empty")
 			}
-			var m manifest
+			var m cli.Manifest
 			text, err := os.ReadFile(filepath.Join(out, "manifest.json"))
 			if err != nil {
 				t.Fatal(err)
@@ -122,7 +124,7 @@ func TestSeed_TheSameGivesTheSameMetricsToTheBit(t *testing.T) {
 	dir := t.TempDir()
 	read := func(name, seed string) []map[string]any {
 		out := filepath.Join(dir, name)
-		if code, _, stderr := demo(t, t.Context(), "train", "-data", "moons", "-limit", "20", "-seed", seed, "-out", out); code != exitOK {
+		if code, _, stderr := demo(t, t.Context(), "train", "-data", "moons", "-limit", "20", "-seed", seed, "-out", out); code != cli.ExitOK {
 			t.Fatal(stderr)
 		}
 		return metrics(t, out)
@@ -160,8 +162,8 @@ func TestInterrupt_WritesWhatThereIs(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		out := filepath.Join(t.TempDir(), "run")
 		w := &cancelAt{text: at, cancel: cancel}
-		code := run(&console{ctx: ctx, out: w}, []string{"train", "-data", "moons", "-limit", "50", "-out", out}, io.Discard)
-		if code != exitInterrupted {
+		code := onConsole(&cli.Console{Context: ctx, Out: w}, []string{"train", "-data", "moons", "-limit", "50", "-out", out}, io.Discard)
+		if code != cli.ExitInterrupted {
 			t.Errorf("cancelled at %q: exit code %d, want 130", at, code)
 		}
 		names := files(t, out)
@@ -183,7 +185,7 @@ func TestInterrupt_BeforeTheFirstStepStillReports(t *testing.T) {
 	for _, args := range []string{"toy moons", "toy linear", "toy sine", "train -data moons", "compare -data moons"} {
 		out := filepath.Join(t.TempDir(), "run")
 		code, _, stderr := demo(t, ctx, append(strings.Fields(args), "-out", out)...)
-		if code != exitInterrupted {
+		if code != cli.ExitInterrupted {
 			t.Errorf("%s: exit code %d (%s), want 130", args, code, stderr)
 		}
 		if !slices.Contains(files(t, out), "report.html") {
@@ -208,7 +210,7 @@ func TestOut_NotWritableIsFoundBeforeTraining(t *testing.T) {
 	for _, out := range outs {
 		for _, args := range []string{"toy moons", "compare -data moons", "train -data moons"} {
 			code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", out)...)
-			if code != exitFailure || !strings.Contains(stderr, "output folder") || !strings.Contains(stderr, "-out") || strings.Contains(stdout, "step") {
+			if code != cli.ExitFailure || !strings.Contains(stderr, "output folder") || !strings.Contains(stderr, "-out") || strings.Contains(stdout, "step") {
 				t.Errorf("%s -out %s: exit code %d, %q, %q", args, out, code, stdout, stderr)
 			}
 		}
@@ -218,7 +220,7 @@ func TestOut_NotWritableIsFoundBeforeTraining(t *testing.T) {
 func TestDiverging_IsAnErrorThatNamesStepAndRemedy(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	code, _, stderr := demo(t, t.Context(), "train", "-data", "moons", "-rate", "1e30", "-steps", "50", "-limit", "3", "-out", out)
-	if code != exitDiverged || !strings.Contains(stderr, "step 1") || !strings.Contains(stderr, "lower the rates") {
+	if code != cli.ExitDiverged || !strings.Contains(stderr, "step 1") || !strings.Contains(stderr, "lower the rates") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 	if names := files(t, out); !slices.Contains(names, "manifest.json") {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 )
 
@@ -17,10 +19,10 @@ func aManifest(t *testing.T) []byte {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "run")
 	c := quiet(t.Context())
-	if code := run(c, []string{"train", "-data", "../../data/testdata/irises.csv", "-targets", "species", "-limit", "2", "-no-compare", "-out", out}, c.out); code != exitOK {
+	if code := onConsole(c, []string{"train", "-data", "../../data/testdata/irises.csv", "-targets", "species", "-limit", "2", "-no-compare", "-out", out}, c.Out); code != cli.ExitOK {
 		t.Fatalf("exit code %d", code)
 	}
-	text, err := os.ReadFile(filepath.Join(out, manifestName))
+	text, err := os.ReadFile(filepath.Join(out, cli.ManifestName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +32,7 @@ func aManifest(t *testing.T) []byte {
 // TestParseSaved_TrustsNothing: a manifest that was changed is an error that says what is wrong with it, and never a panic.
 func TestParseSaved_TrustsNothing(t *testing.T) {
 	good := string(aManifest(t))
-	if m, err := parseSaved([]byte(good), new(trainCmd)); err != nil || len(m.Weights) != 2 || m.Encoding == nil {
+	if m, err := cli.ParseSaved([]byte(good), new(study.TrainCmd)); err != nil || len(m.Weights) != 2 || m.Encoding == nil {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	for _, c := range []struct{ name, old, new, want string }{
@@ -55,7 +57,7 @@ func TestParseSaved_TrustsNothing(t *testing.T) {
 			t.Errorf("%s: %q is not in the manifest %s", c.name, c.old, good)
 			continue
 		}
-		if _, err := parseSaved([]byte(text), new(trainCmd)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := cli.ParseSaved([]byte(text), new(study.TrainCmd)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q in it", c.name, err, c.want)
 		}
 	}
@@ -90,7 +92,7 @@ func TestEval_NewFiles(t *testing.T) {
 	run := func(args ...string) string {
 		t.Helper()
 		code, stdout, stderr := demo(t, t.Context(), args...)
-		if code != exitOK {
+		if code != cli.ExitOK {
 			t.Fatalf("demo %v: exit code %d, %s", args, code, stderr)
 		}
 		return stdout
@@ -118,8 +120,8 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"command":"train-x","state":"running","options":null}`))
 	f.Add([]byte(`{"command":"train-x","options":{"steps":16,"rate":0.2,"rule":"pc","batch":64,"epochs":1,"lr":0.001,"arch":"mlp","widths":[2,3,2],"act":"relu","scaling":"sp","gamma":1,"precision":1,"data":"x.csv"},"encoding":{"axes":[2],"shape":[2],"raw":true,"task":"classification","outputs":2,"classes":2}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		of := new(trainCmd)
-		m, err := parseSaved(text, of)
+		of := new(study.TrainCmd)
+		m, err := cli.ParseSaved(text, of)
 		if err != nil {
 			return
 		}
@@ -131,7 +133,7 @@ func FuzzManifest(f *testing.F) {
 		if _, err := jsonfloat.Marshal(m); err != nil {
 			t.Errorf("a manifest that was read cannot be written: %v", err)
 		}
-		m.notFinite()
-		(&savedRun{dir: t.Name()}).why(m.State)
+		m.NotFinite()
+		(&cli.SavedRun{Dir: t.Name()}).Why(m.State)
 	})
 }

@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"image/png"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
 // taskRuns are all tasks at a budget that only shows that they run, with the pictures that each draws.
@@ -47,7 +46,7 @@ func TestTasks_WriteReportAndPictures(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "run")
 			code, _, stderr := demo(t, t.Context(), append(small(c.args), "-out", out)...)
-			if code != exitOK {
+			if code != cli.ExitOK {
 				t.Fatalf("exit code %d, %s", code, stderr)
 			}
 			var pictures []string
@@ -72,10 +71,10 @@ func TestTasks_WriteReportAndPictures(t *testing.T) {
 			if page, err := os.ReadFile(filepath.Join(out, "report.html")); err != nil || strings.Count(string(page), "data:image/png") != len(c.pictures) {
 				t.Errorf("the report does not show its pictures: %v", err)
 			}
-			if text, err := os.ReadFile(filepath.Join(out, metricsName)); err == nil && (strings.Contains(string(text), "Infinity") || strings.Contains(string(text), "NaN")) {
+			if text, err := os.ReadFile(filepath.Join(out, "metrics.jsonl")); err == nil && (strings.Contains(string(text), "Infinity") || strings.Contains(string(text), "NaN")) {
 				t.Errorf("numbers in metrics.jsonl are not finite: %.500s", text)
 			}
-			if m := manifestOf(t, out); m.Error != "" || m.State != done || m.Seed != 1 && !strings.HasPrefix(c.args, "landscape") || m.Interrupted {
+			if m := manifestOf(t, out); m.Error != "" || m.State != cli.Done || m.Seed != 1 && !strings.HasPrefix(c.args, "landscape") || m.Interrupted {
 				t.Errorf("manifest %+v", m)
 			}
 		})
@@ -89,10 +88,10 @@ func TestTasks_WrongFlagsAreNamedAndExitWithTwo(t *testing.T) {
 		"classify -lr -1":                "-lr is -1",
 		"classify -solver newton":        "newton",
 		"classify -tol nan":              "-tol is NaN",
-		"classify -solver sgd -time 2":   "-time means nothing to -solver sgd",
-		"classify -solver heun -rate 2":  "-rate means nothing to -solver heun, which has -time and -tol",
-		"classify -time 2 -steps 9":      "-time means nothing to -solver sgd",
-		"latent -tol 1 -steps 9":         "-tol means nothing to -solver sgd",
+		"classify -solver sgd -time 2":   "-time has no use with -solver sgd",
+		"classify -solver heun -rate 2":  "-rate has no use with -solver heun",
+		"classify -time 2 -steps 9":      "-time has no use with -solver sgd",
+		"latent -tol 1 -steps 9":         "-tol has no use with -solver sgd",
 		"classify -test 0":               "-test is 0",
 		"classify -data cifar10":         "cifar10",
 		"generate -time -1":              "-time is -1",
@@ -115,11 +114,11 @@ func TestTasks_WrongFlagsAreNamedAndExitWithTwo(t *testing.T) {
 		"classify -steps -3":             "-steps is -3",
 		"bidirectional -solver leapfrog": "leapfrog",
 	} {
-		if code, _, stderr := demo(t, t.Context(), strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, want) {
+		if code, _, stderr := demo(t, t.Context(), strings.Fields(args)...); code != cli.ExitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d and %q, want 2 and a message with %q", args, code, stderr, want)
 		}
 	}
-	if code, _, stderr := demo(t, t.Context(), append(small("classify errors -solver heun -limit 1"), "-out", t.TempDir())...); code != exitFailure || !strings.Contains(stderr, "-solver heun") {
+	if code, _, stderr := demo(t, t.Context(), append(small("classify errors -solver heun -limit 1"), "-out", t.TempDir())...); code != cli.ExitFailure || !strings.Contains(stderr, "-solver heun") {
 		t.Errorf("errors by Heun's method: exit code %d and %q", code, stderr)
 	}
 }
@@ -130,42 +129,11 @@ func TestTasks_InterruptedTheyReport(t *testing.T) {
 	cancel()
 	for _, args := range []string{"classify", "generate", "latent", "complete", "stream", "linear", "hybrid", "bidirectional", "landscape"} {
 		out := filepath.Join(t.TempDir(), "run")
-		if code, _, stderr := demo(t, ctx, append(small(args), "-out", out)...); code != exitInterrupted {
+		if code, _, stderr := demo(t, ctx, append(small(args), "-out", out)...); code != cli.ExitInterrupted {
 			t.Errorf("%s: exit code %d (%s), want 130", args, code, stderr)
 		}
 		if m := manifestOf(t, out); !m.Interrupted || m.Error != "" {
 			t.Errorf("%s: manifest %+v", args, m)
-		}
-	}
-}
-
-// TestLinear_MeasuresTheClosedForm: after a time of 40, in which the slowest mode of such a network at its start has decayed
-// by e^-7 or more, the energy is F* but for a thousandth.
-func TestLinear_MeasuresTheClosedForm(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "run")
-	if code, _, stderr := demo(t, t.Context(), append(small("linear -limit 2 -time 40"), "-out", out)...); code != exitOK {
-		t.Fatalf("exit code %d, %s", code, stderr)
-	}
-	if d, _ := manifestOf(t, out).Results["F/F*-1, largest"].(float64); !(math.Abs(d) < 1e-3) || d == 0 {
-		t.Errorf("F/F*-1 is %v", d)
-	}
-}
-
-func TestGiven_IsHalfThePicture(t *testing.T) {
-	shape := data.Shape{Channels: 1, Height: 4, Width: 6}
-	for missing, where := range map[string]func(y, x int) bool{
-		"bottom": func(y, _ int) bool { return y < 2 }, "top": func(y, _ int) bool { return y >= 2 },
-		"left": func(_, x int) bool { return x >= 3 }, "right": func(_, x int) bool { return x < 3 }, "noise": nil,
-	} {
-		sum := 0
-		for i, v := range given(missing, shape, 1) {
-			sum += int(v)
-			if where != nil && (v == 1) != where(i/6, i%6) {
-				t.Errorf("%s: pixel %d is %v", missing, i, v)
-			}
-		}
-		if sum != 12 {
-			t.Errorf("%s: %d pixels are given, want 12", missing, sum)
 		}
 	}
 }

@@ -78,11 +78,11 @@ func newProbe[T graph.Float](f energy.Functional, rows int) (*probe[T], error) {
 	for i, width := range []int{3, 4, 3} {
 		name := []string{"first", "second", "out"}[i]
 		z, mu := add(b.State("z/"+name, rows, width)), add(b.State("mu/"+name, rows, width))
-		s := energy.Site{Name: name, Prediction: mu, Activity: z, Output: i == 2}
+		s := energy.Prediction{Name: name, Mean: mu, Activity: z, Output: i == 2}
 		if i == 0 { // as in error coordinates: the error is free and the activity follows
 			s.Error, s.Activity = z, b.Add(mu, z)
 		}
-		l.Sites = append(l.Sites, s)
+		l.Predictions = append(l.Predictions, s)
 		if !s.Output {
 			l.Free = append(l.Free, energy.Named{Name: name, Node: s.Activity})
 		}

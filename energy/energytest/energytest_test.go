@@ -24,16 +24,16 @@ func TestChecks_Fail(t *testing.T) {
 	}{
 		{"no terms: an energy of zero", terms, func(b *graph.Builder, l energy.Latents) []energy.Term { return nil }, "no terms"},
 		{"not a scalar", terms, func(b *graph.Builder, l energy.Latents) []energy.Term {
-			return []energy.Term{{Name: "x", Node: l.Sites[1].Activity}}
+			return []energy.Term{{Name: "x", Node: l.Predictions[1].Activity}}
 		}, "not a scalar"},
 		{"the sum over the batch, not the mean", batchMean, func(b *graph.Builder, l energy.Latents) []energy.Term {
-			return []energy.Term{{Name: "x", Node: b.HalfSquare(l.Sites[1].Activity, 1, 1)}}
+			return []energy.Term{{Name: "x", Node: b.HalfSquare(l.Predictions[1].Activity, 1, 1)}}
 		}, "mean of its samples"},
 		{"weights divided by the batch", batchMean, func(b *graph.Builder, l energy.Latents) []energy.Term {
 			return []energy.Term{{Name: "x", Node: b.HalfSquare(l.Weights[0].Node, 1, l.Batch)}}
 		}, "mean of its samples"},
 		{"samples see each other", batchMean, func(b *graph.Builder, l energy.Latents) []energy.Term {
-			z := l.Sites[1].Activity
+			z := l.Predictions[1].Activity
 			return []energy.Term{{Name: "x", Node: b.HalfSquare(b.MatMul(z, z, false, true), 1, l.Batch)}}
 		}, "mean of its samples"},
 		{"memory between calls", additive, func(b *graph.Builder, l energy.Latents) []energy.Term {

@@ -1,11 +1,11 @@
-// Package claim turns a sentence of a paper into something that can be run: a grid of measurements, a check that
-// says whether the sentence held, and the pictures to see it by.
+// Package claim turns a sentence of a paper into something that can be run: a grid of measurements, a check that says whether
+// the sentence held, and figures.
 //
-// A [Claim] is a value. What it measures is an [Experiment], a grid of cells, each plain data in and plain data out; a
-// [Runner] measures the cells in parallel, keeps every result as it comes, and goes on where it was stopped. Several
-// claims may rest on one experiment: its cells are measured once.
+// A [Claim] is a value. It rests on an [Experiment], a grid of cells, each with plain data as parameters and plain data as
+// result; several claims may share one experiment. A [Runner] measures the cells in parallel, caches every result, and after
+// an interruption goes on with the cells that are missing. It returns a [Table], from which [Claim.Judge] derives the verdict.
 //
-// The package knows nothing of networks and draws nothing: a [Figure] is a value too, which cmd/demo draws.
+// The package knows no networks and draws nothing: a [Figure] is a value too.
 package claim
 
 import (
@@ -18,8 +18,8 @@ import (
 type Scale int
 
 const (
-	Quick Scale = iota // seconds: what the tests run
-	Full               // minutes to hours: what the claims are judged by
+	Quick Scale = iota // seconds: small networks, as a test of the code
+	Full               // minutes to hours: what the recorded verdicts rest on
 )
 
 // String is "quick" or "full".
@@ -34,13 +34,13 @@ func (s Scale) String() string {
 type Verdict int
 
 const (
-	Holds    Verdict = iota // as the paper says it
-	WithCare                // as the claim's Care words it
-	Fails                   // not here; the claim's Care says what happens instead
-	Open                    // not measured in full, so that nothing is decided
+	Holds    Verdict = iota // the sentence holds as the paper has it
+	WithCare                // it holds under the conditions that the claim's Care names
+	Fails                   // it does not hold here; the claim's Care says what was found instead
+	Open                    // it was not measured in full, so that nothing is decided
 )
 
-// Verdicts are all there are.
+// Verdicts are all verdicts.
 var Verdicts = []Verdict{Holds, WithCare, Fails, Open}
 
 // String is the verdict in words.
@@ -96,13 +96,13 @@ func (o Origin) String() string {
 	return "ours, after measuring in full"
 }
 
-// A Bound is what Check holds measurements against at Full scale, and where that comes from. At Quick scale networks are
-// smaller, and bounds are as wide as they need: they are a test of the code.
+// A Bound is a condition that Check holds measurements against at Full scale, with its source. At Quick scale, where networks
+// are smaller, Check may use wider bounds: there it is a test of the code.
 type Bound struct {
 	Text   string // what must be true, with the numbers
 	Origin Origin
-	Commit string // that set it; of ours from before measuring, always
-	Note   string // which figure, program or derivation; how it was moved
+	Commit string // the commit that set it; required for Before
+	Note   string // which figure, program or derivation; how the bound was changed
 }
 
 // String is the bound with its origin in words.
@@ -125,28 +125,28 @@ type Claim struct {
 	Paper     string // the paper's own figures
 	// Grid is what is measured.
 	Grid Experiment
-	// Check reads the measurements. It returns our figures in words, to stand beside the paper's, and an error that names
-	// the cell which is off if the statement does not hold. It must work at both scales: see Table.Scale. It must not
-	// panic on a table of which cells are missing, whose verdict nobody asks for.
+	// Check holds the measurements against Bounds. It returns our figures in words, to stand beside the paper's, and an error
+	// that names the cells which miss a bound; see [Off]. It must work at both scales (Table.Scale) and must not panic on a
+	// table with missing cells.
 	Check func(Table) (ours string, err error)
-	// Bounds are what Check holds the measurements against, with the source of each; at least one.
+	// Bounds are the conditions of Check at Full scale, with the source of each; at least one.
 	Bounds []Bound
-	// Shuffled is empty if the verdict cannot survive results that are shuffled among the cells; otherwise it says why such a
+	// Shuffled is empty if the verdict changes when the results are shuffled among the cells. Otherwise it says why such a
 	// shuffle is no test of this sentence.
 	Shuffled string
-	// Verdict is how the claim came out when it was last looked at; a run that comes out differently is news.
+	// Verdict is the verdict of the recorded measurement. A run with another verdict is news.
 	Verdict Verdict
-	// QuickPasses says, of a claim whose verdict is Fails, that the small networks of Quick scale do not show it: there the check
-	// is to pass, which decides nothing, and a check that fails is news.
+	// QuickPasses says, of a claim whose verdict is Fails, that the small networks of Quick scale do not show the failure: there
+	// Check passes, which decides nothing, and a Check that fails is news.
 	QuickPasses bool
-	// Care is needed unless the verdict is Holds: what the sentence needs to be true here, or what happens instead. Measured
-	// numbers in it are read from the table; it must not panic on one with missing cells.
+	// Care is required unless the verdict is Holds: the conditions under which the sentence holds here, or what was found
+	// instead. Measured numbers in it are read from the table. It must not panic on a table with missing cells.
 	Care func(Table) string
-	// Plot draws the measurements; nil for a claim without a picture.
-	Plot func(Table) ([]Figure, error)
+	// Plot draws the measurements; nil for a claim without a figure. It must not panic on a table with missing cells.
+	Plot func(Table) []Figure
 }
 
-// Validate reports a claim that lacks something.
+// Validate reports a claim that is not complete.
 func (c Claim) Validate() error {
 	switch {
 	case c.ID == "" || strings.Count(c.ID, "/") != 1 || strings.Trim(c.ID, "abcdefghijklmnopqrstuvwxyz0123456789-/") != "":
@@ -177,10 +177,10 @@ func (c Claim) Validate() error {
 	return nil
 }
 
-// Constant is a Care without measured numbers.
+// Constant returns a Care without measured numbers.
 func Constant(text string) func(Table) string { return func(Table) string { return text } }
 
-// Cared is the text of Care for a table, empty without Care.
+// Cared is the text of Care for a table; empty without Care.
 func (c Claim) Cared(t Table) string {
 	if c.Care == nil {
 		return ""
@@ -188,28 +188,28 @@ func (c Claim) Cared(t Table) string {
 	return c.Care(t)
 }
 
-// An Outcome is what a table says of a claim.
+// An Outcome is the verdict on a claim that a table gives.
 type Outcome struct {
 	Verdict Verdict
 	Ours    string // our figures in words
-	Reason  string // why it fails
+	Reason  string // the error of Check
 }
 
-// ErrIncomplete is a table of which cells are missing: those may be the ones that decide.
+// ErrIncomplete is the error of a table with missing cells, which may be the ones that decide.
 var ErrIncomplete = errors.New("cells of the table are missing")
 
-// Judge holds a claim against a complete table. A statement whose check passes has the verdict that is recorded, or Holds if
-// that was Fails; otherwise the verdict is Fails. One that is Open becomes Holds at Full scale. At Quick scale a claim with
-// QuickPasses keeps its verdict if its check passes, and becomes Open if it does not. The error is ErrIncomplete,
-// or for tables that cannot be read.
+// Judge runs Check on a complete table. If it passes, the verdict is the recorded one, or Holds if that was Fails; if it does
+// not, the verdict is Fails. A claim that is Open becomes Holds at Full scale. At Quick scale a claim with QuickPasses keeps
+// its verdict if Check passes, and becomes Open if it does not. The error is ErrIncomplete or ErrTable.
 func (c Claim) Judge(t Table) (Outcome, error) {
 	if len(t.Results) == 0 || !t.Complete() {
 		return Outcome{}, errors.Wrapf(ErrIncomplete, "claim %s: %d of %d of %s", c.ID, len(t.Results), t.Cells, t.Experiment)
 	}
+	if err := c.Grid.reads(t); err != nil {
+		return Outcome{}, errors.WithMessagef(err, "claim %s", c.ID)
+	}
 	ours, err := c.Check(t)
 	switch {
-	case errors.Is(err, ErrTable):
-		return Outcome{}, errors.Wrapf(err, "claim %s", c.ID)
 	case err != nil && c.QuickPasses && t.Scale == Quick:
 		return Outcome{Verdict: Open, Ours: ours, Reason: "at quick scale it was to pass: " + err.Error()}, nil
 	case err != nil:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,7 +70,7 @@ func TestJudge_RecordsDecideOnlyWhatTheCheckLeavesOpen(t *testing.T) {
 			}
 			return "4", nil
 		}
-		got, err := c.Judge(Table{Cells: 1, Results: []Result{{}}})
+		got, err := c.Judge(Table{Cells: 1, Results: []Result{{Params: []byte(`{}`), Result: []byte(`{}`)}}})
 		ok(t, err)
 		if got.Verdict != test.want || got.Reason != "" != test.fails {
 			t.Errorf("%s: %+v, want %v", test.reason, got, test.want)
@@ -200,11 +201,9 @@ func TestSlope_OfLeastSquares(t *testing.T) {
 func TestShuffled_KeepsCellsAndResults(t *testing.T) {
 	tables, err := (&Runner{}).Run(t.Context(), Quick, sums(5, nil))
 	ok(t, err)
-	table := tables[0].Remembering()
-	before, err := Rows[point, square](table)
-	ok(t, err)
-	after, err := Rows[point, square](table.Shuffled(rand.New(rand.NewPCG(1, 2))))
-	ok(t, err)
+	table := tables[0].Memoized()
+	before := Rows[point, square](table)
+	after := Rows[point, square](table.Shuffled(rand.New(rand.NewPCG(1, 2))))
 	moved, sum := 0, 0.
 	for i := range before {
 		if before[i].Params != after[i].Params {
@@ -218,8 +217,7 @@ func TestShuffled_KeepsCellsAndResults(t *testing.T) {
 	if moved < 5 || sum != 0 {
 		t.Errorf("%d of %d results moved; their sum changed by %g", moved, len(before), sum)
 	}
-	again, err := Rows[point, square](tables[0])
-	ok(t, err)
+	again := Rows[point, square](tables[0])
 	for i := range before {
 		if before[i].Result.Square != again[i].Result.Square {
 			t.Errorf("result %d of the table itself was moved", i)
@@ -227,12 +225,26 @@ func TestShuffled_KeepsCellsAndResults(t *testing.T) {
 	}
 }
 
-func TestRows_RefusesOtherTypes(t *testing.T) {
-	tables, err := (&Runner{}).Run(t.Context(), Quick, sums(1, nil))
+// TestFits_RefusesOtherTypes: results of other types are an error where a table comes in, and a panic of Rows after that.
+func TestFits_RefusesOtherTypes(t *testing.T) {
+	c := sums(1, nil)
+	tables, err := (&Runner{}).Run(t.Context(), Quick, c)
 	ok(t, err)
-	if _, err := Rows[point, struct{ Cube float64 }](tables[0]); !errors.Is(err, ErrTable) {
+	other := tables[0]
+	other.Results = slices.Clone(other.Results)
+	other.Results[0].Result = []byte(`{"cube":1}`)
+	if err := other.Fits(c.Grid); !errors.Is(err, ErrTable) {
 		t.Errorf("error %v", err)
 	}
+	if _, err := c.Judge(other); !errors.Is(err, ErrTable) {
+		t.Errorf("judged: error %v", err)
+	}
+	defer func() {
+		if err, _ := recover().(error); !errors.Is(err, ErrTable) {
+			t.Errorf("panic %v", err)
+		}
+	}()
+	Rows[point, square](other)
 }
 
 func TestRun_RefusesWhatCannotBeKept(t *testing.T) {
@@ -240,7 +252,7 @@ func TestRun_RefusesWhatCannotBeKept(t *testing.T) {
 	c.Grid = Grid("test/infinite", 1, func(Scale) []int { return []int{1} }, func(context.Context, int, *Cell) (float64, error) {
 		return math.Inf(1), nil
 	})
-	if _, err := (&Runner{}).Run(t.Context(), Quick, c); err == nil || !strings.Contains(err.Error(), "claim.Float") {
+	if _, err := (&Runner{}).Run(t.Context(), Quick, c); err == nil || !strings.Contains(err.Error(), "claim.Nullable") {
 		t.Errorf("error %v", err)
 	}
 	c.Grid = Grid("test/twice", 1, func(Scale) []int { return []int{1, 1} }, func(context.Context, int, *Cell) (float64, error) { return 1, nil })

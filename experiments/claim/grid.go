@@ -15,6 +15,7 @@ type Experiment struct {
 	version int
 	cells   func(Scale) ([]cell, error)
 	measure func(ctx context.Context, params json.RawMessage, at *Cell) (json.RawMessage, error)
+	reads   func(Table) error // reports results that are not of the experiment's types
 }
 
 // Name is the experiment's name.
@@ -27,21 +28,21 @@ type cell struct {
 	cost   float64
 }
 
-// A Cell is what a measurement has of the run around it.
+// A Cell connects a measurement with the run around it. A nil Cell is one without progress and without a folder.
 type Cell struct {
 	progress func(done, total int)
 	folder   func() (string, error)
 }
 
-// Progress tells how far the measurement is. It costs little and may be called often.
+// Progress reports that done of total steps of the measurement are made. It costs little and may be called often.
 func (c *Cell) Progress(done, total int) {
 	if c != nil && c.progress != nil {
 		c.progress(done, total)
 	}
 }
 
-// Folder is a folder of this cell's own for checkpoints. It outlives an interruption and is removed once the result is
-// kept. It is empty if the run keeps nothing.
+// Folder returns a folder of this cell's own for checkpoints. It outlives an interruption and is removed once the result is
+// cached. The path is empty if the run has no cache.
 func (c *Cell) Folder() (string, error) {
 	if c == nil || c.folder == nil {
 		return "", nil
@@ -49,13 +50,13 @@ func (c *Cell) Folder() (string, error) {
 	return c.folder()
 }
 
-// Grid makes an experiment. Its cells have parameters P, plain data that includes the seed and is all that determines the
-// result R, also plain data. Results are kept by name, version and parameters: raise the version when measure changes what
-// it gives.
+// Grid makes an experiment: cells lists the parameters to be measured at a scale, measure measures one of them. P is plain
+// data, includes the seed, and alone determines the result R, which is plain data as well. Results are cached under name,
+// version and parameters: raise the version when measure changes what it returns.
 //
-// P may have methods Cores() int, how many cores a measurement keeps busy (1 without), and Cost() float64, about how
-// many seconds it takes (1 without): for the order of work, and for the time that is left, where only proportions count. A
-// number that may be NaN or infinite has the type [Float] in R.
+// P may have two methods: Cores() int, how many cores one measurement keeps busy (1 without it), and Cost() float64, its
+// duration in any unit (1 without it), from which follow the order of the cells and the estimate of the time that is left.
+// Numbers of R that may be NaN or infinite have type [Nullable].
 func Grid[P, R any](name string, version int, cells func(Scale) []P, measure func(context.Context, P, *Cell) (R, error)) Experiment {
 	return Experiment{
 		name:    name,
@@ -88,34 +89,38 @@ func Grid[P, R any](name string, version int, cells func(Scale) []P, measure fun
 				return nil, errors.Wrapf(err, "experiment %s: cell %s", name, params)
 			}
 			result, err := json.Marshal(r)
-			return result, errors.Wrapf(err, "experiment %s: cell %s: result (numbers that may be infinite have type claim.Float)", name, params)
+			return result, errors.Wrapf(err, "experiment %s: cell %s: result (numbers that may be infinite have type claim.Nullable)", name, params)
+		},
+		reads: func(t Table) error {
+			_, err := rows[P, R](t)
+			return err
 		},
 	}
 }
 
-// strict decodes all of text and nothing that v does not know.
+// strict decodes text into v and refuses fields that v does not have.
 func strict(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	return d.Decode(v)
 }
 
-// Float is a number that may be NaN or infinite, for results of runs that may diverge: JSON has no such numbers, so they
-// are written as null and read as NaN.
-type Float float64
+// A Nullable is a number that may be NaN or infinite, for results of runs that may diverge. JSON has no such numbers: they are
+// written as null, and null is read as NaN.
+type Nullable float64
 
-// MarshalJSON is called by encoding/json.
-func (f Float) MarshalJSON() ([]byte, error) {
+// MarshalJSON implements json.Marshaler.
+func (f Nullable) MarshalJSON() ([]byte, error) {
 	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(f))
 }
 
-// UnmarshalJSON is called by encoding/json.
-func (f *Float) UnmarshalJSON(text []byte) error {
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *Nullable) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
-		*f = Float(math.NaN())
+		*f = Nullable(math.NaN())
 		return nil
 	}
 	return json.Unmarshal(text, (*float64)(f))

@@ -14,38 +14,38 @@ import (
 
 // A Runner measures what claims need.
 type Runner struct {
-	// Dir is where results are kept, a file per cell; they are found again by the next run. Empty keeps nothing.
+	// Dir is the folder in which results are cached, a file per cell; the next run finds them there. Empty disables the cache.
 	Dir string
-	// Cores is how many cores cells may keep busy together; 0 means all there are.
+	// Cores limits the cores that cells keep busy together; 0 means all of GOMAXPROCS.
 	Cores int
-	// Progress is told how far all is: at the start, at the end and at most ten times a second between. nil is nobody.
+	// Progress is called with the state of the run: at its start, at its end, and at most ten times a second in between. Nil
+	// disables the callback.
 	Progress func(Progress)
-	// Warn is told of kept results that cannot be used, which are measured again, and of results that cannot be kept. It may
-	// be called from several goroutines at once. nil is nobody.
+	// Warn is called with the errors that the run survives: cached results that cannot be used, which are measured again, and
+	// results that cannot be cached. It may be called from several goroutines at once. Nil disables the callback.
 	Warn func(error)
 }
 
 // Progress is how far a run is.
 type Progress struct {
-	Done, Cells int     // cells measured or found, of all
-	Found       int     // of those done, how many were kept by an earlier run
-	Fraction    float64 // of the work of all cells, those that run included
+	Done, Cells int     // cells that are done, of all
+	Found       int     // of those done, how many an earlier run had cached
+	Fraction    float64 // of the work of all cells, with the done part of those under way
 	Elapsed     time.Duration
 	Left        time.Duration // estimated; 0 before anything is known
 }
 
-// A task is a cell on its way.
+// A task is a cell to be measured.
 type task struct {
 	cell
 	experiment Experiment
-	index      int
 	result     *Result
 	fraction   float64 // how far the measurement is
 }
 
-// Run measures the cells of all claims, each once however many claims need it, and returns a table per claim. Kept results
-// are not measured again. After an error of a cell the others go on; when ctx ends, the cells that run are given up. Either
-// way the tables hold what there is, and the error tells why it is not all.
+// Run measures the cells of all claims, each once however many claims share it, and returns a table per claim. Cached results
+// are not measured again. After an error of one cell the others go on; when ctx ends, the cells under way are given up. In
+// both cases the tables hold the results that there are, and the error says why they are not complete.
 func (r *Runner) Run(ctx context.Context, s Scale, claims ...Claim) ([]Table, error) {
 	work, err := plan(s, claims)
 	if err != nil {
@@ -96,31 +96,28 @@ func plan(s Scale, claims []Claim) (map[string][]*task, error) {
 			return nil, errors.Errorf("experiment %s: no cells at scale %s", e.name, s)
 		}
 		seen := map[string]bool{}
-		for i, c := range cells {
+		for _, c := range cells {
 			if seen[string(c.params)] {
 				return nil, errors.Errorf("experiment %s: cell %s is there twice", e.name, c.params)
 			}
 			seen[string(c.params)] = true
-			work[e.name] = append(work[e.name], &task{cell: c, experiment: e, index: i})
+			work[e.name] = append(work[e.name], &task{cell: c, experiment: e})
 		}
 	}
 	return work, nil
 }
 
-// recall takes over the results that are kept.
+// recall takes over the results that are cached.
 func (r *Runner) recall(w *watch, tasks []*task) error {
 	if r.Dir == "" {
 		return nil
 	}
 	for _, t := range tasks {
-		k, err := newKeep(r.Dir, t)
+		e, err := newEntry(r.Dir, t)
 		if err != nil {
 			return err
 		}
-		if t.index == 0 {
-			sweep(k.dir)
-		}
-		result, err := k.load()
+		result, err := e.load()
 		switch {
 		case err != nil && r.Warn != nil:
 			r.Warn(err)
@@ -132,7 +129,7 @@ func (r *Runner) recall(w *watch, tasks []*task) error {
 	return nil
 }
 
-// measure runs what has no result yet, the longest first, as many at once as there are cores for.
+// measure measures the cells that have no result yet, the longest first, as many at once as there are cores for.
 func (r *Runner) measure(ctx context.Context, w *watch, all []*task) error {
 	var left []*task
 	for _, t := range all {
@@ -183,16 +180,16 @@ func (r *Runner) measure(ctx context.Context, w *watch, all []*task) error {
 	return joined(errs)
 }
 
-// one measures a cell and keeps the result.
+// one measures a cell and caches the result.
 func (r *Runner) one(ctx context.Context, w *watch, t *task) error {
-	k, err := newKeep(r.Dir, t)
+	e, err := newEntry(r.Dir, t)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
 	result, err := t.experiment.measure(ctx, t.params, &Cell{
 		progress: func(done, total int) { w.proceed(t, float64(done)/float64(total)) },
-		folder:   k.folder,
+		folder:   e.folder,
 	})
 	if err == nil {
 		err = ctx.Err() // a measurement that was cut short and did not say so
@@ -200,20 +197,15 @@ func (r *Runner) one(ctx context.Context, w *watch, t *task) error {
 	if err != nil {
 		return err
 	}
-	done := &Result{Params: t.params, Result: result, Seconds: round(time.Since(start).Seconds())}
-	if err := k.store(done); err != nil && r.Warn != nil {
+	done := &Result{Params: t.params, Result: result, Seconds: float64(time.Since(start).Round(time.Millisecond).Milliseconds()) / 1e3}
+	if err := e.store(done); err != nil && r.Warn != nil {
 		r.Warn(errors.WithMessage(err, "a result is in the table, but the next run will measure it again"))
 	}
 	w.finish(t, done)
 	return nil
 }
 
-// round leaves milliseconds.
-func round(seconds float64) float64 {
-	return float64(time.Duration(seconds*float64(time.Second)).Round(time.Millisecond)) / float64(time.Second)
-}
-
-// joined is one error with what went wrong, a line each.
+// joined is one error with the texts of several, a line each.
 func joined(errs []error) error {
 	if len(errs) == 0 {
 		return nil
@@ -234,7 +226,7 @@ func joined(errs []error) error {
 	return errors.Errorf("%d cells failed:\n%s%s", len(lines), strings.Join(lines[:min(shown, len(lines))], "\n"), more)
 }
 
-// A watch knows how far all tasks are.
+// A watch keeps the progress of all tasks and reports it.
 type watch struct {
 	tell  func(Progress)
 	tasks []*task
@@ -242,7 +234,7 @@ type watch struct {
 
 	mu    sync.Mutex
 	start time.Time
-	last  time.Time // when Progress was told
+	last  time.Time // of the last report
 }
 
 func (w *watch) begin() {
@@ -258,7 +250,7 @@ func (w *watch) end() {
 	w.report(true)
 }
 
-// proceed notes that a measurement has come to a fraction of its way.
+// proceed notes the fraction of a measurement that is done.
 func (w *watch) proceed(t *task, fraction float64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -274,7 +266,7 @@ func (w *watch) finish(t *task, result *Result) {
 	w.report(false)
 }
 
-// report tells of the progress, if it is time or if it must.
+// report calls Progress: always if it must, otherwise if the last call is long enough ago.
 func (w *watch) report(must bool) {
 	now := time.Now()
 	if w.tell == nil || !must && now.Sub(w.last) < 100*time.Millisecond {

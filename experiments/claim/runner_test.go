@@ -30,7 +30,7 @@ func (p point) Cost() float64 { return float64(p.X) }
 type square struct {
 	Square float64   `json:"square"`
 	List   []float64 `json:"list"`
-	Lost   Float     `json:"lost"`
+	Lost   Nullable  `json:"lost"`
 }
 
 func points(n int) func(Scale) []point {
@@ -46,7 +46,7 @@ func points(n int) func(Scale) []point {
 }
 
 func squared(p point) square {
-	return square{float64(p.X*p.X + p.Seed), []float64{float64(p.X), .1}, Float(math.Inf(1))}
+	return square{float64(p.X*p.X + p.Seed), []float64{float64(p.X), .1}, Nullable(math.Inf(1))}
 }
 
 // sums is a claim over the grid whose cells do f first.
@@ -63,11 +63,7 @@ func sums(n int, f func(ctx context.Context, p point, at *Cell) error) Claim {
 			return squared(p), nil
 		}),
 		Check: func(t Table) (string, error) {
-			rows, err := Rows[point, square](t)
-			if err != nil {
-				return "", err
-			}
-			for _, r := range rows {
+			for _, r := range Rows[point, square](t) {
 				if r.Result.Square != float64(r.Params.X*r.Params.X+r.Params.Seed) {
 					return "", errors.Errorf("x=%d: %g", r.Params.X, r.Result.Square)
 				}
@@ -99,8 +95,7 @@ func TestRun_GivesTheGridInOrderWithItsTypes(t *testing.T) {
 	c := sums(5, nil)
 	tables, err := (&Runner{Cores: 3}).Run(t.Context(), Full, c)
 	ok(t, err)
-	rows, err := Rows[point, square](tables[0])
-	ok(t, err)
+	rows := Rows[point, square](tables[0])
 	want := points(5)(Full)
 	if len(rows) != len(want) || !tables[0].Complete() {
 		t.Fatalf("%d rows, want %d", len(rows), len(want))

@@ -47,10 +47,18 @@ func (e Estimate) Margin() float64 {
 	return student(e.N-1) * e.Err
 }
 
-// Above tells whether the whole 95 % interval is above v, Below whether it is below. Neither is true of NaN.
+// Scatter is the standard error, and 0 if it is not known.
+func (e Estimate) Scatter() float64 {
+	if math.IsNaN(e.Err) {
+		return 0
+	}
+	return e.Err
+}
+
+// Above reports whether the whole 95 % interval is above v, Below whether it is below. Neither is true of NaN.
 func (e Estimate) Above(v float64) bool { return e.Mean-e.Margin() > v }
 
-// Below tells whether the whole 95 % interval is below v.
+// Below reports whether the whole 95 % interval is below v.
 func (e Estimate) Below(v float64) bool { return e.Mean+e.Margin() < v }
 
 // student is the quantile .975 of Student's distribution.

@@ -11,7 +11,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A Table is what was measured of an experiment.
+// A Table holds the results of an experiment at one scale.
 type Table struct {
 	Experiment string   `json:"experiment"`
 	Version    int      `json:"version"`
@@ -19,20 +19,20 @@ type Table struct {
 	Cells      int      `json:"cells"` // of the whole grid: more than there are results if the run was interrupted
 	Results    []Result `json:"results"`
 
-	memo *memo // of results that are decoded again and again; may be nil
+	memo *memo // decoded results of a table that is decoded many times; may be nil
 }
 
 // A Result is one measured cell.
 type Result struct {
 	Params  json.RawMessage `json:"params"`
 	Result  json.RawMessage `json:"result"`
-	Seconds float64         `json:"seconds"` // what it took, on the machine that did it
+	Seconds float64         `json:"seconds"` // duration of the measurement, on the machine that made it
 }
 
-// Complete tells whether every cell of the grid is there.
+// Complete reports whether the table has a result for every cell of the grid.
 func (t Table) Complete() bool { return len(t.Results) == t.Cells }
 
-// Seconds is the time that all cells took together.
+// Seconds is the sum of the durations of all cells.
 func (t Table) Seconds() float64 {
 	sum := 0.0
 	for _, r := range t.Results {
@@ -41,8 +41,8 @@ func (t Table) Seconds() float64 {
 	return sum
 }
 
-// Seeds is how many seeds every point of the grid was measured with, at least and at most: results are of one point if their
-// parameters differ in "seed" alone. Both are 0 if cells have no seed.
+// Seeds returns the least and the greatest number of seeds with which a point of the grid was measured. Results are of one
+// point if their parameters differ in "seed" alone. Both are 0 if cells have no seed.
 func (t Table) Seeds() (least, most int) {
 	count := map[string]int{}
 	for _, r := range t.Results {
@@ -63,7 +63,7 @@ func (t Table) Seeds() (least, most int) {
 	return least, most
 }
 
-// Write writes the table as JSON, a line per cell, so that versions of it can be compared.
+// Write writes the table as JSON, a line per cell, so that two versions of it can be compared line by line.
 func (t Table) Write(w io.Writer) error {
 	head := t
 	head.Results = nil
@@ -89,7 +89,7 @@ func (t Table) Write(w io.Writer) error {
 	return errors.Wrapf(err, "table of %s", t.Experiment)
 }
 
-// ReadTable reads what Write has written.
+// ReadTable reads a table that Write has written.
 func ReadTable(r io.Reader) (Table, error) {
 	var t Table
 	text, err := io.ReadAll(r)
@@ -99,7 +99,8 @@ func ReadTable(r io.Reader) (Table, error) {
 	return t, errors.Wrap(err, "table")
 }
 
-// Fits reports a table that is of another experiment or version, or has cells that the grid has no more.
+// Fits returns an error if the table is of another experiment or version, if its cells are not those of today's grid, or if
+// its results are not of the experiment's types.
 func (t Table) Fits(e Experiment) error {
 	if t.Experiment != e.name || t.Version != e.version {
 		return errors.Errorf("table of %s, version %d, for %s, version %d: measure again", t.Experiment, t.Version, e.name, e.version)
@@ -120,11 +121,11 @@ func (t Table) Fits(e Experiment) error {
 	if t.Cells != len(cells) {
 		return errors.Errorf("table of %s: it is of a grid of %d cells, which has %d now: measure again", e.name, t.Cells, len(cells))
 	}
-	return nil
+	return e.reads(t)
 }
 
-// Shuffled is the table with its results shuffled among its cells: each cell of the grid has the result of some other, or its
-// own by chance. If nothing of a claim depended on which cell gave which result, the claim would survive this.
+// Shuffled returns the table with its results permuted at random among its cells. A claim whose Check does not depend on which
+// cell gave which result survives this.
 func (t Table) Shuffled(r *rand.Rand) Table {
 	results := slices.Clone(t.Results)
 	r.Shuffle(len(results), func(i, j int) {
@@ -136,59 +137,73 @@ func (t Table) Shuffled(r *rand.Rand) Table {
 	return t
 }
 
-// Remembering is the table with a memory for what Rows decodes: for shuffles of it, which share that memory. Results that Rows
-// returns must not be changed. It is not for more than one goroutine.
-func (t Table) Remembering() Table {
+// Memoized returns the table with a memo of the results that Rows decodes, shared with all shuffles of the table. Results that
+// Rows returns must then not be changed, and the table is for one goroutine only.
+func (t Table) Memoized() Table {
 	t.memo = &memo{}
 	return t
 }
 
-// A memo holds decoded values by type and place of their text.
-type memo struct{ known map[memory]any }
+// A memo holds decoded values by type and by the address of their text.
+type memo struct{ known map[memoKey]any }
 
-type memory struct {
+type memoKey struct {
 	kind reflect.Type
 	text *byte
 }
 
-// decode is strict with a memory, if there is one.
+// decode is strict with a memo, if there is one.
 func decode[V any](m *memo, text json.RawMessage) (v V, err error) {
 	if m == nil || len(text) == 0 {
 		return v, strict(text, &v)
 	}
-	k := memory{reflect.TypeFor[V](), &text[0]}
+	k := memoKey{reflect.TypeFor[V](), &text[0]}
 	if known, ok := m.known[k]; ok {
 		return known.(V), nil
 	}
 	if err = strict(text, &v); err == nil {
 		if m.known == nil {
-			m.known = map[memory]any{}
+			m.known = map[memoKey]any{}
 		}
 		m.known[k] = v
 	}
 	return v, err
 }
 
-// A Row is a measured cell with its types back.
+// A Row is a measured cell, decoded.
 type Row[P, R any] struct {
 	Params P
 	Result R
 }
 
-// ErrTable is a table that is not of the experiment's types.
+// ErrTable is the error of a table whose parameters or results are not of the experiment's types.
 var ErrTable = errors.New("table cannot be read: it is of another experiment or of an older version")
 
-// Rows are the results with their types, in the order of the grid.
-func Rows[P, R any](t Table) ([]Row[P, R], error) {
-	rows := make([]Row[P, R], len(t.Results))
+// Rows returns the results with their types, in the order of the grid. It panics if P and R are not the types of the
+// experiment: a table that comes from a file is held against its experiment by [Table.Fits] or [Claim.Judge] first.
+func Rows[P, R any](t Table) []Row[P, R] {
+	list, err := rows[P, R](t)
+	if err != nil {
+		panic(err)
+	}
+	return list
+}
+
+// Where returns the rows whose parameters satisfy want.
+func Where[P, R any](t Table, want func(P) bool) []Row[P, R] {
+	return slices.DeleteFunc(Rows[P, R](t), func(r Row[P, R]) bool { return !want(r.Params) })
+}
+
+func rows[P, R any](t Table) ([]Row[P, R], error) {
+	list := make([]Row[P, R], len(t.Results))
 	for i, r := range t.Results {
 		var err error
-		if rows[i].Params, err = decode[P](t.memo, r.Params); err != nil {
+		if list[i].Params, err = decode[P](t.memo, r.Params); err != nil {
 			return nil, errors.Wrapf(ErrTable, "experiment %s: parameters %s: %v", t.Experiment, r.Params, err)
 		}
-		if rows[i].Result, err = decode[R](t.memo, r.Result); err != nil {
+		if list[i].Result, err = decode[R](t.memo, r.Result); err != nil {
 			return nil, errors.Wrapf(ErrTable, "experiment %s: result of %s: %v", t.Experiment, r.Params, err)
 		}
 	}
-	return rows, nil
+	return list, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pcgraph/pcgraph/infer/ode"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/theory"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A path is the flow of the activities of a linear network at initialisation, on random data, with a fixed step.
@@ -32,12 +33,12 @@ func (p path) Cost() float64 { return float64(len(p.Method.tableau().B)) / p.Ste
 
 // A descent is how the energy fell along a path.
 type descent struct {
-	LossRatio float64       `json:"loss_ratio"` // loss of the feedforward pass / F*
-	Error     claim.Float   `json:"error"`      // distance from the exact flow at time 20, over the distance from its start
-	Evals     int           `json:"evals"`      // up to time 20
-	Lowest    claim.Float   `json:"lowest"`     // least F - F* at any time; never negative
-	Times     []float64     `json:"times"`
-	Gap       []claim.Float `json:"gap"` // F/F* - 1
+	LossRatio float64          `json:"loss_ratio"` // loss of the feedforward pass / F*
+	Error     claim.Nullable   `json:"error"`      // distance from the exact flow at time 20, over the distance from its start
+	Evals     int              `json:"evals"`      // up to time 20
+	Lowest    claim.Nullable   `json:"lowest"`     // least F - F* at any time; never negative
+	Times     []float64        `json:"times"`
+	Gap       []claim.Nullable `json:"gap"` // F/F* - 1
 }
 
 // times are per sample.
@@ -92,7 +93,7 @@ var paths = claim.Grid("jpc/flow", 1, func(s claim.Scale) []path {
 		return descent{}, err
 	}
 	start := append([]float64(nil), m.State()...)
-	d := descent{LossRatio: pass.Loss / equilibrium.Energy, Times: times, Lowest: claim.Float(math.Inf(1))}
+	d := descent{LossRatio: pass.Loss / equilibrium.Energy, Times: times, Lowest: claim.Nullable(math.Inf(1))}
 	field := func(dst, z []float64) error {
 		_, err := m.StateGrad(dst, z)
 		for i := range dst {
@@ -105,15 +106,15 @@ var paths = claim.Grid("jpc/flow", 1, func(s claim.Scale) []path {
 		return descent{}, err
 	}
 	f := &infer.Flow[float64]{Method: p.Method.tableau(), Control: ode.Constant{Step: p.Step}, Horizon: times[len(times)-1]}
-	problem := infer.Problem[float64]{Energy: m.StateGrad}
+	problem := train.ProblemOf(m)
 	z := append([]float64(nil), start...)
 	next := 0
 	_, err = infer.Run(f, problem, z, nil, func(r infer.Reading) {
-		d.Lowest = min(d.Lowest, claim.Float(r.Energy-equilibrium.Energy))
+		d.Lowest = min(d.Lowest, claim.Nullable(r.Energy-equilibrium.Energy))
 		if next < len(times) && r.Time > times[next]-1e-9 {
-			d.Gap = append(d.Gap, claim.Float(r.Energy/equilibrium.Energy-1))
+			d.Gap = append(d.Gap, claim.Nullable(r.Energy/equilibrium.Energy-1))
 			if times[next] == at {
-				d.Error, d.Evals = claim.Float(distance(z, exact)/distance(exact, start)), r.Evals-1
+				d.Error, d.Evals = claim.Nullable(distance(z, exact)/distance(exact, start)), r.Evals-1
 			}
 			next++
 		}
@@ -164,12 +165,13 @@ func copied[T graph.Float](m *mat.Dense, from []T) {
 // draw.
 var gaps = []float64{.460, .19, .101, .043, 9.1e-3, 1.6e-3, 9.7e-5}
 
+// errorsByStep are the errors of a method at time 20 by step, of the first seed.
+func errorsByStep(t claim.Table, m Method) map[float64]claim.Estimate {
+	rows := claim.Where[path, descent](t, func(p path) bool { return p.Method == m && p.Seed == 1 })
+	return claim.By(rows, func(p path) float64 { return p.Step }, func(d descent) float64 { return float64(d.Error) })
+}
+
 func flowClaims() []claim.Claim {
-	fine := func(t claim.Table, m Method) (map[float64]claim.Estimate, error) {
-		rows, err := claim.Rows[path, descent](t)
-		rows = slices.DeleteFunc(rows, func(r claim.Row[path, descent]) bool { return r.Params.Method != m || r.Params.Seed != 1 })
-		return claim.By(rows, func(p path) float64 { return p.Step }, func(d descent) float64 { return float64(d.Error) }), err
-	}
 	return []claim.Claim{{
 		ID:        "jpc/flow-reaches-equilibrium",
 		Source:    paper + ", inference as a gradient flow; our reading of the released code",
@@ -182,83 +184,8 @@ func flowClaims() []claim.Claim {
 				Note: "numpy in float64, one draw"},
 		},
 		Shuffled: "all cells are flows of networks of one kind, which do the same in every draw and with every step: the sentence says nothing of a difference between cells",
-		Check: func(t claim.Table) (string, error) {
-			rows, err := claim.Rows[path, descent](t)
-			if err != nil {
-				return "", err
-			}
-			var off offs
-			sums := make([][]float64, len(times))
-			for _, r := range rows {
-				p, d := r.Params, r.Result
-				if len(d.Gap) != len(times) {
-					off.add("%s %g: %d of %d times", p.Method, p.Step, len(d.Gap), len(times))
-					continue
-				}
-				if !(d.Lowest >= -1e-9) {
-					off.add("%s %g: F - F* = %.3g", p.Method, p.Step, d.Lowest)
-				}
-				for i, g := range d.Gap[1:] {
-					if !(g < d.Gap[i]) && d.Gap[i] > 1e-12 {
-						off.add("%s %g: F/F*-1 is %.3g at time %g and %.3g at %g", p.Method, p.Step, d.Gap[i], times[i], g, times[i+1])
-					}
-				}
-				if !(d.Gap[len(times)-1] < 1e-5) {
-					off.add("%s %g: F/F*-1 is %.3g in the end", p.Method, p.Step, d.Gap[len(times)-1])
-				}
-				if p.Method == Heun && p.Step == .25 {
-					for i, g := range d.Gap {
-						sums[i] = append(sums[i], float64(g))
-					}
-				}
-			}
-			var words []string
-			for i, s := range sums {
-				mean := claim.Mean(s...).Mean
-				words = append(words, fmt.Sprintf("%.2g", mean))
-				// late gaps are those of the slowest directions of a draw
-				if tolerance := []float64{.1, .1, .1, .1, .2, .3, .5}; i < len(gaps) && math.Abs(mean/gaps[i]-1) > tolerance[i] {
-					off.add("time %g: F/F*-1 is %.3g: want %.3g", times[i], mean, gaps[i])
-				}
-			}
-			return fmt.Sprintf("F/F* - 1 = %s at times %v", strings.Join(words, ", "), times), off.err()
-		},
-		Plot: func(t claim.Table) ([]claim.Figure, error) {
-			rows, err := claim.Rows[path, descent](t)
-			if err != nil {
-				return nil, err
-			}
-			p := claim.Panel{Title: "energy along the flow", X: claim.Axis{Label: "time per sample (the paper's is 64 times that)", Log: true}, Y: claim.Axis{Label: "F/F* - 1", Log: true}}
-			for _, r := range rows {
-				if r.Params.Seed == 1 && r.Params.Step == .5 {
-					l := claim.Line{Name: fmt.Sprintf("%s, step %g", r.Params.Method, r.Params.Step), Points: true}
-					for i, g := range r.Result.Gap {
-						if times[i] > 0 {
-							l.X, l.Y = append(l.X, times[i]), append(l.Y, float64(g))
-						}
-					}
-					p.Lines = append(p.Lines, l)
-				}
-			}
-			q := claim.Panel{Title: "error of the integrator at time 20", X: claim.Axis{Label: "evaluations", Log: true}, Y: claim.Axis{Label: "relative error of the activities", Log: true}}
-			for i, m := range []Method{Euler, Heun, RK4} {
-				errs, err := fine(t, m)
-				if err != nil {
-					return nil, err
-				}
-				l := claim.Line{Name: string(m), Points: true, Series: i + 1}
-				var steps []float64
-				for step := range errs {
-					steps = append(steps, step)
-				}
-				slices.Sort(steps)
-				for _, step := range steps {
-					l.X, l.Y = append(l.X, at/step*float64(len(m.tableau().B))), append(l.Y, errs[step].Mean)
-				}
-				q.Lines = append(q.Lines, l)
-			}
-			return []claim.Figure{{Name: "jpc-flow", Caption: "Error: distance from the exact flow over the distance it has come. Linear networks of the standard parametrisation at initialisation, H = 10, N = 64, float64.", Panels: []claim.Panel{p, q}}}, nil
-		},
+		Check:    flowFallsToEquilibrium,
+		Plot:     flowFigure,
 	}, {
 		ID:        "jpc/orders",
 		Source:    paper + ": our test of its solvers' premise",
@@ -268,30 +195,93 @@ func flowClaims() []claim.Claim {
 		Bounds: []claim.Bound{
 			{Text: "the slope of the error over the two shortest steps, both logarithmic, is within .1 of 1 for Euler and of 2 for Heun", Origin: claim.Derived, Note: "the methods' orders; higher terms at these steps give some .01"},
 		},
-		Check: func(t claim.Table) (string, error) {
-			var off offs
-			var words []string
-			for m, order := range map[Method]float64{Euler: 1, Heun: 2} {
-				errs, err := fine(t, m)
-				if err != nil {
-					return "", err
-				}
-				var steps []float64
-				for step := range errs {
-					steps = append(steps, step)
-				}
-				if len(steps) < 2 {
-					continue // not measured yet
-				}
-				slices.Sort(steps)
-				slope := math.Log(errs[steps[1]].Mean/errs[steps[0]].Mean) / math.Log(steps[1]/steps[0])
-				words = append(words, fmt.Sprintf("%s %.2f", m, slope))
-				if math.Abs(slope-order) > .1 {
-					off.add("%s: order %.3f: want %g", m, slope, order)
+		Check: methodsHaveTheirOrders,
+	}}
+}
+
+// flowFallsToEquilibrium is the check of jpc/flow-reaches-equilibrium.
+func flowFallsToEquilibrium(t claim.Table) (string, error) {
+	rows := claim.Rows[path, descent](t)
+	var off claim.Off
+	sums := make([][]float64, len(times))
+	for _, r := range rows {
+		p, d := r.Params, r.Result
+		if len(d.Gap) != len(times) {
+			off.Add("%s %g: %d of %d times", p.Method, p.Step, len(d.Gap), len(times))
+			continue
+		}
+		if !(d.Lowest >= -1e-9) {
+			off.Add("%s %g: F - F* = %.3g", p.Method, p.Step, d.Lowest)
+		}
+		for i, g := range d.Gap[1:] {
+			if !(g < d.Gap[i]) && d.Gap[i] > 1e-12 {
+				off.Add("%s %g: F/F*-1 is %.3g at time %g and %.3g at %g", p.Method, p.Step, d.Gap[i], times[i], g, times[i+1])
+			}
+		}
+		if !(d.Gap[len(times)-1] < 1e-5) {
+			off.Add("%s %g: F/F*-1 is %.3g in the end", p.Method, p.Step, d.Gap[len(times)-1])
+		}
+		if p.Method == Heun && p.Step == .25 {
+			for i, g := range d.Gap {
+				sums[i] = append(sums[i], float64(g))
+			}
+		}
+	}
+	var words []string
+	for i, s := range sums {
+		mean := claim.Mean(s...).Mean
+		words = append(words, fmt.Sprintf("%.2g", mean))
+		// late gaps are those of the slowest directions of a draw
+		if tolerance := []float64{.1, .1, .1, .1, .2, .3, .5}; i < len(gaps) && math.Abs(mean/gaps[i]-1) > tolerance[i] {
+			off.Add("time %g: F/F*-1 is %.3g: want %.3g", times[i], mean, gaps[i])
+		}
+	}
+	return fmt.Sprintf("F/F* - 1 = %s at times %v", strings.Join(words, ", "), times), off.Err()
+}
+
+// flowFigure is the figure of jpc/flow-reaches-equilibrium.
+func flowFigure(t claim.Table) []claim.Figure {
+	rows := claim.Rows[path, descent](t)
+	p := claim.Panel{Title: "energy along the flow", X: claim.Axis{Label: "time per sample (the paper's is 64 times that)", Log: true}, Y: claim.Axis{Label: "F/F* - 1", Log: true}}
+	for _, r := range rows {
+		if r.Params.Seed == 1 && r.Params.Step == .5 {
+			l := claim.Line{Name: fmt.Sprintf("%s, step %g", r.Params.Method, r.Params.Step), Points: true}
+			for i, g := range r.Result.Gap {
+				if times[i] > 0 {
+					l.X, l.Y = append(l.X, times[i]), append(l.Y, float64(g))
 				}
 			}
-			slices.Sort(words)
-			return "measured orders: " + strings.Join(words, ", "), off.err()
-		},
-	}}
+			p.Lines = append(p.Lines, l)
+		}
+	}
+	q := claim.Panel{Title: "error of the integrator at time 20", X: claim.Axis{Label: "evaluations", Log: true}, Y: claim.Axis{Label: "relative error of the activities", Log: true}}
+	for i, m := range []Method{Euler, Heun, RK4} {
+		errs := errorsByStep(t, m)
+		l := claim.Line{Name: string(m), Points: true, Series: i + 1}
+		for _, step := range claim.Keys(errs) {
+			l.X, l.Y = append(l.X, at/step*float64(len(m.tableau().B))), append(l.Y, errs[step].Mean)
+		}
+		q.Lines = append(q.Lines, l)
+	}
+	return []claim.Figure{{Name: "jpc-flow", Caption: "Error: distance from the exact flow over the distance it has come. Linear networks of the standard parametrisation at initialisation, H = 10, N = 64, float64.", Panels: []claim.Panel{p, q}}}
+}
+
+// methodsHaveTheirOrders is the check of jpc/orders.
+func methodsHaveTheirOrders(t claim.Table) (string, error) {
+	var off claim.Off
+	var words []string
+	for m, order := range map[Method]float64{Euler: 1, Heun: 2} {
+		errs := errorsByStep(t, m)
+		steps := claim.Keys(errs)
+		if len(steps) < 2 {
+			continue // not measured yet
+		}
+		slope := math.Log(errs[steps[1]].Mean/errs[steps[0]].Mean) / math.Log(steps[1]/steps[0])
+		words = append(words, fmt.Sprintf("%s %.2f", m, slope))
+		if math.Abs(slope-order) > .1 {
+			off.Add("%s: order %.3f: want %g", m, slope, order)
+		}
+	}
+	slices.Sort(words)
+	return "measured orders: " + strings.Join(words, ", "), off.Err()
 }

@@ -2,14 +2,13 @@
 // gradient flow, its closed form for linear networks, and Heun's method against Euler's.
 //
 // The paper's text was not at hand: statements are those of its released code, its figures, and notes on it. Cells carry
-// the paper's units, in which time is that of the flow of the batch's mean energy; units.go alone converts it.
+// the paper's units, in which time is that of the flow of the batch's mean energy; PerSample alone converts it.
 package jpc
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/pkg/errors"
@@ -63,11 +62,14 @@ func (s solver) String() string {
 	return fmt.Sprintf("%s, step %g", s.Method, s.Step)
 }
 
+// PerSample is claim.PerSample for the batch of the paper and its notebooks.
+func PerSample(time float64) float64 { return claim.PerSample(time, batch) }
+
 // flow is the solver up to a horizon in the paper's time.
 func flow[T infer.Float](s solver, horizon float64) *infer.Flow[T] {
-	f := &infer.Flow[T]{Method: s.Method.tableau(), Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: perSample(horizon), MaxTrials: 1 << 20}
+	f := &infer.Flow[T]{Method: s.Method.tableau(), Control: ode.PID{RTol: 1e-3, ATol: 1e-3}, Horizon: PerSample(horizon), MaxTrials: 1 << 20}
 	if s.Step > 0 {
-		f.Control = ode.Constant{Step: perSample(s.Step)}
+		f.Control = ode.Constant{Step: PerSample(s.Step)}
 	}
 	return f
 }
@@ -95,15 +97,3 @@ var mnist = sync.OnceValues(func() ([2]*data.Set, error) {
 	training, test, err := data.MNIST{}.Load()
 	return [2]*data.Set{training, test}, errors.WithMessage(err, "data missing: MNIST")
 })
-
-// offs collects what is off, so that an error tells all of it.
-type offs []string
-
-func (o *offs) add(format string, args ...any) { *o = append(*o, fmt.Sprintf(format, args...)) }
-
-func (o offs) err() error {
-	if len(o) == 0 {
-		return nil
-	}
-	return errors.New(strings.Join(o, "; "))
-}

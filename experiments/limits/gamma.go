@@ -19,90 +19,90 @@ var gammaSweep = claim.Claim{
 		{Text: "1 - cosine of the gradients at the start falls from each gamma_0 to the next larger, in every draw, and its logarithm by more than the scatter over draws (95 %)", Origin: claim.Derived, Note: "S - I goes as 1/gamma_0^2"},
 		{Text: "the logarithm of the losses' distance at step 10 falls from the least gamma_0 to 1, by more than the scatter over draws (95 %)", Origin: claim.After, Note: "before, only cosines were compared, and only their means"},
 	},
-	Check: func(t claim.Table) (string, error) {
-		g, err := sweep(t)
-		if err != nil {
-			return "", err
-		}
-		var off offs
-		var ours []string
-		for _, n := range g.widths {
-			for i, richness := range g.gammas {
-				if i > 0 {
-					before := g.gammas[i-1]
-					fall := claim.Paired(g.start[wide{n, before}], g.start[wide{n, richness}])
-					if !fall.Above(0) {
-						off.add("N=%d: the logarithm of 1 - cosine falls by %s from gamma_0=%g to %g", n, fall, before, richness)
-					}
-				}
-				if n == g.widths[len(g.widths)-1] {
-					ours = append(ours, fmt.Sprintf("%.2g, %.2g %% at %g", typical(g.start[wide{n, richness}]), 100*typical(g.later[wide{n, richness}]), richness))
-				}
-			}
-			if fall := g.laterFall(n, 0, 1); len(g.gammas) > 1 && !fall.Above(0) {
-				off.add("N=%d: the logarithm of the losses' distance falls by %s from gamma_0=%g to 1", n, fall, g.gammas[0])
-			}
-		}
-		if len(g.widths) == 0 {
-			return "", off.err()
-		}
-		return fmt.Sprintf("N=%d, H=1: 1 - cosine at the start, and distance of the losses at step 10 (geometric means) for gamma_0: %s", g.widths[len(g.widths)-1], strings.Join(ours, "; ")), off.err()
-	},
+	Check:   richerIsCloser,
 	Verdict: claim.WithCare,
-	Care: func(t claim.Table) string {
-		g, err := sweep(t)
-		if err != nil || len(g.widths) == 0 {
-			return ""
-		}
-		var words []string
-		for _, n := range g.widths {
-			words = append(words, fmt.Sprintf("by %s at N=%d", g.laterFall(n, 1, g.gammas[len(g.gammas)-1]), n))
-		}
-		return fmt.Sprintf("The gradients at the start are the closer the larger gamma_0, over the whole sweep. The losses are so only up to gamma_0 = 1: from there to %g the logarithm of their "+
-			"distance at step 10 falls %s, which the scatter over draws does not tell from 0.", g.gammas[len(g.gammas)-1], strings.Join(words, ", "))
-	},
-	Plot: func(t claim.Table) ([]claim.Figure, error) {
-		rows, err := claim.Rows[lesson, learned](t)
-		if err != nil {
-			return nil, err
-		}
-		most := 0
-		for _, r := range rows {
-			if r.Params.Hidden == 1 {
-				most = max(most, r.Params.Width)
-			}
-		}
-		loss := claim.Panel{Title: fmt.Sprintf("One hidden layer of %d: BP (solid), PC (dashed)", most), X: claim.Axis{Label: "step of descent"},
-			Y: claim.Axis{Label: "loss", Log: true}}
-		cosine := claim.Panel{Title: "Gradients at the same weights", X: claim.Axis{Label: "step of descent"}, Y: claim.Axis{Label: "1 - cosine of PC's gradient to BP's", Log: true}}
-		i := 0
-		for _, g := range gammas {
-			m, err := courses(t, func(p lesson) bool { return p.Hidden == 1 && p.Gamma == g && p.Width == most })
-			if err != nil {
-				return nil, err
-			}
-			if len(m) == 0 {
-				continue
-			}
-			i++
-			for k := range 2 {
-				line := geometric(m[most], []string{fmt.Sprintf("γ₀=%g", g), ""}[k], func(p paths) []float64 { return [][]float64{p.BP, p.PC}[k] })
-				line.Series, line.Dash = i, k
-				loss.Lines = append(loss.Lines, line)
-			}
-			line := over(m[most], fmt.Sprintf("γ₀=%g", g), func(p paths) []float64 {
-				f := floats(p.Within)
-				for i := range f {
-					f[i] = 1 - f[i]
+	Care:    gammaCare,
+	Plot:    gammaFigure,
+}
+
+// richerIsCloser is the check of limits/lazy-is-further-from-backprop.
+func richerIsCloser(t claim.Table) (string, error) {
+	g := sweep(t)
+	var off claim.Off
+	var ours []string
+	for _, n := range g.widths {
+		for i, richness := range g.gammas {
+			if i > 0 {
+				before := g.gammas[i-1]
+				fall := claim.Paired(g.start[wide{n, before}], g.start[wide{n, richness}])
+				if !fall.Above(0) {
+					off.Add("N=%d: the logarithm of 1 - cosine falls by %s from gamma_0=%g to %g", n, fall, before, richness)
 				}
-				return f
-			})
-			line.Low, line.High = nil, nil
-			cosine.Lines = append(cosine.Lines, line)
+			}
+			if n == g.widths[len(g.widths)-1] {
+				ours = append(ours, fmt.Sprintf("%.2g, %.2g %% at %g", typical(g.start[wide{n, richness}]), 100*typical(g.later[wide{n, richness}]), richness))
+			}
 		}
-		return []claim.Figure{{Name: "limits-gamma", Caption: "The toy task from lazy (small γ₀) to rich learning, no skips; geometric mean of 3 draws, band: standard error.",
-			Panels: []claim.Panel{loss, cosine}}}, nil
-	},
+		if fall := g.laterFall(n, 0, 1); len(g.gammas) > 1 && !fall.Above(0) {
+			off.Add("N=%d: the logarithm of the losses' distance falls by %s from gamma_0=%g to 1", n, fall, g.gammas[0])
+		}
+	}
+	if len(g.widths) == 0 {
+		return "", off.Err()
+	}
+	return fmt.Sprintf("N=%d, H=1: 1 - cosine at the start, and distance of the losses at step 10 (geometric means) for gamma_0: %s", g.widths[len(g.widths)-1], strings.Join(ours, "; ")), off.Err()
+}
+
+// gammaCare is the care of limits/lazy-is-further-from-backprop.
+func gammaCare(t claim.Table) string {
+	g := sweep(t)
+	if len(g.widths) == 0 {
+		return ""
+	}
+	var words []string
+	for _, n := range g.widths {
+		words = append(words, fmt.Sprintf("by %s at N=%d", g.laterFall(n, 1, g.gammas[len(g.gammas)-1]), n))
+	}
+	return fmt.Sprintf("The gradients at the start are the closer the larger gamma_0, over the whole sweep. The losses are so only up to gamma_0 = 1: from there to %g the logarithm of their "+
+		"distance at step 10 falls %s, which the scatter over draws does not tell from 0.", g.gammas[len(g.gammas)-1], strings.Join(words, ", "))
+}
+
+// gammaFigure is the figure of limits/lazy-is-further-from-backprop.
+func gammaFigure(t claim.Table) []claim.Figure {
+	rows := claim.Rows[toyTask, learned](t)
+	most := 0
+	for _, r := range rows {
+		if r.Params.Hidden == 1 {
+			most = max(most, r.Params.Width)
+		}
+	}
+	loss := claim.Panel{Title: fmt.Sprintf("One hidden layer of %d: BP (solid), PC (dashed)", most), X: claim.Axis{Label: "step of descent"},
+		Y: claim.Axis{Label: "loss", Log: true}}
+	cosine := claim.Panel{Title: "Gradients at the same weights", X: claim.Axis{Label: "step of descent"}, Y: claim.Axis{Label: "1 - cosine of PC's gradient to BP's", Log: true}}
+	i := 0
+	for _, g := range gammas {
+		m := courses(t, func(p toyTask) bool { return p.Hidden == 1 && p.Gamma == g && p.Width == most })
+		if len(m) == 0 {
+			continue
+		}
+		i++
+		for k := range 2 {
+			line := geometric(m[most], []string{fmt.Sprintf("γ₀=%g", g), ""}[k], func(p paths) []float64 { return [][]float64{p.BP, p.PC}[k] })
+			line.Series, line.Dash = i, k
+			loss.Lines = append(loss.Lines, line)
+		}
+		line := over(m[most], fmt.Sprintf("γ₀=%g", g), func(p paths) []float64 {
+			f := floats(p.Within)
+			for i := range f {
+				f[i] = 1 - f[i]
+			}
+			return f
+		})
+		line.Low, line.High = nil, nil
+		cosine.Lines = append(cosine.Lines, line)
+	}
+	return []claim.Figure{{Name: "limits-gamma", Caption: "The toy task from lazy (small γ₀) to rich learning, no skips; geometric mean of 3 draws, band: standard error.",
+		Panels: []claim.Panel{loss, cosine}}}
 }
 
 // A wide is a point of the sweep of gamma_0.
@@ -115,24 +115,20 @@ type wide struct {
 type richer struct {
 	widths []int
 	gammas []float64
-	start  map[wide]map[int]float64 // of 1 - cosine of the gradients at the start
-	later  map[wide]map[int]float64 // of the distance of the losses at step 10, relative to BP's
+	start  map[wide]map[uint64]float64 // of 1 - cosine of the gradients at the start
+	later  map[wide]map[uint64]float64 // of the distance of the losses at step 10, relative to BP's
 }
 
-func sweep(t claim.Table) (richer, error) {
-	rows, err := claim.Rows[lesson, learned](t)
-	if err != nil {
-		return richer{}, err
-	}
-	g := richer{start: map[wide]map[int]float64{}, later: map[wide]map[int]float64{}}
-	for _, r := range rows {
+func sweep(t claim.Table) richer {
+	g := richer{start: map[wide]map[uint64]float64{}, later: map[wide]map[uint64]float64{}}
+	for _, r := range claim.Rows[toyTask, learned](t) {
 		p := r.Params
 		if p.Hidden != 1 {
 			continue
 		}
 		k := wide{p.Width, p.Gamma}
 		if g.start[k] == nil {
-			g.start[k], g.later[k] = map[int]float64{}, map[int]float64{}
+			g.start[k], g.later[k] = map[uint64]float64{}, map[uint64]float64{}
 		}
 		g.start[k][p.Seed] = math.Log(1 - float64(r.Result.Paths.Within[0]))
 		g.later[k][p.Seed] = math.Log(math.Abs(r.Result.PC10-r.Result.BP10) / r.Result.BP10)
@@ -141,7 +137,7 @@ func sweep(t claim.Table) (richer, error) {
 	slices.Sort(g.widths)
 	slices.Sort(g.gammas)
 	g.widths, g.gammas = slices.Compact(g.widths), slices.Compact(g.gammas)
-	return g, nil
+	return g
 }
 
 // laterFall is by how much the logarithm of the losses' distance falls between two gammas, 0 being the least.
@@ -153,7 +149,7 @@ func (g richer) laterFall(n int, from, to float64) claim.Estimate {
 }
 
 // typical is the geometric mean of what logarithms are given of.
-func typical(logs map[int]float64) float64 {
+func typical(logs map[uint64]float64) float64 {
 	var list []float64
 	for _, v := range logs {
 		list = append(list, v)

@@ -6,9 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
-
-	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/theory"
@@ -16,14 +13,14 @@ import (
 
 // A start is a linear network at initialisation with Gaussian inputs and random one-hot targets.
 type start struct {
-	Param   param `json:"param"`
-	Skips   bool  `json:"skips"`
-	Inputs  int   `json:"inputs"`
-	Outputs int   `json:"outputs"`
-	Batch   int   `json:"batch"`
-	Depth   int   `json:"depth"` // L, the number of weight matrices
-	Width   int   `json:"width"`
-	Seed    int   `json:"seed"`
+	Param   param  `json:"param"`
+	Skips   bool   `json:"skips"`
+	Inputs  int    `json:"inputs"`
+	Outputs int    `json:"outputs"`
+	Batch   int    `json:"batch"`
+	Depth   int    `json:"depth"` // L, the number of weight matrices
+	Width   int    `json:"width"`
+	Seed    uint64 `json:"seed"`
 }
 
 // Cost is about how many seconds it takes.
@@ -80,10 +77,13 @@ func starts(s claim.Scale) []start {
 		for _, l := range depths {
 			for _, n := range widths {
 				count := 5
-				if n >= 256 || s == claim.Quick {
+				if n >= 256 {
 					count = 3
 				}
-				for _, seed := range seeds(count) {
+				if s == claim.Quick {
+					count = 2
+				}
+				for _, seed := range claim.Seeds(count) {
 					grid = append(grid, start{Param: p, Skips: skips, Inputs: 784, Outputs: 10, Batch: 64, Depth: l, Width: n, Seed: seed})
 				}
 			}
@@ -101,13 +101,9 @@ func starts(s claim.Scale) []start {
 type size struct{ depth, width int }
 
 // sizes are the estimates of a number over a family.
-func sizes(t claim.Table, p param, skips bool, value func(meets) float64) (map[size]claim.Estimate, error) {
-	rows, err := claim.Rows[start, meets](t)
-	if err != nil {
-		return nil, err
-	}
-	rows = slices.DeleteFunc(rows, func(r claim.Row[start, meets]) bool { return r.Params.Param != p || r.Params.Skips != skips })
-	return claim.By(rows, func(s start) size { return size{s.Depth, s.Width} }, value), nil
+func sizes(t claim.Table, p param, skips bool, value func(meets) float64) map[size]claim.Estimate {
+	rows := claim.Where[start, meets](t, func(s start) bool { return s.Param == p && s.Skips == skips })
+	return claim.By(rows, func(s start) size { return size{s.Depth, s.Width} }, value)
 }
 
 func ratio(m meets) float64  { return m.Ratio }
@@ -124,20 +120,8 @@ func axes(m map[size]claim.Estimate) (depths, widths []int) {
 	return slices.Compact(depths), slices.Compact(widths)
 }
 
-// offs collects what is off a table, so that an error tells all of it.
-type offs []string
-
-func (o *offs) add(format string, args ...any) { *o = append(*o, fmt.Sprintf(format, args...)) }
-
-func (o offs) err() error {
-	if len(o) == 0 {
-		return nil
-	}
-	return errors.New(strings.Join(o, "; "))
-}
-
-// rising reports where a mean falls with width by more than two standard errors, sign being 1, or rises, sign being -1.
-func (o *offs) rising(what string, m map[size]claim.Estimate, sign float64) {
+// rising adds to off where a mean falls with width by more than two standard errors; where it rises, if sign is -1.
+func rising(off *claim.Off, what string, m map[size]claim.Estimate, sign float64) {
 	depths, widths := axes(m)
 	for _, l := range depths {
 		for i, n := range widths {
@@ -148,19 +132,12 @@ func (o *offs) rising(what string, m map[size]claim.Estimate, sign float64) {
 			if a.N == 0 || b.N == 0 {
 				continue
 			}
-			slack := 2 * math.Hypot(nonNaN(a.Err), nonNaN(b.Err))
+			slack := 2 * math.Hypot(a.Scatter(), b.Scatter())
 			if sign*(b.Mean-a.Mean) < -slack {
-				o.add("%s at L=%d: %s at N=%d, %s at N=%d", what, l, a, widths[i-1], b, n)
+				off.Add("%s at L=%d: %s at N=%d, %s at N=%d", what, l, a, widths[i-1], b, n)
 			}
 		}
 	}
-}
-
-func nonNaN(v float64) float64 {
-	if math.IsNaN(v) {
-		return 0
-	}
-	return v
 }
 
 // steps are the values along width, in words.
@@ -178,13 +155,9 @@ func steps(m map[size]claim.Estimate, l int, widths []int) []string {
 func along(m map[size]claim.Estimate, l int, widths []int, name string) claim.Line {
 	line := claim.Line{Name: name, Points: true}
 	for _, n := range widths {
-		e := m[size{l, n}]
-		if e.N == 0 {
-			continue
+		if e := m[size{l, n}]; e.N > 0 {
+			line.Append(float64(n), e)
 		}
-		band := nonNaN(e.Err)
-		line.X, line.Y = append(line.X, float64(n)), append(line.Y, e.Mean)
-		line.Low, line.High = append(line.Low, e.Mean-band), append(line.High, e.Mean+band)
 	}
 	return line
 }

@@ -56,14 +56,5 @@ func oneHot(r *rand.Rand, rows, classes int) *mat.Dense {
 	return m
 }
 
-// seeds counts from 1.
-func seeds(n int) []int {
-	s := make([]int, n)
-	for i := range s {
-		s[i] = i + 1
-	}
-	return s
-}
-
 // generator is the source of all randomness of a cell.
-func generator(seed int) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 2602_07697)) }
+func generator(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 2602_07697)) }

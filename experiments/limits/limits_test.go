@@ -38,7 +38,7 @@ func TestClaims_WrongConstantTurnsTheVerdict(t *testing.T) {
 	} {
 		changed := table
 		changed.Results = nil
-		rows, err := claim.Rows[start, meets](table)
+		rows := claim.Rows[start, meets](table)
 		if err != nil {
 			t.Fatal(err)
 		}

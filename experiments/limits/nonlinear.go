@@ -17,6 +17,7 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // The kinds of nonlinear networks, all in muPC with a softmax output.
@@ -32,7 +33,7 @@ type subject struct {
 	Width int    `json:"width"` // units, channels, or features of a token
 	Depth int    `json:"depth"` // hidden layers, residual blocks, or blocks
 	Batch int    `json:"batch"`
-	Seed  int    `json:"seed"`
+	Seed  uint64 `json:"seed"`
 }
 
 // Cost is about how many seconds it takes.
@@ -88,13 +89,14 @@ var nonlinear = claim.Grid("limits/nonlinear", 1, subjects, func(ctx context.Con
 		return rested{}, err
 	}
 	const most = 400
-	result, err := infer.Run(&infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: .3, Mu: .5}}, infer.Problem[float64]{
-		Energy: func(grad, z []float64) (float64, error) {
-			if err := ctx.Err(); err != nil {
-				return 0, err
-			}
-			return m.StateGrad(grad, z)
-		}}, m.State(), infer.Any{infer.Stationary{Rel: 1e-6}, infer.Steps(most)}, func(r infer.Reading) { at.Progress(r.Evals, most) })
+	problem := train.ProblemOf(m)
+	problem.Energy = func(grad, z []float64) (float64, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return m.StateGrad(grad, z)
+	}
+	result, err := infer.Run(&infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: .3, Mu: .5}}, problem, m.State(), infer.Any{infer.Stationary{Rel: 1e-6}, infer.Steps(most)}, func(r infer.Reading) { at.Progress(r.Evals, most) })
 	if err != nil {
 		return rested{}, err
 	}
@@ -105,9 +107,9 @@ var nonlinear = claim.Grid("limits/nonlinear", 1, subjects, func(ctx context.Con
 	if err != nil {
 		return rested{}, err
 	}
-	r := rested{Cosine: train.Agree(got, want).Cosine, Least: 1, Residual: result.Residual / result.Initial, Evals: result.Evals}
+	r := rested{Cosine: analysis.Agree(got, want).Cosine, Least: 1, Residual: result.Residual / result.Initial, Evals: result.Evals}
 	for i := range net.Weights() {
-		r.Least = min(r.Least, train.Agree(w.Part(got, i), w.Part(want, i)).Cosine)
+		r.Least = min(r.Least, analysis.Agree(w.Part(got, i), w.Part(want, i)).Cosine)
 	}
 	return r, nil
 })
@@ -146,14 +148,16 @@ func (s subject) build() (net *arch.Network, x, y []float64, err error) {
 // subjects is the grid.
 func subjects(s claim.Scale) []subject {
 	var grid []subject
+	count := 3
 	add := func(kind string, depth, batch int, widths ...int) {
 		for _, n := range widths {
-			for _, seed := range seeds(3) {
+			for _, seed := range claim.Seeds(count) {
 				grid = append(grid, subject{Kind: kind, Width: n, Depth: depth, Batch: batch, Seed: seed})
 			}
 		}
 	}
 	if s == claim.Quick {
+		count = 2
 		add(tanhMLP, 31, 16, 8, 32, 128)
 		add(resNet, 3, 8, 2, 8, 32)
 		add(transformer, 4, 4, 8, 32)
@@ -166,61 +170,46 @@ func subjects(s claim.Scale) []subject {
 }
 
 // kindOf are the estimates of a number over the widths of a kind, and the worst residual.
-func kindOf(t claim.Table, kind string, value func(rested) float64) (m map[int]claim.Estimate, worst float64, err error) {
-	rows, err := claim.Rows[subject, rested](t)
-	if err != nil {
-		return nil, 0, err
-	}
-	rows = slices.DeleteFunc(rows, func(r claim.Row[subject, rested]) bool { return r.Params.Kind != kind })
+func kindOf(t claim.Table, kind string, value func(rested) float64) (m map[int]claim.Estimate, worst float64) {
+	rows := claim.Where[subject, rested](t, func(s subject) bool { return s.Kind == kind })
 	for _, r := range rows {
 		worst = max(worst, r.Result.Residual)
 	}
-	return claim.By(rows, func(s subject) int { return s.Width }, value), worst, nil
+	return claim.By(rows, func(s subject) int { return s.Width }, value), worst
 }
 
 // rises checks that cosines rise with width, at rest.
-func rises(t claim.Table, kind string, off *offs) (map[int]claim.Estimate, string, error) {
-	m, worst, err := kindOf(t, kind, func(r rested) float64 { return r.Cosine })
-	if err != nil {
-		return nil, "", err
-	}
+func rises(t claim.Table, kind string, off *claim.Off) (map[int]claim.Estimate, string) {
+	m, worst := kindOf(t, kind, func(r rested) float64 { return r.Cosine })
 	if worst > 1e-3 {
-		off.add("inference is not at rest: residual %.1e of the start", worst)
+		off.Add("inference is not at rest: residual %.1e of the start", worst)
 	}
 	var ours []string
-	widths := keys(m)
+	widths := claim.Keys(m)
 	for i, n := range widths {
 		ours = append(ours, fmt.Sprintf("%.3f at N=%d", m[n].Mean, n))
 		if i == 0 {
 			continue
 		}
 		before := m[widths[i-1]]
-		if m[n].Mean-before.Mean <= 2*math.Hypot(nonNaN(m[n].Err), nonNaN(before.Err)) {
-			off.add("cosine %s at N=%d, %s at N=%d", before, widths[i-1], m[n], n)
+		if m[n].Mean-before.Mean <= 2*math.Hypot(m[n].Scatter(), before.Scatter()) {
+			off.Add("cosine %s at N=%d, %s at N=%d", before, widths[i-1], m[n], n)
 		}
 	}
-	return m, fmt.Sprintf("cosine %s; residual %.0e of the start at most", strings.Join(ours, ", "), worst), nil
+	return m, fmt.Sprintf("cosine %s; residual %.0e of the start at most", strings.Join(ours, ", "), worst)
 }
 
 // cosines is the figure of a kind.
-func cosines(name, caption, kind, unit string, theirs claim.Line) func(claim.Table) ([]claim.Figure, error) {
-	return func(t claim.Table) ([]claim.Figure, error) {
+func cosines(name, caption, kind, unit string, theirs claim.Line) func(claim.Table) []claim.Figure {
+	return func(t claim.Table) []claim.Figure {
 		panel := claim.Panel{Title: "PC's gradient at equilibrium against BP's", X: claim.Axis{Label: unit, Log: true},
 			Y: claim.Axis{Label: "cosine", Max: 1.02}}
 		for i, value := range []func(rested) float64{func(r rested) float64 { return r.Cosine }, func(r rested) float64 { return r.Least }} {
-			m, _, err := kindOf(t, kind, value)
-			if err != nil {
-				return nil, err
-			}
-			line := claim.Line{Name: []string{"all weights", "the least of a layer"}[i], Points: true}
+			m, _ := kindOf(t, kind, value)
 			if len(m) == 0 {
-				return nil, nil
+				return nil
 			}
-			for _, n := range keys(m) {
-				e := m[n]
-				line.X, line.Y = append(line.X, float64(n)), append(line.Y, e.Mean)
-				line.Low, line.High = append(line.Low, e.Mean-nonNaN(e.Err)), append(line.High, e.Mean+nonNaN(e.Err))
-			}
+			line := claim.Curve([]string{"all weights", "the least of a layer"}[i], 0, m)
 			panel.Lines = append(panel.Lines, line)
 			panel.Y.Min = min(panel.Y.Min, math.Floor(5*slices.Min(line.Low))/5)
 		}
@@ -228,7 +217,7 @@ func cosines(name, caption, kind, unit string, theirs claim.Line) func(claim.Tab
 			theirs.Name, theirs.Reference, theirs.Points = "the paper's, read off", true, true
 			panel.Lines = append(panel.Lines, theirs)
 		}
-		return []claim.Figure{{Name: name, Caption: caption, Panels: []claim.Panel{panel}}}, nil
+		return []claim.Figure{{Name: name, Caption: caption, Panels: []claim.Panel{panel}}}
 	}
 }
 

@@ -83,10 +83,10 @@ const tiny = 1e-4
 
 // paths are a PC and a BP network that learn the same from the same weights, each on its own way.
 type paths struct {
-	BP     []float64     `json:"bp"`     // loss before step 0, 1, ...
-	PC     []float64     `json:"pc"`     // loss too, not energy
-	Apart  []claim.Float `json:"apart"`  // cosine of PC's gradient on its path to BP's on BP's, as the paper's code has it
-	Within []claim.Float `json:"within"` // cosine of PC's gradient to BP's at the same weights, those of PC
+	BP     []float64        `json:"bp"`     // loss before step 0, 1, ...
+	PC     []float64        `json:"pc"`     // loss too, not energy
+	Apart  []claim.Nullable `json:"apart"`  // cosine of PC's gradient on its path to BP's on BP's, as the paper's code has it
+	Within []claim.Nullable `json:"within"` // cosine of PC's gradient to BP's at the same weights, those of PC
 }
 
 // together lets both learn; observe may end it early.
@@ -115,7 +115,7 @@ func together(n theory.Linear, x, y *mat.Dense, steps int, step func() func(int,
 			}
 		}
 		r.BP, r.PC = append(r.BP, short(a.loss)), append(r.PC, short(b.loss))
-		r.Apart, r.Within = append(r.Apart, claim.Float(fine(apart))), append(r.Within, claim.Float(fine(within)))
+		r.Apart, r.Within = append(r.Apart, claim.Nullable(fine(apart))), append(r.Within, claim.Nullable(fine(within)))
 		if t == steps {
 			return r, nil
 		}

@@ -52,8 +52,8 @@ func (r random) Cost() float64 { return float64(r.Hidden*r.Width*r.Width) + 1e4 
 
 // A spectrum is what inference meets.
 type spectrum struct {
-	Condition claim.Float `json:"condition"` // of the activity Hessian
-	Theory    claim.Float `json:"theory"`    // closed form, for orthogonal weights
+	Condition claim.Nullable `json:"condition"` // of the activity Hessian
+	Theory    claim.Nullable `json:"theory"`    // closed form, for orthogonal weights
 }
 
 // generator is the source of all randomness of a cell.
@@ -67,7 +67,7 @@ var curvature = claim.Grid("mupc/conditioning", 1, func(s claim.Scale) []random 
 	}
 	var grid []random
 	for _, f := range families {
-		for _, seed := range seeds(count) {
+		for _, seed := range claim.Seeds(count) {
 			for _, h := range hidden {
 				if f == (family{SP, true}) && h > 64 {
 					continue // beyond what float64 tells from singular
@@ -88,9 +88,9 @@ var curvature = claim.Grid("mupc/conditioning", 1, func(s claim.Scale) []random 
 		return spectrum{}, err
 	}
 	c, err := net.Condition()
-	s := spectrum{Condition: claim.Float(c), Theory: claim.Float(math.NaN())}
+	s := spectrum{Condition: claim.Nullable(c), Theory: claim.Nullable(math.NaN())}
 	if r.Scaling == Orthogonal {
-		s.Theory = claim.Float(theory.OrthogonalCondition(r.Hidden))
+		s.Theory = claim.Nullable(theory.OrthogonalCondition(r.Hidden))
 	}
 	return s, err
 })
@@ -105,28 +105,22 @@ var conditions = map[family][]float64{
 }
 
 // conditioned are the means of a family, over depth at width 64 and over width at the depth where widths were measured.
-func conditioned(t claim.Table, f family) (depth, width map[int]claim.Estimate, at int, err error) {
-	rows, err := claim.Rows[random, spectrum](t)
-	if err != nil {
-		return nil, nil, 0, err
+func conditioned(t claim.Table, f family) (depth, width map[int]claim.Estimate, at int) {
+	of := func(want func(random) bool) []claim.Row[random, spectrum] {
+		return claim.Where[random, spectrum](t, func(r random) bool { return r.family == f && want(r) })
 	}
-	rows = slices.DeleteFunc(rows, func(r claim.Row[random, spectrum]) bool { return r.Params.family != f })
 	value := func(s spectrum) float64 { return float64(s.Condition) }
-	narrow := slices.DeleteFunc(slices.Clone(rows), func(r claim.Row[random, spectrum]) bool { return r.Params.Width != 64 })
-	for _, r := range rows {
-		if r.Params.Width != 64 {
-			at = r.Params.Hidden
-		}
+	for _, r := range of(func(r random) bool { return r.Width != 64 }) {
+		at = r.Params.Hidden
 	}
-	level := slices.DeleteFunc(rows, func(r claim.Row[random, spectrum]) bool { return r.Params.Hidden != at })
-	return claim.By(narrow, func(r random) int { return r.Hidden }, value), claim.By(level, func(r random) int { return r.Width }, value), at, nil
+	narrow, level := of(func(r random) bool { return r.Width == 64 }), of(func(r random) bool { return r.Hidden == at })
+	return claim.By(narrow, func(r random) int { return r.Hidden }, value), claim.By(level, func(r random) int { return r.Width }, value), at
 }
 
 // conditionLogs are the logarithms of the condition numbers of a family over depth at width 64.
-func conditionLogs(t claim.Table, f family) (map[int]claim.Estimate, error) {
-	rows, err := claim.Rows[random, spectrum](t)
-	rows = slices.DeleteFunc(rows, func(r claim.Row[random, spectrum]) bool { return r.Params.family != f || r.Params.Width != 64 })
-	return claim.By(rows, func(r random) int { return r.Hidden }, func(s spectrum) float64 { return math.Log(float64(s.Condition)) }), err
+func conditionLogs(t claim.Table, f family) map[int]claim.Estimate {
+	rows := claim.Where[random, spectrum](t, func(r random) bool { return r.family == f && r.Width == 64 })
+	return claim.By(rows, func(r random) int { return r.Hidden }, func(s spectrum) float64 { return math.Log(float64(s.Condition)) })
 }
 
 func conditioningClaims() []claim.Claim {
@@ -143,17 +137,8 @@ func conditioningClaims() []claim.Claim {
 		},
 		Check:   checkConditioning,
 		Verdict: claim.WithCare,
-		Care: func(t claim.Table) string {
-			d, _, _, err := conditioned(t, family{SP, false})
-			if err != nil || len(d) < 2 {
-				return ""
-			}
-			hs := keys(d)
-			a, b := hs[len(hs)-2], hs[len(hs)-1]
-			return fmt.Sprintf("Without skips the standard parametrisation is the exception: its condition number stops growing (%.3g at H = %d, %.3g at %d), because activities and errors shrink by a factor "+
-				"in every layer (mupc/forward-sp), so that far layers do not feel each other.", d[a].Mean, a, d[b].Mean, b)
-		},
-		Plot: conditioningFigure,
+		Care:    conditioningCare,
+		Plot:    conditioningFigure,
 	}
 	skips := claim.Claim{
 		ID:        "mupc/conditioning-skips",
@@ -167,72 +152,78 @@ func conditioningClaims() []claim.Claim {
 			{Text: "with skips, from H = 8 on, muPC's is smaller than SP's by more than the scatter over draws (95 %), and by a factor of 2 at least", Origin: claim.Before, Commit: "0dd3103",
 				Note: "the paper's saved values: 1918 against 45765; it was asked of the deepest alone, and scatter was added, after measuring in full"},
 		},
-		Check: func(t claim.Table) (string, error) {
-			logs := map[family]map[int]claim.Estimate{}
-			for _, f := range families {
-				var err error
-				if logs[f], err = conditionLogs(t, f); err != nil {
-					return "", err
-				}
-			}
-			var off offs
-			var words []string
-			sp, skips, muPC := logs[family{SP, false}], logs[family{SP, true}], logs[family{MuPC, true}]
-			hs, before := keys(skips), 0.
-			for _, h := range hs {
-				if h < 4 {
-					continue
-				}
-				worse, better := skips[h].Minus(sp[h]), skips[h].Minus(muPC[h])
-				if t.Scale == claim.Quick { // two draws have no scatter to speak of
-					worse.Err, better.Err = 0, 0
-				}
-				if !(worse.Mean > before) {
-					off.add("SP, H=%d: skips worsen by a factor of %.3g, at the depth before by %.3g", h, math.Exp(worse.Mean), math.Exp(before))
-				}
-				if before = worse.Mean; h == 16 && !worse.Above(math.Log(100)) {
-					off.add("SP, H=%d: the logarithm of what skips worsen by is %s: want %.3g", h, worse, math.Log(100))
-				}
-				if want := math.Log(2); h >= 8 && (!better.Above(0) || better.Mean < want) {
-					off.add("with skips, H=%d: the logarithm of SP over muPC is %s: want %.2g", h, better, want)
-				}
-			}
-			for _, h := range []int{16, slices.Max(append(hs, 0))} {
-				var said []string
-				for _, f := range families {
-					if e, ok := logs[f][h]; ok {
-						said = append(said, fmt.Sprintf("%s %.3g", f, math.Exp(e.Mean)))
-					}
-				}
-				if len(said) > 0 {
-					words = append(words, fmt.Sprintf("at H = %d, N = 64 (geometric means): %s", h, strings.Join(said, "; ")))
-				}
-			}
-			return strings.Join(words, ". "), off.err()
-		},
+		Check: skipsWorsenConditioning,
 	}
 	return []claim.Claim{depth, skips}
 }
 
+// conditioningCare is the care of mupc/conditioning-depth.
+func conditioningCare(t claim.Table) string {
+	d, _, _ := conditioned(t, family{SP, false})
+	if len(d) < 2 {
+		return ""
+	}
+	hs := claim.Keys(d)
+	a, b := hs[len(hs)-2], hs[len(hs)-1]
+	return fmt.Sprintf("Without skips the standard parametrisation is the exception: its condition number stops growing (%.3g at H = %d, %.3g at %d), because activities and errors shrink by a factor "+
+		"in every layer (mupc/forward-sp), so that far layers do not feel each other.", d[a].Mean, a, d[b].Mean, b)
+}
+
+// skipsWorsenConditioning is the check of mupc/conditioning-skips.
+func skipsWorsenConditioning(t claim.Table) (string, error) {
+	logs := map[family]map[int]claim.Estimate{}
+	for _, f := range families {
+		logs[f] = conditionLogs(t, f)
+	}
+	var off claim.Off
+	var words []string
+	sp, skips, muPC := logs[family{SP, false}], logs[family{SP, true}], logs[family{MuPC, true}]
+	hs, before := claim.Keys(skips), 0.
+	for _, h := range hs {
+		if h < 4 {
+			continue
+		}
+		worse, better := skips[h].Minus(sp[h]), skips[h].Minus(muPC[h])
+		if t.Scale == claim.Quick { // two draws have no scatter to speak of
+			worse.Err, better.Err = 0, 0
+		}
+		if !(worse.Mean > before) {
+			off.Add("SP, H=%d: skips worsen by a factor of %.3g, at the depth before by %.3g", h, math.Exp(worse.Mean), math.Exp(before))
+		}
+		if before = worse.Mean; h == 16 && !worse.Above(math.Log(100)) {
+			off.Add("SP, H=%d: the logarithm of what skips worsen by is %s: want %.3g", h, worse, math.Log(100))
+		}
+		if want := math.Log(2); h >= 8 && (!better.Above(0) || better.Mean < want) {
+			off.Add("with skips, H=%d: the logarithm of SP over muPC is %s: want %.2g", h, better, want)
+		}
+	}
+	for _, h := range []int{16, slices.Max(append(hs, 0))} {
+		var said []string
+		for _, f := range families {
+			if e, ok := logs[f][h]; ok {
+				said = append(said, fmt.Sprintf("%s %.3g", f, math.Exp(e.Mean)))
+			}
+		}
+		if len(said) > 0 {
+			words = append(words, fmt.Sprintf("at H = %d, N = 64 (geometric means): %s", h, strings.Join(said, "; ")))
+		}
+	}
+	return strings.Join(words, ". "), off.Err()
+}
+
 func checkConditioning(t claim.Table) (string, error) {
-	var off offs
+	var off claim.Off
 	var words []string
 	for _, f := range families {
-		d, w, _, err := conditioned(t, f)
-		if err != nil {
-			return "", err
-		}
-		logs, err := conditionLogs(t, f)
-		if err != nil {
-			return "", err
-		}
-		hs, ns := keys(d), keys(w)
+		d, w, _ := conditioned(t, f)
+		logs := conditionLogs(t, f)
+		hs, ns := claim.Keys(d), claim.Keys(w)
 		if _, ok := d[2]; !ok || len(hs) < 3 || len(ns) < 2 {
 			continue // not measured yet
 		}
 		for i, h := range hs[1:] {
 			if before := d[hs[i]]; d[h].Mean < before.Mean {
-				off.add("%s: %.3g at H=%d, %.3g at H=%d", f, before.Mean, hs[i], d[h].Mean, h)
+				off.Add("%s: %.3g at H=%d, %.3g at H=%d", f, before.Mean, hs[i], d[h].Mean, h)
 			}
 		}
 		for i, h := range []int{1, 2, 4, 8, 16} {
@@ -243,51 +234,42 @@ func checkConditioning(t claim.Table) (string, error) {
 			}
 			want := conditions[f][i]
 			if ok && math.Abs(e.Mean/want-1) > tolerance {
-				off.add("%s: H=%d: %.4g: want %.4g", f, h, e.Mean, want)
+				off.Add("%s: H=%d: %.4g: want %.4g", f, h, e.Mean, want)
 			}
 			if e, ok := logs[h]; ok && f.Scaling != Orthogonal && math.Abs(e.Mean-math.Log(want)) > math.Sqrt2*e.Margin()+.005 { // as printed
-				off.add("%s: H=%d: the logarithm is %s: want %.4g", f, h, e, math.Log(want))
+				off.Add("%s: H=%d: the logarithm is %s: want %.4g", f, h, e, math.Log(want))
 			}
 		}
 		deeper := math.Log(d[hs[len(hs)-1]].Mean/d[2].Mean) / math.Log(float64(hs[len(hs)-1])/2)
 		wider := math.Log(w[ns[len(ns)-1]].Mean/w[ns[0]].Mean) / math.Log(float64(ns[len(ns)-1])/float64(ns[0]))
 		if wider > deeper/2 {
-			off.add("%s: grows as N^%.2g and as H^%.2g", f, wider, deeper)
+			off.Add("%s: grows as N^%.2g and as H^%.2g", f, wider, deeper)
 		}
 		words = append(words, fmt.Sprintf("%s: %.3g at H = %d, as H^%.2g and N^%.2g", f, d[hs[len(hs)-1]].Mean, hs[len(hs)-1], deeper, wider))
 	}
-	rows, err := claim.Rows[random, spectrum](t)
-	if err != nil {
-		return "", err
-	}
+	rows := claim.Rows[random, spectrum](t)
 	for _, r := range rows {
 		if want := float64(r.Result.Theory); r.Params.Scaling == Orthogonal && math.Abs(float64(r.Result.Condition)/want-1) > 1e-6 {
-			off.add("orthogonal, H=%d: %.8g: closed form %.8g", r.Params.Hidden, r.Result.Condition, want)
+			off.Add("orthogonal, H=%d: %.8g: closed form %.8g", r.Params.Hidden, r.Result.Condition, want)
 		}
 	}
-	return strings.Join(words, "; "), off.err()
+	return strings.Join(words, "; "), off.Err()
 }
 
-func conditioningFigure(t claim.Table) ([]claim.Figure, error) {
+func conditioningFigure(t claim.Table) []claim.Figure {
 	deep := claim.Panel{Title: "N = 64", X: claim.Axis{Label: "hidden layers H", Log: true}, Y: claim.Axis{Label: "condition number of the activity Hessian", Log: true}}
 	wide := claim.Panel{X: claim.Axis{Label: "width N", Log: true}, Y: claim.Axis{Label: "condition number of the activity Hessian", Log: true}}
 	for i, f := range families {
-		d, w, at, err := conditioned(t, f)
-		if err != nil {
-			return nil, err
-		}
+		d, w, at := conditioned(t, f)
 		wide.Title = fmt.Sprintf("H = %d", at)
-		deep.Lines = append(deep.Lines, line(f.String(), i+1, d))
-		wide.Lines = append(wide.Lines, line(f.String(), i+1, w))
+		deep.Lines = append(deep.Lines, claim.Curve(f.String(), i+1, d))
+		wide.Lines = append(wide.Lines, claim.Curve(f.String(), i+1, w))
 	}
 	closed := claim.Line{Name: "orthogonal, closed form", Reference: true}
-	d, _, _, err := conditioned(t, family{Orthogonal, false})
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range keys(d) {
+	d, _, _ := conditioned(t, family{Orthogonal, false})
+	for _, h := range claim.Keys(d) {
 		closed.X, closed.Y = append(closed.X, float64(h)), append(closed.Y, theory.OrthogonalCondition(h))
 	}
 	deep.Lines = append(deep.Lines, closed)
-	return []claim.Figure{{Name: "mupc-conditioning", Caption: "Linear networks at initialisation, 784 inputs, 10 outputs. Bands: standard error over seeds.", Panels: []claim.Panel{deep, wide}}}, nil
+	return []claim.Figure{{Name: "mupc-conditioning", Caption: "Linear networks at initialisation, 784 inputs, 10 outputs. Bands: standard error over seeds.", Panels: []claim.Panel{deep, wide}}}
 }

@@ -2,9 +2,7 @@ package mupc
 
 import (
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/pcgraph/pcgraph/experiments/claim"
@@ -40,7 +38,7 @@ func depths(act Act) func(claim.Scale) []Setup {
 			if s == claim.Quick || h > 32 && act != ReLU {
 				count = 1
 			}
-			for _, seed := range seeds(count) {
+			for _, seed := range claim.Seeds(count) {
 				b := base
 				b.Hidden, b.Seed = h, seed
 				pc, bp := b, b
@@ -71,50 +69,46 @@ var deep = map[Act]claim.Experiment{
 	Linear: trains("depth-linear", depths(Linear)),
 }
 
-// A manner is the networks of one line of the figures: all depths by one method.
-type manner struct {
+// A variant is the networks of one line of the figures: all depths by one method.
+type variant struct {
 	method  Method
 	scaling Scaling
 	lr      float64 // 0: whatever it is
 }
 
 var (
-	ofMuPC = manner{method: PC, scaling: MuPC}
-	ofBP   = manner{method: BP, scaling: MuPC}
+	ofMuPC = variant{method: PC, scaling: MuPC}
+	ofBP   = variant{method: BP, scaling: MuPC}
 )
 
-func ofSP(lr float64) manner { return manner{PC, SP, lr} }
+func ofSP(lr float64) variant { return variant{PC, SP, lr} }
 
-// of tells whether a setup is of the manner.
-func (f manner) of(s Setup) bool {
+// of reports whether a setup is of the variant.
+func (f variant) of(s Setup) bool {
 	return s.Method == f.method && s.Scaling == f.scaling && (f.lr == 0 || s.LR == f.lr)
 }
 
-// accuracies are those of a manner of training by depth, at an iteration.
-func accuracies(t claim.Table, f manner, step int) (map[int]claim.Estimate, error) {
-	rows, err := results(t, f.of)
-	if err != nil {
-		return nil, err
-	}
-	return claim.By(rows, func(s Setup) int { return s.Hidden }, func(r Run) float64 { return r.At(step) }), nil
+// accuracies are those of a variant of training by depth, at an iteration.
+func accuracies(t claim.Table, f variant, step int) map[int]claim.Estimate {
+	return claim.By(results(t, f.of), func(s Setup) int { return s.Hidden }, func(r Run) float64 { return r.At(step) })
 }
 
 // iterations are those of the table's trainings.
-func iterations(t claim.Table) (every, all int, err error) {
-	rows, err := results(t, func(Setup) bool { return true })
-	if err != nil || len(rows) == 0 {
-		return 0, 0, err
+func iterations(t claim.Table) (every, all int) {
+	rows := results(t, anySetup)
+	if len(rows) == 0 {
+		return 0, 0
 	}
-	return rows[0].Params.EvalEvery, rows[0].Params.Iterations, nil
+	return rows[0].Params.EvalEvery, rows[0].Params.Iterations
 }
 
 // listed are accuracies in words.
 func listed(at map[int]claim.Estimate) string {
 	var words []string
-	for _, h := range keys(at) {
+	for _, h := range claim.Keys(at) {
 		words = append(words, fmt.Sprintf("%.1f", 100*at[h].Mean))
 	}
-	return fmt.Sprintf("%s %% at H = %s", strings.Join(words, " / "), strings.Trim(strings.ReplaceAll(fmt.Sprint(keys(at)), " ", ", "), "[]"))
+	return fmt.Sprintf("%s %% at H = %s", strings.Join(words, " / "), strings.Trim(strings.ReplaceAll(fmt.Sprint(claim.Keys(at)), " ", ", "), "[]"))
 }
 
 // A bound is what accuracies must keep to at a scale: the least, the change from the least to the greatest depth, and the
@@ -128,26 +122,25 @@ var bounds = map[Act]map[claim.Scale]bound{
 	Linear: {claim.Full: {.80, .03, .02}, claim.Quick: {.65, .08, .13}},
 }
 
-// bySeed are the accuracies of a manner of training at the end, by depth and seed.
-func bySeed(t claim.Table, f manner) (map[int]map[uint64]float64, error) {
-	rows, err := results(t, f.of)
+// bySeed are the accuracies of a variant of training at the end, by depth and seed.
+func bySeed(t claim.Table, f variant) map[int]map[uint64]float64 {
 	m := map[int]map[uint64]float64{}
-	for _, r := range rows {
+	for _, r := range results(t, f.of) {
 		if m[r.Params.Hidden] == nil {
 			m[r.Params.Hidden] = map[uint64]float64{}
 		}
 		m[r.Params.Hidden][r.Params.Seed] = r.Result.Accuracy
 	}
-	return m, err
+	return m
 }
 
 // change estimates by how much accuracy changes from the least depth to the greatest, by the least-squares line over the
 // logarithm of depth through every network of every seed, whose scatter about the line gives the error.
 func change(at map[int]map[uint64]float64) claim.Estimate {
-	hs := keys(at)
+	hs := claim.Keys(at)
 	var x, y []float64
 	for _, h := range hs {
-		for _, seed := range slices.Sorted(maps.Keys(at[h])) {
+		for _, seed := range claim.Keys(at[h]) {
 			x, y = append(x, math.Log2(float64(h))), append(y, at[h][seed])
 		}
 	}
@@ -160,40 +153,23 @@ func change(at map[int]map[uint64]float64) claim.Estimate {
 }
 
 // toBP are the differences of muPC from BP, paired by seed: of each depth, and of all networks of depths with several pairs.
-func toBP(t claim.Table) (by map[int]claim.Estimate, pooled claim.Estimate, err error) {
-	mu, err := bySeed(t, ofMuPC)
-	if err != nil {
-		return nil, claim.Mean(), err
-	}
-	bp, err := bySeed(t, ofBP)
-	if err != nil {
-		return nil, claim.Mean(), err
-	}
+func toBP(t claim.Table) (by map[int]claim.Estimate, pooled claim.Estimate) {
+	mu := bySeed(t, ofMuPC)
+	bp := bySeed(t, ofBP)
 	by = map[int]claim.Estimate{}
 	var all []float64
-	for _, h := range keys(mu) {
+	for _, h := range claim.Keys(mu) {
 		by[h] = claim.Paired(mu[h], bp[h])
 		if by[h].N < 2 {
 			continue
 		}
-		for _, seed := range slices.Sorted(maps.Keys(mu[h])) {
+		for _, seed := range claim.Keys(mu[h]) {
 			if v, ok := bp[h][seed]; ok {
 				all = append(all, mu[h][seed]-v)
 			}
 		}
 	}
-	return by, claim.Mean(all...), nil
-}
-
-// points writes a difference of accuracies.
-func points(e claim.Estimate) string {
-	switch {
-	case e.N < 2:
-		return fmt.Sprintf("%.2f", 100*e.Mean)
-	case math.IsNaN(e.Err):
-		return fmt.Sprintf("%.2f (%d)", 100*e.Mean, e.N)
-	}
-	return fmt.Sprintf("%.2f ± %.2f (%d)", 100*e.Mean, 100*e.Err, e.N)
+	return by, claim.Mean(all...)
 }
 
 // sloped is points of what a line through networks gives, whose N is one less than there are.
@@ -204,8 +180,8 @@ func sloped(e claim.Estimate) string {
 	return fmt.Sprintf("%.2f ± %.2f (%d networks)", 100*e.Mean, 100*e.Err, e.N+1)
 }
 
-// told says whether a difference is beyond its scatter.
-func told(e claim.Estimate) string {
+// beyondScatter says whether a difference is beyond its scatter.
+func beyondScatter(e claim.Estimate) string {
 	if e.Above(0) || e.Below(0) {
 		return "beyond its scatter over seeds"
 	}
@@ -224,53 +200,8 @@ func depthClaims() []claim.Claim {
 				Tanh:   "as ReLU",
 				Linear: "flat in depth, at the accuracy of linear networks",
 			}[act],
-			Grid: deep[act],
-			Check: func(t claim.Table) (string, error) {
-				every, all, err := iterations(t)
-				if err != nil {
-					return "", err
-				}
-				at, err := accuracies(t, ofMuPC, all)
-				if err != nil {
-					return "", err
-				}
-				var words []string
-				for step := every; every > 0 && step <= all; step += every {
-					then, err := accuracies(t, ofMuPC, step)
-					if err != nil {
-						return "", err
-					}
-					words = append(words, fmt.Sprintf("after %d iterations %s", step, listed(then)))
-				}
-				b := bounds[act][t.Scale]
-				var off offs
-				for _, h := range keys(at) {
-					if at[h].Mean < b.floor {
-						off.add("H=%d: %s after %d iterations: want %s", h, percent(at[h].Mean), all, percent(b.floor))
-					}
-				}
-				seeds, err := bySeed(t, ofMuPC)
-				if err != nil {
-					return "", err
-				}
-				_, pooled, err := toBP(t)
-				if err != nil {
-					return "", err
-				}
-				c := change(seeds)
-				margin := c.Margin()
-				if t.Scale == claim.Quick { // too few networks for an error
-					margin = 0
-				}
-				if !(math.Abs(c.Mean)+margin <= b.change) {
-					off.add("from the least depth to the greatest accuracy changes by %s points, 95 %% interval +- %.2g: want %.2g at most", sloped(c), 100*margin, 100*b.change)
-				}
-				words = append(words, fmt.Sprintf("change from the least depth to the greatest %s points", sloped(c)))
-				if pooled.N > 1 {
-					words = append(words, fmt.Sprintf("muPC less BP, paired by seed, %s points", points(pooled)))
-				}
-				return strings.Join(words, "; "), off.err()
-			},
+			Grid:  deep[act],
+			Check: func(t claim.Table) (string, error) { return flatInDepth(t, act) },
 			Bounds: []claim.Bound{
 				{Text: fmt.Sprintf("at least %.0f %% at every depth after 900 iterations", 100*bounds[act][claim.Full].floor), Origin: claim.Before, Commit: "0dd3103", Note: "the paper's curves, read off, less a point or two"},
 				{Text: fmt.Sprintf("from 8 to 128 layers accuracy changes by at most %.0f points, the 95 %% interval of a line through all networks included", 100*bounds[act][claim.Full].change), Origin: claim.After,
@@ -278,26 +209,8 @@ func depthClaims() []claim.Claim {
 						true: "a point, as for the others, cannot be shown with these seeds; before, the depths' means were to be within 3 points of each other"}[act == Linear]},
 			},
 			Verdict: map[Act]claim.Verdict{ReLU: claim.WithCare, Tanh: claim.Holds, Linear: claim.WithCare}[act],
-			Care: map[Act]func(claim.Table) string{
-				ReLU: func(t claim.Table) string {
-					at, err := bySeed(t, ofMuPC)
-					if err != nil {
-						return ""
-					}
-					c := change(at)
-					return fmt.Sprintf("It does depend, by less than the paper's figure would show: from the least depth to the greatest accuracy changes by %s points, which is %s.", sloped(c), told(c))
-				},
-				Linear: func(t claim.Table) string {
-					at, err := bySeed(t, ofMuPC)
-					if err != nil {
-						return ""
-					}
-					c := change(at)
-					return fmt.Sprintf("As far as was measured: accuracies of linear networks scatter by a point between seeds, so that the change from the least depth to the greatest, %s points, is known to %.2g points only (95 %%).",
-						sloped(c), 100*c.Margin())
-				},
-			}[act],
-			Plot: func(t claim.Table) ([]claim.Figure, error) { return depthFigure(t, act) },
+			Care:    map[Act]func(claim.Table) string{ReLU: depthReLUCare, Linear: depthLinearCare}[act],
+			Plot:    func(t claim.Table) []claim.Figure { return depthFigure(t, act) },
 		}
 	}
 	return []claim.Claim{independent(ReLU, "figure 1"), independent(Tanh, "figures A.16-A.18"), independent(Linear, "figures A.16-A.18"), collapses(), {
@@ -310,46 +223,9 @@ func depthClaims() []claim.Claim {
 			{Text: "where both depths have three seeds the fall is beyond their scatter (95 %, paired), otherwise it is 5 points at least", Origin: claim.After, Note: "before, only the shallowest and the deepest were compared"},
 			{Text: "at most 15 % at the deepest", Origin: claim.Before, Commit: "0dd3103"},
 		},
-		Check: func(t claim.Table) (string, error) {
-			sp, err := bySeed(t, ofSP(spLRs[1]))
-			if err != nil {
-				return "", err
-			}
-			_, all, err := iterations(t)
-			if err != nil {
-				return "", err
-			}
-			at, err := accuracies(t, ofSP(spLRs[1]), all)
-			if err != nil {
-				return "", err
-			}
-			var off offs
-			var words []string
-			hs := keys(sp)
-			for i := 1; i < len(hs); i++ {
-				d := claim.Paired(sp[hs[i-1]], sp[hs[i]])
-				words = append(words, fmt.Sprintf("%s from %d to %d", points(d), hs[i-1], hs[i]))
-				if fell := d.Above(0) || d.N < 2 && d.Mean >= .05; !fell {
-					off.add("from H=%d to H=%d accuracy falls by %s points", hs[i-1], hs[i], points(d))
-				}
-			}
-			if t.Scale == claim.Full && len(hs) > 0 && at[hs[len(hs)-1]].Mean > .15 { // quick networks are not deep enough
-				off.add("H=%d: %s: want chance, at most 15 %%", hs[len(hs)-1], percent(at[hs[len(hs)-1]].Mean))
-			}
-			return fmt.Sprintf("%s; falls by points: %s", listed(at), strings.Join(words, ", ")), off.err()
-		},
+		Check:   fallsAtEveryDepth,
 		Verdict: claim.WithCare,
-		Care: func(t claim.Table) string {
-			_, all, err := iterations(t)
-			if err != nil {
-				return ""
-			}
-			at, err := accuracies(t, ofSP(spLRs[0]), all)
-			if err != nil || len(at) == 0 {
-				return ""
-			}
-			return fmt.Sprintf("At this rate of the weights. At ten times it, the least of the paper's grid, it is far worse and does not fall at every depth: %s. This is ReLU: tanh networks do not come to chance (see the picture of mupc/depth-tanh).", listed(at))
-		},
+		Care:    spFallsCare,
 	}, {
 		ID:        "mupc/meets-backprop",
 		Source:    paper + ", figure 1; settings from the released code, values read off the figure",
@@ -360,114 +236,186 @@ func depthClaims() []claim.Claim {
 			{Text: "at every depth the mean difference, paired by seed and to either side, is at most a point; over all pairs of depths that have several the 95 % interval is within a point", Origin: claim.After,
 				Note: "a point is what can be read off the paper's figure; before, commit 0dd3103, it was 2 points, to one side, of means"},
 		},
-		Check: func(t claim.Table) (string, error) {
-			_, all, err := iterations(t)
-			if err != nil {
-				return "", err
-			}
-			bp, err := accuracies(t, ofBP, all)
-			if err != nil {
-				return "", err
-			}
-			mu, err := accuracies(t, ofMuPC, all)
-			if err != nil {
-				return "", err
-			}
-			by, pooled, err := toBP(t)
-			if err != nil {
-				return "", err
-			}
-			var off offs
-			var words []string
-			most := bounds[ReLU][t.Scale].toBP
-			for _, h := range keys(by) {
-				words = append(words, fmt.Sprintf("%s at H = %d", points(by[h]), h))
-				if !(math.Abs(by[h].Mean) <= most) {
-					off.add("H=%d: muPC %s, BP %s: %s points apart", h, percent(mu[h].Mean), percent(bp[h].Mean), points(by[h]))
-				}
-			}
-			if t.Scale == claim.Full && !(math.Abs(pooled.Mean)+pooled.Margin() <= most) {
-				off.add("over all pairs muPC less BP is %s points", points(pooled))
-			}
-			return fmt.Sprintf("BP %s; muPC %s; muPC less BP in points %s", listed(bp), listed(mu), strings.Join(words, ", ")), off.err()
-		},
+		Check:   asAccurateAsBackprop,
 		Verdict: claim.WithCare,
-		Care: func(t claim.Table) string {
-			by, pooled, err := toBP(t)
-			if err != nil {
-				return ""
-			}
-			var several, single []string
-			for _, h := range keys(by) {
-				if by[h].N > 1 {
-					several = append(several, fmt.Sprint(h))
-				} else {
-					single = append(single, fmt.Sprint(h))
-				}
-			}
-			return fmt.Sprintf("Within a point. Over the pairs of H = %s muPC less BP is %s points, which is %s; H = %s have a single pair each. At the paper's width of 512 and after hundreds of iterations: "+
-				"narrow networks are far behind BP at first, because only their last layers learn (mupc/all-layers-learn).", strings.Join(several, ", "), points(pooled), told(pooled), strings.Join(single, ", "))
-		},
+		Care:    meetsBackpropCare,
 	}, {
 		ID:        "mupc/all-layers-learn",
 		Source:    paper + ", title and figure 1: our reading, not a sentence of the paper",
 		Statement: "What muPC trains at its published rates is the whole network: the weights of every layer move.",
 		Paper:     "\"100+ layer networks\" are trained",
 		Grid:      deep[ReLU],
-		Check: func(t claim.Table) (string, error) {
-			rows, err := results(t, func(s Setup) bool { return s.Method == PC && s.Scaling == MuPC })
-			if err != nil {
-				return "", err
-			}
-			reach := claim.By(rows, func(s Setup) int { return s.Hidden }, func(r Run) float64 { return float64(r.Reach) })
-			var words []string
-			var off offs
-			for _, h := range keys(reach) {
-				words = append(words, fmt.Sprintf("%.3g of %d", reach[h].Mean, h+1))
-				if reach[h].Mean < float64(h+1) {
-					off.add("H=%d: %.3g of %d layers moved by more than 1 %%", h, reach[h].Mean, h+1)
-				}
-			}
-			return "layers whose weights moved by more than 1 %: " + strings.Join(words, ", "), off.err()
-		},
+		Check:     everyLayerMoves,
 		Bounds: []claim.Bound{
 			{Text: "all H+1 layers have moved by more than 1 % of their norm, in the mean over seeds", Origin: claim.Before, Commit: "0dd3103"},
 		},
 		Shuffled: "the sentence is refuted by what its own cells gave, and results in the wrong cells refute it as well",
 		Verdict:  claim.Fails,
-		Care: claim.Constant("The published rate of .5 is on the gradient of a batch mean, so a step moves an activity by 1/128 of its gradient and an error " +
-			"shrinks about that much with every layer it passes. Within T = H steps it reaches a few layers; the rest stays the random residual " +
-			"network that it began as, whose features the last layers read. mupc/inference-reaches shows what it takes to train them all."),
-		Plot: reachFigure,
+		Care:     reachCare,
+		Plot:     reachFigure,
 	}}
 }
 
-// depthFigure shows accuracy against depth, and against iterations for muPC.
-func depthFigure(t claim.Table, act Act) ([]claim.Figure, error) {
-	every, all, err := iterations(t)
-	if err != nil {
-		return nil, err
+// depthReLUCare is the care of mupc/depth-relu.
+func depthReLUCare(t claim.Table) string {
+	c := change(bySeed(t, ofMuPC))
+	return fmt.Sprintf("It does depend, by less than the paper's figure would show: from the least depth to the greatest accuracy changes by %s points, which is %s.", sloped(c), beyondScatter(c))
+}
+
+// depthLinearCare is the care of mupc/depth-linear.
+func depthLinearCare(t claim.Table) string {
+	c := change(bySeed(t, ofMuPC))
+	return fmt.Sprintf("As far as was measured: accuracies of linear networks scatter by a point between seeds, so that the change from the least depth to the greatest, %s points, is known to %.2g points only (95 %%).",
+		sloped(c), 100*c.Margin())
+}
+
+// flatInDepth is the check of the claims that accuracy does not depend on depth.
+func flatInDepth(t claim.Table, act Act) (string, error) {
+	every, all := iterations(t)
+	at := accuracies(t, ofMuPC, all)
+	var words []string
+	for step := every; every > 0 && step <= all; step += every {
+		then := accuracies(t, ofMuPC, step)
+		words = append(words, fmt.Sprintf("after %d iterations %s", step, listed(then)))
 	}
+	b := bounds[act][t.Scale]
+	var off claim.Off
+	for _, h := range claim.Keys(at) {
+		if at[h].Mean < b.floor {
+			off.Add("H=%d: %s after %d iterations: want %s", h, claim.Percent(at[h].Mean), all, claim.Percent(b.floor))
+		}
+	}
+	seeds := bySeed(t, ofMuPC)
+	_, pooled := toBP(t)
+	c := change(seeds)
+	margin := c.Margin()
+	if t.Scale == claim.Quick { // too few networks for an error
+		margin = 0
+	}
+	if !(math.Abs(c.Mean)+margin <= b.change) {
+		off.Add("from the least depth to the greatest accuracy changes by %s points, 95 %% interval +- %.2g: want %.2g at most", sloped(c), 100*margin, 100*b.change)
+	}
+	words = append(words, fmt.Sprintf("change from the least depth to the greatest %s points", sloped(c)))
+	if pooled.N > 1 {
+		words = append(words, fmt.Sprintf("muPC less BP, paired by seed, %s points", claim.Points(pooled)))
+	}
+	return strings.Join(words, "; "), off.Err()
+}
+
+// fallsAtEveryDepth is the check of mupc/sp-falls-with-depth.
+func fallsAtEveryDepth(t claim.Table) (string, error) {
+	sp := bySeed(t, ofSP(spLRs[1]))
+	_, all := iterations(t)
+	at := accuracies(t, ofSP(spLRs[1]), all)
+	var off claim.Off
+	var words []string
+	hs := claim.Keys(sp)
+	for i := 1; i < len(hs); i++ {
+		d := claim.Paired(sp[hs[i-1]], sp[hs[i]])
+		words = append(words, fmt.Sprintf("%s from %d to %d", claim.Points(d), hs[i-1], hs[i]))
+		if fell := d.Above(0) || d.N < 2 && d.Mean >= .05; !fell {
+			off.Add("from H=%d to H=%d accuracy falls by %s points", hs[i-1], hs[i], claim.Points(d))
+		}
+	}
+	if t.Scale == claim.Full && len(hs) > 0 && at[hs[len(hs)-1]].Mean > .15 { // quick networks are not deep enough
+		off.Add("H=%d: %s: want chance, at most 15 %%", hs[len(hs)-1], claim.Percent(at[hs[len(hs)-1]].Mean))
+	}
+	return fmt.Sprintf("%s; falls by points: %s", listed(at), strings.Join(words, ", ")), off.Err()
+}
+
+// spFallsCare is the care of mupc/sp-falls-with-depth.
+func spFallsCare(t claim.Table) string {
+	_, all := iterations(t)
+	at := accuracies(t, ofSP(spLRs[0]), all)
+	if len(at) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("At this rate of the weights. At ten times it, the least of the paper's grid, it is far worse and does not fall at every depth: %s. This is ReLU: tanh networks do not come to chance (see the picture of mupc/depth-tanh).", listed(at))
+}
+
+// asAccurateAsBackprop is the check of mupc/meets-backprop.
+func asAccurateAsBackprop(t claim.Table) (string, error) {
+	_, all := iterations(t)
+	bp := accuracies(t, ofBP, all)
+	mu := accuracies(t, ofMuPC, all)
+	by, pooled := toBP(t)
+	var off claim.Off
+	var words []string
+	most := bounds[ReLU][t.Scale].toBP
+	for _, h := range claim.Keys(by) {
+		words = append(words, fmt.Sprintf("%s at H = %d", claim.Points(by[h]), h))
+		if !(math.Abs(by[h].Mean) <= most) {
+			off.Add("H=%d: muPC %s, BP %s: %s points apart", h, claim.Percent(mu[h].Mean), claim.Percent(bp[h].Mean), claim.Points(by[h]))
+		}
+	}
+	if t.Scale == claim.Full && !(math.Abs(pooled.Mean)+pooled.Margin() <= most) {
+		off.Add("over all pairs muPC less BP is %s points", claim.Points(pooled))
+	}
+	return fmt.Sprintf("BP %s; muPC %s; muPC less BP in points %s", listed(bp), listed(mu), strings.Join(words, ", ")), off.Err()
+}
+
+// meetsBackpropCare is the care of mupc/meets-backprop.
+func meetsBackpropCare(t claim.Table) string {
+	by, pooled := toBP(t)
+	var several, single []string
+	for _, h := range claim.Keys(by) {
+		if by[h].N > 1 {
+			several = append(several, fmt.Sprint(h))
+		} else {
+			single = append(single, fmt.Sprint(h))
+		}
+	}
+	return fmt.Sprintf("Within a point. Over the pairs of H = %s muPC less BP is %s points, which is %s; H = %s have a single pair each. At the paper's width of 512 and after hundreds of iterations: "+
+		"narrow networks are far behind BP at first, because only their last layers learn (mupc/all-layers-learn).", strings.Join(several, ", "), claim.Points(pooled), beyondScatter(pooled), strings.Join(single, ", "))
+}
+
+// everyLayerMoves is the check of mupc/all-layers-learn.
+func everyLayerMoves(t claim.Table) (string, error) {
+	rows := results(t, func(s Setup) bool { return s.Method == PC && s.Scaling == MuPC })
+	reach := claim.By(rows, func(s Setup) int { return s.Hidden }, func(r Run) float64 { return float64(r.Reach) })
+	var words []string
+	var off claim.Off
+	for _, h := range claim.Keys(reach) {
+		words = append(words, fmt.Sprintf("%.3g of %d", reach[h].Mean, h+1))
+		if reach[h].Mean < float64(h+1) {
+			off.Add("H=%d: %.3g of %d layers moved by more than 1 %%", h, reach[h].Mean, h+1)
+		}
+	}
+	return "layers whose weights moved by more than 1 %: " + strings.Join(words, ", "), off.Err()
+}
+
+// reachCare is the care of mupc/all-layers-learn.
+func reachCare(t claim.Table) string {
+	rows := results(t, func(s Setup) bool { return s.Method == PC && s.Scaling == MuPC })
+	reach := claim.By(rows, func(s Setup) int { return s.Hidden }, func(r Run) float64 { return float64(r.Reach) })
+	hs := claim.Keys(reach)
+	if len(hs) == 0 {
+		return ""
+	}
+	batch, deepest := rows[0].Params.Batch, hs[len(hs)-1]
+	return fmt.Sprintf("The published rate of %g is on the gradient of a batch mean, so that a step moves an activity by 1/%.0f of its own gradient, and an error "+
+		"shrinks about that much with every layer that it passes. Within T = H steps it reaches %.3g of %d layers of the deepest networks. The rest stays the random residual "+
+		"network that it was at the start, whose features the last layers read. mupc/inference-reaches shows what it takes to train them all.",
+		publishedRate, 1/claim.PerSample(publishedRate, batch), reach[deepest].Mean, deepest+1)
+}
+
+// depthFigure shows accuracy against depth, and against iterations for muPC.
+func depthFigure(t claim.Table, act Act) []claim.Figure {
+	every, all := iterations(t)
 	ends := claim.Panel{Title: fmt.Sprintf("after %d iterations", all), X: claim.Axis{Label: "hidden layers H", Log: true}, Y: claim.Axis{Label: "test accuracy", Min: 0, Max: 1}}
 	for i, l := range []struct {
 		name string
-		manner
+		variant
 	}{{"muPC", ofMuPC}, {"BP, depth-muP", ofBP}, {fmt.Sprintf("SP, rate %g", spLRs[0]), ofSP(spLRs[0])}, {fmt.Sprintf("SP, rate %g", spLRs[1]), ofSP(spLRs[1])}} {
-		at, err := accuracies(t, l.manner, all)
-		if err != nil {
-			return nil, err
-		}
+		at := accuracies(t, l.variant, all)
 		if len(at) > 0 {
-			ends.Lines = append(ends.Lines, line(l.name, i+1, at))
+			ends.Lines = append(ends.Lines, claim.Curve(l.name, i+1, at))
 		}
 	}
 	curves := claim.Panel{Title: "muPC", X: claim.Axis{Label: "iterations"}, Y: claim.Axis{Label: "test accuracy"}}
 	byDepth := map[int]map[int]claim.Estimate{}
 	for step := every; every > 0 && step <= all; step += every {
-		at, err := accuracies(t, ofMuPC, step)
-		if err != nil {
-			return nil, err
-		}
+		at := accuracies(t, ofMuPC, step)
 		for h, e := range at {
 			if byDepth[h] == nil {
 				byDepth[h] = map[int]claim.Estimate{}
@@ -475,20 +423,20 @@ func depthFigure(t claim.Table, act Act) ([]claim.Figure, error) {
 			byDepth[h][step] = e
 		}
 	}
-	for _, h := range keys(byDepth) {
-		curves.Lines = append(curves.Lines, line(fmt.Sprintf("H = %d", h), 0, byDepth[h]))
+	for _, h := range claim.Keys(byDepth) {
+		curves.Lines = append(curves.Lines, claim.Curve(fmt.Sprintf("H = %d", h), 0, byDepth[h]))
 	}
 	return []claim.Figure{{
 		Name:    "mupc-depth-" + string(act),
 		Caption: fmt.Sprintf("Residual networks (%s) on MNIST: accuracy over depth. %s Bands: standard error over seeds.", act, describe(t)),
 		Panels:  []claim.Panel{ends, curves},
-	}}, nil
+	}}
 }
 
 // describe tells the width of a table's networks.
 func describe(t claim.Table) string {
-	rows, err := results(t, func(Setup) bool { return true })
-	if err != nil || len(rows) == 0 {
+	rows := results(t, anySetup)
+	if len(rows) == 0 {
 		return ""
 	}
 	s := rows[0].Params
@@ -496,16 +444,13 @@ func describe(t claim.Table) string {
 }
 
 // reachFigure shows how far the weights of each layer moved.
-func reachFigure(t claim.Table) ([]claim.Figure, error) {
+func reachFigure(t claim.Table) []claim.Figure {
 	p := claim.Panel{Title: "weights after training", X: claim.Axis{Label: "layers below the output", Log: false},
 		Y: claim.Axis{Label: "|W - W(0)| / |W(0)|", Log: true, Min: 1e-8, Max: 10}}
 	q := p
 	p.Title, q.Title = "muPC: weights after training", "BP: weights after training"
 	for _, m := range []Method{PC, BP} {
-		rows, err := results(t, func(s Setup) bool { return s.Method == m && s.Scaling == MuPC && s.Seed == 1 })
-		if err != nil {
-			return nil, err
-		}
+		rows := results(t, func(s Setup) bool { return s.Method == m && s.Scaling == MuPC && s.Seed == 1 })
 		for _, r := range rows {
 			l := claim.Line{Name: fmt.Sprintf("H = %d", r.Params.Hidden), Points: m == PC}
 			n := len(r.Result.Moved)
@@ -519,5 +464,5 @@ func reachFigure(t claim.Table) ([]claim.Figure, error) {
 			}
 		}
 	}
-	return []claim.Figure{{Name: "mupc-reach", Caption: "How far each layer's weights moved, from the output down. " + describe(t), Panels: []claim.Panel{p, q}}}, nil
+	return []claim.Figure{{Name: "mupc-reach", Caption: "How far each layer's weights moved, from the output down. " + describe(t), Panels: []claim.Panel{p, q}}}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
 )
@@ -30,11 +28,11 @@ func (w watched) Cost() float64 {
 
 // A curve is how conditioning went.
 type curve struct {
-	Start     claim.Float   `json:"start"` // condition number before training
-	End       claim.Float   `json:"end"`   // and after it
-	Accuracy  float64       `json:"accuracy"`
-	At        []int         `json:"at"` // iterations
-	Condition []claim.Float `json:"condition"`
+	Start     claim.Nullable   `json:"start"` // condition number before training
+	End       claim.Nullable   `json:"end"`   // and after it
+	Accuracy  float64          `json:"accuracy"`
+	At        []int            `json:"at"` // iterations
+	Condition []claim.Nullable `json:"condition"`
 }
 
 var conditionTrained = claim.Grid("mupc/conditioning-training", 1, func(s claim.Scale) []watched {
@@ -45,7 +43,7 @@ var conditionTrained = claim.Grid("mupc/conditioning-training", 1, func(s claim.
 		count = 1
 	}
 	var grid []watched
-	for _, seed := range seeds(count) {
+	for _, seed := range claim.Seeds(count) {
 		for _, act := range acts {
 			b := base
 			b.Act, b.Seed = act, seed
@@ -56,38 +54,41 @@ var conditionTrained = claim.Grid("mupc/conditioning-training", 1, func(s claim.
 	}
 	return grid
 }, func(ctx context.Context, s watched, at *claim.Cell) (curve, error) {
-	training, test, err := load(s.Data)
+	t, err := s.trainer()
 	if err != nil {
 		return curve{}, err
 	}
-	net, err := s.network(training.In(), training.Out())
+	net, err := s.network(t.Train.In(), t.Train.Out())
 	if err != nil {
 		return curve{}, err
 	}
-	w, err := arch.NewWeights[float32](net, rand.New(rand.NewPCG(s.Seed, 0)))
-	if err != nil {
-		return curve{}, err
-	}
-	rule, err := s.rule(net, w)
-	if err != nil {
-		return curve{}, err
-	}
-	t := trainer{Setup: s.Setup, rule: rule, update: train.Update[float32]{Optimizer: &optim.Adam[float32]{Rate: s.LR, Spans: train.AdamSpans(net, w)}},
-		training: training, test: test.Slice(0, s.Test), progress: at.Progress}
+	w := t.Rule.Subject().Weights
 	var c curve
-	t.look = func(step int) error {
-		k, err := sampleCondition(net, w, test)
-		c.At, c.Condition = append(c.At, step), append(c.Condition, claim.Float(k))
+	look := func(step int) error {
+		k, err := sampleCondition(net, w, t.Test)
+		c.At, c.Condition = append(c.At, step), append(c.Condition, claim.Nullable(k))
 		return err
 	}
-	if err := t.look(0); err != nil {
-		return c, err
+	err = look(0)
+	t.OnEval = func(e train.Eval) {
+		if err == nil {
+			err = look(e.Step)
+		}
 	}
-	if err := t.run(ctx); err != nil {
-		return c, err
+	for step, failed := range t.Steps(ctx) {
+		if err != nil {
+			return curve{}, err
+		}
+		if failed != nil {
+			return curve{}, failed
+		}
+		at.Progress(step.Step, s.Iterations)
+	}
+	if err != nil {
+		return curve{}, err
 	}
 	c.Start, c.End = c.Condition[0], c.Condition[len(c.Condition)-1]
-	c.Accuracy = t.result(w.Data()).Accuracy
+	c.Accuracy = s.result(t, w.Data(), &sums{}).Accuracy
 	return c, nil
 })
 
@@ -202,86 +203,74 @@ func duringClaims() []claim.Claim {
 			{Text: "at the paper's size the logarithm of end over start is above 0 by more than its scatter over seeds (95 %, paired), for each activation, at the published rates and at equilibrium; and by a fifth in the mean", Origin: claim.After, Commit: "c0d9cf6",
 				Note: "the fifth was set in the commit that recorded the measurement, the scatter added later"},
 		},
-		Check: func(t claim.Table) (string, error) {
-			var off offs
-			var words []string
-			for _, m := range []Method{PC, ErrorPC} {
-				for _, act := range []Act{Linear, Tanh, ReLU} {
-					at, err := conditionCurve(t, m, act)
-					if err != nil {
-						return "", err
-					}
-					if len(at) == 0 {
-						continue // not measured yet
-					}
-					ks := keys(at)
-					a, b := at[ks[0]].Mean, at[ks[len(ks)-1]].Mean
-					words = append(words, fmt.Sprintf("%s %s %.3g to %.3g", m, act, a, b))
-					if wanted := t.Scale == claim.Full || m == PC && act != Linear; wanted && !(b > 1.2*a) {
-						off.add("%s, %s: from %.3g to %.3g: want a fifth more", m, act, a, b)
-					}
-					grown, err := conditionGrowth(t, m, act)
-					if err != nil {
-						return "", err
-					}
-					if t.Scale == claim.Full && !grown.Above(0) {
-						off.add("%s, %s: the logarithm grows by %s", m, act, grown)
-					}
-				}
-			}
-			return strings.Join(words, "; "), off.err()
-		},
+		Check:   conditionGrows,
 		Verdict: claim.WithCare,
 		Care:    claim.Constant("At the paper's size. In small networks (N = 32, H = 4) only tanh and ReLU at the published rates do so; in linear ones, and at equilibrium, it stays or falls."),
-		Plot: func(t claim.Table) ([]claim.Figure, error) {
-			f := claim.Figure{Name: "mupc-conditioning-training", Caption: "Condition number of one sample's activity Hessian at the feedforward pass. Bands: standard error over seeds."}
-			for _, m := range []Method{PC, ErrorPC} {
-				p := claim.Panel{Title: map[Method]string{PC: "T = H at the published rates", ErrorPC: "at equilibrium"}[m], X: claim.Axis{Label: "iterations"}, Y: claim.Axis{Label: "condition number", Log: true}}
-				for i, act := range []Act{Linear, Tanh, ReLU} {
-					at, err := conditionCurve(t, m, act)
-					if err != nil {
-						return nil, err
-					}
-					if len(at) > 0 {
-						p.Lines = append(p.Lines, line(string(act), i+1, at))
-					}
-				}
-				f.Panels = append(f.Panels, p)
-			}
-			return []claim.Figure{f}, nil
-		},
+		Plot:    conditionFigure,
 	}}
 }
 
-// conditionGrowth estimates by how much the logarithm of the condition number grows in a training.
-func conditionGrowth(t claim.Table, m Method, act Act) (claim.Estimate, error) {
-	rows, err := claim.Rows[watched, curve](t)
-	var grown []float64
-	for _, r := range rows {
-		if r.Params.Method == m && r.Params.Act == act {
-			grown = append(grown, math.Log(float64(r.Result.End/r.Result.Start)))
+// conditionGrows is the check of mupc/conditioning-training.
+func conditionGrows(t claim.Table) (string, error) {
+	var off claim.Off
+	var words []string
+	for _, m := range []Method{PC, ErrorPC} {
+		for _, act := range []Act{Linear, Tanh, ReLU} {
+			at := conditionCurve(t, m, act)
+			if len(at) == 0 {
+				continue // not measured yet
+			}
+			ks := claim.Keys(at)
+			a, b := at[ks[0]].Mean, at[ks[len(ks)-1]].Mean
+			words = append(words, fmt.Sprintf("%s %s %.3g to %.3g", m, act, a, b))
+			if wanted := t.Scale == claim.Full || m == PC && act != Linear; wanted && !(b > 1.2*a) {
+				off.Add("%s, %s: from %.3g to %.3g: want a fifth more", m, act, a, b)
+			}
+			grown := conditionGrowth(t, m, act)
+			if t.Scale == claim.Full && !grown.Above(0) {
+				off.Add("%s, %s: the logarithm grows by %s", m, act, grown)
+			}
 		}
 	}
-	return claim.Mean(grown...), err
+	return strings.Join(words, "; "), off.Err()
+}
+
+// conditionFigure is the figure of mupc/conditioning-training.
+func conditionFigure(t claim.Table) []claim.Figure {
+	f := claim.Figure{Name: "mupc-conditioning-training", Caption: "Condition number of one sample's activity Hessian at the feedforward pass. Bands: standard error over seeds."}
+	for _, m := range []Method{PC, ErrorPC} {
+		p := claim.Panel{Title: map[Method]string{PC: "T = H at the published rates", ErrorPC: "at equilibrium"}[m], X: claim.Axis{Label: "iterations"}, Y: claim.Axis{Label: "condition number", Log: true}}
+		for i, act := range []Act{Linear, Tanh, ReLU} {
+			at := conditionCurve(t, m, act)
+			if len(at) > 0 {
+				p.Lines = append(p.Lines, claim.Curve(string(act), i+1, at))
+			}
+		}
+		f.Panels = append(f.Panels, p)
+	}
+	return []claim.Figure{f}
+}
+
+// conditionGrowth estimates by how much the logarithm of the condition number grows in a training.
+func conditionGrowth(t claim.Table, m Method, act Act) claim.Estimate {
+	var grown []float64
+	for _, r := range claim.Where[watched, curve](t, func(w watched) bool { return w.Method == m && w.Act == act }) {
+		grown = append(grown, math.Log(float64(r.Result.End/r.Result.Start)))
+	}
+	return claim.Mean(grown...)
 }
 
 // conditionCurve is the condition number over iterations.
-func conditionCurve(t claim.Table, m Method, act Act) (map[int]claim.Estimate, error) {
-	rows, err := claim.Rows[watched, curve](t)
-	if err != nil {
-		return nil, err
-	}
+func conditionCurve(t claim.Table, m Method, act Act) map[int]claim.Estimate {
 	values := map[int][]float64{}
-	for _, r := range rows {
-		if r.Params.Method == m && r.Params.Act == act {
-			for i, step := range r.Result.At {
-				values[step] = append(values[step], float64(r.Result.Condition[i]))
-			}
+	for _, r := range claim.Where[watched, curve](t, func(w watched) bool { return w.Method == m && w.Act == act }) {
+		for i, step := range r.Result.At {
+			values[step] = append(values[step], float64(r.Result.Condition[i]))
 		}
 	}
 	at := map[int]claim.Estimate{}
 	for step, v := range values {
 		at[step] = claim.Mean(v...)
 	}
-	return at, nil
+	return at
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/pcgraph/pcgraph/arch"
-	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
@@ -50,10 +49,10 @@ func (p pass) Cores() int {
 
 // Gains are the rms of activities over that of the inputs.
 type gains struct {
-	Start  claim.Float     `json:"start"`  // of the last hidden layer, before training
-	End    claim.Float     `json:"end"`    // and after it
-	Layers []int           `json:"layers"` // that were looked at, from 1
-	Gains  [][]claim.Float `json:"gains"`  // by step of training, by layer
+	Start  claim.Nullable     `json:"start"`  // of the last hidden layer, before training
+	End    claim.Nullable     `json:"end"`    // and after it
+	Layers []int              `json:"layers"` // that were looked at, from 1
+	Gains  [][]claim.Nullable `json:"gains"`  // by step of training, by layer
 }
 
 var forward = claim.Grid("mupc/forward", 1, func(s claim.Scale) []pass {
@@ -72,7 +71,7 @@ var forward = claim.Grid("mupc/forward", 1, func(s claim.Scale) []pass {
 				if opt == SGD {
 					draws = 1
 				}
-				for _, seed := range seeds(draws) {
+				for _, seed := range claim.Seeds(draws) {
 					for _, h := range hidden {
 						grid = append(grid, pass{f, act, opt, h, widths[0], 3, seed})
 					}
@@ -108,49 +107,40 @@ func measureForward(ctx context.Context, p pass, at *claim.Cell) (gains, error) 
 	if p.Optimizer == Adam {
 		opt = &optim.Adam[float32]{Rate: 1e-3, Spans: train.AdamSpans(net, w)}
 	}
-	update := train.Update[float32]{Optimizer: opt}
-	x, y := make([]float32, batch*training.In()), make([]float32, batch*training.Out())
-	grad := make([]float32, len(w.Data()))
 	g := gains{}
 	for _, l := range []int{1, p.Hidden / 4, p.Hidden / 2, 3 * p.Hidden / 4, p.Hidden} {
 		if l > 0 && !slices.Contains(g.Layers, l) {
 			g.Layers = append(g.Layers, l)
 		}
 	}
-	order := data.Batches{N: training.Len(), Size: batch, Seed: p.Seed, DropLast: true}
-	for step, idx := range order.Epoch(0, 0) {
-		if err := ctx.Err(); err != nil {
-			return gains{}, err
+	// The activities are looked at before each step: one step more than the pass is trained for shows those after the last.
+	t := train.Trainer[float32]{Rule: &train.Backprop[float32]{Model: bp}, Optimizer: opt, Train: training, Batch: batch, DropLast: true,
+		MaxSteps: p.Steps + 1, Seed: p.Seed, Divergence: train.RecordAndStop}
+	t.OnGradient = func(s train.Step[float32]) error {
+		if !finite(optim.Norm(s.Weights)) { // what follows is not finite either
+			return nil
 		}
-		data.Fill(training, x, y, idx)
-		if err := pc.Clamp(x, y); err != nil {
-			return gains{}, err
+		if err := pc.Clamp(s.X, s.Y); err != nil {
+			return err
 		}
 		if err := pc.Forward(); err != nil {
-			return gains{}, err
+			return err
 		}
-		var row []claim.Float
+		var row []claim.Nullable
 		for _, l := range g.Layers {
-			row = append(row, claim.Float(rms(pc.StateVector().Field(fmt.Sprintf("block%d/z", l)))/rms(x)))
+			row = append(row, claim.Nullable(rms(pc.StateVector().Field(fmt.Sprintf("block%d/z", l)))/rms(s.X)))
 		}
 		g.Gains = append(g.Gains, row)
-		if step == p.Steps {
-			break
-		}
-		if err := bp.Clamp(x, y); err != nil {
+		at.Progress(s.Step-1, p.Steps)
+		return nil
+	}
+	for _, err := range t.Steps(ctx) {
+		if err != nil {
 			return gains{}, err
 		}
-		if _, err := bp.ParamGrad(grad); err != nil {
-			return gains{}, err
-		}
-		update.Step(w, grad)
-		if !update.Finite(w.Data()) { // what follows is not finite either
-			break
-		}
-		at.Progress(step+1, p.Steps)
 	}
 	last := len(g.Layers) - 1
-	g.Start, g.End = g.Gains[0][last], claim.Float(math.NaN())
+	g.Start, g.End = g.Gains[0][last], claim.Nullable(math.NaN())
 	if len(g.Gains) == p.Steps+1 {
 		g.End = g.Gains[p.Steps][last]
 	}
@@ -209,27 +199,22 @@ func rms(z []float32) float64 {
 
 // gained are means of a family with an activation under Adam, over depth at the least width and over width at the least
 // depth.
-func gained(t claim.Table, f family, act Act, value func(gains) float64) (depth, width map[int]claim.Estimate, err error) {
-	rows, err := claim.Rows[pass, gains](t)
-	if err != nil {
-		return nil, nil, err
+func gained(t claim.Table, f family, act Act, value func(gains) float64) (depth, width map[int]claim.Estimate) {
+	rows := claim.Where[pass, gains](t, func(p pass) bool { return p.family == f && p.Act == act && p.Optimizer == Adam })
+	h, n := math.MaxInt, math.MaxInt
+	for _, r := range rows {
+		h, n = min(h, r.Params.Hidden), min(n, r.Params.Width)
 	}
-	rows = slices.DeleteFunc(rows, func(r claim.Row[pass, gains]) bool {
-		return r.Params.family != f || r.Params.Act != act || r.Params.Optimizer != Adam
-	})
-	least := func(of func(pass) int) int {
-		m := math.MaxInt
-		for _, r := range rows {
-			m = min(m, of(r.Params))
+	var narrowest, shallowest []claim.Row[pass, gains]
+	for _, r := range rows {
+		if r.Params.Width == n {
+			narrowest = append(narrowest, r)
 		}
-		return m
+		if r.Params.Hidden == h {
+			shallowest = append(shallowest, r)
+		}
 	}
-	hidden, wide := func(p pass) int { return p.Hidden }, func(p pass) int { return p.Width }
-	h, n := least(hidden), least(wide)
-	only := func(of func(pass) int, v int) []claim.Row[pass, gains] {
-		return slices.DeleteFunc(slices.Clone(rows), func(r claim.Row[pass, gains]) bool { return of(r.Params) != v })
-	}
-	return claim.By(only(wide, n), hidden, value), claim.By(only(hidden, h), wide, value), nil
+	return claim.By(narrowest, func(p pass) int { return p.Hidden }, value), claim.By(shallowest, func(p pass) int { return p.Width }, value)
 }
 
 func (g gains) start() float64 { return float64(g.Start) }
@@ -249,40 +234,8 @@ func forwardClaims() []claim.Claim {
 			{Text: "every gain is between .3 and 4", Origin: claim.Before, Commit: "0dd3103", Note: "of order one; the closed form's is at most 1.65"},
 			{Text: "in linear networks the mean over draws of rms^2 is within five standard deviations of the closed form, and within 5 % from N = 512 on", Origin: claim.Derived, Note: "one draw has a standard deviation of about sqrt(4/N)"},
 		},
-		Check: func(t claim.Table) (string, error) {
-			rows, err := claim.Rows[pass, gains](t)
-			if err != nil {
-				return "", err
-			}
-			var off offs
-			low, high, worst := math.Inf(1), 0., 0.
-			closed := map[[2]int][]float64{}
-			for _, r := range rows {
-				p := r.Params
-				if p.family != (family{MuPC, true}) {
-					continue
-				}
-				for _, v := range []float64{r.Result.start(), r.Result.end()} {
-					low, high = min(low, v), max(high, v)
-					if !(v > .3 && v < 4) {
-						off.add("%s, %s, H=%d, N=%d, seed %d: gain %.3g", p.Act, p.Optimizer, p.Hidden, p.Width, p.Seed, v)
-					}
-				}
-				if l := float64(p.Hidden + 1); p.Act == Linear {
-					at := [2]int{p.Hidden, p.Width}
-					closed[at] = append(closed[at], math.Pow(r.Result.start(), 2)/math.Pow(1+1/l, l-2))
-				}
-			}
-			for at, v := range closed {
-				// one draw has a standard deviation of about sqrt(4/N); the mean over seeds is asked of
-				d := math.Abs(claim.Mean(v...).Mean - 1)
-				if worst = max(worst, d); d > 5*math.Sqrt(4/float64(at[1])/float64(len(v))) || at[1] >= 512 && d > .05 {
-					off.add("linear, H=%d, N=%d: rms^2 is %.1f %% off the closed form", at[0], at[1], 100*d)
-				}
-			}
-			return fmt.Sprintf("all gains within %.2f .. %.2f; linear: rms^2 at most %.1f %% off the closed form", low, high, 100*worst), off.err()
-		},
-		Plot: forwardFigure,
+		Check: gainsStay,
+		Plot:  forwardFigure,
 	}, {
 		ID:        "mupc/forward-sp",
 		Source:    paper + ", figure A.29; from the released code and notes on the paper",
@@ -293,62 +246,91 @@ func forwardClaims() []claim.Claim {
 			{Text: "in linear networks the logarithm of the mean gain is within three standard deviations of the closed form at the deepest that float32 holds, and 0 beyond", Origin: claim.Derived,
 				Note: "a layer multiplies the mean square by 1/3, a skip adds 1; a product of H Gaussian matrices of width N has a log rms of standard deviation sqrt(2H/N)/2 or less; before, commit b0754f7, it was 15 % of the logarithm"},
 		},
-		Check: func(t claim.Table) (string, error) {
-			rows, err := claim.Rows[pass, gains](t)
-			if err != nil {
-				return "", err
-			}
-			narrowest := math.MaxInt
-			for _, r := range rows {
-				narrowest = min(narrowest, r.Params.Width)
-			}
-			var off offs
-			var words []string
-			for _, skips := range []bool{false, true} {
-				d, _, err := gained(t, family{SP, skips}, Linear, gains.start)
-				if err != nil {
-					return "", err
-				}
-				if len(d) == 0 {
-					continue // not measured yet
-				}
-				// a layer multiplies the mean square by 1/3, a skip adds 1
-				closed := func(h int) float64 {
-					if skips {
-						return -math.Log10(3)/2 + float64(h-1)/2*math.Log10(4./3)
-					}
-					return -float64(h) / 2 * math.Log10(3)
-				}
-				hs := keys(d)
-				zeros := len(hs) // from here on float32 holds no such number
-				for zeros > 0 && closed(hs[zeros-1]) < leastFloat32 {
-					zeros--
-					if h := hs[zeros]; d[h].Mean != 0 {
-						off.add("%s: H=%d: gain %g: want 10^%.1f, which is 0 in float32", family{SP, skips}, h, d[h].Mean, closed(h))
-					}
-				}
-				if zeros == 0 {
-					continue
-				}
-				h := hs[zeros-1]
-				got, want := math.Log10(d[h].Mean), closed(h)
-				if far := 3 * math.Sqrt(2*float64(h)/float64(narrowest)) / 2 / math.Ln10; !(math.Abs(got-want) <= far) {
-					off.add("%s: H=%d: gain 10^%.1f: want 10^%.1f, %.1f more or less", family{SP, skips}, h, got, want, far)
-				}
-				words = append(words, fmt.Sprintf("%s: gain 10^%.1f at H = %d, closed form 10^%.1f", family{SP, skips}, got, h, want))
-				if zeros < len(hs) {
-					words = append(words, fmt.Sprintf("0 in float32 from H = %d on", hs[zeros]))
-				}
-			}
-			return "linear, " + strings.Join(words, "; "), off.err()
-		},
+		Check: gainsVanishOrExplode,
 	}}
 }
 
-func forwardFigure(t claim.Table) ([]claim.Figure, error) {
-	rows, err := claim.Rows[pass, gains](t)
-	if err != nil || len(rows) == 0 {
-		return nil, err
+// gainsStay is the check of mupc/forward-stays.
+func gainsStay(t claim.Table) (string, error) {
+	rows := claim.Rows[pass, gains](t)
+	var off claim.Off
+	low, high, worst := math.Inf(1), 0., 0.
+	closed := map[[2]int][]float64{}
+	for _, r := range rows {
+		p := r.Params
+		if p.family != (family{MuPC, true}) {
+			continue
+		}
+		for _, v := range []float64{r.Result.start(), r.Result.end()} {
+			low, high = min(low, v), max(high, v)
+			if !(v > .3 && v < 4) {
+				off.Add("%s, %s, H=%d, N=%d, seed %d: gain %.3g", p.Act, p.Optimizer, p.Hidden, p.Width, p.Seed, v)
+			}
+		}
+		if l := float64(p.Hidden + 1); p.Act == Linear {
+			at := [2]int{p.Hidden, p.Width}
+			closed[at] = append(closed[at], math.Pow(r.Result.start(), 2)/math.Pow(1+1/l, l-2))
+		}
+	}
+	for at, v := range closed {
+		// one draw has a standard deviation of about sqrt(4/N); the mean over seeds is asked of
+		d := math.Abs(claim.Mean(v...).Mean - 1)
+		if worst = max(worst, d); d > 5*math.Sqrt(4/float64(at[1])/float64(len(v))) || at[1] >= 512 && d > .05 {
+			off.Add("linear, H=%d, N=%d: rms^2 is %.1f %% off the closed form", at[0], at[1], 100*d)
+		}
+	}
+	return fmt.Sprintf("all gains within %.2f .. %.2f; linear: rms^2 at most %.1f %% off the closed form", low, high, 100*worst), off.Err()
+}
+
+// gainsVanishOrExplode is the check of mupc/forward-sp.
+func gainsVanishOrExplode(t claim.Table) (string, error) {
+	rows := claim.Rows[pass, gains](t)
+	narrowest := math.MaxInt
+	for _, r := range rows {
+		narrowest = min(narrowest, r.Params.Width)
+	}
+	var off claim.Off
+	var words []string
+	for _, skips := range []bool{false, true} {
+		d, _ := gained(t, family{SP, skips}, Linear, gains.start)
+		if len(d) == 0 {
+			continue // not measured yet
+		}
+		// a layer multiplies the mean square by 1/3, a skip adds 1
+		closed := func(h int) float64 {
+			if skips {
+				return -math.Log10(3)/2 + float64(h-1)/2*math.Log10(4./3)
+			}
+			return -float64(h) / 2 * math.Log10(3)
+		}
+		hs := claim.Keys(d)
+		zeros := len(hs) // from here on float32 holds no such number
+		for zeros > 0 && closed(hs[zeros-1]) < leastFloat32 {
+			zeros--
+			if h := hs[zeros]; d[h].Mean != 0 {
+				off.Add("%s: H=%d: gain %g: want 10^%.1f, which is 0 in float32", family{SP, skips}, h, d[h].Mean, closed(h))
+			}
+		}
+		if zeros == 0 {
+			continue
+		}
+		h := hs[zeros-1]
+		got, want := math.Log10(d[h].Mean), closed(h)
+		if far := 3 * math.Sqrt(2*float64(h)/float64(narrowest)) / 2 / math.Ln10; !(math.Abs(got-want) <= far) {
+			off.Add("%s: H=%d: gain 10^%.1f: want 10^%.1f, %.1f more or less", family{SP, skips}, h, got, want, far)
+		}
+		words = append(words, fmt.Sprintf("%s: gain 10^%.1f at H = %d, closed form 10^%.1f", family{SP, skips}, got, h, want))
+		if zeros < len(hs) {
+			words = append(words, fmt.Sprintf("0 in float32 from H = %d on", hs[zeros]))
+		}
+	}
+	return "linear, " + strings.Join(words, "; "), off.Err()
+}
+
+func forwardFigure(t claim.Table) []claim.Figure {
+	rows := claim.Rows[pass, gains](t)
+	if len(rows) == 0 {
+		return nil
 	}
 	var acts []Act
 	least := rows[0].Params
@@ -365,13 +347,10 @@ func forwardFigure(t claim.Table) ([]claim.Figure, error) {
 		deep := claim.Panel{Title: fmt.Sprintf("%s, N = %d", act, least.Width), X: claim.Axis{Label: "hidden layers H", Log: true}, Y: y}
 		wide := claim.Panel{Title: fmt.Sprintf("%s, H = %d", act, least.Hidden), X: claim.Axis{Label: "width N", Log: true}, Y: y}
 		for i, fam := range families {
-			d, w, err := gained(t, fam, act, gains.end)
-			if err != nil {
-				return nil, err
-			}
-			deep.Lines, wide.Lines = append(deep.Lines, line(fam.String(), i+1, d)), append(wide.Lines, line(fam.String(), i+1, w))
+			d, w := gained(t, fam, act, gains.end)
+			deep.Lines, wide.Lines = append(deep.Lines, claim.Curve(fam.String(), i+1, d)), append(wide.Lines, claim.Curve(fam.String(), i+1, w))
 		}
 		f.Panels = append(f.Panels, deep, wide)
 	}
-	return []claim.Figure{f}, nil
+	return []claim.Figure{f}
 }

@@ -2,9 +2,11 @@ package mupc
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +14,8 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/graph"
-	"github.com/pcgraph/pcgraph/graph/kernel"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
@@ -66,7 +68,7 @@ func (s Setup) Cost() float64 {
 // front is about how many hidden layers inference moves at all: what T steps of rate r bring k layers down is about
 // (T r)^k / k!, and below float32's resolution of an activity nothing moves.
 func (s Setup) front() float64 {
-	x, part := float64(s.Steps)*perSample(s.Rate, s.Batch), 1.
+	x, part := float64(s.Steps)*claim.PerSample(s.Rate, s.Batch), 1.
 	for k := 1; k < s.Hidden; k++ {
 		if part *= x / float64(k); part < 1e-6 && float64(k) > x {
 			return float64(k)
@@ -178,174 +180,91 @@ func (s Setup) rule(net *arch.Network, w *graph.Vector[float32]) (train.Rule[flo
 	if s.Method == BP {
 		return &train.Backprop[float32]{Model: m}, nil
 	}
-	solver := &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: perSample(s.Rate, s.Batch)}}
+	solver := &infer.Descent[float32]{Optimizer: &optim.SGD[float32]{Rate: claim.PerSample(s.Rate, s.Batch)}}
 	return &train.PC[float32]{Model: m, Solver: solver, Stop: infer.Steps(s.Steps)}, nil
 }
 
-// train trains. What it has is kept in a file in folder, if that is not empty, now and then and when ctx ends: called again
-// it goes on from there, and comes to the same numbers to the last bit.
+// train trains. If folder is not empty, the training is saved in a file there now and then and when ctx ends: called again it
+// goes on from the file, and comes to the same bits.
 func (s Setup) train(ctx context.Context, folder string, progress func(done, total int)) (Run, error) {
-	training, test, err := load(s.Data)
+	t, err := s.trainer()
 	if err != nil {
 		return Run{}, err
+	}
+	start, late := slices.Clone(t.Rule.Subject().Weights.Data()), &sums{}
+	if folder != "" {
+		t.Checkpoint = train.Checkpoint{File: filepath.Join(folder, "training.safetensors"), Interval: checkpointInterval, Own: late}
+	}
+	for step, err := range t.Steps(ctx) {
+		if err != nil {
+			return Run{}, err
+		}
+		if 10*step.Step > 9*s.Iterations {
+			late.Loss += step.Loss
+			if s.Method != BP && step.Inference.Initial > 0 {
+				late.Relaxed += step.Inference.Residual / step.Inference.Initial
+			}
+		}
+		progress(step.Step, s.Iterations)
+	}
+	return s.result(t, start, late), nil
+}
+
+// checkpointInterval is how much of the work a kill may lose.
+const checkpointInterval = 2 * time.Minute
+
+// trainer draws the weights of a setup and compiles its training.
+func (s Setup) trainer() (*train.Trainer[float32], error) {
+	training, test, err := load(s.Data)
+	if err != nil {
+		return nil, err
 	}
 	if s.Test > 0 {
 		test = test.Slice(0, s.Test)
 	}
 	net, err := s.network(training.In(), training.Out())
 	if err != nil {
-		return Run{}, err
+		return nil, err
 	}
 	w, err := arch.NewWeights[float32](net, rand.New(rand.NewPCG(s.Seed, 0)))
 	if err != nil {
-		return Run{}, err
+		return nil, err
 	}
 	rule, err := s.rule(net, w)
 	if err != nil {
-		return Run{}, err
+		return nil, err
 	}
-	start := append([]float32(nil), w.Data()...)
-	adam := &optim.Adam[float32]{Rate: s.LR, Spans: train.AdamSpans(net, w)}
-	t := trainer{Setup: s, rule: rule, update: train.Update[float32]{Optimizer: adam}, training: training, test: test, progress: progress}
-	if folder != "" {
-		t.kept = &checkpoint{file: filepath.Join(folder, "state"), setup: s, weights: w, adam: adam.State(len(start))}
-		if err := t.kept.load(&t.state); err != nil {
-			return Run{}, err
-		}
-	}
-	if err := t.run(ctx); err != nil {
-		return Run{}, err
-	}
-	return t.result(start), nil
+	return &train.Trainer[float32]{
+		Rule: rule, Optimizer: &optim.Adam[float32]{Rate: s.LR, Spans: train.AdamSpans(net, w)},
+		Train: training, Test: test, Batch: s.Batch, MaxSteps: s.Iterations, Seed: s.Seed, EvalEvery: s.EvalEvery,
+		DropLast:   true, // as the paper's loaders do
+		Divergence: train.RecordAndStop,
+	}, nil
 }
 
-// A state is how far a training has come, besides weights and optimiser.
-type state struct {
-	Step     int
-	Evals    []Eval
-	Loss     float64 // summed over the last tenth
-	Relaxed  float64 // likewise
-	Diverged int
-	Seconds  float64
-}
+// sums are what a training adds up over the last tenth of its iterations.
+type sums struct{ Loss, Relaxed float64 }
 
-// A trainer is a training under way.
-type trainer struct {
-	Setup
-	state
-	rule           train.Rule[float32]
-	update         train.Update[float32]
-	training, test *data.Set
-	progress       func(done, total int)
-	kept           *checkpoint          // nil: nothing is kept
-	look           func(step int) error // called at every evaluation; may be nil
-}
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (s *sums) MarshalBinary() ([]byte, error) { return json.Marshal(*s) }
 
-// keepEvery is how much of the work a kill may lose.
-const keepEvery = 2 * time.Minute
+// UnmarshalBinary implements encoding.BinaryUnmarshaler.
+func (s *sums) UnmarshalBinary(text []byte) error { return json.Unmarshal(text, s) }
 
-// run trains from the state on.
-func (t *trainer) run(ctx context.Context) error {
-	w := t.rule.Weights()
-	grad := make([]float32, len(w.Data()))
-	x, y := make([]float32, t.Batch*t.training.In()), make([]float32, t.Batch*t.training.Out())
-	batches := data.Batches{N: t.training.Len(), Size: t.Batch, Seed: t.Seed, DropLast: true} // as the paper's loaders do
-	if err := batches.Validate(); err != nil {
-		return err
+// result is the outcome of a training that began with the weights start.
+func (s Setup) result(t *train.Trainer[float32], start []float32, late *sums) Run {
+	h := t.History()
+	r := Run{Accuracy: chance, Seconds: h.Elapsed.Seconds()}
+	for _, e := range h.Evals {
+		r.Evals = append(r.Evals, Eval{Step: e.Step, Accuracy: e.Accuracy, Loss: e.Loss})
 	}
-	last := time.Now()
-	for t.Step < t.Iterations && t.Diverged == 0 {
-		per := batches.Steps()
-		for _, idx := range batches.Epoch(t.Step/per, t.Step%per) {
-			if err := t.keep(ctx, &last); err != nil {
-				return err
-			}
-			begin := time.Now()
-			data.Fill(t.training, x, y, idx)
-			r, err := t.rule.Gradient(grad, x, y, len(idx))
-			if err != nil {
-				return errors.WithMessagef(err, "iteration %d", t.Step+1)
-			}
-			if !finite(r.Energy) || !finite(r.Loss) || r.Inference.Status == infer.Diverged || !t.update.Finite(grad) {
-				t.Diverged = t.Step + 1
-				return nil
-			}
-			t.update.Step(w, grad)
-			t.Step++
-			if t.late() {
-				t.Loss += r.Loss
-				if t.Method != BP && r.Inference.Initial > 0 {
-					t.Relaxed += r.Inference.Residual / r.Inference.Initial
-				}
-			}
-			t.Seconds += time.Since(begin).Seconds()
-			if err := t.evaluate(); err != nil {
-				return err
-			}
-			if t.progress != nil {
-				t.progress(t.Step, t.Iterations)
-			}
-			if t.Step == t.Iterations || t.Diverged > 0 {
-				return nil
-			}
-		}
+	if h.Diverged != nil {
+		r.Diverged = h.Diverged.Step
+	} else {
+		tenth := float64(s.Iterations - 9*s.Iterations/10)
+		r.Accuracy, r.Loss, r.Relaxed = h.Last().Accuracy, late.Loss/tenth, late.Relaxed/tenth
 	}
-	return nil
-}
-
-// late tells whether the present step is of the last tenth.
-func (t *trainer) late() bool { return 10*t.Step > 9*t.Iterations }
-
-// keep saves now and then, and when ctx has ended.
-func (t *trainer) keep(ctx context.Context, last *time.Time) error {
-	if err := ctx.Err(); err != nil {
-		if t.kept != nil {
-			if err := t.kept.save(t.state); err != nil {
-				return err
-			}
-		}
-		return err
-	}
-	if t.kept == nil || time.Since(*last) < keepEvery {
-		return nil
-	}
-	*last = time.Now()
-	return t.kept.save(t.state)
-}
-
-// evaluate scores the feedforward pass, if it is time. Predictions that are not finite mean that the run has diverged.
-func (t *trainer) evaluate() error {
-	if t.Step != t.Iterations && (t.EvalEvery == 0 || t.Step%t.EvalEvery != 0) {
-		return nil
-	}
-	bad := false
-	score, err := train.Evaluate(func(x []float32) ([]float32, error) {
-		p, err := t.rule.Predict(x)
-		bad = bad || err == nil && !kernel.AllFinite(p)
-		return p, err
-	}, t.test)
-	if bad {
-		t.Diverged = t.Step
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	t.Evals = append(t.Evals, Eval{Step: t.Step, Accuracy: score.Accuracy, Loss: score.Loss})
-	if t.look != nil {
-		return t.look(t.Step)
-	}
-	return nil
-}
-
-// result is what the training came to, from the weights start.
-func (t *trainer) result(start []float32) Run {
-	r := Run{Accuracy: chance, Diverged: t.Diverged, Seconds: t.Seconds, Evals: t.Evals}
-	if t.Diverged == 0 {
-		tenth := float64(t.Iterations - 9*t.Iterations/10)
-		r.Accuracy, r.Loss, r.Relaxed = t.Evals[len(t.Evals)-1].Accuracy, t.Loss/tenth, t.Relaxed/tenth
-	}
-	w := t.rule.Weights()
+	w := t.Rule.Subject().Weights
 	for i := range w.Fields() {
 		lo, hi := w.Span(i)
 		var far, size float64

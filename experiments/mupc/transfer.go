@@ -70,11 +70,8 @@ type landscape struct {
 }
 
 // landscapes are those of a table, by what of does with a setup.
-func landscapes(t claim.Table, of func(Setup) int) (map[int]landscape, error) {
-	rows, err := results(t, func(Setup) bool { return true })
-	if err != nil {
-		return nil, err
-	}
+func landscapes(t claim.Table, of func(Setup) int) map[int]landscape {
+	rows := results(t, anySetup)
 	r := fullRates
 	if t.Scale == claim.Quick {
 		r = quickRates
@@ -93,7 +90,7 @@ func landscapes(t claim.Table, of func(Setup) int) (map[int]landscape, error) {
 			l.loss[slices.Index(r.rate, row.Params.Rate)][slices.Index(r.lr, row.Params.LR)] = row.Result.Loss
 		}
 	}
-	return all, nil
+	return all
 }
 
 // best is the cell with the least loss.
@@ -142,57 +139,57 @@ func transferClaims() []claim.Claim {
 				{Text: "from the first size to every other the best cell moves by at most one step of the grid to the nearest whose loss is within 5 % of the best", Origin: claim.Before, Commit: "0dd3103",
 					Note: "one seed: that losses within 5 % are equally good is our estimate of what a few batches' mean is known to, not a measured scatter"},
 			},
-			Check: func(t claim.Table) (string, error) {
-				all, err := landscapes(t, of)
-				if err != nil {
-					return "", err
-				}
-				var off offs
-				ks := keys(all)
-				if len(ks) == 0 {
-					return "", nil
-				}
-				small := all[ks[0]]
-				i, j := small.best()
-				words := fmt.Sprintf("best at %s = %d: weights %g, activities %g, loss %.4f", letter, ks[0], small.lr[j], small.rate[i], small.loss[i][j])
-				for _, k := range ks[1:] {
-					l := all[k]
-					a, b := l.best()
-					words += fmt.Sprintf("; %d: %g, %g, loss %.4f, with the first's rates %.4f", k, l.lr[b], l.rate[a], l.loss[a][b], l.loss[i][j])
-					if m := small.move(l); m > 1 {
-						off.add("%s=%d: the best cell moved by %d steps of the grid", letter, k, m)
-					}
-				}
-				return words, off.err()
-			},
-			Plot: func(t claim.Table) ([]claim.Figure, error) {
-				all, err := landscapes(t, of)
-				if err != nil {
-					return nil, err
-				}
-				f := claim.Figure{Name: "mupc-transfer-" + id, Caption: "Training loss, mean over the last tenth of the iterations, logarithm to base 10; tanh. Blank: diverged."}
-				for _, k := range keys(all) {
-					l := all[k]
-					m := &claim.Map{Levels: []float64{-1.2, -1, -.8, -.6, -.4}}
-					for _, lr := range l.lr {
-						m.Columns = append(m.Columns, fmt.Sprint(lr))
-					}
-					for i, rate := range l.rate {
-						m.Rows = append(m.Rows, fmt.Sprint(rate))
-						var row []float64
-						for _, v := range l.loss[i] {
-							row = append(row, math.Log10(v))
-						}
-						m.Values = append(m.Values, row)
-					}
-					f.Panels = append(f.Panels, claim.Panel{Title: fmt.Sprintf("%s = %d", letter, k), X: claim.Axis{Label: "rate of the weights"}, Y: claim.Axis{Label: "rate of the activities (batch mean)"}, Map: m})
-				}
-				return []claim.Figure{f}, nil
-			},
+			Check: func(t claim.Table) (string, error) { return bestRatesStay(t, letter, of) },
+			Plot:  func(t claim.Table) []claim.Figure { return landscapeFigure(t, id, letter, of) },
 		}
 	}
 	return []claim.Claim{
 		over("width", "width", "N", overWidth, func(s Setup) int { return s.Width }),
 		over("depth", "depth", "H", overDepth, func(s Setup) int { return s.Hidden }),
 	}
+}
+
+// bestRatesStay is the check of the claims on transfer.
+func bestRatesStay(t claim.Table, letter string, of func(Setup) int) (string, error) {
+	all := landscapes(t, of)
+	var off claim.Off
+	ks := claim.Keys(all)
+	if len(ks) == 0 {
+		return "", nil
+	}
+	small := all[ks[0]]
+	i, j := small.best()
+	words := fmt.Sprintf("best at %s = %d: weights %g, activities %g, loss %.4f", letter, ks[0], small.lr[j], small.rate[i], small.loss[i][j])
+	for _, k := range ks[1:] {
+		l := all[k]
+		a, b := l.best()
+		words += fmt.Sprintf("; %d: %g, %g, loss %.4f, with the first's rates %.4f", k, l.lr[b], l.rate[a], l.loss[a][b], l.loss[i][j])
+		if m := small.move(l); m > 1 {
+			off.Add("%s=%d: the best cell moved by %d steps of the grid", letter, k, m)
+		}
+	}
+	return words, off.Err()
+}
+
+// landscapeFigure is the figure of the claims on transfer.
+func landscapeFigure(t claim.Table, id, letter string, of func(Setup) int) []claim.Figure {
+	all := landscapes(t, of)
+	f := claim.Figure{Name: "mupc-transfer-" + id, Caption: "Training loss, mean over the last tenth of the iterations, logarithm to base 10; tanh. Blank: diverged."}
+	for _, k := range claim.Keys(all) {
+		l := all[k]
+		m := &claim.Map{Levels: []float64{-1.2, -1, -.8, -.6, -.4}}
+		for _, lr := range l.lr {
+			m.Columns = append(m.Columns, fmt.Sprint(lr))
+		}
+		for i, rate := range l.rate {
+			m.Rows = append(m.Rows, fmt.Sprint(rate))
+			var row []float64
+			for _, v := range l.loss[i] {
+				row = append(row, math.Log10(v))
+			}
+			m.Values = append(m.Values, row)
+		}
+		f.Panels = append(f.Panels, claim.Panel{Title: fmt.Sprintf("%s = %d", letter, k), X: claim.Axis{Label: "rate of the weights"}, Y: claim.Axis{Label: "rate of the activities (batch mean)"}, Map: m})
+	}
+	return []claim.Figure{f}
 }

@@ -169,20 +169,16 @@ func (r race) kind() kind {
 const saddle = "SGD, init 0.05"
 
 // times are the batches of all seeds by kind, in the order of the grid.
-func times(t claim.Table) (kinds []kind, bp, pc map[kind][]int, err error) {
-	rows, err := claim.Rows[race, finish](t)
-	if err != nil {
-		return nil, nil, nil, err
-	}
+func times(t claim.Table) (kinds []kind, bp, pc map[kind][]int) {
 	bp, pc = map[kind][]int{}, map[kind][]int{}
-	for _, r := range rows {
+	for _, r := range claim.Rows[race, finish](t) {
 		k := r.Params.kind()
 		if !slices.Contains(kinds, k) {
 			kinds = append(kinds, k)
 		}
 		bp[k], pc[k] = append(bp[k], r.Result.BP), append(pc[k], r.Result.PC)
 	}
-	return kinds, bp, pc, nil
+	return kinds, bp, pc
 }
 
 // arrived leaves the draws in which both arrive, and counts those in which BP alone does not.
@@ -231,90 +227,88 @@ var fasterFromSaddles = claim.Claim{
 		{Text: "everywhere else PC's median is at least .6 of BP's, of the draws in which both arrive", Origin: claim.Before, Commit: "92e474d", Note: "the independent program's least ratio, .88, was known"},
 		{Text: "PC is sooner in every draw of the former, and nowhere else by more than a third in every draw", Origin: claim.After, Note: "added so that draws are compared one by one"},
 	},
-	Check: func(t claim.Table) (string, error) {
-		kinds, bp, pc, err := times(t)
-		if err != nil {
-			return "", err
-		}
-		var off, ours []string
-		for _, k := range kinds {
-			a, b, lost := bp[k], pc[k], 0
-			if k.how != saddle {
-				a, b, lost = arrived(a, b)
-			}
-			said := fmt.Sprintf("H=%d, %s: BP %g, PC %g", k.hidden, k.how, median(a), median(b))
-			if lost > 0 {
-				said += fmt.Sprintf(" (BP does not arrive in %d more)", lost)
-			}
-			ours = append(ours, said)
-			if len(a) == 0 {
-				off = append(off, said+": in no draw both arrive")
-				continue
-			}
-			switch won := wins(a, b); {
-			case k.how == saddle && won < len(a):
-				off = append(off, fmt.Sprintf("%s: PC is sooner by more than a third in %d of %d draws only", said, won, len(a)))
-			case k.how != saddle && won == len(a):
-				off = append(off, fmt.Sprintf("%s: PC is sooner by more than a third in all draws", said))
-			}
-			switch ratio := median(b) / median(a); {
-			case k.how == saddle && ratio > .3:
-				off = append(off, fmt.Sprintf("%s: a ratio of %.2f, want .3 at most", said, ratio))
-			case k.how != saddle && ratio < .6:
-				off = append(off, fmt.Sprintf("%s: a ratio of %.2f, want .6 at least", said, ratio))
-			}
-		}
-		if len(off) > 0 {
-			err = fmt.Errorf("%s", strings.Join(off, "; "))
-		}
-		return "median batches: " + strings.Join(ours, "; "), err
-	},
+	Check:   fasterFromSaddlesOnly,
 	Verdict: claim.WithCare,
-	Care: func(t claim.Table) string {
-		kinds, bp, pc, err := times(t)
-		if err != nil {
-			return ""
+	Care:    racesCare,
+	Plot:    racesFigure,
+}
+
+// fasterFromSaddlesOnly is the check of thesis/faster-only-from-saddles.
+func fasterFromSaddlesOnly(t claim.Table) (string, error) {
+	kinds, bp, pc := times(t)
+	var off claim.Off
+	var ours []string
+	for _, k := range kinds {
+		a, b, lost := bp[k], pc[k], 0
+		if k.how != saddle {
+			a, b, lost = arrived(a, b)
 		}
-		low, high, lost, draws := math.Inf(1), 0., 0, 0
+		said := fmt.Sprintf("H=%d, %s: BP %g, PC %g", k.hidden, k.how, median(a), median(b))
+		if lost > 0 {
+			said += fmt.Sprintf(" (BP does not arrive in %d more)", lost)
+		}
+		ours = append(ours, said)
+		if len(a) == 0 {
+			off.Add("%s: in no draw both arrive", said)
+			continue
+		}
+		switch won := wins(a, b); {
+		case k.how == saddle && won < len(a):
+			off.Add("%s: PC is sooner by more than a third in %d of %d draws only", said, won, len(a))
+		case k.how != saddle && won == len(a):
+			off.Add("%s: PC is sooner by more than a third in all draws", said)
+		}
+		switch ratio := median(b) / median(a); {
+		case k.how == saddle && ratio > .3:
+			off.Add("%s: a ratio of %.2f, want .3 at most", said, ratio)
+		case k.how != saddle && ratio < .6:
+			off.Add("%s: a ratio of %.2f, want .6 at least", said, ratio)
+		}
+	}
+	return "median batches: " + strings.Join(ours, "; "), off.Err()
+}
+
+// racesCare is the care of thesis/faster-only-from-saddles.
+func racesCare(t claim.Table) string {
+	kinds, bp, pc := times(t)
+	low, high, lost, draws := math.Inf(1), 0., 0, 0
+	for _, k := range kinds {
+		if !strings.Contains(k.how, "init 1/sqrt(N)") {
+			continue
+		}
+		a, b, n := arrived(bp[k], pc[k])
+		lost, draws = lost+n, draws+len(bp[k])
+		if len(a) > 0 {
+			low, high = min(low, median(b)/median(a)), max(high, median(b)/median(a))
+		}
+	}
+	return fmt.Sprintf("At a usual initialisation PC is not equally fast but takes %.2g to %.2g times as many batches, since it divides the error by S. That also steadies it: "+
+		"in %d of %d draws BP does not arrive and PC does, at the larger rate, which is an advantage of another kind.", low, high, lost, draws)
+}
+
+// racesFigure is the figure of thesis/faster-only-from-saddles.
+func racesFigure(t claim.Table) []claim.Figure {
+	kinds, bp, pc := times(t)
+	var f claim.Figure
+	for _, size := range [][2]int{{5, 8}, {3, 4}} {
+		panel := claim.Panel{Title: fmt.Sprintf("%d hidden layers of %d", size[0], size[1]),
+			X: claim.Axis{Label: "batches until the loss is .15, BP", Log: true}, Y: claim.Axis{Label: "the same, PC", Log: true}}
 		for _, k := range kinds {
-			if !strings.Contains(k.how, "init 1/sqrt(N)") {
+			if k.hidden != size[0] {
 				continue
 			}
-			a, b, n := arrived(bp[k], pc[k])
-			lost, draws = lost+n, draws+len(bp[k])
-			if len(a) > 0 {
-				low, high = min(low, median(b)/median(a)), max(high, median(b)/median(a))
+			l := claim.Line{Name: k.how, NoLine: true}
+			for i := range bp[k] {
+				l.X, l.Y = append(l.X, float64(bp[k][i])), append(l.Y, float64(pc[k][i]))
 			}
+			panel.Lines = append(panel.Lines, l)
 		}
-		return fmt.Sprintf("At a usual initialisation PC is not equally fast but takes %.2g to %.2g times as many batches, since it divides the error by S. That also steadies it: "+
-			"in %d of %d draws BP does not arrive and PC does, at the larger rate, which is an advantage of another kind.", low, high, lost, draws)
-	},
-	Plot: func(t claim.Table) ([]claim.Figure, error) {
-		kinds, bp, pc, err := times(t)
-		if err != nil {
-			return nil, err
+		if len(panel.Lines) > 0 {
+			panel.Lines = append(panel.Lines, claim.Line{Name: "equally fast", Reference: true, X: []float64{3, limit}, Y: []float64{3, limit}})
+			f.Panels = append(f.Panels, panel)
 		}
-		var f claim.Figure
-		for _, size := range [][2]int{{5, 8}, {3, 4}} {
-			panel := claim.Panel{Title: fmt.Sprintf("%d hidden layers of %d", size[0], size[1]),
-				X: claim.Axis{Label: "batches until the loss is .15, BP", Log: true}, Y: claim.Axis{Label: "the same, PC", Log: true}}
-			for _, k := range kinds {
-				if k.hidden != size[0] {
-					continue
-				}
-				l := claim.Line{Name: k.how, NoLine: true}
-				for i := range bp[k] {
-					l.X, l.Y = append(l.X, float64(bp[k][i])), append(l.Y, float64(pc[k][i]))
-				}
-				panel.Lines = append(panel.Lines, l)
-			}
-			if len(panel.Lines) > 0 {
-				panel.Lines = append(panel.Lines, claim.Line{Name: "equally fast", Reference: true, X: []float64{3, limit}, Y: []float64{3, limit}})
-				f.Panels = append(f.Panels, panel)
-			}
-		}
-		f.Name = "thesis-races"
-		f.Caption = fmt.Sprintf("Linear networks learning y = -x, a point per seed; a race is given up after %d batches. Below the dotted line PC is faster.", limit)
-		return []claim.Figure{f}, nil
-	},
+	}
+	f.Name = "thesis-races"
+	f.Caption = fmt.Sprintf("Linear networks learning y = -x, a point per seed; a race is given up after %d batches. Below the dotted line PC is faster.", limit)
+	return []claim.Figure{f}
 }

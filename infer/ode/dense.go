@@ -1,6 +1,6 @@
 package ode
 
-import "github.com/pcgraph/pcgraph/graph/kernel"
+import "github.com/pcgraph/pcgraph/internal/kernel"
 
 // Interval is the last accepted step, from and to: the times that Dense takes.
 func (s *Stepper[T]) Interval() (from, to float64) {

@@ -23,7 +23,7 @@ package ode
 import (
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/graph/kernel"
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // Float is the element type of the state.

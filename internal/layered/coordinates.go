@@ -5,8 +5,8 @@ import (
 	"sort"
 )
 
-// A column is the space of a lane.
-type column struct {
+// A space is what a column has of the width.
+type space struct {
 	from, to float64 // where its boxes may be
 	used     bool
 }
@@ -20,17 +20,17 @@ func (p *proper) distance(g Graph, a, b int) float64 {
 	return (p.vertices[a].width+p.vertices[b].width)/2 + gap
 }
 
-// columns gives every lane the width that its fullest layer needs, and every vertex its first x, in the middle of its lane.
+// columns gives every column the width that its fullest layer needs, and every vertex its first x, in the middle of its column.
 func (p *proper) columns(g Graph) *spaces {
 	s := &spaces{g: g}
 	for _, row := range p.rows {
-		p.eachLane(row, func(part []int) {
-			lane := p.vertices[part[0]].lane
-			for len(s.columns) <= lane {
-				s.columns = append(s.columns, column{})
+		p.eachColumn(row, func(part []int) {
+			column := p.vertices[part[0]].column
+			for len(s.columns) <= column {
+				s.columns = append(s.columns, space{})
 			}
-			s.columns[lane].to = math.Max(s.columns[lane].to, p.extent(g, part))
-			s.columns[lane].used = true
+			s.columns[column].to = math.Max(s.columns[column].to, p.extent(g, part))
+			s.columns[column].used = true
 		})
 	}
 	x := 0.
@@ -40,12 +40,12 @@ func (p *proper) columns(g Graph) *spaces {
 			c.from, c.to = x, x
 			continue
 		}
-		c.from, c.to = x+g.LanePad, x+g.LanePad+c.to
-		x = c.to + g.LanePad + g.LaneGap
+		c.from, c.to = x+g.ColumnPad, x+g.ColumnPad+c.to
+		x = c.to + g.ColumnPad + g.ColumnGap
 	}
 	for _, row := range p.rows {
-		p.eachLane(row, func(part []int) {
-			c := s.columns[p.vertices[part[0]].lane]
+		p.eachColumn(row, func(part []int) {
+			c := s.columns[p.vertices[part[0]].column]
 			x := (c.from + c.to - p.extent(g, part)) / 2
 			for i, v := range part {
 				if i == 0 {
@@ -63,7 +63,7 @@ func (p *proper) columns(g Graph) *spaces {
 // spaces are the columns of a graph.
 type spaces struct {
 	g       Graph
-	columns []column
+	columns []space
 }
 
 // extent is the least width of neighbouring vertices.
@@ -86,7 +86,7 @@ func (p *proper) abscissae(s *spaces) {
 			if k%2 == 1 {
 				row = p.rows[len(p.rows)-1-i]
 			}
-			p.eachLane(row, func(part []int) {
+			p.eachColumn(row, func(part []int) {
 				goal, weight := make([]float64, len(part)), make([]float64, len(part))
 				for j, v := range part {
 					goal[j], weight[j] = p.pull(v, k)
@@ -125,11 +125,11 @@ func (p *proper) pull(v, round int) (goal, weight float64) {
 	return goal / weight, weight
 }
 
-// settle gives neighbouring vertices of a lane the x that minimise
+// settle gives neighbouring vertices of a column the x that minimise
 //
 //	sum over i of weight_i (x_i - goal_i)^2
 //
-// with x_i+1 - x_i at least their distance and all of them within the lane. Less the distances this is isotonic regression:
+// with x_i+1 - x_i at least their distance and all of them within the column. Less the distances this is isotonic regression:
 // neighbours that would be in the wrong order are pooled at their weighted mean, and limits are kept by cutting off (Barlow et
 // al. 1972).
 func (p *proper) settle(s *spaces, part []int, goal, weight []float64) {
@@ -149,7 +149,7 @@ func (p *proper) settle(s *spaces, part []int, goal, weight []float64) {
 			pools = pools[:k]
 		}
 	}
-	c, last := s.columns[p.vertices[part[0]].lane], len(part)-1
+	c, last := s.columns[p.vertices[part[0]].column], len(part)-1
 	lo, hi := c.from+p.vertices[part[0]].width/2, c.to-p.vertices[part[last]].width/2-offset[last]
 	i := 0
 	for _, q := range pools {
@@ -174,7 +174,7 @@ func (p *proper) finish(g Graph, s *spaces) Layout {
 	}
 	into := p.entries(g)
 	top := make([]float64, len(p.rows)) // of the layer
-	y := g.LanePad
+	y := g.ColumnPad
 	for k := range p.rows {
 		if k > 0 {
 			far := 0.
@@ -188,7 +188,7 @@ func (p *proper) finish(g Graph, s *spaces) Layout {
 		top[k] = y
 		y += high[k]
 	}
-	l.Height = y + g.LanePad
+	l.Height = y + g.ColumnPad
 	for i, n := range g.Nodes {
 		v := p.vertices[i]
 		l.Nodes[i] = Rect{v.x - n.Width/2, top[v.layer] + (high[v.layer]-n.Height)/2, n.Width, n.Height}
@@ -209,11 +209,11 @@ func (p *proper) finish(g Graph, s *spaces) Layout {
 	}
 	for _, c := range s.columns {
 		if !c.used {
-			l.Lanes = append(l.Lanes, Rect{X: c.from, Height: l.Height})
+			l.Columns = append(l.Columns, Rect{X: c.from, Height: l.Height})
 			continue
 		}
-		l.Lanes = append(l.Lanes, Rect{c.from - g.LanePad, 0, c.to - c.from + 2*g.LanePad, l.Height})
-		l.Width = c.to + g.LanePad
+		l.Columns = append(l.Columns, Rect{c.from - g.ColumnPad, 0, c.to - c.from + 2*g.ColumnPad, l.Height})
+		l.Width = c.to + g.ColumnPad
 	}
 	return l
 }

@@ -1,5 +1,5 @@
-// Package layered lays out a directed acyclic graph of boxes: every edge runs downwards, boxes do not overlap, and boxes of
-// one lane stand in a column of their own.
+// Package layered lays out a directed acyclic graph of boxes in layers and columns: every edge runs downwards, boxes do not
+// overlap, and no two columns do.
 //
 // The method is that of Sugiyama, Tagawa and Toda (1981), in four phases: layers (longest path, then every box is moved to
 // where its edges are short), orders within the layers (barycenters, then sifting, from several starts: few
@@ -14,7 +14,7 @@ import (
 // A Node is a box of a graph.
 type Node struct {
 	Width, Height float64
-	Lane          int // its column, 0 is the leftmost; boxes of one lane share it with no others
+	Column        int // 0 is the leftmost
 }
 
 // An Edge runs from one node to another, by their indices.
@@ -25,11 +25,11 @@ type Graph struct {
 	Nodes []Node
 	Edges []Edge
 
-	NodeGap  float64 // between neighbouring boxes of a layer; 0: 18
-	EdgeGap  float64 // between an edge that passes a layer and its neighbours; 0: 10
-	LayerGap float64 // at least, between layers; 0: 34
-	LanePad  float64 // from a lane's border to its boxes; 0: 14
-	LaneGap  float64 // between lanes; 0: 16
+	NodeGap   float64 // between neighbouring boxes of a layer; 0: 18
+	EdgeGap   float64 // between an edge that passes a layer and its neighbours; 0: 10
+	LayerGap  float64 // at least, between layers; 0: 34
+	ColumnPad float64 // from a column's border to its boxes; 0: 14
+	ColumnGap float64 // between columns; 0: 16
 }
 
 // A Point is a place in the layout; y points downwards.
@@ -46,7 +46,7 @@ type Layout struct {
 	// the target, y never decreasing. Between points 1 and 2, 3 and 4, ... an edge changes its x, in the free space between two
 	// layers; between all others it is vertical. Edges end side by side at their target.
 	Edges     [][]Point
-	Lanes     []Rect // all of the layout's height; lanes without boxes have no width
+	Columns   []Rect // all of the layout's height; columns without boxes have no width
 	Crossings int    // pairs of edges that cross between two layers
 }
 
@@ -55,14 +55,14 @@ func Place(g Graph) (Layout, error) {
 	for _, d := range []struct {
 		gap       *float64
 		otherwise float64
-	}{{&g.NodeGap, 18}, {&g.EdgeGap, 10}, {&g.LayerGap, 34}, {&g.LanePad, 14}, {&g.LaneGap, 16}} {
+	}{{&g.NodeGap, 18}, {&g.EdgeGap, 10}, {&g.LayerGap, 34}, {&g.ColumnPad, 14}, {&g.ColumnGap, 16}} {
 		if *d.gap == 0 {
 			*d.gap = d.otherwise
 		}
 	}
 	for i, n := range g.Nodes {
-		if !(n.Width >= 0 && n.Height >= 0) || n.Lane < 0 {
-			return Layout{}, errors.Errorf("layered: node %d has width %v, height %v and lane %d: want none below zero", i, n.Width, n.Height, n.Lane)
+		if !(n.Width >= 0 && n.Height >= 0) || n.Column < 0 {
+			return Layout{}, errors.Errorf("layered: node %d has width %v, height %v and column %d: want none below zero", i, n.Width, n.Height, n.Column)
 		}
 	}
 	for i, e := range g.Edges {
@@ -76,9 +76,9 @@ func Place(g Graph) (Layout, error) {
 	}
 	p := properOf(g, layer)
 	p.order()
-	lanes := p.columns(g)
-	p.abscissae(lanes)
-	l := p.finish(g, lanes)
+	columns := p.columns(g)
+	p.abscissae(columns)
+	l := p.finish(g, columns)
 	l.Crossings = p.crossings()
 	return l, nil
 }

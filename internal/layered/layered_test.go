@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// boxes are n nodes of one size in one lane.
+// boxes are n nodes of one size in one column.
 func boxes(n int) []Node {
 	nodes := make([]Node, n)
 	for i := range nodes {
@@ -32,11 +32,11 @@ func edges(t *testing.T, text string) []Edge {
 	return list
 }
 
-// random is an acyclic graph of boxes of several sizes in some lanes.
-func random(r *rand.Rand, n, lanes int, density float64) Graph {
+// random is an acyclic graph of boxes of several sizes in some columns.
+func random(r *rand.Rand, n, columns int, density float64) Graph {
 	var g Graph
 	for i := range n {
-		g.Nodes = append(g.Nodes, Node{Width: 20 + 80*r.Float64(), Height: 15 + 40*r.Float64(), Lane: i * lanes / n})
+		g.Nodes = append(g.Nodes, Node{Width: 20 + 80*r.Float64(), Height: 15 + 40*r.Float64(), Column: i * columns / n})
 		for k := range i {
 			if r.Float64() < density {
 				g.Edges = append(g.Edges, Edge{k, i})
@@ -150,7 +150,7 @@ func TestPlace_CrossingsAreCounted(t *testing.T) {
 	}
 }
 
-// TestPlace_Geometry: on random graphs no two boxes overlap, boxes are in their lane and lanes are apart, every edge goes
+// TestPlace_Geometry: on random graphs no two boxes overlap, boxes are in their column and columns are apart, every edge goes
 // down from the lower side of its source to the upper side of its target, and through no other box.
 func TestPlace_Geometry(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 1))
@@ -161,9 +161,9 @@ func TestPlace_Geometry(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, a := range l.Nodes {
-			lane := l.Lanes[g.Nodes[i].Lane]
-			if a.X < lane.X || a.X+a.Width > lane.X+lane.Width || a.Y < 0 || a.Y+a.Height > l.Height || a.X+a.Width > l.Width {
-				t.Fatalf("box %d %v is not in its lane %v of a layout of %v x %v", i, a, lane, l.Width, l.Height)
+			column := l.Columns[g.Nodes[i].Column]
+			if a.X < column.X || a.X+a.Width > column.X+column.Width || a.Y < 0 || a.Y+a.Height > l.Height || a.X+a.Width > l.Width {
+				t.Fatalf("box %d %v is not in its column %v of a layout of %v x %v", i, a, column, l.Width, l.Height)
 			}
 			for k, b := range l.Nodes[:i] {
 				if overlap(a, b) {
@@ -171,9 +171,9 @@ func TestPlace_Geometry(t *testing.T) {
 				}
 			}
 		}
-		for i := 1; i < len(l.Lanes); i++ {
-			if l.Lanes[i].X < l.Lanes[i-1].X+l.Lanes[i-1].Width {
-				t.Fatalf("lanes %v", l.Lanes)
+		for i := 1; i < len(l.Columns); i++ {
+			if l.Columns[i].X < l.Columns[i-1].X+l.Columns[i-1].Width {
+				t.Fatalf("columns %v", l.Columns)
 			}
 		}
 		for e, points := range l.Edges {
@@ -225,10 +225,10 @@ func TestPlace_SourcesAreNearTheirTargets(t *testing.T) {
 	}
 }
 
-// TestSettle_LeastSquares: the place of three boxes whose goals are one point, and of one beyond the lane's border.
+// TestSettle_LeastSquares: the place of three boxes whose goals are one point, and of one beyond the column's border.
 func TestSettle_LeastSquares(t *testing.T) {
 	p := &proper{vertices: []vertex{{width: 10}, {width: 10}, {width: 10}}}
-	s := &spaces{g: Graph{NodeGap: 10}, columns: []column{{from: 0, to: 200}}}
+	s := &spaces{g: Graph{NodeGap: 10}, columns: []space{{from: 0, to: 200}}}
 	x := func() [3]float64 { return [3]float64{p.vertices[0].x, p.vertices[1].x, p.vertices[2].x} }
 	p.settle(s, []int{0, 1, 2}, []float64{100, 100, 100}, []float64{1, 1, 1})
 	if x() != [3]float64{80, 100, 120} {
@@ -250,7 +250,7 @@ func TestPlace_RefusesWhatIsNoLayeredGraph(t *testing.T) {
 		{Graph{Nodes: boxes(1), Edges: []Edge{{0, 0}}}, "cycle"},
 		{Graph{Nodes: boxes(1), Edges: []Edge{{0, 1}}}, "node 0 to 1 of 1"},
 		{Graph{Nodes: []Node{{Width: math.NaN()}}}, "width NaN"},
-		{Graph{Nodes: []Node{{Lane: -1}}}, "lane -1"},
+		{Graph{Nodes: []Node{{Column: -1}}}, "column -1"},
 	} {
 		if _, err := Place(c.g); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want one about %q", err, c.want)

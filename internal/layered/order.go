@@ -14,24 +14,24 @@ type proper struct {
 
 // A vertex is a node, or where an edge passes a layer.
 type vertex struct {
-	node        int // -1: an edge passes
-	layer, lane int
-	width       float64
-	at          int     // its place in its row
-	x           float64 // of its middle
-	up, down    []int   // neighbours in the layers above and below
+	node          int // -1: an edge passes
+	layer, column int
+	width         float64
+	at            int     // its place in its row
+	x             float64 // of its middle
+	up, down      []int   // neighbours in the layers above and below
 }
 
-// properOf divides the edges of a graph with layers. An edge passes layers in the lane of its target.
+// properOf divides the edges of a graph with layers. An edge passes layers in the column of its target.
 func properOf(g Graph, layer []int) *proper {
 	p := &proper{}
 	for i, n := range g.Nodes {
-		p.add(vertex{node: i, layer: layer[i], lane: n.Lane, width: n.Width})
+		p.add(vertex{node: i, layer: layer[i], column: n.Column, width: n.Width})
 	}
 	for _, e := range g.Edges {
 		chain := []int{e.From}
 		for l := layer[e.From] + 1; l < layer[e.To]; l++ {
-			chain = append(chain, p.add(vertex{node: -1, layer: l, lane: g.Nodes[e.To].Lane}))
+			chain = append(chain, p.add(vertex{node: -1, layer: l, column: g.Nodes[e.To].Column}))
 		}
 		chain = append(chain, e.To)
 		for k := 1; k < len(chain); k++ {
@@ -41,7 +41,7 @@ func properOf(g Graph, layer []int) *proper {
 		p.chains = append(p.chains, chain)
 	}
 	for _, row := range p.rows {
-		sort.SliceStable(row, func(i, k int) bool { return p.vertices[row[i]].lane < p.vertices[row[k]].lane })
+		sort.SliceStable(row, func(i, k int) bool { return p.vertices[row[i]].column < p.vertices[row[k]].column })
 	}
 	p.number()
 	return p
@@ -72,7 +72,7 @@ const (
 	starts = 8
 )
 
-// order puts the vertices of every row, lane by lane, into an order with few crossings: the best result of sweeps from the
+// order puts the vertices of every row, column by column, into an order with few crossings: the best result of sweeps from the
 // first order and from some shuffled ones, of a seed that never changes.
 func (p *proper) order() {
 	best, least := p.copyRows(), p.crossings()
@@ -92,7 +92,9 @@ func (p *proper) order() {
 			}
 		}
 		for _, row := range p.rows {
-			p.eachLane(row, func(lane []int) { r.Shuffle(len(lane), func(i, k int) { lane[i], lane[k] = lane[k], lane[i] }) })
+			p.eachColumn(row, func(column []int) {
+				r.Shuffle(len(column), func(i, k int) { column[i], column[k] = column[k], column[i] })
+			})
 		}
 		p.number()
 	}
@@ -114,11 +116,11 @@ func (p *proper) setRows(rows [][]int) {
 	p.number()
 }
 
-// eachLane calls f with the part of a row that is in one lane, lane by lane.
-func (p *proper) eachLane(row []int, f func(part []int)) {
+// eachColumn calls f with the part of a row that is in one column, column by column.
+func (p *proper) eachColumn(row []int, f func(part []int)) {
 	for from := 0; from < len(row); {
 		to := from + 1
-		for to < len(row) && p.vertices[row[to]].lane == p.vertices[row[from]].lane {
+		for to < len(row) && p.vertices[row[to]].column == p.vertices[row[from]].column {
 			to++
 		}
 		f(row[from:to])
@@ -126,10 +128,10 @@ func (p *proper) eachLane(row []int, f func(part []int)) {
 	}
 }
 
-// sortRow sorts every lane of a row by the mean place of the neighbours on one side. Vertices that have none stay where they
+// sortRow sorts every column of a row by the mean place of the neighbours on one side. Vertices that have none stay where they
 // are, and the others are sorted into the places that are left.
 func (p *proper) sortRow(row []int, side func(*vertex) []int) {
-	p.eachLane(row, func(part []int) {
+	p.eachColumn(row, func(part []int) {
 		var places []int
 		var moving []int
 		mean := make(map[int]float64, len(part))
@@ -155,13 +157,13 @@ func (p *proper) sortRow(row []int, side func(*vertex) []int) {
 	}
 }
 
-// sift moves vertices within their lanes, each to the place where its edges cross fewest others, until none gains (Rudell 1993
+// sift moves vertices within their columns, each to the place where its edges cross fewest others, until none gains (Rudell 1993
 // for decision diagrams, Matuszewski et al. 1999 for layers).
 func (p *proper) sift() {
 	for better := true; better; {
 		better = false
 		for _, row := range p.rows {
-			p.eachLane(row, func(part []int) {
+			p.eachColumn(row, func(part []int) {
 				for _, v := range append([]int(nil), part...) {
 					better = p.siftOne(part, v) || better
 				}
@@ -170,7 +172,7 @@ func (p *proper) sift() {
 	}
 }
 
-// siftOne moves a vertex of a lane to its best place and reports whether that saved crossings.
+// siftOne moves a vertex of a column to its best place and reports whether that saved crossings.
 func (p *proper) siftOne(part []int, v int) bool {
 	me, base := &p.vertices[v], p.vertices[part[0]].at
 	from := me.at - base

@@ -4,8 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/pkg/errors"
-
 	"github.com/pcgraph/pcgraph/experiments/claim"
 )
 
@@ -17,13 +15,13 @@ func doubled(check func(x, y float64) bool) claim.Claim {
 		Grid: claim.Grid("test/double", 1, func(claim.Scale) []float64 { return []float64{1, 2, 3, 4, 5, 6, 7, 8} },
 			func(_ context.Context, x float64, _ *claim.Cell) (float64, error) { return 2 * x, nil }),
 		Check: func(t claim.Table) (string, error) {
-			rows, err := claim.Rows[float64, float64](t)
-			for _, r := range rows {
-				if err == nil && !check(r.Params, r.Result) {
-					err = errors.Errorf("%g at %g", r.Result, r.Params)
+			var off claim.Off
+			for _, r := range claim.Rows[float64, float64](t) {
+				if !check(r.Params, r.Result) {
+					off.Add("%g at %g", r.Result, r.Params)
 				}
 			}
-			return "2 x", err
+			return "2 x", off.Err()
 		},
 	}
 }
@@ -45,7 +43,7 @@ func TestSurvives_TellsWhatDependsOnCells(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Survives(c, tables[0].Remembering())
+		got, err := Survives(c, tables[0].Memoized())
 		if err != nil || got != test.want {
 			t.Errorf("%s: survives %t, want %t; error %v", test.reason, got, test.want, err)
 		}

@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/experiments/jpc/notebooks"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/optim"
+	"github.com/pcgraph/pcgraph/train"
+	"github.com/pcgraph/pcgraph/train/rules"
+)
+
+// A Rule is a row of the table of learning rules that -rule chooses from.
+type Rule struct {
+	name   string // for -rule
+	short  string // in tables and curves
+	title  string // in a sentence
+	note   string // in the help of -rule, after the name; may be empty
+	infers bool   // relaxes activities by -steps and -rate
+	errors bool   // its inference can move prediction errors instead of activities
+	pass   bool   // its model has no activities to move: a feedforward pass
+	build  func(pc train.PC[float32], rate float64) train.Rule[float32]
+}
+
+// nudge is the beta of nudged rules.
+const nudge = .1
+
+// sampleStream is the second half of the seed of Monte Carlo's noise.
+const sampleStream = 3
+
+// rules is the one table of learning rules; the first row is the default.
+var allRules = []Rule{
+	{name: "pc", short: "PC", title: "predictive coding", infers: true, errors: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] { return &pc }},
+	{name: "incremental", short: "iPC", title: "incremental predictive coding", note: "iPC: weights move at every step of inference", infers: true, errors: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] { return &rules.Incremental[float32]{PC: pc} }},
+	{name: "nudged", short: "nPC", title: "nudged predictive coding", note: "the output pulls weakly", infers: true, errors: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge}
+		}},
+	{name: "centred", short: "cPC", title: "predictive coding with centred nudging", note: "the output pulls weakly, from both sides", infers: true, errors: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge, Sign: rules.Centred}
+		}},
+	{name: "fixed", short: "FPC", title: "predictive coding with fixed predictions", note: "fixed predictions: backprop at equilibrium", infers: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.FixedPrediction[float32]{PC: pc}
+		}},
+	{name: "zil", short: "ZIL", title: "zero-divergence inference learning", note: "backprop exactly, on blocks one after the other",
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.ZIL[float32]{Model: pc.Model, Seed: pc.Seed}
+		}},
+	{name: "montecarlo", short: "MCPC", title: "Monte Carlo predictive coding", note: "Langevin sampling of activities", infers: true, errors: true,
+		build: func(pc train.PC[float32], rate float64) train.Rule[float32] {
+			steps := int(pc.Stop.(infer.Steps))
+			pc.Solver = &infer.Langevin[float32]{Rate: rate, Temperature: 1e-3, Source: rand.NewPCG(pc.Seed, sampleStream)}
+			return &rules.MonteCarlo[float32]{PC: pc, BurnIn: steps / 2}
+		}},
+	{name: "feedback", short: "FA", title: "feedback alignment", note: "feedback alignment, no inference", pass: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.FeedbackAlignment[float32]{Model: pc.Model, Seed: pc.Seed}
+		}},
+	{name: "direct", short: "DFA", title: "direct feedback alignment", note: "direct feedback alignment, no inference", pass: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}
+		}},
+}
+
+// rulesThat lists the names of the rules for which a condition holds.
+func rulesThat(holds func(Rule) bool) string {
+	var names []string
+	for _, r := range allRules {
+		if holds(r) {
+			names = append(names, r.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// RuleFlag is a learning rule by name. Its zero value is pc.
+type RuleFlag struct{ Name string }
+
+// UnmarshalText is called by kong.
+func (f *RuleFlag) UnmarshalText(name []byte) error {
+	f.Name = string(name)
+	return knownRow("rule", f.Name, allRules, func(r Rule) string { return r.name })
+}
+
+// row is the rule's row of the table.
+func (f RuleFlag) row() Rule {
+	return allRules[max(0, slices.IndexFunc(allRules, func(r Rule) bool { return r.name == f.Name }))]
+}
+
+// String is the name.
+func (f RuleFlag) String() string { return f.row().name }
+
+// MarshalText writes the name.
+func (f RuleFlag) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// Short names the rule in tables and curves.
+func (f RuleFlag) Short() string { return f.row().short }
+
+// Title names the rule in a sentence.
+func (f RuleFlag) Title() string { return f.row().title }
+
+// Infers reports whether the rule relaxes activities by the flags -steps and -rate.
+func (f RuleFlag) Infers() bool { return f.row().infers }
+
+// TakesErrors reports whether the rule's inference can move prediction errors instead of activities.
+func (f RuleFlag) TakesErrors() bool { return f.row().errors }
+
+// Coordinates are those of the rule's model, where inference would move those given.
+func (f RuleFlag) Coordinates(c arch.Coordinates) arch.Coordinates {
+	if f.row().pass {
+		return arch.Feedforward
+	}
+	return c
+}
+
+// Build makes the rule for a model.
+func (f RuleFlag) Build(m *arch.Model[float32], in InferFlags, seed uint64) train.Rule[float32] {
+	return f.row().build(train.PC[float32]{Model: m, Solver: Descent[float32](in.Rate), Stop: infer.Steps(in.Steps), Seed: seed}, in.Rate)
+}
+
+// A scaling is a row of the table of scalings of the weights that -scaling chooses from.
+type scaling struct {
+	name string
+	of   func(gamma float64) arch.Scaling // with the output divided by gamma
+}
+
+// scaled is a scaling without a gamma of its own.
+func scaled(s arch.Scaling) func(gamma float64) arch.Scaling {
+	return func(gamma float64) arch.Scaling { return arch.Scaled{Of: s, Gamma: gamma} }
+}
+
+// scalings is the one table of scalings; the first row is the default.
+var scalings = []scaling{
+	{"sp", scaled(arch.SP{})},
+	{"ntp", scaled(arch.NTP{})},
+	{"mup", scaled(arch.MuP{})},
+	{"mupc", func(gamma float64) arch.Scaling { return arch.MuPC{Gamma: gamma} }},
+	{"mupc-adam", func(gamma float64) arch.Scaling { return arch.MuPC{Gamma: gamma, ScaleAdam: true} }},
+	{"completep", scaled(arch.CompleteP{})},
+}
+
+// A ScalingFlag is a scaling by name. Its zero value is sp.
+type ScalingFlag struct{ Name string }
+
+// UnmarshalText is called by kong.
+func (f *ScalingFlag) UnmarshalText(name []byte) error {
+	f.Name = string(name)
+	return knownRow("scaling", f.Name, scalings, func(s scaling) string { return s.name })
+}
+
+// MarshalText writes the name.
+func (f ScalingFlag) MarshalText() ([]byte, error) { return []byte(f.Name), nil }
+
+// with is the scaling with its output divided by gamma.
+func (f ScalingFlag) with(gamma float64) arch.Scaling {
+	return scalings[max(0, slices.IndexFunc(scalings, func(s scaling) bool { return s.name == f.Name }))].of(gamma)
+}
+
+// knownRow checks that a table has a row of a name.
+func knownRow[R any](what, name string, table []R, nameOf func(R) string) error {
+	return Known(what, name, namesOf(table, nameOf)...)
+}
+
+// namesOf lists the names of a table's rows.
+func namesOf[R any](table []R, nameOf func(R) string) []string {
+	var names []string
+	for _, r := range table {
+		names = append(names, nameOf(r))
+	}
+	return names
+}
+
+// Vars are what help texts take from the tables: ${rules}, ${scalings}.
+func Vars() kong.Vars {
+	var list []string
+	for _, r := range allRules {
+		text := r.name
+		if r.note != "" {
+			text += " (" + r.note + ")"
+		}
+		list = append(list, text)
+	}
+	return kong.Vars{"rules": strings.Join(list, "; "),
+		"scalings": strings.Join(namesOf(scalings, func(s scaling) string { return s.name }), ", "),
+		"solvers":  strings.Join(notebooks.Solvers, ", ")}
+}
+
+// WeightStream is the second half of the seed of the initial weights: the same seed starts every rule at the same point.
+const WeightStream = 1
+
+// NewWeights draws the start of a network.
+func NewWeights[T graph.Float](net *arch.Network, seed uint64) (*graph.Vector[T], error) {
+	return arch.NewWeights[T](net, rand.New(rand.NewPCG(seed, WeightStream)))
+}
+
+// Descent is inference by steps of gradient descent at a rate.
+func Descent[T graph.Float](rate float64) *infer.Descent[T] {
+	return &infer.Descent[T]{Optimizer: &optim.SGD[T]{Rate: rate}}
+}

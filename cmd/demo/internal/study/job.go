@@ -1,0 +1,253 @@
+package study
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/data"
+	"github.com/pcgraph/pcgraph/report"
+)
+
+// MNISTCmd is the main job.
+type MNISTCmd struct {
+	cli.OutFlags
+	cli.LearnFlags
+	keepFlags
+	compareFlags
+	Activities bool         `help:"Let inference move activities: without it, it moves prediction errors, which come nearer to equilibrium at the same price." json:"-"`
+	Loss       cli.LossFlag `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
+	Dir        string       `placeholder:"DIR" help:"Folder of MNIST's IDX files (default: searched, see \"demo data\")." json:"-"`
+}
+
+// Validate is called by kong.
+func (cmd MNISTCmd) Validate() error {
+	return cli.First(cmd.LearnFlags.Check(), cmd.keepFlags.validate())
+}
+
+// Run trains, or falls back on a toy task where MNIST is not to be found.
+func (cmd MNISTCmd) Run(c *cli.Console) error {
+	all := TrainCmd{OutFlags: cmd.OutFlags, LearnFlags: cmd.LearnFlags, keepFlags: cmd.keepFlags, compareFlags: cmd.compareFlags, DataFlags: cli.DataFlags{Data: "mnist", Dir: cmd.Dir}}
+	if err := all.Act.UnmarshalText([]byte("relu")); err != nil {
+		return err
+	}
+	if err := all.Scaling.UnmarshalText([]byte("sp")); err != nil {
+		return err
+	}
+	all.Widths, all.Gamma, all.Precision, all.Loss = []int{784, 300, 300, 10}, 1, 1, cmd.Loss
+	all.Errors = !cmd.Activities && cmd.Rule.TakesErrors()
+	err := all.job(c, "mnist")
+	if errors.Is(err, data.ErrNotFound) && cmd.Dir == "" {
+		c.Printf("%v\n\nUntil then: two moons, made from the seed, by the settings of \"demo toy moons\"; of the flags -seed and -out apply.\n\n", err)
+		return ToyCmd{OutFlags: cmd.OutFlags, Task: "moons", Batch: 32, Steps: 16, LR: .005}.Run(c)
+	}
+	return err
+}
+
+// TrainCmd is the main job with any network and data.
+type TrainCmd struct {
+	cli.OutFlags
+	cli.LearnFlags
+	keepFlags
+	compareFlags
+	cli.NetFlags
+	cli.DataFlags
+}
+
+// Validate is called by kong.
+func (cmd TrainCmd) Validate() error {
+	return cli.First(cmd.LearnFlags.Check(), cmd.keepFlags.validate(), cmd.NetFlags.Check(), cmd.DataFlags.Check())
+}
+
+// Run trains.
+func (cmd TrainCmd) Run(c *cli.Console) error { return cmd.job(c, "train-"+cmd.Name()) }
+
+// compareFlags say whether gradients are compared after training.
+type compareFlags struct {
+	NoCompare bool `help:"Leave out the comparison of gradients after training." json:"no_compare,omitempty"`
+}
+
+// job loads the data and runs.
+func (cmd TrainCmd) job(c *cli.Console, name string) error {
+	cmd.Settle(cmd.Errors)
+	return c.Run(name, cmd, func(r *cli.RunDir) error {
+		training, test, err := cmd.Load(c, cmd.Seed, cmd.Widths)
+		if err != nil {
+			return err
+		}
+		if n := cmd.Updates(training); cli.KindOf(cmd.Data) != cli.NamedData && cmd.Limit == 0 && n < fewUpdates {
+			c.Printf("Only %s: -epochs %d makes %d.\n", report.Plural(n, "weight update"), (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
+		}
+		net, err := cmd.Network(training, cmd.Hidden(training)...)
+		if err != nil {
+			return err
+		}
+		r.Manifest.Options = cmd // with what the data decide
+		if err := r.Used(training, test); err != nil {
+			return err
+		}
+		j := &job{lesson: lesson{net: net, flags: cmd.NetFlags, learn: cmd.LearnFlags, seed: cmd.Seed, train: training, test: test, RunDir: r, keep: cmd.keepFlags}, agree: !cmd.NoCompare}
+		if cli.KindOf(cmd.Data) != cli.NamedData {
+			j.read = cmd.Read(training, test)
+		}
+		j.Page.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
+		return j.do(c)
+	})
+}
+
+// fewUpdates is how many updates of the weights are hardly enough.
+const fewUpdates = 200
+
+// leastPrecision is where the prediction errors of hidden layers, some precision times their activities, come near the rounding of
+// float32.
+const leastPrecision = 1e-6
+
+// A job is a lesson for both pupils, then the comparison of their gradients.
+type job struct {
+	lesson
+	agree    bool   // compares gradients after training
+	read     string // what was made of a user's own data
+	pupils   []*pupil
+	pictures func(j *job) []report.Figure // of the task itself; nil for the predicted digits
+}
+
+// do trains, compares and reports.
+func (j *job) do(c *cli.Console) error {
+	v := cli.ReadVersion()
+	c.Printf("%s: %s, seed %d\n", j.Page.Title, j.flags.Title(), j.seed)
+	c.Printf("%d training and %d test samples; kernels %s on %d cores; files go to %s\n\n", j.train.Len(), j.test.Len(), v.Kernels, v.Cores, j.Dir)
+	if p := j.flags.Precision; p < leastPrecision && j.learn.Rule.Infers() && !j.flags.Errors {
+		c.Printf("Note: at a precision of %g prediction errors of hidden layers are lost in the rounding of float32 activities: -errors keeps them.\n", p)
+	}
+	var pupils []*pupil
+	for _, name := range []string{"BP", j.learn.Rule.Short()} {
+		p, err := j.newPupil(name)
+		if err != nil {
+			return err
+		}
+		if v, ok := p.rule.(interface{ Validate() error }); ok { // before the other one trains for long
+			if err := v.Validate(); err != nil {
+				return errors.WithMessagef(err, "-rule %s does not go with the other flags (feedback and pc take any network)", j.learn.Rule)
+			}
+		}
+		pupils = append(pupils, p)
+	}
+	for _, p := range pupils {
+		if c.Context.Err() != nil {
+			break
+		}
+		start := time.Now()
+		err := j.teach(c, p)
+		j.Manifest.Seconds[p.name] = time.Since(start).Seconds()
+		if err != nil {
+			return errors.WithMessage(cli.InFlags(err), p.name)
+		}
+		j.pupils = append([]*pupil{p}, j.pupils...) // PC first
+	}
+	for _, p := range j.pupils {
+		if err := j.KeepWeights(p.file()+cli.WeightsSuffix, p.name, func(path string) error { return arch.SaveWeights(path, j.net, p.rule.Subject().Weights) }); err != nil {
+			return err
+		}
+	}
+	if len(j.pupils) > 0 {
+		j.describe()
+		if err := j.rest(c); err != nil {
+			return err
+		}
+	}
+	if err := j.write(c); err != nil {
+		return err
+	}
+	if j.agree && len(j.pupils) > 0 {
+		if err := j.compare(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moved names what inference moves.
+func moved(errors bool) string {
+	if errors {
+		return "prediction errors"
+	}
+	return "activities"
+}
+
+// describe makes the head, the table and the figures of the training.
+func (j *job) describe() {
+	classes := j.test.Classes() > 0
+	r := &j.Page
+	loss := "squared error"
+	if j.flags.Loss.CE {
+		loss = "cross-entropy"
+	}
+	rule := fmt.Sprintf("%s (%s, batches of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.Batch)
+	if j.learn.Rule.Infers() {
+		rule = fmt.Sprintf("%s (%s, %d inference steps of rate %g on %s per batch of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.Steps, j.learn.Rate, moved(j.flags.Errors), j.learn.Batch)
+	}
+	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by %s and by backprop (BP), both with %s.",
+		j.flags.Title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.Optimizer())
+	if j.read != "" {
+		r.Lead += " " + j.read + "."
+	}
+	t := report.Table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "evaluations"},
+		Legend: "Updates: of the weights. Seconds: of training, without the evaluations on the test set. Evaluations: of the energy and its gradient dF/dz during inference, in all; BP needs none."}
+	for _, p := range j.pupils {
+		h, last := p.history, p.history.Last()
+		updates := strconv.Itoa(h.Steps)
+		if h.Interrupted {
+			updates += " (interrupted)"
+		}
+		accuracy, lossText := "-", "-"
+		if len(h.Evals) > 0 {
+			lossText = report.Number(j.loss(last))
+			tile := report.Tile{Value: lossText, Label: p.name + ", test loss", Class: strings.ToLower(p.name)}
+			if classes {
+				accuracy = fmt.Sprintf("%.2f %%", 100*last.Accuracy)
+				tile.Value, tile.Label = accuracy, p.name+", test accuracy"
+			}
+			r.Tiles = append(r.Tiles, tile)
+			j.Manifest.Results[p.name] = map[string]any{"test": j.evalLine(p.name, last), "updates": h.Steps}
+		}
+		t.Rows = append(t.Rows, []string{p.name, updates, lossText, accuracy, fmt.Sprintf("%.2f", h.Elapsed.Seconds()),
+			fmt.Sprintf("%.0f", float64(h.Steps)/h.Elapsed.Seconds()), strconv.Itoa(h.Evaluations)})
+	}
+	for _, p := range j.pupils {
+		r.Tiles = append(r.Tiles, report.Tile{Value: p.seconds().String(), Label: p.name + ", training", Class: strings.ToLower(p.name)})
+	}
+	if !j.flags.Loss.CE {
+		t.Legend = "Test loss: 1/2 |y - output|^2 per sample. " + t.Legend
+	} else {
+		t.Legend = "Test loss: cross-entropy per label in nats. " + t.Legend
+	}
+	r.Tables = append(r.Tables, t)
+	if len(j.pupils[len(j.pupils)-1].trace) == 0 {
+		return // interrupted before the first update
+	}
+	caption := "Both rules see the same batches from the same initial weights. Where the curves lie on each other, the weight gradients of PC do what those of backprop do."
+	r.Figures = append(r.Figures, report.Figure{File: "curves.png", Title: "How both learn",
+		Caption: caption,
+		Draw:    curves(j.pupils, classes)})
+	if f, ok := j.filters(); ok {
+		r.Figures = append(r.Figures, f)
+	}
+	if j.pictures != nil {
+		r.Figures = append(r.Figures, j.pictures(j)...)
+	}
+}
+
+// Choice is what the use of some flags depends on.
+func (cmd MNISTCmd) Choice() cli.Choice {
+	return cli.Choice{Arch: "mlp", Data: "mnist", Rule: cmd.Rule.String()}
+}
+
+// Choice is what the use of some flags depends on.
+func (cmd TrainCmd) Choice() cli.Choice {
+	return cli.Choice{Arch: cmd.Kind(), Data: cmd.Data, Rule: cmd.Rule.String()}
+}

@@ -1,0 +1,114 @@
+package claim
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/internal/atomicfile"
+	"github.com/pcgraph/pcgraph/internal/lockfile"
+)
+
+// An entry is the place of one cell's result in the cache of a Runner.
+type entry struct {
+	dir  string // "" caches nothing
+	name string // a hash of what determines the result
+	task *task
+}
+
+// A cached is the content of an entry's file.
+type cached struct {
+	Experiment string          `json:"experiment"`
+	Version    int             `json:"version"`
+	Params     json.RawMessage `json:"params"`
+	Seconds    float64         `json:"seconds"`
+	Result     json.RawMessage `json:"result"`
+	Sum        string          `json:"sum"` // SHA-256 of the result
+}
+
+func newEntry(root string, t *task) (*entry, error) {
+	if root == "" {
+		return &entry{task: t}, nil
+	}
+	e := &entry{dir: filepath.Join(root, filepath.FromSlash(t.experiment.name)), task: t}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s", t.experiment.name, t.experiment.version, t.params))
+	e.name = hex.EncodeToString(sum[:16])
+	return e, errors.Wrap(os.MkdirAll(e.dir, 0o755), "cached results")
+}
+
+func (e *entry) path() string { return filepath.Join(e.dir, e.name+".json") }
+
+func sumOf(result []byte) string {
+	sum := sha256.Sum256(result)
+	return hex.EncodeToString(sum[:])
+}
+
+// load returns the cached result, nil if there is none, and an error that says what is wrong with the file.
+func (e *entry) load() (*Result, error) {
+	if e.dir == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(e.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, errors.Wrap(err, "cached result: measured again")
+	}
+	var c cached
+	if err := strict(text, &c); err != nil {
+		return nil, errors.Errorf("cached result %s: %v: measured again", e.path(), err)
+	}
+	r := &Result{Params: c.Params, Result: c.Result, Seconds: c.Seconds}
+	t := e.task
+	if c.Experiment != t.experiment.name || c.Version != t.experiment.version || !bytes.Equal(c.Params, t.params) || c.Sum != sumOf(c.Result) {
+		return nil, errors.Errorf("cached result %s: it is not what its name and checksum say: measured again", e.path())
+	}
+	if err := t.experiment.reads(Table{Experiment: c.Experiment, Results: []Result{*r}}); err != nil {
+		return nil, errors.WithMessagef(err, "cached result %s: measured again", e.path())
+	}
+	return r, nil
+}
+
+// store writes a result and removes the cell's folder. If another process is writing the same result, that is left to it.
+func (e *entry) store(r *Result) error {
+	if e.dir == "" {
+		return nil
+	}
+	lock, err := lockfile.Acquire(e.path() + ".lock")
+	var used *lockfile.InUseError
+	if errors.As(err, &used) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	err = atomicfile.Write(e.path(), func(w io.Writer) error {
+		return json.NewEncoder(w).Encode(cached{Experiment: e.task.experiment.name, Version: e.task.experiment.version,
+			Params: r.Params, Seconds: r.Seconds, Result: r.Result, Sum: sumOf(r.Result)})
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Wrap(os.RemoveAll(e.work()), "folder of a cell")
+}
+
+// work is the folder of the cell while it is measured.
+func (e *entry) work() string { return filepath.Join(e.dir, e.name+".work") }
+
+// folder makes the folder of the cell.
+func (e *entry) folder() (string, error) {
+	if e.dir == "" {
+		return "", nil
+	}
+	return e.work(), errors.Wrap(os.MkdirAll(e.work(), 0o755), "folder of a cell")
+}

@@ -1,0 +1,105 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/energy"
+)
+
+// chainEnergy is the PC part of an energy that consists of it and of terms of the weights alone.
+func chainEnergy(f energy.Functional) (energy.PC, error) {
+	parts, sum := f.(energy.Sum)
+	if !sum {
+		parts = energy.Sum{f}
+	}
+	var pc energy.PC
+	for _, part := range parts {
+		switch part := part.(type) {
+		case energy.PC:
+			pc = part
+		case nil, energy.WeightDecay, energy.Spectral:
+		default:
+			return pc, errors.Errorf("an energy with %T: want energy.PC, alone or with terms of the weights", part)
+		}
+	}
+	return pc, nil
+}
+
+// likelihoods are those of single blocks, in a fixed order.
+func likelihoods(sites map[string]energy.Likelihood) []energy.Likelihood {
+	var ls []energy.Likelihood
+	for _, name := range slices.Sorted(maps.Keys(sites)) {
+		ls = append(ls, sites[name])
+	}
+	return ls
+}
+
+// feedforwardNet reports what a network has that a feedforward pass has not: predictions of a site by several blocks, and
+// learned precisions of hidden sites.
+func feedforwardNet(n *arch.Network) error {
+	for i, b := range n.Blocks {
+		switch {
+		case b.Predicts != "":
+			return errors.Errorf("block %q is a further prediction of %q: backprop has none", b.Name, b.Predicts)
+		case b.Precision != arch.FixedPrecision && !output(n, i):
+			return errors.Errorf("block %q has a learned precision: backprop has none at hidden sites", b.Name)
+		}
+	}
+	return nil
+}
+
+// dataInputs reports an input that is masked: units of it are free, and backprop has none.
+func dataInputs(n *arch.Network, p arch.Plan) error {
+	inputs, _ := n.Ends()
+	for _, name := range inputs {
+		if p.Hold[name] == arch.Masked {
+			return errors.Errorf("the input %q is masked, and backprop infers none of its units: compile the model with it clamped", name)
+		}
+	}
+	return nil
+}
+
+// output tells whether the site of block i is an output.
+func output(n *arch.Network, i int) bool {
+	if slices.ContainsFunc(n.Blocks, func(b arch.Block) bool { return b.Output }) {
+		return n.Blocks[i].Output
+	}
+	return i == len(n.Blocks)-1
+}
+
+// chain reports blocks that read anything but the site of the block before.
+func chain(n *arch.Network) error {
+	if err := feedforwardNet(n); err != nil {
+		return err
+	}
+	for i, b := range n.Blocks {
+		from := n.From(i)
+		ok := len(from) == 1 && b.Shares == "" && b.Start == nil && output(n, i) == (i == len(n.Blocks)-1)
+		if i > 0 {
+			ok = ok && from[0] == n.Blocks[i-1].Name
+		}
+		for _, s := range b.Skips {
+			ok = ok && (s.From == "" || s.From == from[0])
+		}
+		if !ok {
+			return errors.Errorf("block %q is not a link of a chain: each must read the block before it alone, with weights of its own, and the last one be the output", b.Name)
+		}
+	}
+	return nil
+}
+
+// blockOf is the block that a weight belongs to.
+func blockOf(n *arch.Network, weight string) int {
+	best := -1
+	for i, b := range n.Blocks {
+		if strings.HasPrefix(weight, b.Name+"/") && (best < 0 || len(b.Name) > len(n.Blocks[best].Name)) {
+			best = i
+		}
+	}
+	return best
+}

@@ -1,0 +1,212 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// A sheet is what a rule draws that has a graph of its own: the weights' gradients are local to their blocks and not those of
+// one energy.
+type sheet[T graph.Float] struct {
+	b      *graph.Builder
+	blocks *arch.Blocks
+	net    *arch.Network
+	w      *graph.Vector[T]
+	batch  int
+	data   []*graph.Node // inputs that carry the batch
+	terms  []energy.Term // what is reported
+	losses int           // terms that are the energy's; others follow
+	values []*graph.Node // what can be computed without the rest
+	grads  []*graph.Node // by the fields of w; nil where it is zero
+}
+
+// newSheet starts the sheet of a network for a batch size.
+func newSheet[T graph.Float](n *arch.Network, w *graph.Vector[T], batch int) (*sheet[T], error) {
+	s := &sheet[T]{b: graph.NewBuilder[T](), net: n, w: w, batch: batch, grads: make([]*graph.Node, len(w.Fields()))}
+	var err error
+	s.blocks, err = arch.NewBlocks(s.b, n, w)
+	return s, err
+}
+
+// input adds an input [batch, shape...].
+func (s *sheet[T]) input(name string, shape []int) *graph.Node {
+	n := s.b.Data(name, append([]int{s.batch}, shape...)...)
+	s.data = append(s.data, n)
+	return n
+}
+
+// learn adds the gradient of cost by the weights of block i, if it has any, with held taken for constants.
+func (s *sheet[T]) learn(i int, cost *graph.Node, held []*graph.Node) error {
+	if err := s.b.Err(); err != nil {
+		return err
+	}
+	nodes, fields := s.blocks.Params(i)
+	if len(nodes) == 0 {
+		return nil
+	}
+	gs, err := graph.GradHolding(cost, held, nodes...)
+	for j, g := range gs {
+		s.grads[fields[j]] = g
+	}
+	return err
+}
+
+// total is the sum of the terms of an energy, which become those that are reported. It has likelihoods for exact blocks and
+// does not use them.
+func (s *sheet[T]) total(f energy.Functional, exact []string, sites ...energy.Prediction) *graph.Node {
+	if f == nil {
+		f = energy.PC{}
+	}
+	s.terms = f.Terms(s.b, energy.Latents{Predictions: sites, Exact: exact, Weights: s.blocks.Regular(), Batch: s.batch})
+	s.losses = len(s.terms)
+	return s.sum(nodesOf(s.terms)...)
+}
+
+// sum adds up.
+func (s *sheet[T]) sum(xs ...*graph.Node) *graph.Node {
+	ones := make([]float64, len(xs))
+	for i := range ones {
+		ones[i] = 1
+	}
+	return s.b.Combine(ones, xs...)
+}
+
+func nodesOf(ts []energy.Term) []*graph.Node {
+	ns := make([]*graph.Node, len(ts))
+	for i, t := range ts {
+		ns[i] = t.Node
+	}
+	return ns
+}
+
+// without is ns without n.
+func without(ns []*graph.Node, n *graph.Node) []*graph.Node {
+	return slices.DeleteFunc(slices.Clone(ns), func(m *graph.Node) bool { return m == n })
+}
+
+// A local is a compiled sheet.
+type local[T graph.Float] struct {
+	*sheet[T]
+	prog    *graph.Program[T]
+	sizes   []int // of the inputs
+	version uint64
+	into    *T
+}
+
+// Targets of a local's program.
+const (
+	gradTarget = iota
+	valueTarget
+)
+
+// compile ends a sheet.
+func (s *sheet[T]) compile() (*local[T], error) {
+	if err := s.b.Err(); err != nil {
+		return nil, err
+	}
+	grads := slices.DeleteFunc(slices.Clone(s.grads), func(n *graph.Node) bool { return n == nil })
+	targets := [][]*graph.Node{append(nodesOf(s.terms), grads...)}
+	if len(s.values) > 0 {
+		targets = append(targets, s.values)
+	}
+	prog, err := graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: s.data, Cache: true})
+	l := &local[T]{sheet: s, prog: prog, version: s.w.Version()}
+	for _, n := range s.data {
+		l.sizes = append(l.sizes, n.Shape().TotalSize())
+	}
+	return l, err
+}
+
+// load hands over input i, which stays the caller's until the next run. It panics unless it is as long as the input.
+func (l *local[T]) load(i int, values []T) {
+	if n := l.sizes[i]; len(values) != n {
+		panic(fmt.Sprintf("train: Gradient of a batch of %d samples: %d numbers for the input %q, which takes %d", l.batch, len(values), l.data[i].Name(), n))
+	}
+	l.prog.Load(l.data[i], values)
+}
+
+// run computes a target with the weights as they are.
+func (l *local[T]) run(target int) error {
+	if v := l.w.Version(); v != l.version {
+		l.version = v
+		l.prog.Touch()
+	}
+	return l.prog.Run(target)
+}
+
+// gradient writes the weights' gradient to dst, as long as the slab, and returns the sum of the terms.
+func (l *local[T]) gradient(dst []T) (float64, error) {
+	train.CheckGradient(dst, l.w)
+	if len(dst) > 0 && l.into != &dst[0] {
+		l.into = &dst[0]
+		for i, n := range l.grads {
+			if n != nil {
+				l.prog.Into(n, l.w.Part(dst, i))
+			}
+		}
+	}
+	for i, n := range l.grads {
+		if n == nil {
+			clear(l.w.Part(dst, i))
+		}
+	}
+	if err := l.run(gradTarget); err != nil {
+		return 0, err
+	}
+	f := 0.
+	for _, t := range l.terms {
+		f += l.prog.Scalar(t.Node)
+	}
+	return f, nil
+}
+
+// names are those of the terms.
+func (l *local[T]) names() []string {
+	ns := make([]string, len(l.terms))
+	for i, t := range l.terms {
+		ns[i] = t.Name
+	}
+	return ns
+}
+
+// energies writes the terms of the last gradient; zeros before the first, when l is nil.
+func (l *local[T]) energies(dst []float64) {
+	if l == nil {
+		clear(dst)
+		return
+	}
+	checkTerms(dst, len(l.terms))
+	for i, t := range l.terms {
+		dst[i] = l.prog.Scalar(t.Node)
+	}
+}
+
+// locate names what is not finite: a weight, or a term; nothing before the first gradient, when l is nil.
+func (l *local[T]) locate() string {
+	if l == nil {
+		return ""
+	}
+	if i := kernel.FirstNonFinite(l.w.Data()); i >= 0 {
+		return l.w.Where(i)
+	}
+	for _, t := range l.terms {
+		if e := l.prog.Scalar(t.Node); math.IsNaN(e) || math.IsInf(e, 0) {
+			return "energy of " + t.Name
+		}
+	}
+	return ""
+}
+
+// checkTerms panics unless energies are as many as there are terms.
+func checkTerms(dst []float64, terms int) {
+	if len(dst) != terms {
+		panic(fmt.Sprintf("train: TermEnergies into a slice of %d numbers, and there are %d terms", len(dst), terms))
+	}
+}

@@ -1,0 +1,105 @@
+package rules
+
+import (
+	"cmp"
+
+	"github.com/pkg/errors"
+
+	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
+	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/train"
+)
+
+// ZIL is zero-divergence inference learning (Song, Lukasiewicz, Xu and Bogacz 2020): inference from the feedforward pass at
+// rate 1, with the gradient of layer l of L taken after L-l steps. The error has then just come to that layer,
+// and the activities that it reads have not moved, so the gradient is backprop's to rounding. It is for chains with hidden
+// likelihoods of unit precision; the output's may be any.
+//
+// It is not fast: a batch takes L-1 energy gradients and L weight gradients, all layers in each.
+type ZIL[T graph.Float] struct {
+	Model *arch.Model[T] // in the coordinates of activities
+	Seed  uint64         // of what layers draw at random for every batch, as in PC
+
+	batch  train.BatchModel[T]
+	dz, dw []T
+	blocks []int // of each weight
+}
+
+var _ train.Rule[float32] = (*ZIL[float32])(nil)
+
+// Validate reports a missing model, other coordinates, networks that are no chains, masked inputs, and energies that are not unit
+// Gaussian at hidden sites.
+func (r *ZIL[T]) Validate() error {
+	if r.Model == nil {
+		return errors.New("ZIL: Model is missing")
+	}
+	if c := r.Model.Plan().Coordinates; c != arch.Activities {
+		return errors.Errorf("ZIL: a model in the coordinates of %v: compile it in arch.Activities", c)
+	}
+	if r.Model.Plan().Dendrites != nil {
+		return errors.New("ZIL: a model with dendrites does not step along the gradient of the energy: compile it without")
+	}
+	pc, err := chainEnergy(r.Model.Plan().Energy)
+	for _, lik := range append(likelihoods(pc.Blocks), pc.Hidden) {
+		if g, gaussian := lik.(energy.Gaussian); lik != nil && (!gaussian || g.Precision != 0 && g.Precision != 1) {
+			err = cmp.Or(err, errors.Errorf("hidden likelihood %+v: want energy.Gaussian of unit precision, and no likelihoods of single blocks but that", lik))
+		}
+	}
+	return errors.WithMessage(cmp.Or(err, chain(r.Model.Network()), r.Model.TakesBatches(), dataInputs(r.Model.Network(), r.Model.Plan())), "ZIL")
+}
+
+// Gradient is backprop's, found by inference.
+func (r *ZIL[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
+	train.CheckGradient(grad, r.Model.Weights())
+	last := r.batch.Model()
+	m, err := r.batch.Load(r.Model, x, y, batch, r.Seed)
+	if err != nil {
+		return train.Report{}, err
+	}
+	if m != last {
+		r.dz, r.dw = make([]T, len(m.State())), make([]T, len(grad))
+		r.blocks = r.blocks[:0]
+		for _, w := range m.Network().Weights() {
+			r.blocks = append(r.blocks, blockOf(m.Network(), w.Name))
+		}
+	}
+	if err := m.Forward(); err != nil {
+		return train.Report{}, err
+	}
+	var report train.Report
+	for l := len(m.Network().Blocks) - 1; l >= 0; l-- {
+		f, err := m.ParamGrad(r.dw)
+		if err != nil {
+			return report, err
+		}
+		for i, block := range r.blocks {
+			if block == l {
+				w := m.Weights()
+				copy(w.Part(grad, i), w.Part(r.dw, i))
+			}
+		}
+		if report.Energy = f; report.Inference.Step == 0 {
+			report.Loss = f
+		}
+		if l == 0 {
+			break
+		}
+		if _, err := m.StateGrad(r.dz, m.State()); err != nil {
+			return report, err
+		}
+		kernel.SGD(m.State(), r.dz, 1, 0)
+		report.Inference.Status = infer.StepLimit
+		report.Inference.Step++
+		report.Inference.Evals++
+	}
+	return report, nil
+}
+
+// Subject is the model. The terms are those of the energy where the first layer's gradient was taken.
+func (r *ZIL[T]) Subject() train.Subject[T] { return r.batch.Subject(r.Model) }
+
+// Memory is the number of batches.
+func (r *ZIL[T]) Memory() train.Memory { return &r.batch }
