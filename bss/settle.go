@@ -63,12 +63,20 @@ func newSettling(d Domain, in Inference, n int) settling {
 func (s *settling) run() int {
 	clear(s.y)
 	clear(s.theta)
+	n := len(s.y)
+	gradient := (*settling).gradient
 	if b, is := s.domain.(box); is {
+		if n <= mostUnrolled {
+			return clippedBy[n](s.m, s.b, s.y, s.steps, s.tol2, b.lo, b.hi)
+		}
 		return s.clipped(b.lo, b.hi)
+	}
+	if n <= mostUnrolled {
+		gradient = (*settling).unrolled
 	}
 	y, g := s.y, s.g
 	for k, step := range s.steps {
-		s.gradient()
+		gradient(s)
 		for i, v := range y {
 			y[i], g[i] = v-step*g[i], v // g holds y as it was
 		}
@@ -98,14 +106,16 @@ func (s *settling) gradient() {
 	}
 }
 
+// unrolled is gradient for few sources.
+func (s *settling) unrolled() { gradientBy[len(s.y)](s.m, s.b, s.y, s.g) }
+
 // clipped is run for a box, with gradient, step, nonlinearity and stop test in one pass.
 func (s *settling) clipped(lo, hi float64) int {
-	y, g, n := s.y, s.g, len(s.y)
+	y, g := s.y, s.g
 	for k, step := range s.steps {
 		s.gradient()
 		moved, size := 0., 0.
-		for i := range n {
-			old := y[i]
+		for i, old := range y {
 			v := min(max(old-step*g[i], lo), hi)
 			d := v - old
 			moved += d * d
@@ -118,3 +128,5 @@ func (s *settling) clipped(lo, hi float64) int {
 	}
 	return len(s.steps)
 }
+
+//go:generate go run ./internal/gen
