@@ -24,7 +24,7 @@ type PC[T graph.Float] struct {
 
 var (
 	_ Rule[float32] = (*PC[float32])(nil)
-	_ Keeper        = (*PC[float32])(nil)
+	_ Resumable     = (*PC[float32])(nil)
 )
 
 // Validate reports a missing model or solver, a model in other coordinates or with free ends, and what the solver and the

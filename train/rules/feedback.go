@@ -21,8 +21,8 @@ type FeedbackAlignment[T graph.Float] struct {
 	Model *arch.Model[T] // a chain, in arch.Feedforward coordinates
 	Seed  uint64         // of the weights on the way back
 
-	back  *graph.Vector[T]
-	drawn drawn[T]
+	back     *graph.Vector[T]
+	programs programs[T]
 }
 
 var _ train.Rule[float32] = (*FeedbackAlignment[float32])(nil)
@@ -47,7 +47,7 @@ func (r *FeedbackAlignment[T]) Feedback() (*graph.Vector[T], error) {
 }
 
 // draw draws the graph for a batch size.
-func (r *FeedbackAlignment[T]) draw(batch int) (*sheet[T], error) {
+func (r *FeedbackAlignment[T]) build(batch int) (*localGraph[T], error) {
 	p, err := newPass(r.Model, batch)
 	if err != nil {
 		return nil, err
@@ -67,25 +67,25 @@ func (r *FeedbackAlignment[T]) draw(batch int) (*sheet[T], error) {
 		if delta, err = p.through(y, delta, p.mu[l-1]); err != nil {
 			return nil, err
 		}
-		if err := p.teach(l-1, delta); err != nil {
+		if err := p.learnFrom(l-1, delta); err != nil {
 			return nil, err
 		}
 	}
-	return p.sheet, nil
+	return p.localGraph, nil
 }
 
 // Gradient is the chain's, with the errors brought back by other weights.
 func (r *FeedbackAlignment[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
-	l, err := r.drawn.at(batch, r.draw)
+	l, err := r.programs.at(batch, r.build)
 	if err != nil {
 		return train.Report{}, errors.WithMessage(err, "FeedbackAlignment")
 	}
-	return r.drawn.gradient(l, grad, x, y)
+	return r.programs.gradient(l, grad, x, y)
 }
 
 // Subject is the model, with the terms of the loss.
 func (r *FeedbackAlignment[T]) Subject() train.Subject[T] {
-	return r.drawn.subject(r.Model, r.draw)
+	return r.programs.subject(r.Model, r.build)
 }
 
 // Memory is empty: what goes back comes from the seed.

@@ -45,10 +45,8 @@ func (r *FixedPrediction[T]) Validate() error {
 	if r.Start != nil {
 		return errors.New("FixedPrediction: Start: errors relax from the feedforward pass: leave it out")
 	}
-	for _, b := range r.Model.Network().Blocks {
-		if b.Start != nil {
-			return errors.Errorf("FixedPrediction: block %q has a Start: predictions are those of the feedforward pass: leave it out", b.Name)
-		}
+	if err := noStart(r.Model.Network()); err != nil {
+		return errors.WithMessage(err, "FixedPrediction")
 	}
 	switch r.Solver.(type) {
 	case *infer.LBFGS[T], *infer.Newton[T]:
