@@ -345,7 +345,7 @@ func (a *arena) race(ctx context.Context, w *Way) error {
 	return cli.First(err, failed)
 }
 
-// crosses tells whether a station is among the first to be as near to the end as a table asks for.
+// crosses reports whether a station is among the first to be as near to the end as a table asks for.
 func (a *arena) crosses(path []Station, at int) bool {
 	for _, g := range gaps {
 		if path[at].gap <= g && (at == 0 || path[at-1].gap > g) {
