@@ -294,10 +294,11 @@ func (p *Program[T]) exec(c *call[T], ins *instr[T]) {
 
 // failure is the error of the stage that has run, if any. Nothing computed is then known to be right.
 func (p *Program[T]) failure() error {
-	failed := p.failed.Swap(nil)
+	failed := p.failed.Load()
 	if failed == nil {
 		return nil
 	}
+	p.failed.Store(nil)
 	p.touch()
 	return *failed
 }

@@ -64,7 +64,7 @@ func dataInputs(n *arch.Network, p arch.Plan) error {
 	return nil
 }
 
-// output tells whether the site of block i is an output.
+// output reports whether the site of block i is an output.
 func output(n *arch.Network, i int) bool {
 	if slices.ContainsFunc(n.Blocks, func(b arch.Block) bool { return b.Output }) {
 		return n.Blocks[i].Output

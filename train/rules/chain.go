@@ -150,14 +150,14 @@ func inputShape(n *arch.Network) []int {
 	return n.Inputs[0].Shape
 }
 
-// teach makes delta the gradient by the prediction at place l of the chain: what its block learns from, beside regularisers.
+// teach makes delta the gradient with respect to the prediction at place l of the chain: what its block learns from, beside regularisers.
 func (p *pass[T]) teach(l int, delta *graph.Node) error {
 	delta = p.b.Copy(delta)
 	cost := p.sum(p.loss, p.b.Inner(p.mu[l], delta))
 	return p.learn(p.chain[l], cost, append(without(p.mu, p.mu[l]), delta))
 }
 
-// through is the gradient by x of the inner product of y, which depends on it, with delta, a constant: delta brought back.
+// through is the gradient with respect to x of the inner product of y, which depends on it, with delta, a constant: delta brought back.
 func (s *sheet[T]) through(y, delta, x *graph.Node) (*graph.Node, error) {
 	delta = s.b.Copy(delta)
 	product := s.b.Inner(y, delta)

@@ -15,7 +15,7 @@ import (
 // DirectFeedback is direct feedback alignment (Nokland 2016, arXiv 1609.01596): the output's error goes to every hidden site
 // by a matrix of its own, in a chain of linear blocks mu_l = act_l(mu_{l-1}) W_l,
 //
-//	delta_l = act_{l+1}'(mu_l) * (dloss/dmu_L B_l)    B_l [out, width of l],  gradient by W_l = act_l(mu_{l-1})^T delta_l
+//	delta_l = act_{l+1}'(mu_l) * (dloss/dmu_L B_l)    B_l [out, width of l],  dF/dW_l = act_l(mu_{l-1})^T delta_l
 //
 // B_l is drawn as a readout from the site would be, with its forward factor, and never changed.
 type DirectFeedback[T graph.Float] struct {

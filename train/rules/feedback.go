@@ -13,7 +13,7 @@ import (
 // FeedbackAlignment is backprop with other weights on the way back (Lillicrap et al. 2016, Nature Communications 7:13276): in
 // a chain of blocks mu_l = f_l(mu_{l-1}; W_l),
 //
-//	delta_L = dloss/dmu_L,  delta_{l-1} = (df_l/dmu_{l-1} at the weights B_l)^T delta_l,  gradient by W_l = (df_l/dW_l)^T delta_l
+//	delta_L = dloss/dmu_L,  delta_{l-1} = (df_l/dmu_{l-1} at the weights B_l)^T delta_l,  dF/dW_l = (df_l/dW_l)^T delta_l
 //
 // with B drawn as the network's weights are and never changed. For a linear block that is B_l in the place of W_l, with the
 // derivative of the activation and skips as they are; a block of several weights is run backwards with all of them replaced.

@@ -243,7 +243,7 @@ func TestBench_PointsDifferEverywhere(t *testing.T) {
 	}
 }
 
-// By hand, for 3 layers of 8 on 4 samples: a product is 2*4*8*8 = 512 operations. The gradient by the activities takes
+// By hand, for 3 layers of 8 on 4 samples: a product is 2*4*8*8 = 512 operations. The gradient with respect to the activities takes
 // the predictions of layers 2 and 3 and the errors' way back through both; that by the weights takes both predictions
 // and three products of activities with errors.
 func TestBench_CountsTheOperationsThatAreNeeded(t *testing.T) {
