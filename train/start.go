@@ -57,7 +57,7 @@ func (g *Gaussian[T]) Validate() error {
 // MarshalBinary is where the draws are, for a Checkpoint.
 func (g *Gaussian[T]) MarshalBinary() ([]byte, error) { return g.drawn.MarshalBinary() }
 
-// UnmarshalBinary makes the draws go on where MarshalBinary was called.
+// UnmarshalBinary restores the state of the random numbers that MarshalBinary saved.
 func (g *Gaussian[T]) UnmarshalBinary(state []byte) error { return g.drawn.UnmarshalBinary(state) }
 
 // Previous starts where the inference before ended, for streams: sample i of a batch goes on from sample i of the batch
@@ -103,7 +103,7 @@ func (p *Previous[T]) Begin(m *arch.Model[T], _, _ []T) error {
 	return nil
 }
 
-// Begin sets the activities that an inference begins with; a nil start is Feedforward.
+// Begin sets the activities with which inference begins. A nil start means Feedforward.
 func Begin[T graph.Float](s Start[T], m *arch.Model[T], x, y []T) error {
 	if s == nil {
 		return m.Forward()

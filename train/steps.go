@@ -79,7 +79,7 @@ func (t *Trainer[T]) steps(ctx context.Context, h **History) iter.Seq2[Step[T], 
 // errLeft ends a training whose steps are no longer ranged over.
 var errLeft = errors.New("train: the loop over Steps has been left")
 
-// History is what the training under way, or the last one, has come to; nil before the first. It is not to be called while
+// History returns the record of the current training, or of the last one; nil before the first. It must not be called while
 // another goroutine trains.
 func (t *Trainer[T]) History() *History { return t.history }
 

@@ -108,7 +108,7 @@ func (r *DirectFeedback[T]) draw(batch int) (*sheet[T], error) {
 	return p.sheet, nil
 }
 
-// Gradient is the chain's, with the output's error sent to every site at once.
+// Gradient writes the weight gradient for a batch to grad. Each site gets the error of the output through its own fixed matrix.
 func (r *DirectFeedback[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	l, err := r.drawn.at(batch, r.draw)
 	if err != nil {
