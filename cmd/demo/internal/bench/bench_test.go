@@ -16,6 +16,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/demotest"
 )
 
 // commands is the command line with this command alone.
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 		c := &cli.Console{Context: context.Background(), Out: os.Stdout}
 		os.Exit(cli.Main(c, new(commands), "", os.Args[1:], os.Stderr))
 	}
-	os.Exit(m.Run())
+	os.Exit(demotest.Main(m))
 }
 
 // demo runs a command line.
