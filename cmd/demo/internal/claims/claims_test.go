@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pkg/errors"
@@ -19,6 +20,9 @@ import (
 
 // docsDir is where CLAIMS.md is.
 var docsDir = filepath.Join("..", "..", "..", "..", "docs")
+
+// recordOnce reads and judges the record for several tests.
+var recordOnce = sync.OnceValues(func() ([]recorded, error) { return recordedClaims(everyClaim()) })
 
 func init() { report.DPI = 48 } // no test looks at the pixels
 
@@ -37,7 +41,7 @@ func demo(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 // TestClaims_PageIsOfTheRecord: what is committed is what go generate would write, and every picture is there.
 func TestClaims_PageIsOfTheRecord(t *testing.T) {
-	claims, err := recordedClaims(everyClaim())
+	claims, err := recordOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +73,7 @@ func TestClaims_PageIsOfTheRecord(t *testing.T) {
 
 // TestClaims_RecordedVerdictsAreThoseOfTheRecord: a verdict in the code is what the full measurements say.
 func TestClaims_RecordedVerdictsAreThoseOfTheRecord(t *testing.T) {
-	claims, err := recordedClaims(everyClaim())
+	claims, err := recordOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
