@@ -15,9 +15,11 @@
 //	energy      what is minimised: likelihoods of prediction errors, learned precisions, regularisers
 //	infer       relaxing activities: solvers, stop rules, statuses; infer/ode has the Runge-Kutta methods
 //	optim       optimisers, of activities and of weights
-//	train       learning rules, the training loop, checkpoints, evaluation
+//	train       predictive coding and backprop, the training loop, checkpoints, evaluation; train/rules has the other learning
+//	            rules, train/analysis the comparison of predictive coding with backprop
 //	data        data sets: MNIST, Fashion-MNIST, CIFAR, text, a user's own arrays and tables, toy tasks
 //	graph       expression graphs on Gorgonia: fused operations, symbolic gradients, compiled programs
+//	report      progress, pages, tables and figures for a program of yours
 //	theory      closed forms of deep linear networks
 //	experiments sentences of the papers as claims that are measured
 //	cmd/demo    the command

@@ -67,7 +67,7 @@ func newDeep(b *testing.B, depth, width, batch int) (d deep) {
 	return d
 }
 
-// BenchmarkStateGrad is one evaluation of the energy with its gradient by the activities, all of which have moved.
+// BenchmarkStateGrad is one evaluation of the energy with its gradient with respect to the activities, all of which have moved.
 func BenchmarkStateGrad(b *testing.B) {
 	deepNets(b, func(b *testing.B, d deep) {
 		grad := make([]float32, len(d.model.State()))
@@ -93,7 +93,7 @@ func BenchmarkDescend(b *testing.B) {
 	})
 }
 
-// BenchmarkParamGrad is the gradient by the weights at activities that have moved. Moving them is in it.
+// BenchmarkParamGrad is the gradient with respect to the weights at activities that have moved. Moving them is in it.
 func BenchmarkParamGrad(b *testing.B) {
 	deepNets(b, func(b *testing.B, d deep) {
 		grad := make([]float32, len(d.model.Weights().Data()))

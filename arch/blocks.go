@@ -66,12 +66,12 @@ func (s *Blocks) Predict(i int, read func(site string) *graph.Node) *graph.Node 
 		parts := s.n.parts(i)
 		x := xs[0]
 		if blk.Merge != nil {
-			b.Within("merge", func() { x = made(b, blk.Merge, xs[0], blk.Merge.Merge(b, s.factored(i, parts[len(parts)-1]), xs)) })
+			b.Within("merge", func() { x = checked(b, blk.Merge, xs[0], blk.Merge.Merge(b, s.factored(i, parts[len(parts)-1]), xs)) })
 		}
 		if b.Err() != nil {
 			return
 		}
-		mu = made(b, blk.Layer, x, blk.Layer.Forward(b, s.factored(i, parts[0]), x))
+		mu = checked(b, blk.Layer, x, blk.Layer.Forward(b, s.factored(i, parts[0]), x))
 		for j, skip := range blk.Skips {
 			from := skips[j]
 			if from == nil {
@@ -81,7 +81,7 @@ func (s *Blocks) Predict(i int, read func(site string) *graph.Node) *graph.Node 
 				return
 			}
 			var d *graph.Node
-			b.Within("skip"+strconv.Itoa(j+1), func() { d = made(b, skip.Layer, from, skip.Layer.Forward(b, s.factored(i, parts[j+1]), from)) })
+			b.Within("skip"+strconv.Itoa(j+1), func() { d = checked(b, skip.Layer, from, skip.Layer.Forward(b, s.factored(i, parts[j+1]), from)) })
 			if b.Err() == nil && !d.Shape().Eq(mu.Shape()) {
 				b.Fail(errors.Errorf("a skip gives shape %v where the layer gives %v: make them equal", []int(d.Shape()), []int(mu.Shape())))
 			}
@@ -99,8 +99,9 @@ func (s *Blocks) Predict(i int, read func(site string) *graph.Node) *graph.Node 
 	return mu
 }
 
-// made is y, which a layer or merge made of x. One that is missing, or has not the samples of x in front, is recorded as an error.
-func made(b *graph.Builder, by any, x, y *graph.Node) *graph.Node {
+// checked returns y, what a layer or merge returned for x. If it is nil, or its leading dimension is not that of x, the builder
+// gets an error.
+func checked(b *graph.Builder, by any, x, y *graph.Node) *graph.Node {
 	switch {
 	case b.Err() != nil:
 		return nil

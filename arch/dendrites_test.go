@@ -205,17 +205,17 @@ func TestDendrites_OfAChainSeeNoFurtherThanTheirPrediction(t *testing.T) {
 		if decay > 0 {
 			e = append(e, energy.ActivityDecay{Rate: decay})
 		}
-		local := must(arch.Compile(n, w, arch.Plan{Batch: 4, Energy: e, Dendrites: &arch.Dendrites{}}))(t)
+		dendritic := must(arch.Compile(n, w, arch.Plan{Batch: 4, Energy: e, Dendrites: &arch.Dendrites{}}))(t)
 		full := must(arch.Compile(n, w, arch.Plan{Batch: 4, Energy: e}))(t)
-		for _, m := range []*arch.Model[float64]{local, full} {
+		for _, m := range []*arch.Model[float64]{dendritic, full} {
 			ok(t, m.Clamp(normal[float64](rng(1), 12), normal[float64](rng(2), 8)))
 			ok(t, m.Forward())
 		}
-		want := slices.Clone(local.State())
+		want := slices.Clone(dendritic.State())
 		for i := range want {
 			want[i] *= decay
 		}
-		_, dz, dw := gradients(t, local)
+		_, dz, dw := gradients(t, dendritic)
 		near(t, "what activities feel", dz, want, dendriticTol)
 		_, _, fw := gradients(t, full)
 		near(t, "weight gradient", dw, fw, dendriticTol)

@@ -118,7 +118,7 @@ func (m *Model[T]) SetLayerInput(name string, values []T) error {
 func (m *Model[T]) DrawLayerInputs(rng *rand.Rand) {
 	m.enter("DrawLayerInputs")
 	defer m.leave()
-	drawn := false
+	random := false
 	for _, e := range m.layerInputs {
 		if e.draw == nil {
 			continue
@@ -126,13 +126,13 @@ func (m *Model[T]) DrawLayerInputs(rng *rand.Rand) {
 		if rng == nil {
 			panic("arch: Model.DrawLayerInputs: " + e.name + " is random and rng is nil: give rand.New(rand.NewPCG(seed, 0))")
 		}
-		drawn, e.one = true, nil
+		random, e.one = true, nil
 		for i := range e.values {
 			e.values[i] = T(e.draw(rng))
 		}
 		m.prog.Load(e.node, e.values)
 	}
-	if drawn {
+	if random {
 		m.prog.LoadNow()
 	}
 }

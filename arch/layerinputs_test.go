@@ -66,7 +66,7 @@ func TestPadding_IsAShorterSequence(t *testing.T) {
 	must(few.StateGrad(want, few.State()))(t)
 	for i, f := range few.StateVector().Fields() {
 		near(t, f.Name, front(m.StateVector().Part(m.State(), i), 4), few.StateVector().Part(few.State(), i), tol)
-		near(t, "gradient by "+f.Name, front(m.StateVector().Part(dz, i), 4), few.StateVector().Part(want, i), tol)
+		near(t, "gradient with respect to "+f.Name, front(m.StateVector().Part(dz, i), 4), few.StateVector().Part(want, i), tol)
 	}
 	each := make([]float64, 0, batch*long)
 	for range batch {
@@ -133,7 +133,7 @@ func TestDropout_ScalesRowsOfTheNextWeight(t *testing.T) {
 			dz, want := make([]float64, len(m.State())), make([]float64, len(m.State()))
 			must(m.StateGrad(dz, m.State()))(t)
 			must(plain.StateGrad(want, plain.State()))(t)
-			near(t, "gradient by activities", dz, want, 1e-14)
+			near(t, "gradient with respect to activities", dz, want, 1e-14)
 		}
 		g, want := make([]float64, len(w.Data())), make([]float64, len(v.Data()))
 		e, f := must(m.ParamGrad(g))(t), must(plain.ParamGrad(want))(t)
@@ -145,7 +145,7 @@ func TestDropout_ScalesRowsOfTheNextWeight(t *testing.T) {
 				want[24+3*i+k] *= 1 + mask[i]
 			}
 		}
-		near(t, "gradient by weights", g, want, 1e-14)
+		near(t, "gradient with respect to weights", g, want, 1e-14)
 	}
 }
 

@@ -134,7 +134,7 @@ func checkWeights[T graph.Float](n *Network, w *graph.Vector[T]) error {
 // Network is the description that the model was compiled from.
 func (m *Model[T]) Network() *Network { m.there("Network"); return m.net }
 
-// Plan is the plan that the model was compiled by.
+// Plan returns the plan that the model was compiled with.
 func (m *Model[T]) Plan() Plan { m.there("Plan"); return m.plan }
 
 // Weights is the slab that the model was compiled over.

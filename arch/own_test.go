@@ -149,7 +149,7 @@ func TestForward_OfAPredictionByWeightsAlone(t *testing.T) {
 	dw := make([]float64, len(w.Data()))
 	_, err := m.ParamGrad(dw)
 	ok(t, err)
-	near(t, "gradient by the mean", dw[:1], []float64{want}, 1e-12)
+	near(t, "gradient with respect to the mean", dw[:1], []float64{want}, 1e-12)
 }
 
 // TestSetAs_IsTheSamePaddingAndMask: the energy is then that of the other model, and models that are not alike are refused.

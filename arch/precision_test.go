@@ -119,7 +119,7 @@ func TestPrecision_IsAWeightOfItsOwn(t *testing.T) {
 			must(decayed.ParamGrad(other))(t)
 			sameBits(t, "hidden precision", w.Part(grad, 1), make([]float64, 4))
 			if g := w.Part(grad, 3); g[0] == 0 || g[0] != w.Part(other, 3)[0] {
-				t.Errorf("gradient by the output's precision %v, decayed %v", g, w.Part(other, 3))
+				t.Errorf("gradient with respect to the output's precision %v, decayed %v", g, w.Part(other, 3))
 			}
 		}
 	}

@@ -20,11 +20,14 @@ type predictor[T graph.Float] struct {
 	filled      bool // layerInputs are not zero
 }
 
-// Predict is the outputs of the feedforward pass, side by side if there are several, for any number of samples
-// x [n, in...], whose inputs are side by side. It leaves what is clamped and the activities alone; what this model clamps
-// beside the inputs is predicted here. The first call for a number of samples (the batch, and what is left over) compiles
-// a program. Blocks that predict each other in a loop are an error, and so are numbers that are not whole
-// samples, or not finite. Of no samples, x empty or nil, it returns none. Inputs of layers are zero: nothing is dropped or hidden.
+// Predict returns the outputs [n, out] of the feedforward pass for inputs x [n, in], for any number n of samples. Several inputs or
+// outputs of a network stand side by side in a row. If x is empty or nil, so is the result.
+//
+// It changes neither the model's data nor its activities. Sites that the model clamps beside its inputs are predicted too. Inputs of
+// layers are zero, so that dropout drops nothing and attention hides nothing (see PredictWith). The first call with a new number of
+// samples compiles a program: one for whole batches, one for the rest.
+//
+// It returns an error if x is not whole samples, if a number is not finite, or if blocks predict each other in a loop.
 func (m *Model[T]) Predict(x []T) ([]T, error) { return m.PredictWith(x, nil) }
 
 // PredictWith is Predict with inputs of layers, by name: "block2/padding" [n, tokens].
@@ -64,7 +67,7 @@ func (m *Model[T]) PredictWith(x []T, layerInputs map[string][]T) ([]T, error) {
 	return out, nil
 }
 
-// Sizes are the numbers of one sample's inputs and outputs, all of them.
+// Sizes returns how many numbers one sample has in all inputs together, and in all outputs together.
 func (m *Model[T]) Sizes() (in, out int) {
 	m.there("Sizes")
 	for _, i := range m.net.inputs() {

@@ -12,7 +12,7 @@ import (
 
 // An Encoding is what turned the values of a user's own data into the numbers that a network sees: which columns are inputs and targets,
 // how inputs are laid out, what they were scaled by, what the classes are. It goes to JSON and back, bit by bit, and is kept beside the
-// weights, so that new data are read as those were that the network was trained on (LoadEncoded).
+// weights, so that LoadEncoded can read new data in the same way as the training data.
 type Encoding struct {
 	Inputs  []string `json:"inputs,omitempty"`  // names of the columns of a table that are inputs; empty if it has no header
 	Targets []string `json:"targets,omitempty"` // and of those to be predicted

@@ -53,8 +53,8 @@ type Location struct {
 	Err   error  // what is wrong there; of Locate, a *NotFoundError or why a file could not be read
 }
 
-// Locate finds the files of every data set that is read from files, takes their checksums, and holds how they begin against their
-// format. It does not parse the rest.
+// Locate finds the files of every data set that is read from files, computes their checksums, and checks that each begins as its
+// format requires. It does not parse the rest.
 func Locate(dirs Dirs) []Location {
 	return []Location{
 		MNIST{Dir: dirs.MNIST}.archive().locate(),

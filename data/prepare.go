@@ -300,7 +300,7 @@ func channelsLast[E any](a []E, axes []int) []E {
 	return moved
 }
 
-// oneHot tells whether every target is a single 1 and zeros; else, the first sample whose target is not.
+// oneHot reports whether every target is a single 1 and zeros; else, the first sample whose target is not.
 func (s *samples) oneHot() (at int, is bool) {
 	for i := range s.n {
 		ones := 0

@@ -186,11 +186,11 @@ func (s *Set) Pixels(i int) []uint8 {
 	case s.pixels != nil:
 		return row(s.pixels, s.in, i)
 	}
-	drawn := make([]uint8, s.in)
+	pixels := make([]uint8, s.in)
 	for j, v := range row(s.values, s.in, i) {
-		drawn[j] = s.norms[j%len(s.norms)].Pixel(v)
+		pixels[j] = s.norms[j%len(s.norms)].Pixel(v)
 	}
-	return drawn
+	return pixels
 }
 
 // Norm returns how the pixels of a channel are normalised; its Pixel method leads back, for drawing what a network generates.

@@ -69,7 +69,7 @@ func TestCategorical_OfAMask(t *testing.T) {
 		t.Errorf("%.16g, want %.16g", got, want)
 	}
 	if d := p.Value(g[0]); d[2] != 0 || d[3] != 0 || d[0] == 0 {
-		t.Errorf("gradient by the logits %v, want zeros for the sample without a label", d)
+		t.Errorf("gradient with respect to the logits %v, want zeros for the sample without a label", d)
 	}
 }
 

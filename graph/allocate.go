@@ -22,8 +22,8 @@ const (
 // layout says where values lie, in elements.
 type layout struct {
 	samples    int   // of a shard
-	local      []int // offsets of the slots in a worker's memory
-	localSize  int
+	perWorker  []int // offsets of the slots in a worker's memory
+	workerSize int
 	shared     []int // offsets of the slots in the memory that materialised values share
 	sharedSize int
 	room       int // scratch memory of a worker
@@ -48,7 +48,7 @@ func (c *code[T]) allocate() {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return c.instrs[a].stage - c.instrs[b].stage })
 	lastReader, lastStage := c.liveness(order)
-	var local, shared allocator
+	var perWorker, shared allocator
 	for at, i := range order {
 		ins := &c.instrs[i]
 		m.arity, m.room = max(m.arity, len(ins.in)), max(m.room, ins.room)
@@ -59,11 +59,11 @@ func (c *code[T]) allocate() {
 			shared.expire(ins.stage)
 			v.slot = shared.take(v.size(c.rows), lastStage[ins.out])
 		default:
-			local.expire(at)
-			v.slot = local.take(m.samples*v.width, lastReader[ins.out])
+			perWorker.expire(at)
+			v.slot = perWorker.take(m.samples*v.width, lastReader[ins.out])
 		}
 	}
-	m.local, m.localSize = local.layout()
+	m.perWorker, m.workerSize = perWorker.layout()
 	m.shared, m.sharedSize = shared.layout()
 }
 
@@ -181,7 +181,7 @@ type shard struct {
 type context[T Float] struct {
 	call  call[T]
 	zero  bool // of a task: its result is exactly zero
-	local []T  // values of the shard at hand
+	shard []T  // values of the shard that is computed
 }
 
 // newProgram gives code its memory and binds the tasks that workers run.
@@ -219,7 +219,7 @@ func newProgram[T Float](c *code[T]) (*Program[T], error) {
 	}
 	p.contexts = make([]context[T], min(maxWorkers(), max(len(p.shards), 4)))
 	for w := range p.contexts {
-		p.contexts[w] = context[T]{local: make([]T, c.memory.localSize), call: call[T]{
+		p.contexts[w] = context[T]{shard: make([]T, c.memory.workerSize), call: call[T]{
 			room:    make([]T, c.memory.room),
 			src:     make([][]T, 0, c.memory.arity),
 			srcZero: make([]bool, 0, c.memory.arity),
@@ -267,7 +267,7 @@ func (p *Program[T]) Bytes() int {
 		bytes += m.packedBytes() + 8*len(m.part)
 	}
 	for w := range p.contexts {
-		elems += len(p.contexts[w].local) + len(p.contexts[w].call.room)
+		elems += len(p.contexts[w].shard) + len(p.contexts[w].call.room)
 	}
 	return bytes + int(dtypeOf[T]().Size())*elems
 }

@@ -45,7 +45,7 @@ func NewBuilder[T Float]() *Builder {
 // Err returns the first error, nil if there was none.
 func (b *Builder) Err() error { return b.err }
 
-// Graph is Gorgonia's graph that the nodes are in.
+// Graph returns the Gorgonia graph that holds the nodes.
 func (b *Builder) Graph() *gorgonia.ExprGraph { return b.g }
 
 // Inputs lists the inputs in the order in which they were added.

@@ -200,7 +200,7 @@ func TestProgram_SkippingZerosChangesNothing(t *testing.T) {
 		}
 		near(t, fmt.Sprint("step ", step), got, interpret(t, n.b, vs, outs...), 1e-12)
 		if zero := total1(got[1]) == 0; zero != (step < 2) { // the first of three hidden layers hears of the error last
-			t.Fatalf("step %d: the gradient by the first activity is zero: %t", step, zero)
+			t.Fatalf("step %d: the gradient with respect to the first activity is zero: %t", step, zero)
 		}
 		for i, s := range n.states {
 			for j := range z[s] {

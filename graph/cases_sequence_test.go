@@ -49,7 +49,7 @@ func pulled(f func(x []dual) []dual, x, g []float64) []float64 {
 	return out
 }
 
-// bent is the gradient by x of g^T J(x) v, by differences of exact slopes.
+// bent is the gradient with respect to x of g^T J(x) v, by differences of exact slopes.
 func bent(f func(x []dual) []dual, x, g, v []float64) []float64 {
 	x = slices.Clone(x)
 	return slopes([][]float64{x}, func() float64 { return dot(g, changes(f(duals(x, v)))) })[0]

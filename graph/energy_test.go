@@ -38,7 +38,7 @@ func TestGrad_TwiceIsAHessianVectorProduct(t *testing.T) {
 	}
 }
 
-// TestProgram_EqualsTheTapeMachine: energy, gradients by activities and weights, and a Hessian-vector product.
+// TestProgram_EqualsTheTapeMachine: energy, gradients with respect to activities and weights, and a Hessian-vector product.
 func TestProgram_EqualsTheTapeMachine(t *testing.T) {
 	for _, s := range specs() {
 		t.Run(s.act.String(), func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 // Abs is |x|, element by element. Its derivative is sign(x), with sign(0) = 0, and its second derivative is 0 everywhere.
 func (b *Builder) Abs(x *Node) *Node { return b.add(absolute{}, x) }
 
-// Sqrt is the square root of x, element by element. Of a negative number it is NaN, which runs report as any other number that
-// is not finite; at zero its derivative is infinite.
+// Sqrt is the square root of x, element by element. The square root of a negative number is NaN, which is found like any other number
+// that is not finite. The derivative at zero is infinite.
 func (b *Builder) Sqrt(x *Node) *Node { return b.add(power{.5}, x) }
 
 // Log is the natural logarithm of x, element by element: -Inf at zero and NaN below, which runs report as any other number that

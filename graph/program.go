@@ -224,14 +224,15 @@ type Link[T Float] struct {
 	from, to int
 }
 
-// A Chain is links that run one after the other, shard by shard: a feedforward pass whose results are then the free activities.
+// A Chain is a sequence of links, each of which copies a result to an input before the next one runs. A feedforward pass is one: the
+// prediction of every block becomes its activity. Shards pass through the whole chain without waiting for each other.
 type Chain[T Float] struct {
 	links []Link[T]
 	work  float64
 	run   shardTask
 }
 
-// Chain prepares links for RunChain. It is an error if one of them needs more than its own sample and the weights.
+// Chain prepares links for RunChain. It returns an error if a link's result depends on other samples of the batch.
 func (p *Program[T]) Chain(links []Link[T]) (*Chain[T], error) {
 	c := &Chain[T]{links: slices.Clone(links)}
 	for i := range c.links {

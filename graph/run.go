@@ -217,8 +217,8 @@ func (p *Program[T]) rowsOf(ctx *context[T], sh *shard, id int) []T {
 	if v.materialised {
 		return p.cells[id].buf[sh.lo*v.width : sh.hi*v.width]
 	}
-	at := p.memory.local[v.slot]
-	return ctx.local[at : at+(sh.hi-sh.lo)*v.width]
+	at := p.memory.perWorker[v.slot]
+	return ctx.shard[at : at+(sh.hi-sh.lo)*v.width]
 }
 
 // runShard runs one instruction on one shard.

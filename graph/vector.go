@@ -91,7 +91,7 @@ func (v *Vector[T]) Whole() (whole *Vector[T], at int) { return v.whole, v.at }
 // Data is the array of all fields.
 func (v *Vector[T]) Data() []T { return v.data }
 
-// Field is the memory of one field, row-major; nil if there is none of that name.
+// Field returns the values of the field of that name, row-major, as a view; nil if there is none.
 func (v *Vector[T]) Field(name string) []T {
 	i, ok := v.offset[name]
 	if !ok {
@@ -103,7 +103,7 @@ func (v *Vector[T]) Field(name string) []T {
 // Fields lists names and shapes in their order.
 func (v *Vector[T]) Fields() []Field { return v.fields }
 
-// Part is the piece of data, a slice as long as Data, that belongs to field i.
+// Part returns the part of data that belongs to field i. Data is any slice as long as v.Data(), such as a gradient.
 func (v *Vector[T]) Part(data []T, i int) []T { return v.part(data, i) }
 
 func (v *Vector[T]) part(data []T, i int) []T {

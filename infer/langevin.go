@@ -27,9 +27,9 @@ type Langevin[T Float] struct {
 	Rand        *rand.Rand
 	Source      *rand.PCG // instead of Rand
 
-	drawn *rand.Rand // from Source
-	of    *rand.PCG  // what drawn is from
-	grad  []T
+	rand *rand.Rand // from Source
+	of   *rand.PCG  // what rand is from
+	grad []T
 }
 
 var _ Solver[float32] = (*Langevin[float32])(nil)
@@ -64,9 +64,9 @@ func (l *Langevin[T]) rng() *rand.Rand {
 		return l.Rand
 	}
 	if l.of != l.Source {
-		l.of, l.drawn = l.Source, rand.New(l.Source)
+		l.of, l.rand = l.Source, rand.New(l.Source)
 	}
-	return l.drawn
+	return l.rand
 }
 
 // MarshalBinary is the state of the noise. Without Source it is an error: nothing can be learned of that of a Rand.

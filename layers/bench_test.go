@@ -20,7 +20,7 @@ func fill(b *graph.Builder, p *graph.Program[float32], std func(n *graph.Node) f
 	p.Touch()
 }
 
-// BenchmarkLayer is a layer's map and its gradients by input and weights, on 16 samples of 32 tokens.
+// BenchmarkLayer is a layer's map and its gradients with respect to input and weights, on 16 samples of 32 tokens.
 func BenchmarkLayer(b *testing.B) {
 	const batch, tokens, n = 16, 32, 64
 	for name, l := range map[string]layers.Layer{
@@ -159,7 +159,7 @@ func newTransformer(tb testing.TB, n, blocks, heads, tokens, batch int) *transfo
 	return t
 }
 
-// BenchmarkTransformer is one evaluation of the energy with its gradient by all activities, which change each time, or by
+// BenchmarkTransformer is one evaluation of the energy with its gradient with respect to all activities, which change each time, or by
 // all weights, which count as changed.
 func BenchmarkTransformer(b *testing.B) {
 	for _, s := range []struct{ n, blocks, heads, tokens, batch int }{{64, 4, 4, 32, 16}, {128, 6, 8, 32, 32}} {

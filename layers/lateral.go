@@ -10,8 +10,8 @@ import (
 //
 //	f(x) = act(x) (W - diag W) + c    x [batch, Width], W [Width, Width], c [Width]
 //
-// No unit predicts itself, or W = 1 would do it perfectly. The diagonal of W has no effect and no gradient. A block has it
-// predict the site that it reads by naming that in Predicts: the example of arch.Block completes samples so.
+// The diagonal of W has no effect and no gradient, because the identity would predict every unit perfectly from itself. Use it
+// in an arch.Block whose Predicts names the site that the block reads; the example of arch.Block completes samples in this way.
 type Lateral struct {
 	Width int
 	Act   Act

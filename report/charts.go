@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -83,9 +84,37 @@ func Smoothed(p *plot.Plot, curve plotter.XYs, c color.NRGBA, dash []vg.Length) 
 	}
 	pale := c
 	pale.A = 0x38
-	l := Line(mean, c, 2, dash)
-	p.Add(Line(raw, pale, .5, nil), l)
+	l := Line(thinned(mean), c, 2, dash)
+	p.Add(Line(thinned(raw), pale, .5, nil), l)
 	return l
+}
+
+// mostPoints is about how many points of a curve are drawn: two for each pixel of its width.
+const mostPoints = 1600
+
+// thinned is a curve with at most mostPoints points that looks the same: of every run of neighbours that share a fraction of a pixel, the
+// lowest and the highest. The time to draw a line grows with the square of its points.
+func thinned(curve plotter.XYs) plotter.XYs {
+	if len(curve) <= mostPoints {
+		return curve
+	}
+	var few plotter.XYs
+	for run := range slices.Chunk(curve, (2*len(curve)+mostPoints-1)/mostPoints) {
+		low, high := 0, 0
+		for i, xy := range run {
+			if xy.Y < run[low].Y {
+				low = i
+			}
+			if xy.Y > run[high].Y {
+				high = i
+			}
+		}
+		few = append(few, run[min(low, high)])
+		if low != high {
+			few = append(few, run[max(low, high)])
+		}
+	}
+	return few
 }
 
 // A HeatMap is a table of numbers whose cells are coloured and have their values written in them.

@@ -219,7 +219,7 @@ func WithKeys(width, height float64, rows [][]*plot.Plot, keys []Key, columns in
 	return vgimg.PngCanvas{Canvas: img}
 }
 
-// A ColourBar is what the colours of a map mean: steps of colour with numbers under some of them, and the name of the quantity.
+// A ColourBar is the legend of a map: a bar of its colours, numbers under some of them, and the name of the quantity.
 type ColourBar struct {
 	Name   string
 	Colour func(fraction float64) color.Color // from 0, at the left, to 1

@@ -20,7 +20,7 @@ import (
 //	K_t = sum_{l=0..H} G^{l+1}_tt H^l_tt
 //
 // where H^l [TP, TP] are the correlations of activities and G^l [T, T] those of
-// the output's gradients by them, H^0 = x x^T/D at all times and G^{H+1} = 1,
+// the output's gradients with respect to them, H^0 = x x^T/D at all times and G^{H+1} = 1,
 //
 //	H^l = R H^{l-1} R^T + A^l G^{l+1} A^l^T       A^l = R C,  R = (1 - C D)^-1
 //	G^l = Q G^{l+1} Q^T + B^{l-1} H^{l-1} B^{l-1}^T    B^{l-1} = Q D,  Q = (1 - D C)^-1

@@ -115,8 +115,8 @@ func (p position) history() *History {
 	return h
 }
 
-// A keeper writes and reads the checkpoints of one Run. A nil one keeps nothing.
-type keeper[T graph.Float] struct {
+// A checkpointer writes and reads the checkpoints of one Run. A nil one keeps nothing.
+type checkpointer[T graph.Float] struct {
 	Checkpoint
 	weights  *graph.Vector[T]
 	memory   Memory
@@ -127,7 +127,7 @@ type keeper[T graph.Float] struct {
 }
 
 // due reports whether the file is to be written after so many steps.
-func (k *keeper[T]) due(steps int) bool {
+func (k *checkpointer[T]) due(steps int) bool {
 	return k != nil && (k.Every > 0 && steps%k.Every == 0 || k.Interval > 0 && time.Since(k.saved) >= k.Interval)
 }
 
@@ -150,7 +150,7 @@ func (t *Trainer[T]) lock() (*lockfile.Lock, error) {
 }
 
 // open prepares the checkpoint and restores the training from its file, if that is there.
-func (t *Trainer[T]) open(h *History) (*keeper[T], *History, error) {
+func (t *Trainer[T]) open(h *History) (*checkpointer[T], *History, error) {
 	if t.Checkpoint.File == "" {
 		return nil, h, nil
 	}
@@ -159,7 +159,7 @@ func (t *Trainer[T]) open(h *History) (*keeper[T], *History, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &keeper[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, settings: t.settings(), saved: time.Now()}
+	k := &checkpointer[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, settings: t.settings(), saved: time.Now()}
 	if r, is := t.Optimizer.(optim.Rater); is {
 		k.rate = r.LearningRate()
 	}
@@ -220,7 +220,7 @@ func describeSet(s *data.Set) string {
 }
 
 // save writes the file.
-func (k *keeper[T]) save(h *History) error {
+func (k *checkpointer[T]) save(h *History) error {
 	if k == nil {
 		return nil
 	}
@@ -259,7 +259,7 @@ func (k *keeper[T]) save(h *History) error {
 }
 
 // slabs calls visit with all weights and what the optimiser remembers of each.
-func (k *keeper[T]) slabs(visit func(name string, shape []int, part []T) error) error {
+func (k *checkpointer[T]) slabs(visit func(name string, shape []int, part []T) error) error {
 	for s, slab := range append([][]T{k.weights.Data()}, k.optim.Slots...) {
 		name := weightsName
 		if s > 0 {
@@ -275,7 +275,7 @@ func (k *keeper[T]) slabs(visit func(name string, shape []int, part []T) error) 
 }
 
 // read restores weights, optimiser, rule and Own from the file, once all of it has been found good.
-func (k *keeper[T]) read() (*position, error) {
+func (k *checkpointer[T]) read() (*position, error) {
 	f, err := safetensors.ReadFile(k.File)
 	if err != nil {
 		return nil, err

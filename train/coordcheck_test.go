@@ -209,7 +209,7 @@ func TestCoordCheck_RefusesWhatIsMissing(t *testing.T) {
 	} {
 		c := coordCheck(arch.MuPC{}, false, 8, 0)
 		test.change(c)
-		if _, err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "train: coordinate check: ") {
+		if _, err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "analysis: coordinate check: ") {
 			t.Errorf("error %v, want %q", err, test.want)
 		}
 	}

@@ -18,9 +18,8 @@ const (
 	RecordAndStop                   // the run ends without an error, and History.Diverged has the DivergenceError
 )
 
-// A DivergenceError is a number that became NaN or infinite in the course of a computation: a rate is too high, or the data
-// are too large. Errors of Trainer.Run, Evaluate, Stream.Observe, Query.Ask and Continue have one in their chain where that is
-// the cause, and no others do:
+// A DivergenceError says that a computation gave NaN or infinity: a rate is too high, or the data are too large. Errors of
+// Trainer.Run, Trainer.Steps, Evaluate, Continue, Query.Ask and rules.Stream have one in their chain if that is the cause:
 //
 //	var diverged *train.DivergenceError
 //	if errors.As(err, &diverged) { ... diverged.Step, diverged.Where }
@@ -38,7 +37,7 @@ type DivergenceError struct {
 
 const remedy = "look at the data, or lower the rates"
 
-// Error says where, and what to do. What step it was stands before, see errors.WithMessage.
+// Error says what is not finite, where, and what to do. The step is in the message of the error that wraps it.
 func (d *DivergenceError) Error() string { return d.Where + ": " + remedy }
 
 // InferenceDiverged is the error of an inference that ended as infer.Diverged.

@@ -45,7 +45,7 @@ func (k *task) activities(em *arch.Model[float64]) []float64 {
 // kinks are where an activation's slope jumps.
 var kinks = map[layers.Act][]float64{layers.ReLU: {0}, layers.LeakyReLU: {0}, layers.SELU: {0}, layers.HardTanh: {-1, 1}}
 
-// sameSide tells whether no activity lies on another side of a kink in a than in b.
+// sameSide reports whether no activity lies on another side of a kink in a than in b.
 func sameSide(act layers.Act, a, b []float64) bool {
 	for _, at := range kinks[act] {
 		for i := range a {

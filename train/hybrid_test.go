@@ -56,7 +56,7 @@ func (g goesTo) Move(_ infer.Problem[float64], z []float64) (infer.Motion, error
 	return infer.Motion{}, nil
 }
 
-// TestHybrid_AmortiserLearnsBlockByBlock: the gradient by a weight of the amortiser is, by central differences, that of the
+// TestHybrid_AmortiserLearnsBlockByBlock: the gradient with respect to a weight of the amortiser is, by central differences, that of the
 // energy of its own block (and of the regulariser), whatever the amortiser's likelihoods; that it changes the other blocks'
 // energies too does not count.
 func TestHybrid_AmortiserLearnsBlockByBlock(t *testing.T) {
@@ -106,7 +106,7 @@ func TestHybrid_AmortiserLearnsBlockByBlock(t *testing.T) {
 				}
 				want := (at(step) - at(-step)) / (2 * step)
 				if d := math.Abs(grad[j] - want); !(d <= tol*max(1, math.Abs(want))) {
-					t.Fatalf("unsupervised %v: gradient by %s is %.10g, differences give %.10g", unsupervised, w.Where(j), grad[j], want)
+					t.Fatalf("unsupervised %v: gradient with respect to %s is %.10g, differences give %.10g", unsupervised, w.Where(j), grad[j], want)
 				}
 			}
 		}

@@ -80,24 +80,24 @@ func StartMemory[T graph.Float](s Start[T]) Memory {
 	case Memory:
 		return m
 	}
-	return unkept{s}
+	return notResumable{s}
 }
 
-// RuleMemory is what a rule remembers. One that is no Keeper cannot be kept.
+// RuleMemory is what a rule remembers. One that is not Resumable cannot be kept in a Checkpoint.
 func RuleMemory[T graph.Float](r Rule[T]) Memory {
-	if k, is := r.(Keeper); is {
+	if k, is := r.(Resumable); is {
 		return k.Memory()
 	}
-	return unkept{r}
+	return notResumable{r}
 }
 
-// An unkept is what cannot be kept.
-type unkept struct{ what any }
+// A notResumable is the Memory of a part whose state cannot be kept in a Checkpoint.
+type notResumable struct{ what any }
 
-func (u unkept) MarshalBinary() ([]byte, error) {
+func (u notResumable) MarshalBinary() ([]byte, error) {
 	return nil, errors.Errorf("what a %T remembers from batch to batch cannot be kept: it has no Memory method, or, a start, no MarshalBinary and UnmarshalBinary; train without Checkpoint, or give it them", u.what)
 }
-func (u unkept) UnmarshalBinary([]byte) error { _, err := u.MarshalBinary(); return err }
+func (u notResumable) UnmarshalBinary([]byte) error { _, err := u.MarshalBinary(); return err }
 
 // MarshalBinary counts the batches.
 func (n *noise) MarshalBinary() ([]byte, error) {

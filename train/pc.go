@@ -24,7 +24,7 @@ type PC[T graph.Float] struct {
 
 var (
 	_ Rule[float32] = (*PC[float32])(nil)
-	_ Keeper        = (*PC[float32])(nil)
+	_ Resumable     = (*PC[float32])(nil)
 )
 
 // Validate reports a missing model or solver, a model in other coordinates or with free ends, and what the solver and the
@@ -75,7 +75,8 @@ func (r *PC[T]) Gradient(grad, x, y []T, batch int) (Report, error) {
 	return b.Relax(grad, r.Solver, r.Stop)
 }
 
-// Begin clamps a batch and sets the activities to where inference begins: for rules that infer in another way.
+// Begin clamps a batch, sets the activities to where inference begins, and returns the model. It is for rules that infer in another
+// way than PC.Gradient.
 func (r *PC[T]) Begin(x, y []T, batch int) (*BatchModel[T], error) {
 	m, err := r.batch.Load(r.Model, x, y, batch, r.Seed)
 	if err != nil {
@@ -87,7 +88,7 @@ func (r *PC[T]) Begin(x, y []T, batch int) (*BatchModel[T], error) {
 // Batch is the model of the last batch.
 func (r *PC[T]) Batch() *BatchModel[T] { return &r.batch }
 
-// Subject is the model. The terms are those of the energy where the last gradient was taken.
+// Subject returns the model as what is trained. Its TermEnergies are those at the activities where the last gradient was taken.
 func (r *PC[T]) Subject() Subject[T] {
 	s := r.batch.Subject(r.Model)
 	s.Solver = r.Solver

@@ -13,12 +13,12 @@ type Rest struct {
 	Statuses    map[infer.Status]int // how inferences ended; Running counts batches without inference
 	Evaluations int                  // of the energy gradient
 	Measured    int                  // inferences whose residual was measured from the start on, and is finite
-	Residual    float64              // mean over those: rms of the gradient by activities at the end
+	Residual    float64              // mean over those: rms of the gradient with respect to activities at the end
 	Left        float64              // mean over those: the same as a fraction of the start's
 	Far         int                  // of those: more than FarLeft was left
 }
 
-// FarLeft is the fraction of the gradient by activities that may be left at the end of inference. Above it, the weight
+// FarLeft is the fraction of the gradient with respect to activities that may be left at the end of inference. Above it, the weight
 // gradient belongs to activities on their way rather than at equilibrium.
 const FarLeft = .1
 
@@ -61,6 +61,6 @@ func (r Rest) Warning() string {
 	if r.Left > 1 {
 		remedy = "it grew: lower the rate of inference (plain descent is stable below 2 / largest curvature)"
 	}
-	return fmt.Sprintf("in %d of %d batches the weights learned far from equilibrium: %.3g %% of the starting gradient by activities was left (mean of all); %s",
+	return fmt.Sprintf("in %d of %d batches the weights learned far from equilibrium: %.3g %% of the starting gradient with respect to activities was left (mean of all); %s",
 		r.Far, r.Measured, 100*r.Left, remedy)
 }

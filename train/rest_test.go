@@ -140,7 +140,7 @@ func TestRules_RefuseWhatTheyCannotDo(t *testing.T) {
 		{"no model", &rules.ZIL[float32]{}, "ZIL: Model is missing"},
 		{"errors", &rules.ZIL[float32]{Model: errs}, "arch.Activities"},
 		{"hidden precision", &rules.ZIL[float32]{Model: another(t, model.Network(), energy.PC{Hidden: energy.Gaussian{Precision: 2}})}, "unit precision"},
-		{"no chain", &rules.ZIL[float32]{Model: another(t, reachingBack(), nil)}, `"c" is not a link of a chain`},
+		{"no chain", &rules.ZIL[float32]{Model: another(t, reachingBack(), nil)}, `block "c" does not read "b" alone`},
 		{"errors", &rules.FixedPrediction[float32]{PC: inErrors}, "arch.Activities"},
 		{"no solver", &rules.FixedPrediction[float32]{PC: train.PC[float32]{Model: model}}, "Solver is missing"},
 		{"another energy", &rules.FixedPrediction[float32]{PC: with(another(t, model.Network(), energy.Sum{energy.PC{}, energy.ActivityDecay{Rate: .1}}))}, "ActivityDecay"},

@@ -20,7 +20,7 @@ import (
 // A Rule turns a batch into a gradient with respect to the weights. It is used by one goroutine at a time.
 //
 // A rule may have more methods, which are used if they are there: Validate() error, called before the first step; Learn, see
-// Learner; Probe, see Prober; Memory, see Keeper, without which a training by it has no Checkpoint. BatchModel has the parts that
+// Learner; Probe, see Prober; Memory, see Resumable, without which a training by it has no Checkpoint. BatchModel has the parts that
 // most rules are made of.
 type Rule[T graph.Float] interface {
 	// Gradient writes the gradient for the batch x [batch, in...], y [batch, out...] to grad, as long as the weights. It panics,
@@ -30,9 +30,9 @@ type Rule[T graph.Float] interface {
 	Subject() Subject[T]
 }
 
-// A Keeper is a rule whose training can be kept in a Checkpoint. A type that embeds a Keeper and remembers more needs a Memory of
+// A Resumable is a rule whose training can be kept in a Checkpoint. A type that embeds a Resumable and remembers more needs a Memory of
 // its own.
-type Keeper interface {
+type Resumable interface {
 	// Memory is what the rule remembers from batch to batch beside the weights; an empty Memories, if it remembers nothing.
 	Memory() Memory
 }

@@ -321,9 +321,9 @@ func TestRules_PanicOnWrongLengths(t *testing.T) {
 		{"gradient too short", gradient(fa, size-1), "train: Gradient"},
 		{"gradient too long", gradient(fa, size+1), "train: Gradient"},
 		{"gradient of one network of two", gradient(h, 3), "train: Gradient"},
-		{"terms too short", func() { fa.Subject().TermEnergies(nil) }, "train: TermEnergies"},
+		{"terms too short", func() { fa.Subject().TermEnergies(nil) }, "rules: TermEnergies"},
 		{"more than whole samples", func() { _, _, _ = q.Ask(nil, numbers(5), 2) }, "train: Query.Ask"},
-		{"a gradient of another network", func() { analysis.Agree(g.x, g.x[1:]) }, "train: Agree"},
+		{"a gradient of another network", func() { analysis.Agree(g.x, g.x[1:]) }, "analysis: Agree"},
 		{"spans of another network", func() { train.AdamSpans(h.Amortiser.Network(), bp.Weights()) }, "train: spans"},
 		{"less than no sample", func() { _, _, _ = q.Ask(nil, nil, -1) }, "train: Query.Ask"},
 	} {

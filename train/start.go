@@ -31,14 +31,14 @@ type Gaussian[T graph.Float] struct {
 	Std  float64 // 0 starts at zero
 	Seed uint64
 
-	drawn Random
+	random Random
 }
 
 var _ Start[float32] = (*Gaussian[float32])(nil)
 
 // Begin draws.
 func (g *Gaussian[T]) Begin(m *arch.Model[T], _, _ []T) error {
-	rng, z := g.drawn.From(g.Seed, 0), m.State()
+	rng, z := g.random.From(g.Seed, 0), m.State()
 	for i := range z {
 		z[i] = T(g.Std * rng.NormFloat64())
 	}
@@ -55,10 +55,10 @@ func (g *Gaussian[T]) Validate() error {
 }
 
 // MarshalBinary is where the draws are, for a Checkpoint.
-func (g *Gaussian[T]) MarshalBinary() ([]byte, error) { return g.drawn.MarshalBinary() }
+func (g *Gaussian[T]) MarshalBinary() ([]byte, error) { return g.random.MarshalBinary() }
 
-// UnmarshalBinary makes the draws go on where MarshalBinary was called.
-func (g *Gaussian[T]) UnmarshalBinary(state []byte) error { return g.drawn.UnmarshalBinary(state) }
+// UnmarshalBinary restores the state of the random numbers that MarshalBinary saved.
+func (g *Gaussian[T]) UnmarshalBinary(state []byte) error { return g.random.UnmarshalBinary(state) }
 
 // Previous starts where the inference before ended, for streams: sample i of a batch goes on from sample i of the batch
 // before. In a batch of more samples than that had, those that are new start at the feedforward pass; in one of fewer, the
@@ -103,7 +103,7 @@ func (p *Previous[T]) Begin(m *arch.Model[T], _, _ []T) error {
 	return nil
 }
 
-// Begin sets the activities that an inference begins with; a nil start is Feedforward.
+// Begin sets the activities with which inference begins. A nil start means Feedforward.
 func Begin[T graph.Float](s Start[T], m *arch.Model[T], x, y []T) error {
 	if s == nil {
 		return m.Forward()

@@ -79,7 +79,7 @@ func (t *Trainer[T]) steps(ctx context.Context, h **History) iter.Seq2[Step[T], 
 // errLeft ends a training whose steps are no longer ranged over.
 var errLeft = errors.New("train: the loop over Steps has been left")
 
-// History is what the training under way, or the last one, has come to; nil before the first. It is not to be called while
+// History returns the record of the current training, or of the last one; nil before the first. It must not be called while
 // another goroutine trains.
 func (t *Trainer[T]) History() *History { return t.history }
 
@@ -108,7 +108,7 @@ func (t *Trainer[T]) train(ctx context.Context, history **History, yield func(St
 		return err
 	}
 	defer lock.Release()
-	keep, h, err := t.open(&History{Rest: Rest{Statuses: make(map[infer.Status]int)}})
+	saver, h, err := t.open(&History{Rest: Rest{Statuses: make(map[infer.Status]int)}})
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (t *Trainer[T]) train(ctx context.Context, history **History, yield func(St
 		return errors.Errorf("train: checkpoint %s: the training has made %d steps, and %d are asked for: remove the file to begin anew, or give more Epochs or MaxSteps", t.Checkpoint.File, h.Steps, total)
 	}
 	t.history, *history = h, h
-	r := newRun(t, h, total, keep, yield)
+	r := newRun(t, h, total, saver, yield)
 	err = r.steps(ctx)
 	var diverged *DivergenceError
 	if t.Divergence == RecordAndStop && errors.As(err, &diverged) {
@@ -174,7 +174,7 @@ type run[T graph.Float] struct {
 	*Trainer[T]
 	h     *History
 	total int
-	keep  *keeper[T]
+	saver *checkpointer[T]
 	yield func(Step[T], error) bool
 	stepper[T]
 
@@ -183,8 +183,8 @@ type run[T graph.Float] struct {
 	xMem, yMem []T
 }
 
-func newRun[T graph.Float](t *Trainer[T], h *History, total int, keep *keeper[T], yield func(Step[T], error) bool) *run[T] {
-	r := &run[T]{Trainer: t, h: h, total: total, keep: keep, yield: yield, stepper: newStepper(t.Rule, t.Optimizer)}
+func newRun[T graph.Float](t *Trainer[T], h *History, total int, saver *checkpointer[T], yield func(Step[T], error) bool) *run[T] {
+	r := &run[T]{Trainer: t, h: h, total: total, saver: saver, yield: yield, stepper: newStepper(t.Rule, t.Optimizer)}
 	r.now = Step[T]{Total: total, Terms: make([]float64, len(r.subject.Terms)), Grad: r.grad, Weights: r.subject.Weights.Data(), norm: math.NaN()}
 	if t.OnGradient != nil {
 		r.look = r.beforeStep
@@ -226,8 +226,8 @@ func (r *run[T]) steps(ctx context.Context) error {
 			if h.Interrupted || h.Steps == r.total {
 				break
 			}
-			if r.keep.due(h.Steps) {
-				if err := r.keep.save(h); err != nil {
+			if r.saver.due(h.Steps) {
+				if err := r.saver.save(h); err != nil {
 					return atStep(err, h.Steps, epoch)
 				}
 			}
@@ -236,7 +236,7 @@ func (r *run[T]) steps(ctx context.Context) error {
 	if h.Steps == steps && len(h.Evals) == evals { // the file has it
 		return nil
 	}
-	return atStep(r.keep.save(h), h.Steps, r.now.Epoch)
+	return atStep(r.saver.save(h), h.Steps, r.now.Epoch)
 }
 
 // one makes one step.

@@ -109,7 +109,7 @@ func (b *BatchModel[T]) Relax(grad []T, solver infer.Solver[T], stop infer.Stop)
 	return Report{Loss: loss, Energy: f, Inference: result}, err
 }
 
-// RepeatNoise makes the next batch draw what the last batch of other has drawn.
+// RepeatNoise makes the random layer inputs (dropout masks) of the next batch equal to those of the last batch of other.
 func (b *BatchModel[T]) RepeatNoise(other *BatchModel[T]) { b.noise.step = other.noise.step - 1 }
 
 // MarshalBinary is the number of batches loaded.

@@ -135,12 +135,12 @@ func TestCoordcheck_OneProgressForAll(t *testing.T) {
 func TestCoordcheck_VerdictSaysWhatCounts(t *testing.T) {
 	e := func(v float64) analysis.Exponent { return analysis.Exponent{Mean: v, Low: v, High: v} }
 	nan := analysis.Exponent{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
-	w := &inspect.Sweep{Scaling: "mupc", Over: "width", Slopes: []analysis.Slope{
+	w := &inspect.ScalingCheck{Scaling: "mupc", Over: "width", Slopes: []analysis.Slope{
 		{Place: analysis.FirstHidden, Activity: e(.1), Change: e(-.1)}, {Place: analysis.FirstHidden, Relaxed: true, Activity: e(.6), Change: e(.3)},
 		{Place: analysis.MiddleHidden, Activity: e(0), Change: e(-.5)},
 		{Place: analysis.LastHidden, Activity: nan, Change: nan},
 		{Place: analysis.AtOutput, Activity: e(-.49), Change: e(.01)}}}
-	rows := inspect.CoordCmd{Band: .2}.Table([]*inspect.Sweep{w}).Rows
+	rows := inspect.CoordCmd{Band: .2}.Table([]*inspect.ScalingCheck{w}).Rows
 	var got []string
 	for _, row := range rows {
 		got = append(got, row[2]+" "+row[6])

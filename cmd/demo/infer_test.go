@@ -15,7 +15,7 @@ import (
 )
 
 // TestInfer_FindsTheEquilibriumOfTheLinearTheory: on a linear network with biases and a precision the energy that the sweep
-// calls the equilibrium is the closed form's, Gauss-Newton is there after one step, no way gets below, and the flows' energies
+// calls the equilibrium is the closed form's, Gauss-Newton is there after one step, no solver gets below, and the flows' energies
 // fall the more, the longer they run.
 func TestInfer_FindsTheEquilibriumOfTheLinearTheory(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
@@ -89,18 +89,18 @@ func TestTrain_ReportsHowInferenceEnded(t *testing.T) {
 	}
 }
 
-// TestFastest_RanksMediansOfSeveralRuns: a way that ran once is not ranked.
+// TestFastest_RanksMediansOfSeveralRuns: a solver that ran once is not ranked.
 func TestFastest_RanksMediansOfSeveralRuns(t *testing.T) {
-	at := func(seconds float64) []inspect.Station {
-		return []inspect.Station{{Evals: 5, Seconds: seconds, Off: 1e-4}}
+	at := func(seconds float64) []inspect.Evaluation {
+		return []inspect.Evaluation{{Evals: 5, Seconds: seconds, Off: 1e-4}}
 	}
-	ways := []inspect.Way{{Name: "once", Runs: 1, Path: at(1e-3)}, {Name: "thrice", Runs: 3, Path: at(2e-3)}}
-	for off, text := range inspect.Fastest(ways) {
+	runs := []inspect.SolverRun{{Name: "once", Runs: 1, Path: at(1e-3)}, {Name: "thrice", Runs: 3, Path: at(2e-3)}}
+	for off, text := range inspect.Fastest(runs) {
 		if !strings.HasPrefix(text, "thrice") {
 			t.Errorf("%s: %s", off, text)
 		}
 	}
-	if got := inspect.Fastest(ways[:1]); len(got) != 0 {
+	if got := inspect.Fastest(runs[:1]); len(got) != 0 {
 		t.Errorf("%v ranked after one run", got)
 	}
 }

@@ -50,7 +50,7 @@ func resultsOf(t *testing.T, dir string) map[string]any {
 	return results
 }
 
-// TestTrain_GoesOnFromItsCheckpoint: interrupted while the first pupil learns, then while the second one does, then a third
+// TestTrain_GoesOnFromItsCheckpoint: interrupted while the first learner learns, then while the second one does, then a third
 // time to the end, and once more: metrics, results and weights are those of a run without interruption, to the last bit.
 func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 	dir := t.TempDir()
@@ -65,9 +65,9 @@ func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 	}
 	train(t.Context(), "whole")
 	kept := []string{"-checkpoint", filepath.Join(dir, "kept"), "-checkpoint-every", "7"}
-	for i, pupil := range []string{"bp", "mcpc"} {
+	for i, learner := range []string{"bp", "mcpc"} {
 		ctx, stop := context.WithCancel(t.Context())
-		file := filepath.Join(dir, "kept", pupil+".checkpoint.safetensors")
+		file := filepath.Join(dir, "kept", learner+".checkpoint.safetensors")
 		done := make(chan bool)
 		go func() { // as soon as there is a first step to go on from
 			defer close(done)
@@ -80,7 +80,7 @@ func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 		}()
 		code, _ := train(ctx, fmt.Sprint("interrupted", i), kept...)
 		if stop(); code != cli.ExitInterrupted {
-			t.Logf("%s was too fast to be interrupted", pupil)
+			t.Logf("%s was too fast to be interrupted", learner)
 		}
 		<-done
 	}
@@ -97,9 +97,9 @@ func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 		if diff := cmp.Diff(resultsOf(t, filepath.Join(dir, "whole")), resultsOf(t, filepath.Join(dir, run))); diff != "" {
 			t.Errorf("%s: %s", run, diff)
 		}
-		for _, pupil := range []string{"bp.safetensors", "mcpc.safetensors"} {
-			if diff := cmp.Diff(weightsIn(t, filepath.Join(dir, "whole", pupil)), weightsIn(t, filepath.Join(dir, run, pupil))); diff != "" {
-				t.Errorf("%s, %s: other weights", run, pupil)
+		for _, learner := range []string{"bp.safetensors", "mcpc.safetensors"} {
+			if diff := cmp.Diff(weightsIn(t, filepath.Join(dir, "whole", learner)), weightsIn(t, filepath.Join(dir, run, learner))); diff != "" {
+				t.Errorf("%s, %s: other weights", run, learner)
 			}
 		}
 	}
@@ -125,12 +125,12 @@ func TestEval_GivesWhatTheTrainingDid(t *testing.T) {
 		if code != cli.ExitOK || strings.Count(stdout, ".safetensors") != 2 {
 			t.Fatalf("eval after %s: exit code %d, %s%s", args, code, stdout, stderr)
 		}
-		for pupil, r := range resultsOf(t, out) {
+		for learner, r := range resultsOf(t, out) {
 			test, is := r.(map[string]any)["test"].(map[string]any)
 			if !is {
 				continue
 			}
-			file := strings.ToLower(pupil) + ".safetensors"
+			file := strings.ToLower(learner) + ".safetensors"
 			code, one, _ := demo(t, t.Context(), "eval", filepath.Join(out, file))
 			for _, text := range []string{stdout, one} {
 				row := regexp.MustCompile(regexp.QuoteMeta(file) + ` .*`).FindString(text)

@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/bench"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/claims"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
@@ -45,9 +46,9 @@ type commands struct {
 	Landscape     inspect.LandscapeCmd   `cmd:"" help:"The energies of the smallest chains as pictures: by weights, by activities, by depth; before and after inference."`
 	Hybrid        study.HybridCmd        `cmd:"" help:"A generator with an amortiser that guesses where its inference will end: three ways to a label."`
 	Bidirectional study.BidirectionalCmd `cmd:"" help:"One network in both directions: classifies pictures and generates them."`
-	Claims        claimsCmd              `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
-	Run           runCmd                 `cmd:"" help:"Measure claims: verdicts, tables and figures."`
-	Verify        verifyCmd              `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
+	Claims        claims.ListCmd         `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
+	Run           claims.RunCmd          `cmd:"" help:"Measure claims: verdicts, tables and figures."`
+	Verify        claims.VerifyCmd       `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Bench         bench.Cmd              `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
 	Data          study.DataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
 

@@ -117,17 +117,6 @@ func TestOptions_ThatDoNotFitTheDataFailBeforeAFolderIsMade(t *testing.T) {
 	}
 }
 
-func TestRun_CacheThatCannotBeMadeIsAnError(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "occupied")
-	if err := os.WriteFile(file, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	code, _, stderr := demo(t, t.Context(), "run", "jpc/orders", "-cache", file, "-out", filepath.Join(t.TempDir(), "out"))
-	if code != cli.ExitFailure || !strings.Contains(stderr, "another folder with -cache") {
-		t.Errorf("exit code %d, %q", code, stderr)
-	}
-}
-
 func TestTrain_RulesThatDoNotFitAreRefusedBeforeTraining(t *testing.T) {
 	for _, args := range []string{"train -data bars -rule direct -arch cnn"} {
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(args), "-out", filepath.Join(t.TempDir(), "out"))...)

@@ -83,7 +83,7 @@ func fill(v reflect.Value, f float64) {
 // in them are.
 func TestFiles_TakeEveryNumber(t *testing.T) {
 	for _, f := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		for _, what := range []any{new(cli.Manifest), new(study.StepLine), new(study.EvalLine), new(study.AgreeLine), new(inspect.CoordLine), new(inspect.WayLine), new(bench.Report)} {
+		for _, what := range []any{new(cli.Manifest), new(study.StepLine), new(study.EvalLine), new(study.AgreeLine), new(inspect.CoordLine), new(inspect.EvaluationLine), new(bench.Report)} {
 			name := reflect.TypeOf(what).String()
 			fill(reflect.ValueOf(what).Elem(), f)
 			if m, is := what.(*cli.Manifest); is {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 )
 
@@ -167,5 +169,47 @@ func TestProcess_TwoInOneFolder(t *testing.T) {
 	}
 	if m := manifestOf(t, out); m.Seed != 1 || m.State != cli.Done {
 		t.Errorf("the manifest says %+v", m)
+	}
+}
+
+// TestRun_InterruptedKeepsCells interrupts a real process by the signal of Ctrl-C.
+func TestRun_InterruptedKeepsCells(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no such signal")
+	}
+	dir := t.TempDir()
+	cells := filepath.Join(dir, "cells")
+	kept := func() int {
+		files, err := filepath.Glob(filepath.Join(cells, "thesis", "races", "*.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	var out bytes.Buffer
+	cmd := process(t, "run", "thesis", "-full", "-cores", "1", "-cache", cells, "-out", filepath.Join(dir, "run"))
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); kept() < 1; time.Sleep(5 * time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			cmd.Process.Kill()
+			t.Fatalf("no cell in a minute:\n%s", &out)
+		}
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != cli.ExitInterrupted {
+		t.Errorf("ended with %v, want exit code %d:\n%s", err, cli.ExitInterrupted, &out)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "run", "manifest.json"))
+	if err != nil || !bytes.Contains(text, []byte(`"interrupted": true`)) {
+		t.Errorf("manifest: %v: %s", err, text)
+	}
+	if n := kept(); n == 0 || n == 60 {
+		t.Errorf("%d of 60 cells are kept", n)
 	}
 }

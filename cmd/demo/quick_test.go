@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"testing"
 
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/demotest"
 	"github.com/pcgraph/pcgraph/report"
 )
 
@@ -10,9 +12,11 @@ import (
 // second binary is built.
 const asCommand = "PCGRAPH_TEST_AS_COMMAND"
 
-func init() {
+// TestMain makes the test binary the command where asCommand is set.
+func TestMain(m *testing.M) {
+	report.DPI = 48 // no test looks at the pixels
 	if os.Getenv(asCommand) != "" {
 		main() // and ends the process
 	}
-	report.DPI = 48 // no test looks at the pixels
+	os.Exit(demotest.Main(m))
 }

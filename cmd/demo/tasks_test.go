@@ -22,7 +22,7 @@ var taskRuns = []struct {
 	{"classify errors -limit 2 -steps 3", []string{"curves.png", "digits.png", "energy.png"}},
 	{"classify deep -limit 2 -steps 2", []string{"curves.png", "digits.png", "energy.png"}},
 	{"generate -limit 2 -steps 2", []string{"curves.png", "energy.png", "generated.png"}},
-	{"generate -limit 1 -solver heun -time .02 -std .05", []string{"curves.png", "energy.png", "generated.png"}},
+	{"generate -limit 1 -solver heun -time .005 -std .05", []string{"curves.png", "energy.png", "generated.png"}},
 	{"latent -limit 2 -steps 2 -latents 3", []string{"curves.png", "energy.png", "reconstructed.png", "samples.png"}},
 	{"complete -limit 2 -steps 2 -missing noise -hidden 20", []string{"completed.png", "curves.png"}},
 	{"stream -limit 6 -steps 2 -frames 4 -units 12", []string{"curves.png", "stream.png"}},

@@ -224,7 +224,7 @@ func gradients(f energy.Functional) error {
 			want[j] = (at[1] - at[0]) / (2 * step)
 		}
 		if err := near(grads[i], want, diffTol); err != nil {
-			return errors.Wrapf(err, "gradient by %s", n.Name())
+			return errors.Wrapf(err, "gradient with respect to %s", n.Name())
 		}
 	}
 	return nil
@@ -289,7 +289,7 @@ func precision(f energy.Functional) error {
 	}
 	for i := range want {
 		if err := near(got[i], want[i], floatTol); err != nil {
-			return errors.Wrapf(err, "gradient by %s", double.vars[i].Name())
+			return errors.Wrapf(err, "gradient with respect to %s", double.vars[i].Name())
 		}
 	}
 	a, err := single.energy()

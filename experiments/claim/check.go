@@ -51,7 +51,8 @@ func Points(e Estimate) string {
 	return fmt.Sprintf("%.2f ± %.2f (%d)", 100*e.Mean, 100*e.Err, e.N)
 }
 
-// Curve is the line of estimates by x in the colour series (0: one of its own), with a band of one standard error to both sides.
+// Curve returns a line through the estimates at each x, with a band of one standard error to both sides. Lines with the same series
+// have the same colour; series 0 is a colour of its own.
 func Curve[X int | float64](name string, series int, at map[X]Estimate) Line {
 	l := Line{Name: name, Series: series, Points: true}
 	for _, x := range Keys(at) {

@@ -1,7 +1,7 @@
 package claim
 
-// A Figure is a picture as a value: panels side by side. Whoever draws it decides on colours, fonts and sizes, so that all
-// pictures look alike.
+// A Figure is a picture as a value: panels side by side. Colours, fonts and sizes are chosen by the code that draws it, so that
+// all pictures look alike.
 type Figure struct {
 	Name    string // of the file, without ending
 	Caption string // what one sees, and what was measured: sizes, seeds

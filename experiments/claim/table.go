@@ -124,8 +124,8 @@ func (t Table) Fits(e Experiment) error {
 	return e.reads(t)
 }
 
-// Shuffled returns the table with its results permuted at random among its cells. A claim whose Check does not depend on which
-// cell gave which result survives this.
+// Shuffled returns the table with its results permuted at random among its cells. A Check that still passes does not
+// depend on which cell gave which result.
 func (t Table) Shuffled(r *rand.Rand) Table {
 	results := slices.Clone(t.Results)
 	r.Shuffle(len(results), func(i, j int) {

@@ -50,7 +50,7 @@ const at = 20
 var paths = claim.Grid("jpc/flow", 1, func(s claim.Scale) []path {
 	steps := []float64{.5, .25, .125, .0625}
 	if s == claim.Quick {
-		steps = steps[:3]
+		steps = steps[:2]
 	}
 	var grid []path
 	for _, m := range []Method{Euler, Heun, RK4} {

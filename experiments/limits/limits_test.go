@@ -60,14 +60,14 @@ func TestClaims_WrongConstantTurnsTheVerdict(t *testing.T) {
 	}
 }
 
-// TestTogether_IsDescentOnEachLoss: oracle: a chain of one unit per layer, w2 w1 x, whose gradients are known: BP's of the loss,
+// TestDescend_IsDescentOnEachLoss: oracle: a chain of one unit per layer, w2 w1 x, whose gradients are known: BP's of the loss,
 // PC's of F* = (y - w2 w1 x)^2 / (2 (1 + w2^2)).
-func TestTogether_IsDescentOnEachLoss(t *testing.T) {
+func TestDescend_IsDescentOnEachLoss(t *testing.T) {
 	const x, y, rate = 1.5, -1., .1
 	n := theory.Linear{Weights: gaussians(2)}
 	w1, w2 := n.Weights[0].At(0, 0), n.Weights[1].At(0, 0)
 	bp, pc := [2]float64{w1, w2}, [2]float64{w1, w2}
-	r, err := together(n, single(x), single(y), 3, func() func(int, []float64, []float64) { return descent(rate) }, func(int) error { return nil })
+	r, err := descend(t.Context(), n, single(x), single(y), 3, rate, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

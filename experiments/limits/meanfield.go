@@ -75,10 +75,7 @@ var meanField = claim.Grid("limits/meanfield", 2, func(s claim.Scale) []fieldTas
 		return fieldLosses{}, err
 	}
 	rate := .5 * p.Gamma * p.Gamma * float64(p.Width)
-	r, err := together(n, x, y, p.Steps-1, func() func(int, []float64, []float64) { return descent(rate) }, func(t int) error {
-		at.Progress(t, p.Steps)
-		return ctx.Err()
-	})
+	r, err := descend(ctx, n, x, y, p.Steps-1, rate, at)
 	return fieldLosses{BP: r.BP, PC: r.PC}, err
 })
 

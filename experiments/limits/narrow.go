@@ -6,8 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/experiments/closedform"
+	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // A narrowTask is the toy task for networks deeper than wide.
@@ -88,16 +93,14 @@ var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []narrowTask {
 		}
 	}
 	var e escaped
-	for _, r := range []rule{backprop, predictive} {
-		l := &learner{net: clone(n), x: x, y: y, rule: r, step: descent(.5 * float64(p.Width))}
-		at, losses, err := l.escape(ctx, p.limit(), p.drawn())
+	for method, at := range []*int{closedform.Backprop: &e.BP, closedform.PC: &e.PC} {
+		_, trainer, err := learning(n, x, y, closedform.Method(method), &optim.SGD[float64]{Rate: .5 * float64(p.Width)}, p.limit()+1)
 		if err != nil {
 			return escaped{}, err
 		}
-		if r == backprop {
-			e.BP = at
-		} else {
-			e.PC = at
+		var losses []claim.Nullable
+		if *at, losses, err = escape(ctx, trainer, p.drawn()); err != nil {
+			return escaped{}, err
 		}
 		if p.drawn() {
 			e.Losses = append(e.Losses, losses)
@@ -106,26 +109,27 @@ var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []narrowTask {
 	return e, nil
 })
 
-// escape learns until limit, or until it has arrived if the losses after that are not asked for.
-func (l *learner) escape(ctx context.Context, limit int, all bool) (at int, losses []claim.Nullable, err error) {
-	at = limit + 1
-	for t := range limit + 1 {
-		if err := ctx.Err(); err != nil {
+// escape counts the steps until the loss is below .05: MaxSteps if it never is. It learns on after that if all losses are asked for.
+// A training that diverges never arrives.
+func escape(ctx context.Context, trainer *train.Trainer[float64], all bool) (at int, losses []claim.Nullable, err error) {
+	at = trainer.MaxSteps
+	for step, err := range trainer.Steps(ctx) {
+		var diverged *train.DivergenceError
+		if errors.As(err, &diverged) {
+			break
+		}
+		if err != nil {
 			return 0, nil, err
 		}
-		s, err := l.look()
-		if err != nil {
-			break // it has diverged: S cannot be factorised
-		}
-		if at > limit && s.loss < .05 {
+		t := step.Step - 1
+		if at == trainer.MaxSteps && step.Loss < .05 {
 			if at = t; !all {
 				break
 			}
 		}
 		if t%often == 0 {
-			losses = append(losses, claim.Nullable(short(s.loss)))
+			losses = append(losses, claim.Nullable(short(step.Loss)))
 		}
-		l.learn(s)
 	}
 	return at, losses, nil
 }

@@ -1,84 +1,59 @@
 package limits
 
 import (
+	"context"
+	"iter"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/experiments/closedform"
+	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
+	"github.com/pcgraph/pcgraph/train"
 )
 
-// A rule is what a linear network learns by.
-type rule bool
-
-// The rules.
-const (
-	backprop   rule = false
-	predictive rule = true // by the gradient at equilibrium
-)
-
-// A state is what is seen before a step of learning.
-type state struct {
-	loss     float64
-	energy   float64         // at equilibrium; the loss for backprop
-	gradient theory.Gradient // by the rule
-	backprop theory.Gradient // by backprop at the same weights
-}
-
-// A learner is a linear network that learns a batch.
-type learner struct {
-	net  theory.Linear
-	x, y *mat.Dense
-	rule rule
-	step func(layer int, weight, gradient []float64)
-}
-
-// descent steps against the gradient.
-func descent(rate float64) func(int, []float64, []float64) {
-	return func(_ int, weight, gradient []float64) {
-		for i, g := range gradient {
-			weight[i] -= rate * g
-		}
-	}
-}
-
-// look is the state.
-func (l *learner) look() (state, error) {
-	p, err := l.net.Feedforward(l.x, l.y)
+// learning trains a copy of a network on one batch, x [B, n_0] and y [B, n_L].
+func learning(n theory.Linear, x, y *mat.Dense, method closedform.Method, o optim.Optimizer[float64], steps int) (*closedform.Rule, *train.Trainer[float64], error) {
+	rule, err := closedform.New(n, method)
 	if err != nil {
-		return state{}, err
+		return nil, nil, err
 	}
-	s := state{loss: p.Loss, backprop: p.Gradient()}
-	s.gradient, s.energy = s.backprop, s.loss
-	if l.rule == predictive {
-		e, err := l.net.Equilibrium(l.x, l.y)
-		if err != nil {
-			return state{}, err
+	return rule, &train.Trainer[float64]{Rule: rule, Optimizer: o, MaxSteps: steps,
+		Feed: func(int) (xs, ys []float64) { return x.RawMatrix().Data, y.RawMatrix().Data }}, nil
+}
+
+// together trains one copy of a network by backprop and one by PC, each with an optimiser of its own, and calls see with the
+// states of both before each of the steps 0, 1, ... steps.
+func together(ctx context.Context, n theory.Linear, x, y *mat.Dense, steps int, optimiser func() optim.Optimizer[float64],
+	see func(t int, bp, pc closedform.State) error) error {
+	bp, bpTrainer, err := learning(n, x, y, closedform.Backprop, optimiser(), steps+1)
+	if err != nil {
+		return err
+	}
+	pc, pcTrainer, err := learning(n, x, y, closedform.PC, optimiser(), steps+1)
+	if err != nil {
+		return err
+	}
+	pc.Both = true
+	next, stop := iter.Pull2(bpTrainer.Steps(ctx))
+	defer stop()
+	for step, err := range pcTrainer.Steps(ctx) {
+		if err == nil {
+			_, err, _ = next()
 		}
-		s.gradient, s.energy = e.Gradient(), e.Energy
+		if err == nil {
+			err = see(step.Step-1, bp.State(), pc.State())
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return s, nil
+	return nil
 }
 
-// learn makes a step by the gradient of a state.
-func (l *learner) learn(s state) {
-	for i, g := range s.gradient.Dense() {
-		l.step(i, l.net.Weights[i].RawMatrix().Data, g.RawMatrix().Data)
-	}
-}
-
-// clone is the network with weights of its own.
-func clone(n theory.Linear) theory.Linear {
-	weights := make([]*mat.Dense, len(n.Weights))
-	for i, w := range n.Weights {
-		weights[i] = mat.DenseCopyOf(w)
-	}
-	n.Weights = weights
-	return n
-}
-
-// tiny is a loss that is as good as none: gradients have no direction worth measuring below it.
+// tiny is a loss below which gradients are rounding errors: their directions are not measured.
 const tiny = 1e-4
 
 // paths are a PC and a BP network that learn the same from the same weights, each on its own way.
@@ -89,42 +64,28 @@ type paths struct {
 	Within []claim.Nullable `json:"within"` // cosine of PC's gradient to BP's at the same weights, those of PC
 }
 
-// together lets both learn; observe may end it early.
-func together(n theory.Linear, x, y *mat.Dense, steps int, step func() func(int, []float64, []float64), observe func(t int) error) (paths, error) {
-	bp := &learner{net: clone(n), x: x, y: y, rule: backprop, step: step()}
-	pc := &learner{net: n, x: x, y: y, rule: predictive, step: step()}
+// descend returns the paths of gradient descent at a rate.
+func descend(ctx context.Context, n theory.Linear, x, y *mat.Dense, steps int, rate float64, at *claim.Cell) (paths, error) {
 	var r paths
-	for t := 0; ; t++ {
-		a, err := bp.look()
-		if err != nil {
-			return r, err
-		}
-		b, err := pc.look()
-		if err != nil {
-			return r, err
-		}
+	sgd := func() optim.Optimizer[float64] { return &optim.SGD[float64]{Rate: rate} }
+	err := together(ctx, n, x, y, steps, sgd, func(t int, bp, pc closedform.State) (err error) {
 		apart, within := math.NaN(), math.NaN()
-		if b.loss > tiny {
-			if within, err = b.gradient.Cosine(b.backprop); err != nil {
-				return r, err
+		if pc.Loss > tiny {
+			if within, err = pc.Gradient.Cosine(pc.Backprop); err != nil {
+				return err
 			}
-			if a.loss > tiny {
-				if apart, err = b.gradient.Cosine(a.gradient); err != nil {
-					return r, err
+			if bp.Loss > tiny {
+				if apart, err = pc.Gradient.Cosine(bp.Gradient); err != nil {
+					return err
 				}
 			}
 		}
-		r.BP, r.PC = append(r.BP, short(a.loss)), append(r.PC, short(b.loss))
+		r.BP, r.PC = append(r.BP, short(bp.Loss)), append(r.PC, short(pc.Loss))
 		r.Apart, r.Within = append(r.Apart, claim.Nullable(fine(apart))), append(r.Within, claim.Nullable(fine(within)))
-		if t == steps {
-			return r, nil
-		}
-		if err := observe(t); err != nil {
-			return r, err
-		}
-		bp.learn(a)
-		pc.learn(b)
-	}
+		at.Progress(t, steps)
+		return nil
+	})
+	return r, err
 }
 
 // fine keeps twelve decimals: what is interesting of a cosine is how far it is from 1.

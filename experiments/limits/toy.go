@@ -56,10 +56,7 @@ var toy = claim.Grid("limits/toy", 2, toyTasks, func(ctx context.Context, p toyT
 		return learned{}, err
 	}
 	rate := p.Eta * p.Gamma * p.Gamma * float64(p.Width)
-	r, err := together(n, x, y, p.Steps, func() func(int, []float64, []float64) { return descent(rate) }, func(t int) error {
-		at.Progress(t, p.Steps)
-		return ctx.Err()
-	})
+	r, err := descend(ctx, n, x, y, p.Steps, rate, at)
 	if err != nil {
 		return learned{}, err
 	}

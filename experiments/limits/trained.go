@@ -11,6 +11,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/experiments/closedform"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
 )
@@ -68,7 +69,7 @@ var digits = sync.OnceValues(func() (xy [2]*mat.Dense, err error) {
 var trained = claim.Grid("limits/trained", 1, func(s claim.Scale) []course {
 	depths, widths := []int{2, 4, 8, 16, 32}, []int{2, 8, 32, 128, 256}
 	if s == claim.Quick {
-		depths, widths = []int{2, 8}, []int{2, 8, 32}
+		depths, widths = []int{2, 4}, []int{2, 8, 24}
 	}
 	var grid []course
 	for _, l := range depths {
@@ -96,44 +97,28 @@ var trained = claim.Grid("limits/trained", 1, func(s claim.Scale) []course {
 	if err != nil {
 		return looks{}, err
 	}
-	adam := func() func(int, []float64, []float64) {
-		steps := make([]optim.Adam[float64], c.Depth)
-		for i := range steps {
-			steps[i].Rate = 1e-3 / math.Sqrt(float64(c.Width*c.Depth))
-		}
-		return func(layer int, weight, gradient []float64) { steps[layer].Step(weight, gradient) }
+	adam := func() optim.Optimizer[float64] {
+		return &optim.Adam[float64]{Rate: 1e-3 / math.Sqrt(float64(c.Width*c.Depth))}
 	}
-	bp := &learner{net: clone(n), x: xy[0], y: xy[1], rule: backprop, step: adam()}
-	pc := &learner{net: n, x: xy[0], y: xy[1], rule: predictive, step: adam()}
 	var seen []look
-	for t := range c.Steps + 1 {
+	err = together(ctx, n, xy[0], xy[1], c.Steps, adam, func(t int, bp, pc closedform.State) error {
 		at.Progress(t, c.Steps)
-		if err := ctx.Err(); err != nil {
-			return looks{}, err
+		if t != moments[len(seen)] {
+			return nil
 		}
-		a, err := bp.look()
+		apart, err := pc.Gradient.Cosine(bp.Gradient)
 		if err != nil {
-			return looks{}, err
+			return err
 		}
-		b, err := pc.look()
+		within, err := pc.Gradient.Cosine(pc.Backprop)
 		if err != nil {
-			return looks{}, err
+			return err
 		}
-		if t == moments[len(seen)] {
-			apart, err := b.gradient.Cosine(a.gradient)
-			if err != nil {
-				return looks{}, err
-			}
-			within, err := b.gradient.Cosine(b.backprop)
-			if err != nil {
-				return looks{}, err
-			}
-			seen = append(seen, look{BP: a.loss, PC: b.loss, Ratio: b.loss / b.energy, Apart: claim.Nullable(fine(apart)), Within: claim.Nullable(fine(within))})
-		}
-		if t < c.Steps {
-			bp.learn(a)
-			pc.learn(b)
-		}
+		seen = append(seen, look{BP: bp.Loss, PC: pc.Loss, Ratio: pc.Loss / pc.Energy, Apart: claim.Nullable(fine(apart)), Within: claim.Nullable(fine(within))})
+		return nil
+	})
+	if err != nil {
+		return looks{}, err
 	}
 	return looks{seen[0], seen[1], seen[2]}, nil
 })

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pkg/errors"
 	"gonum.org/v1/gonum/mat"
 
-	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/experiments/closedform"
 	"github.com/pcgraph/pcgraph/optim"
-	"github.com/pcgraph/pcgraph/theory"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // An exact is a linear residual network on MNIST that learns from the exact equilibrium of its activities, in float64.
@@ -62,77 +63,47 @@ func (e exact) measure(ctx context.Context, at *claim.Cell) (exactRun, error) {
 	}
 	nan := claim.Nullable(math.NaN())
 	r := exactRun{Ratio: nan, First: nan, Rescaling: nan, Theory: claim.Nullable(expected), Accuracy: nan, Loss: nan}
-	adams := make([]optim.Adam[float64], len(net.Weights))
-	const batch = 64
-	x, y := mat.NewDense(batch, training.In(), nil), mat.NewDense(batch, training.Out(), nil)
-	order := data.Batches{N: training.Len(), Size: batch, Seed: e.Seed, DropLast: true}
-	var logs, losses float64
-	late := 0
-	for step := 0; step <= e.Iterations; {
-		for _, idx := range order.Epoch(step/order.Steps(), step%order.Steps()) {
-			if err := ctx.Err(); err != nil {
-				return exactRun{}, err
-			}
-			data.Fill(training, x.RawMatrix().Data, y.RawMatrix().Data, idx)
-			pass, err := net.Feedforward(x, y)
-			if err != nil {
-				return exactRun{}, err
-			}
-			equilibrium, err := net.Equilibrium(x, y)
-			if err != nil || !finite(pass.Loss) { // weights too large
-				return r, nil
-			}
-			ratio := pass.Loss / equilibrium.Energy
-			if slices.Contains(marks, step) || step == e.Iterations {
-				r.At, r.Ratios = append(r.At, step), append(r.Ratios, claim.Nullable(ratio))
-			}
-			if step == 0 {
-				r.First, r.Rescaling = claim.Nullable(ratio), claim.Nullable(mat.Trace(equilibrium.Rescaling)/float64(training.Out()))
-			}
-			if step >= e.Iterations-e.Iterations/10 {
-				logs, losses, late = logs+math.Log(ratio), losses+pass.Loss, late+1
-			}
-			if step == e.Iterations {
-				r.Ratio, r.Loss = claim.Nullable(math.Exp(logs/float64(late))), claim.Nullable(losses/float64(late))
-				r.Accuracy, err = scored(net, test.Slice(0, e.Test))
-				return r, err
-			}
-			for i, g := range equilibrium.Gradient().Dense() {
-				adams[i].Rate = e.LR
-				adams[i].Step(net.Weights[i].RawMatrix().Data, g.RawMatrix().Data)
-			}
-			step++
-			at.Progress(step, e.Iterations)
-		}
-	}
-	return r, nil
-}
-
-// scored is the accuracy of a linear network, as one product.
-func scored(net theory.Linear, test *data.Set) (claim.Nullable, error) {
-	x, y := mat.NewDense(test.Len(), test.In(), nil), mat.NewDense(test.Len(), test.Out(), nil)
-	idx := make([]int, test.Len())
-	for i := range idx {
-		idx[i] = i
-	}
-	data.Fill(test, x.RawMatrix().Data, y.RawMatrix().Data, idx)
-	pass, err := net.Feedforward(x, y)
+	rule, err := closedform.New(net, closedform.PC)
 	if err != nil {
-		return 0, err
+		return exactRun{}, err
 	}
-	prediction, right := pass.Predictions[len(pass.Predictions)-1], 0
-	for i := range idx {
-		best := 0
-		for j, v := range prediction.RawRowView(i) {
-			if v > prediction.At(i, best) {
-				best = j
+	trainer := train.Trainer[float64]{Rule: rule, Optimizer: &optim.Adam[float64]{Rate: e.LR}, Train: training, Batch: 64, DropLast: true, Seed: e.Seed,
+		MaxSteps: e.Iterations + 1} // the last one for what is seen before it
+	var logs, losses float64
+	var score train.Score
+	late := 0
+	for step, err := range trainer.Steps(ctx) {
+		var diverged *train.DivergenceError
+		if errors.As(err, &diverged) { // weights too large
+			return r, nil
+		}
+		if err != nil {
+			return exactRun{}, err
+		}
+		before := step.Step - 1
+		ratio := step.Loss / step.Energy
+		if slices.Contains(marks, before) || before == e.Iterations {
+			r.At, r.Ratios = append(r.At, before), append(r.Ratios, claim.Nullable(ratio))
+		}
+		if before == 0 {
+			r.First, r.Rescaling = claim.Nullable(ratio), claim.Nullable(mat.Trace(rule.State().Equilibrium.Rescaling)/float64(training.Out()))
+		}
+		if before >= e.Iterations-e.Iterations/10 {
+			logs, losses, late = logs+math.Log(ratio), losses+step.Loss, late+1
+		}
+		if before == e.Iterations {
+			break
+		}
+		at.Progress(step.Step, e.Iterations)
+		if step.Step == e.Iterations {
+			if score, err = train.Evaluate(rule.Subject().Predict, test.Slice(0, e.Test)); err != nil {
+				return exactRun{}, err
 			}
 		}
-		if best == test.Label(i) {
-			right++
-		}
 	}
-	return claim.Nullable(float64(right) / float64(len(idx))), nil
+	r.Ratio, r.Loss = claim.Nullable(math.Exp(logs/float64(late))), claim.Nullable(losses/float64(late))
+	r.Accuracy = claim.Nullable(score.Accuracy)
+	return r, nil
 }
 
 func exactly(name string, grid func(claim.Scale) []exact) claim.Experiment {

@@ -16,7 +16,8 @@ func epochs(d Data, n, width int, lr float64) func(claim.Scale) []Setup {
 	return func(s claim.Scale) []Setup {
 		b := Setup{Data: d, Method: PC, Scaling: MuPC, Act: ReLU, Hidden: 128, Width: width, Steps: 128, Rate: publishedRate, LR: lr, Batch: 64, Iterations: n * epoch, EvalEvery: epoch, Seed: 1}
 		if s == claim.Quick {
-			b.Data, b.Hidden, b.Width, b.Steps, b.Iterations, b.EvalEvery, b.Test = MNIST, 16, 96, 16, 200, 100, 2000
+			b.Data, b.Hidden, b.Width, b.Steps, b.Iterations, b.EvalEvery, b.Test = MNIST, 8, 64, 8, 200, 100, 1000
+			b.LR = .1 // at which that time is enough
 		}
 		bp := b
 		bp.Method, bp.Steps, bp.Rate, bp.LR = BP, 0, 0, 5e-3

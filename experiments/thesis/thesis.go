@@ -10,11 +10,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pkg/errors"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/experiments/closedform"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // Claims are the claims of this package.
@@ -66,36 +69,23 @@ var races = claim.Grid("thesis/races", 2, func(s claim.Scale) []race {
 	}
 	return grid
 }, func(ctx context.Context, r race, _ *claim.Cell) (finish, error) {
-	bp, err := r.run(ctx, func(n theory.Linear, x, y *mat.Dense) (theory.Gradient, error) {
-		p, err := n.Feedforward(x, y)
-		if err != nil {
-			return theory.Gradient{}, err
-		}
-		return p.Gradient(), nil
-	})
+	bp, err := r.run(ctx, closedform.Backprop)
 	if err != nil {
 		return finish{}, err
 	}
-	pc, err := r.run(ctx, func(n theory.Linear, x, y *mat.Dense) (theory.Gradient, error) {
-		e, err := n.Equilibrium(x, y)
-		if err != nil {
-			return theory.Gradient{}, err
-		}
-		return e.Gradient(), nil
-	})
+	pc, err := r.run(ctx, closedform.PC)
 	return finish{BP: bp, PC: pc}, err
 })
 
-// run counts the batches that a rule needs.
-func (r race) run(ctx context.Context, gradient func(n theory.Linear, x, y *mat.Dense) (theory.Gradient, error)) (int, error) {
+// run counts the batches that a method needs: limit if it diverges or takes longer.
+func (r race) run(ctx context.Context, method closedform.Method) (int, error) {
 	const features, samples, enough = 3, 64, .15
 	random := rand.New(rand.NewPCG(uint64(r.Seed), 2510_23323))
 	var n theory.Linear
 	if r.Skips {
 		n.Skips = theory.HiddenSkips(r.Hidden + 1)
 	}
-	optimizers := make([]optim.Optimizer[float64], r.Hidden+1)
-	for l := range optimizers {
+	for l := range r.Hidden + 1 {
 		in, out := r.Width, r.Width
 		if l == 0 {
 			in = features
@@ -111,33 +101,31 @@ func (r race) run(ctx context.Context, gradient func(n theory.Linear, x, y *mat.
 			w.RawMatrix().Data[i] = std * random.NormFloat64()
 		}
 		n.Weights = append(n.Weights, w)
-		optimizers[l] = &optim.SGD[float64]{Rate: r.Rate}
-		if r.Adam {
-			optimizers[l] = &optim.Adam[float64]{Rate: r.Rate}
-		}
 	}
-	for batch := range limit {
-		if err := ctx.Err(); err != nil {
+	rule, err := closedform.New(n, method)
+	if err != nil {
+		return 0, err
+	}
+	x, y := make([]float64, samples*features), make([]float64, samples*features)
+	trainer := train.Trainer[float64]{Rule: rule, Optimizer: &optim.SGD[float64]{Rate: r.Rate}, MaxSteps: limit, Feed: func(int) (_, _ []float64) {
+		for i := range x {
+			x[i] = 1 + .1*random.NormFloat64()
+			y[i] = -x[i]
+		}
+		return x, y
+	}}
+	if r.Adam {
+		trainer.Optimizer = &optim.Adam[float64]{Rate: r.Rate}
+	}
+	for step, err := range trainer.Steps(ctx) {
+		var diverged *train.DivergenceError
+		switch {
+		case errors.As(err, &diverged):
+			return limit, nil
+		case err != nil:
 			return 0, err
-		}
-		x, y := mat.NewDense(samples, features, nil), mat.NewDense(samples, features, nil)
-		for i := range x.RawMatrix().Data {
-			x.RawMatrix().Data[i] = 1 + .1*random.NormFloat64()
-		}
-		y.Scale(-1, x)
-		p, err := n.Feedforward(x, y)
-		if err != nil {
-			return 0, err
-		}
-		if p.Loss < enough {
-			return batch, nil
-		}
-		g, err := gradient(n, x, y)
-		if err != nil {
-			return 0, err
-		}
-		for l, w := range g.Dense() {
-			optimizers[l].Step(n.Weights[l].RawMatrix().Data, w.RawMatrix().Data)
+		case step.Loss < enough:
+			return step.Step - 1, nil
 		}
 	}
 	return limit, nil

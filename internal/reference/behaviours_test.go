@@ -500,7 +500,7 @@ func TestJPC_Energies(t *testing.T) {
 	}
 }
 
-// TestJPC_Gradients: behaviours 24 to 28 and 33 to 36. Gradients by activities, by errors and by weights are the formulas', in
+// TestJPC_Gradients: behaviours 24 to 28 and 33 to 36. Gradients with respect to activities, errors and weights are the formulas', in
 // every setting and at any activities.
 func TestJPC_Gradients(t *testing.T) {
 	for _, s := range settings() {

@@ -95,6 +95,6 @@ func checkImages(t *testing.T, c *refCase, l layers.Layer) {
 	near(t, "value", p.Value(out), want, referenceTol)
 	for i := range vars {
 		_, want := c.moved(t, "d_"+names[i], orders[i])
-		near(t, "gradient by "+names[i], p.Value(grads[i]), want, referenceTol)
+		near(t, "gradient with respect to "+names[i], p.Value(grads[i]), want, referenceTol)
 	}
 }

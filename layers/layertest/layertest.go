@@ -35,7 +35,7 @@ func Run(t *testing.T, l layers.Layer, input ...int) {
 	}
 }
 
-// RunIDs is Run for a layer whose input is ids, whole numbers from 0 to vocab-1, and that has no gradient by them.
+// RunIDs is Run for a layer whose input is ids, whole numbers from 0 to vocab-1, and that has no gradient with respect to them.
 func RunIDs(t *testing.T, l layers.Layer, vocab int, input ...int) {
 	t.Helper()
 	Run(t, ofIDs{l, vocab}, input...)
@@ -251,7 +251,7 @@ func shapes(l layers.Layer, input []int) error {
 		of = slices.Clone(s[1:])
 		for i, g := range p.grads {
 			if !g.Shape().Eq(p.vars[i].Shape()) {
-				return errors.Errorf("gradient by %s of shape %v has shape %v", p.vars[i].Name(), p.vars[i].Shape(), g.Shape())
+				return errors.Errorf("gradient with respect to %s of shape %v has shape %v", p.vars[i].Name(), p.vars[i].Shape(), g.Shape())
 			}
 		}
 	}
@@ -289,7 +289,7 @@ func gradients(l layers.Layer, input []int) error {
 			want[j] = (up - down) / (2 * step)
 		}
 		if err := near(rs[1+i], want, diffTol); err != nil {
-			return errors.Wrapf(err, "gradient by %s", n.Name())
+			return errors.Wrapf(err, "gradient with respect to %s", n.Name())
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ type Agreement struct {
 // Agree compares two gradients. It panics, and names both lengths, when they differ in length.
 func Agree[T graph.Float](g, bp []T) Agreement {
 	if len(g) != len(bp) {
-		panic(fmt.Sprintf("train: Agree of gradients of different lengths: %d and %d numbers", len(g), len(bp)))
+		panic(fmt.Sprintf("analysis: Agree of gradients of different lengths: %d and %d numbers", len(g), len(bp)))
 	}
 	var gg, bb, gb, dd float64
 	for i := range g {
@@ -54,14 +54,14 @@ type Comparison struct {
 // gradient is multiplied by scale first: 1/precision where the output has a small precision, else 1.
 func Compare[T graph.Float](pc, bp *arch.Model[T], solver infer.Solver[T], stop infer.Stop, x, y []T, scale float64, at func(step int) bool) ([]Comparison, infer.Result, error) {
 	if pc == nil || bp == nil {
-		return nil, infer.Result{}, errors.New("train: compare: give both models, as Compile returned them without an error: one is nil")
+		return nil, infer.Result{}, errors.New("analysis: compare: give both models, as Compile returned them without an error: one is nil")
 	}
 	if err := train.Runnable(solver, stop); err != nil {
-		return nil, infer.Result{}, errors.WithMessage(err, "train: compare")
+		return nil, infer.Result{}, errors.WithMessage(err, "analysis: compare")
 	}
 	w := pc.Weights()
 	if bp.Weights() != w {
-		return nil, infer.Result{}, errors.New("train: compare: the two models have different weights: compile both over one slab")
+		return nil, infer.Result{}, errors.New("analysis: compare: the two models have different weights: compile both over one slab")
 	}
 	want, got := make([]T, len(w.Data())), make([]T, len(w.Data()))
 	if err := bp.Clamp(x, y); err != nil {

@@ -56,11 +56,11 @@ type Coord struct {
 func (c *CoordCheck[T]) Validate() error {
 	switch {
 	case c.Network == nil || c.Optimizer == nil:
-		return errors.New("train: coordinate check: Network or Optimizer is missing")
+		return errors.New("analysis: coordinate check: Network or Optimizer is missing")
 	case len(c.Sizes) == 0 || len(c.Seeds) == 0 || c.Steps < 1:
-		return errors.Errorf("train: coordinate check: %d sizes, %d seeds, %d steps: want one of each at least", len(c.Sizes), len(c.Seeds), c.Steps)
+		return errors.Errorf("analysis: coordinate check: %d sizes, %d seeds, %d steps: want one of each at least", len(c.Sizes), len(c.Seeds), c.Steps)
 	case (c.Solver == nil) != (c.Plan.Coordinates == arch.Feedforward):
-		return errors.New("train: coordinate check: predictive coding takes a Solver, backprop, in feedforward coordinates, takes none")
+		return errors.New("analysis: coordinate check: predictive coding takes a Solver, backprop, in feedforward coordinates, takes none")
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (c *CoordCheck[T]) Validate() error {
 // Run measures all networks, size by size. When ctx is cancelled it returns the networks that are done, and no error.
 func (c *CoordCheck[T]) Run(ctx context.Context) ([]Coord, error) {
 	if ctx == nil {
-		return nil, errors.New("train: coordinate check: Run without a context: give context.Background()")
+		return nil, errors.New("analysis: coordinate check: Run without a context: give context.Background()")
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (c *CoordCheck[T]) Run(ctx context.Context) ([]Coord, error) {
 		for _, seed := range c.Seeds {
 			one, err := c.one(ctx, size, seed, done)
 			if err != nil {
-				return all, errors.WithMessagef(err, "train: coordinate check: size %d", size)
+				return all, errors.WithMessagef(err, "analysis: coordinate check: size %d", size)
 			}
 			if ctx.Err() != nil {
 				return all, nil

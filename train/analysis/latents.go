@@ -23,10 +23,10 @@ type Cloud struct {
 // FitCloud fits points [n, d], n >= 2: the principal components of their covariance.
 func FitCloud[T graph.Float](points []T, d int) (*Cloud, error) {
 	if d < 1 || len(points) < 2*d || len(points)%d != 0 {
-		return nil, errors.Errorf("train: cloud: %d numbers are no two or more whole points of %d", len(points), d)
+		return nil, errors.Errorf("analysis: cloud: %d numbers are no two or more whole points of %d", len(points), d)
 	}
 	if i := kernel.FirstNonFinite(points); i >= 0 {
-		return nil, errors.Errorf("train: cloud: element %d of point %d is %v: leave out points that are not finite", i%d, i/d, points[i])
+		return nil, errors.Errorf("analysis: cloud: element %d of point %d is %v: leave out points that are not finite", i%d, i/d, points[i])
 	}
 	x := mat.NewDense(len(points)/d, d, nil)
 	for i, v := range points {
@@ -40,7 +40,7 @@ func FitCloud[T graph.Float](points []T, d int) (*Cloud, error) {
 	stat.CovarianceMatrix(&cov, x, nil)
 	var e mat.EigenSym
 	if !e.Factorize(&cov, true) {
-		return nil, errors.New("train: cloud: the covariance of the points has no eigenvalues: look for numbers that are not finite")
+		return nil, errors.New("analysis: cloud: the covariance of the points has no eigenvalues: look for numbers that are not finite")
 	}
 	var v mat.Dense
 	e.VectorsTo(&v)

@@ -28,7 +28,7 @@ func (p Place) index(of int) int {
 	return [...]int{1, of / 2, of - 1, of}[p]
 }
 
-// At tells whether a coordinate is that of a place.
+// At reports whether a coordinate is that of a place.
 func (c Coord) At(p Place) bool { return c.Index == p.index(c.Of) }
 
 // A Slope is how activities at a place and their changes depend on the size of the network: the exponent p of

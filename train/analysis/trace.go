@@ -19,10 +19,10 @@ type Moment struct {
 // energy of each layer. A point of a solver of several stages is the start of its step.
 func Trace[T graph.Float](m *arch.Model[T], solver infer.Solver[T], stop infer.Stop) ([]Moment, infer.Result, error) {
 	if m == nil {
-		return nil, infer.Result{}, errors.New("train: trace: the model is missing")
+		return nil, infer.Result{}, errors.New("analysis: trace: the model is missing")
 	}
 	if err := train.Runnable(solver, stop); err != nil {
-		return nil, infer.Result{}, errors.WithMessage(err, "train: trace")
+		return nil, infer.Result{}, errors.WithMessage(err, "analysis: trace")
 	}
 	var moments []Moment
 	r, err := infer.Run(solver, train.ProblemOf(m), m.State(), stop, func(now infer.Reading) {
@@ -36,11 +36,11 @@ func Trace[T graph.Float](m *arch.Model[T], solver infer.Solver[T], stop infer.S
 // as long as the state. The activities stay as they are.
 func Slice[T graph.Float](m *arch.Model[T], direction []T, at []float64) ([]float64, error) {
 	if m == nil {
-		return nil, errors.New("train: slice: the model is missing")
+		return nil, errors.New("analysis: slice: the model is missing")
 	}
 	z := m.State()
 	if len(direction) != len(z) {
-		return nil, errors.Errorf("train: slice: a direction of %d numbers in a state of %d", len(direction), len(z))
+		return nil, errors.Errorf("analysis: slice: a direction of %d numbers in a state of %d", len(direction), len(z))
 	}
 	point, grad := make([]T, len(z)), make([]T, len(z))
 	energies := make([]float64, len(at))

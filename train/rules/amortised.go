@@ -25,10 +25,10 @@ var _ train.Start[float32] = (*Amortised[float32])(nil)
 
 // A guess is an amortiser's program for one batch size.
 type guess[T graph.Float] struct {
-	*local[T]          // its inputs are what is read, and the targets of the blocks in order
-	sites     []string // guessed, in the order of values
-	fields    []int    // of the generator's state: which guess begins it
-	readsX    bool     // the generator's input rather than its output
+	*localProgram[T]          // its inputs are what is read, and the targets of the blocks in order
+	sites            []string // guessed, in the order of values
+	fields           []int    // of the generator's state: which guess begins it
+	readsX           bool     // the generator's input rather than its output
 }
 
 // MarshalBinary is empty: it remembers nothing from batch to batch.
@@ -92,7 +92,7 @@ func (a *Amortised[T]) guess(m *arch.Model[T]) (*guess[T], error) {
 // a target of its own, so that each learns by itself.
 func newGuess[T graph.Float](amortiser, m *arch.Model[T]) (*guess[T], error) {
 	n := amortiser.Network()
-	s, err := newSheet(n, amortiser.Weights(), m.Plan().Batch)
+	s, err := newLocalGraph(n, amortiser.Weights(), m.Plan().Batch)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func newGuess[T graph.Float](amortiser, m *arch.Model[T]) (*guess[T], error) {
 	for _, name := range m.Free() {
 		g.fields = append(g.fields, slices.Index(g.sites, name))
 	}
-	g.local, err = s.compile()
+	g.localProgram, err = s.compile()
 	return g, err
 }
 

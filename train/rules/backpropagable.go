@@ -64,7 +64,7 @@ func dataInputs(n *arch.Network, p arch.Plan) error {
 	return nil
 }
 
-// output tells whether the site of block i is an output.
+// output reports whether the site of block i is an output.
 func output(n *arch.Network, i int) bool {
 	if slices.ContainsFunc(n.Blocks, func(b arch.Block) bool { return b.Output }) {
 		return n.Blocks[i].Output
@@ -72,22 +72,11 @@ func output(n *arch.Network, i int) bool {
 	return i == len(n.Blocks)-1
 }
 
-// chain reports blocks that read anything but the site of the block before.
-func chain(n *arch.Network) error {
-	if err := feedforwardNet(n); err != nil {
-		return err
-	}
-	for i, b := range n.Blocks {
-		from := n.From(i)
-		ok := len(from) == 1 && b.Shares == "" && b.Start == nil && output(n, i) == (i == len(n.Blocks)-1)
-		if i > 0 {
-			ok = ok && from[0] == n.Blocks[i-1].Name
-		}
-		for _, s := range b.Skips {
-			ok = ok && (s.From == "" || s.From == from[0])
-		}
-		if !ok {
-			return errors.Errorf("block %q is not a link of a chain: each must read the block before it alone, with weights of its own, and the last one be the output", b.Name)
+// noStart reports a block whose inference begins elsewhere than in the feedforward pass.
+func noStart(n *arch.Network) error {
+	for _, b := range n.Blocks {
+		if b.Start != nil {
+			return errors.Errorf("block %q has a Start: predictions are those of the feedforward pass: leave it out", b.Name)
 		}
 	}
 	return nil

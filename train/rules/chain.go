@@ -13,7 +13,7 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// chainOf lists the blocks of a chain, input first: each reads the site before it and nothing else, the last is the output.
+// chainOf lists the blocks of a chain, input first: each reads the site before it and nothing else, with weights of its own, the last is the output.
 // Blocks that predict another's site are not of it.
 func chainOf(n *arch.Network) ([]int, error) {
 	inputs, outputs := n.Ends()
@@ -27,8 +27,8 @@ func chainOf(n *arch.Network) ([]int, error) {
 			continue
 		}
 		from := n.From(i)
-		if len(from) != 1 || from[0] != at || b.Shares != "" || b.Precision != arch.FixedPrecision {
-			return nil, errors.Errorf("block %q does not read %q alone, or shares its weights, or learns a precision: this rule is for plain chains", b.Name, at)
+		if len(from) != 1 || from[0] != at || b.Shares != "" {
+			return nil, errors.Errorf("block %q does not read %q alone, or shares its weights: this rule is for chains", b.Name, at)
 		}
 		for _, s := range b.Skips {
 			if s.From != "" && s.From != at {
@@ -60,8 +60,18 @@ func validateChain[T graph.Float](m *arch.Model[T]) error {
 	if err := noMask(m.Plan()); err != nil {
 		return err
 	}
-	_, err := chainOf(m.Network())
+	_, err := plainChain(m.Network())
 	return err
+}
+
+// plainChain is chainOf without learned precisions.
+func plainChain(n *arch.Network) ([]int, error) {
+	for _, b := range n.Blocks {
+		if b.Predicts == "" && b.Precision != arch.FixedPrecision {
+			return nil, errors.Errorf("block %q learns a precision: this rule is for plain chains", b.Name)
+		}
+	}
+	return chainOf(n)
 }
 
 // noMask reports a site of which only some units are data.
@@ -92,9 +102,9 @@ func noLayerInputs[T graph.Float](m *arch.Model[T]) error {
 	return nil
 }
 
-// A pass is the feedforward pass of a chain on a sheet, with its loss.
+// A pass is the feedforward pass of a chain in a graph under construction, with its loss.
 type pass[T graph.Float] struct {
-	*sheet[T]
+	*localGraph[T]
 	chain []int         // the blocks
 	mu    []*graph.Node // their predictions
 	x     *graph.Node
@@ -102,15 +112,15 @@ type pass[T graph.Float] struct {
 	delta *graph.Node // dloss/dmu of the output, 1/B of each sample's
 }
 
-// newPass starts the sheet of a chain: inputs 0 and 1 are x and y, the terms those of the model's energy as a loss.
+// newPass starts the graph of a chain: inputs 0 and 1 are x and y, the terms those of the model's energy as a loss.
 func newPass[T graph.Float](m *arch.Model[T], batch int) (*pass[T], error) {
 	n := m.Network()
-	s, err := newSheet(n, m.Weights(), batch)
+	s, err := newLocalGraph(n, m.Weights(), batch)
 	if err != nil {
 		return nil, err
 	}
-	p := &pass[T]{sheet: s}
-	if p.chain, err = chainOf(n); err != nil {
+	p := &pass[T]{localGraph: s}
+	if p.chain, err = plainChain(n); err != nil {
 		return nil, err
 	}
 	p.x = s.input("x", inputShape(n))
@@ -150,15 +160,16 @@ func inputShape(n *arch.Network) []int {
 	return n.Inputs[0].Shape
 }
 
-// teach makes delta the gradient by the prediction at place l of the chain: what its block learns from, beside regularisers.
-func (p *pass[T]) teach(l int, delta *graph.Node) error {
+// learnFrom makes delta the gradient with respect to the prediction at position l of the chain: what its block learns from, beside
+// regularisers.
+func (p *pass[T]) learnFrom(l int, delta *graph.Node) error {
 	delta = p.b.Copy(delta)
 	cost := p.sum(p.loss, p.b.Inner(p.mu[l], delta))
 	return p.learn(p.chain[l], cost, append(without(p.mu, p.mu[l]), delta))
 }
 
-// through is the gradient by x of the inner product of y, which depends on it, with delta, a constant: delta brought back.
-func (s *sheet[T]) through(y, delta, x *graph.Node) (*graph.Node, error) {
+// through is the gradient with respect to x of the inner product of y, which depends on it, with delta, a constant: delta brought back.
+func (s *localGraph[T]) through(y, delta, x *graph.Node) (*graph.Node, error) {
 	delta = s.b.Copy(delta)
 	product := s.b.Inner(y, delta)
 	if err := s.b.Err(); err != nil {
@@ -171,18 +182,18 @@ func (s *sheet[T]) through(y, delta, x *graph.Node) (*graph.Node, error) {
 	return ds[0], nil
 }
 
-// A drawn holds the programs of a rule that draws a graph, by batch size.
-type drawn[T graph.Float] struct {
-	programs map[int]*local[T]
-	last     *local[T]
+// A programs holds the compiled graphs of a rule, by batch size.
+type programs[T graph.Float] struct {
+	bySize map[int]*localProgram[T]
+	last   *localProgram[T]
 }
 
-// at is the program for a batch size, drawn when first asked for.
-func (d *drawn[T]) at(batch int, draw func(batch int) (*sheet[T], error)) (*local[T], error) {
-	if l := d.programs[batch]; l != nil {
+// at is the program for a batch size, built when first asked for.
+func (d *programs[T]) at(batch int, build func(batch int) (*localGraph[T], error)) (*localProgram[T], error) {
+	if l := d.bySize[batch]; l != nil {
 		return l, nil
 	}
-	s, err := draw(batch)
+	s, err := build(batch)
 	if err != nil {
 		return nil, err
 	}
@@ -190,19 +201,19 @@ func (d *drawn[T]) at(batch int, draw func(batch int) (*sheet[T], error)) (*loca
 	if err != nil {
 		return nil, err
 	}
-	if d.programs == nil {
-		d.programs = make(map[int]*local[T])
+	if d.bySize == nil {
+		d.bySize = make(map[int]*localProgram[T])
 	}
-	d.programs[batch] = l
+	d.bySize[batch] = l
 	return l, nil
 }
 
 // subject is a model, with the terms of the graph, for which a program of the model's batch size is compiled.
-func (d *drawn[T]) subject(m *arch.Model[T], draw func(batch int) (*sheet[T], error)) train.Subject[T] {
+func (d *programs[T]) subject(m *arch.Model[T], build func(batch int) (*localGraph[T], error)) train.Subject[T] {
 	s := train.SubjectOf(m, func() *arch.Model[T] { return nil })
 	s.Terms = nil
 	if m != nil {
-		if l, err := d.at(m.Plan().Batch, draw); err == nil {
+		if l, err := d.at(m.Plan().Batch, build); err == nil {
 			s.Terms = l.names()
 		}
 	}
@@ -211,7 +222,7 @@ func (d *drawn[T]) subject(m *arch.Model[T], draw func(batch int) (*sheet[T], er
 }
 
 // gradient runs the program of a batch. Loss is the sum of the energy's terms, Energy that of all.
-func (d *drawn[T]) gradient(l *local[T], grad, x, y []T) (train.Report, error) {
+func (d *programs[T]) gradient(l *localProgram[T], grad, x, y []T) (train.Report, error) {
 	d.last = l
 	if err := l.clamp(0, "x", x); err != nil {
 		return train.Report{}, err
@@ -228,11 +239,11 @@ func (d *drawn[T]) gradient(l *local[T], grad, x, y []T) (train.Report, error) {
 }
 
 // clamp is load of data that must be finite; it is read now.
-func (l *local[T]) clamp(i int, name string, values []T) error {
+func (l *localProgram[T]) clamp(i int, name string, values []T) error {
 	l.load(i, values)
 	if l.prog.LoadNow() {
 		return nil
 	}
 	at, width := kernel.FirstNonFinite(values), len(values)/l.batch
-	return errors.Errorf("train: %s of sample %d, element %d is %v: clean the data", name, at/width, at%width, values[at])
+	return errors.Errorf("rules: %s of sample %d, element %d is %v: clean the data", name, at/width, at%width, values[at])
 }

@@ -15,15 +15,15 @@ import (
 // DirectFeedback is direct feedback alignment (Nokland 2016, arXiv 1609.01596): the output's error goes to every hidden site
 // by a matrix of its own, in a chain of linear blocks mu_l = act_l(mu_{l-1}) W_l,
 //
-//	delta_l = act_{l+1}'(mu_l) * (dloss/dmu_L B_l)    B_l [out, width of l],  gradient by W_l = act_l(mu_{l-1})^T delta_l
+//	delta_l = act_{l+1}'(mu_l) * (dloss/dmu_L B_l)    B_l [out, width of l],  dF/dW_l = act_l(mu_{l-1})^T delta_l
 //
 // B_l is drawn as a readout from the site would be, with its forward factor, and never changed.
 type DirectFeedback[T graph.Float] struct {
 	Model *arch.Model[T] // a chain of layers.Linear without skips, in arch.Feedforward coordinates
 	Seed  uint64         // of the matrices
 
-	back  *graph.Vector[T]
-	drawn drawn[T]
+	back     *graph.Vector[T]
+	programs programs[T]
 }
 
 var _ train.Rule[float32] = (*DirectFeedback[float32])(nil)
@@ -85,7 +85,7 @@ func (r *DirectFeedback[T]) Feedback() *graph.Vector[T] {
 }
 
 // draw draws the graph for a batch size.
-func (r *DirectFeedback[T]) draw(batch int) (*sheet[T], error) {
+func (r *DirectFeedback[T]) build(batch int) (*localGraph[T], error) {
 	p, err := newPass(r.Model, batch)
 	if err != nil {
 		return nil, err
@@ -101,25 +101,25 @@ func (r *DirectFeedback[T]) draw(batch int) (*sheet[T], error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := p.teach(l, delta); err != nil {
+		if err := p.learnFrom(l, delta); err != nil {
 			return nil, err
 		}
 	}
-	return p.sheet, nil
+	return p.localGraph, nil
 }
 
-// Gradient is the chain's, with the output's error sent to every site at once.
+// Gradient writes the weight gradient for a batch to grad. Each site gets the error of the output through its own fixed matrix.
 func (r *DirectFeedback[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
-	l, err := r.drawn.at(batch, r.draw)
+	l, err := r.programs.at(batch, r.build)
 	if err != nil {
 		return train.Report{}, errors.WithMessage(err, "DirectFeedback")
 	}
-	return r.drawn.gradient(l, grad, x, y)
+	return r.programs.gradient(l, grad, x, y)
 }
 
 // Subject is the model, with the terms of the loss.
 func (r *DirectFeedback[T]) Subject() train.Subject[T] {
-	return r.drawn.subject(r.Model, r.draw)
+	return r.programs.subject(r.Model, r.build)
 }
 
 // Memory is empty: what goes back comes from the seed.

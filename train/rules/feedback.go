@@ -13,7 +13,7 @@ import (
 // FeedbackAlignment is backprop with other weights on the way back (Lillicrap et al. 2016, Nature Communications 7:13276): in
 // a chain of blocks mu_l = f_l(mu_{l-1}; W_l),
 //
-//	delta_L = dloss/dmu_L,  delta_{l-1} = (df_l/dmu_{l-1} at the weights B_l)^T delta_l,  gradient by W_l = (df_l/dW_l)^T delta_l
+//	delta_L = dloss/dmu_L,  delta_{l-1} = (df_l/dmu_{l-1} at the weights B_l)^T delta_l,  dF/dW_l = (df_l/dW_l)^T delta_l
 //
 // with B drawn as the network's weights are and never changed. For a linear block that is B_l in the place of W_l, with the
 // derivative of the activation and skips as they are; a block of several weights is run backwards with all of them replaced.
@@ -21,8 +21,8 @@ type FeedbackAlignment[T graph.Float] struct {
 	Model *arch.Model[T] // a chain, in arch.Feedforward coordinates
 	Seed  uint64         // of the weights on the way back
 
-	back  *graph.Vector[T]
-	drawn drawn[T]
+	back     *graph.Vector[T]
+	programs programs[T]
 }
 
 var _ train.Rule[float32] = (*FeedbackAlignment[float32])(nil)
@@ -47,7 +47,7 @@ func (r *FeedbackAlignment[T]) Feedback() (*graph.Vector[T], error) {
 }
 
 // draw draws the graph for a batch size.
-func (r *FeedbackAlignment[T]) draw(batch int) (*sheet[T], error) {
+func (r *FeedbackAlignment[T]) build(batch int) (*localGraph[T], error) {
 	p, err := newPass(r.Model, batch)
 	if err != nil {
 		return nil, err
@@ -67,25 +67,25 @@ func (r *FeedbackAlignment[T]) draw(batch int) (*sheet[T], error) {
 		if delta, err = p.through(y, delta, p.mu[l-1]); err != nil {
 			return nil, err
 		}
-		if err := p.teach(l-1, delta); err != nil {
+		if err := p.learnFrom(l-1, delta); err != nil {
 			return nil, err
 		}
 	}
-	return p.sheet, nil
+	return p.localGraph, nil
 }
 
 // Gradient is the chain's, with the errors brought back by other weights.
 func (r *FeedbackAlignment[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
-	l, err := r.drawn.at(batch, r.draw)
+	l, err := r.programs.at(batch, r.build)
 	if err != nil {
 		return train.Report{}, errors.WithMessage(err, "FeedbackAlignment")
 	}
-	return r.drawn.gradient(l, grad, x, y)
+	return r.programs.gradient(l, grad, x, y)
 }
 
 // Subject is the model, with the terms of the loss.
 func (r *FeedbackAlignment[T]) Subject() train.Subject[T] {
-	return r.drawn.subject(r.Model, r.draw)
+	return r.programs.subject(r.Model, r.build)
 }
 
 // Memory is empty: what goes back comes from the seed.

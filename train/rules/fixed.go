@@ -21,7 +21,7 @@ import (
 //
 // with the output's error fixed, and the weight gradient is -e_l dmu_l/dW. At the equilibrium it is backprop's, for any
 // feedforward network; plain descent at rate 1 is there after as many steps as the network is deep. Hidden likelihoods do
-// not matter: an error is measured in the energy's gradient by it.
+// not matter: an error is measured in the energy's gradient with respect to it.
 //
 // Its energy is sum_l |e_l|^2/2 and the output's term, which does not change.
 type FixedPrediction[T graph.Float] struct {
@@ -45,10 +45,8 @@ func (r *FixedPrediction[T]) Validate() error {
 	if r.Start != nil {
 		return errors.New("FixedPrediction: Start: errors relax from the feedforward pass: leave it out")
 	}
-	for _, b := range r.Model.Network().Blocks {
-		if b.Start != nil {
-			return errors.Errorf("FixedPrediction: block %q has a Start: predictions are those of the feedforward pass: leave it out", b.Name)
-		}
+	if err := noStart(r.Model.Network()); err != nil {
+		return errors.WithMessage(err, "FixedPrediction")
 	}
 	switch r.Solver.(type) {
 	case *infer.LBFGS[T], *infer.Newton[T]:
@@ -91,7 +89,7 @@ func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
 	return m, nil
 }
 
-// linearised is sum_l -<e_l, mu_l(z)> + the output's term, whose gradients by z and W at the feedforward z are what the
+// linearised is sum_l -<e_l, mu_l(z)> + the output's term, whose gradients with respect to z and W at the feedforward z are what the
 // errors e, states of their own, make of them.
 type linearised struct{ of energy.PC }
 

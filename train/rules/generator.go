@@ -32,12 +32,12 @@ func (r *Generator[T]) Validate() error {
 	return nil
 }
 
-// Gradient is that of Rule for targets y as inputs and x as outputs.
+// Gradient returns the gradient of Rule with inputs and targets exchanged: y is its input and x its target.
 func (r *Generator[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	return r.Rule.Gradient(grad, y, x, batch)
 }
 
-// Learn is that of Rule, if it is a Learner; otherwise it is Gradient and one step.
+// Learn calls Learn of Rule with inputs and targets exchanged if Rule is a train.Learner. Otherwise it calls Gradient and step once.
 func (r *Generator[T]) Learn(grad, x, y []T, batch int, step func(train.Report) error) (train.Report, error) {
 	if l, ok := r.Rule.(train.Learner[T]); ok {
 		return l.Learn(grad, y, x, batch, step)
@@ -49,14 +49,14 @@ func (r *Generator[T]) Learn(grad, x, y []T, batch int, step func(train.Report) 
 	return report, err
 }
 
-// Subject is that of Rule, with a sample's inputs and targets exchanged. Predict is the inversion.
+// Subject returns the subject of Rule with the sizes of inputs and targets exchanged. Its Predict is that of the Generator, the inversion.
 func (r *Generator[T]) Subject() train.Subject[T] {
 	s := r.Rule.Subject()
 	s.In, s.Out, s.Predict = s.Out, s.In, r.Predict
 	return s
 }
 
-// Memory is that of Rule.
+// Memory returns the memory of Rule.
 func (r *Generator[T]) Memory() train.Memory { return train.RuleMemory(r.Rule) }
 
 // Predict is the inversion.

@@ -72,7 +72,7 @@ func (r *Hybrid[T]) Validate() error {
 	return errors.WithMessage(train.ValidateInference(r.Solver, r.Stop), "Hybrid")
 }
 
-// supervised tells whether the cause is given.
+// supervised reports whether the cause is given.
 func (r *Hybrid[T]) supervised() bool {
 	inputs, _ := r.Generator.Network().Ends()
 	return !slices.Contains(r.Generator.Free(), inputs[0])

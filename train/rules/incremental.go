@@ -52,7 +52,8 @@ func (u *until) Done(r infer.Reading) (infer.Status, bool) {
 	return u.stop.Done(r)
 }
 
-// Validate reports what PC reports, solvers that remember gradients, and inference of no step.
+// Validate returns the errors of PC.Validate, and an error if the solver remembers gradients (those of other weights would be
+// used) or the inference makes no step.
 func (r *Incremental[T]) Validate() error {
 	switch r.Solver.(type) {
 	case *infer.Flow[T], *infer.LBFGS[T], *infer.Newton[T]:

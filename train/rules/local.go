@@ -12,9 +12,9 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// A sheet is what a rule draws that has a graph of its own: the weights' gradients are local to their blocks and not those of
+// A localGraph is the graph, under construction, of a rule whose weight gradients are local to their blocks, and not those of
 // one energy.
-type sheet[T graph.Float] struct {
+type localGraph[T graph.Float] struct {
 	b      *graph.Builder
 	blocks *arch.Blocks
 	net    *arch.Network
@@ -23,27 +23,27 @@ type sheet[T graph.Float] struct {
 	data   []*graph.Node // inputs that carry the batch
 	terms  []energy.Term // what is reported
 	losses int           // terms that are the energy's; others follow
-	values []*graph.Node // what can be computed without the rest
-	grads  []*graph.Node // by the fields of w; nil where it is zero
+	values []*graph.Node // a target that is computed without the rest
+	grads  []*graph.Node // with respect to the fields of w; nil where it is zero
 }
 
-// newSheet starts the sheet of a network for a batch size.
-func newSheet[T graph.Float](n *arch.Network, w *graph.Vector[T], batch int) (*sheet[T], error) {
-	s := &sheet[T]{b: graph.NewBuilder[T](), net: n, w: w, batch: batch, grads: make([]*graph.Node, len(w.Fields()))}
+// newLocalGraph starts the graph of a network for a batch size.
+func newLocalGraph[T graph.Float](n *arch.Network, w *graph.Vector[T], batch int) (*localGraph[T], error) {
+	s := &localGraph[T]{b: graph.NewBuilder[T](), net: n, w: w, batch: batch, grads: make([]*graph.Node, len(w.Fields()))}
 	var err error
 	s.blocks, err = arch.NewBlocks(s.b, n, w)
 	return s, err
 }
 
 // input adds an input [batch, shape...].
-func (s *sheet[T]) input(name string, shape []int) *graph.Node {
+func (s *localGraph[T]) input(name string, shape []int) *graph.Node {
 	n := s.b.Data(name, append([]int{s.batch}, shape...)...)
 	s.data = append(s.data, n)
 	return n
 }
 
-// learn adds the gradient of cost by the weights of block i, if it has any, with held taken for constants.
-func (s *sheet[T]) learn(i int, cost *graph.Node, held []*graph.Node) error {
+// learn adds the gradient of cost with respect to the weights of block i, if it has any, with held taken for constants.
+func (s *localGraph[T]) learn(i int, cost *graph.Node, held []*graph.Node) error {
 	if err := s.b.Err(); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *sheet[T]) learn(i int, cost *graph.Node, held []*graph.Node) error {
 
 // total is the sum of the terms of an energy, which become those that are reported. It has likelihoods for exact blocks and
 // does not use them.
-func (s *sheet[T]) total(f energy.Functional, exact []string, sites ...energy.Prediction) *graph.Node {
+func (s *localGraph[T]) total(f energy.Functional, exact []string, sites ...energy.Prediction) *graph.Node {
 	if f == nil {
 		f = energy.PC{}
 	}
@@ -70,7 +70,7 @@ func (s *sheet[T]) total(f energy.Functional, exact []string, sites ...energy.Pr
 }
 
 // sum adds up.
-func (s *sheet[T]) sum(xs ...*graph.Node) *graph.Node {
+func (s *localGraph[T]) sum(xs ...*graph.Node) *graph.Node {
 	ones := make([]float64, len(xs))
 	for i := range ones {
 		ones[i] = 1
@@ -91,23 +91,23 @@ func without(ns []*graph.Node, n *graph.Node) []*graph.Node {
 	return slices.DeleteFunc(slices.Clone(ns), func(m *graph.Node) bool { return m == n })
 }
 
-// A local is a compiled sheet.
-type local[T graph.Float] struct {
-	*sheet[T]
+// A localProgram is a compiled localGraph.
+type localProgram[T graph.Float] struct {
+	*localGraph[T]
 	prog    *graph.Program[T]
 	sizes   []int // of the inputs
 	version uint64
 	into    *T
 }
 
-// Targets of a local's program.
+// Targets of a localProgram.
 const (
 	gradTarget = iota
 	valueTarget
 )
 
-// compile ends a sheet.
-func (s *sheet[T]) compile() (*local[T], error) {
+// compile compiles the graph with its terms and gradients as targets.
+func (s *localGraph[T]) compile() (*localProgram[T], error) {
 	if err := s.b.Err(); err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (s *sheet[T]) compile() (*local[T], error) {
 		targets = append(targets, s.values)
 	}
 	prog, err := graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: s.data, Cache: true})
-	l := &local[T]{sheet: s, prog: prog, version: s.w.Version()}
+	l := &localProgram[T]{localGraph: s, prog: prog, version: s.w.Version()}
 	for _, n := range s.data {
 		l.sizes = append(l.sizes, n.Shape().TotalSize())
 	}
@@ -125,15 +125,15 @@ func (s *sheet[T]) compile() (*local[T], error) {
 }
 
 // load hands over input i, which stays the caller's until the next run. It panics unless it is as long as the input.
-func (l *local[T]) load(i int, values []T) {
+func (l *localProgram[T]) load(i int, values []T) {
 	if n := l.sizes[i]; len(values) != n {
-		panic(fmt.Sprintf("train: Gradient of a batch of %d samples: %d numbers for the input %q, which takes %d", l.batch, len(values), l.data[i].Name(), n))
+		panic(fmt.Sprintf("rules: Gradient of a batch of %d samples: %d numbers for the input %q, which takes %d", l.batch, len(values), l.data[i].Name(), n))
 	}
 	l.prog.Load(l.data[i], values)
 }
 
 // run computes a target with the weights as they are.
-func (l *local[T]) run(target int) error {
+func (l *localProgram[T]) run(target int) error {
 	if v := l.w.Version(); v != l.version {
 		l.version = v
 		l.prog.Touch()
@@ -142,7 +142,7 @@ func (l *local[T]) run(target int) error {
 }
 
 // gradient writes the weights' gradient to dst, as long as the slab, and returns the sum of the terms.
-func (l *local[T]) gradient(dst []T) (float64, error) {
+func (l *localProgram[T]) gradient(dst []T) (float64, error) {
 	train.CheckGradient(dst, l.w)
 	if len(dst) > 0 && l.into != &dst[0] {
 		l.into = &dst[0]
@@ -168,7 +168,7 @@ func (l *local[T]) gradient(dst []T) (float64, error) {
 }
 
 // names are those of the terms.
-func (l *local[T]) names() []string {
+func (l *localProgram[T]) names() []string {
 	ns := make([]string, len(l.terms))
 	for i, t := range l.terms {
 		ns[i] = t.Name
@@ -177,7 +177,7 @@ func (l *local[T]) names() []string {
 }
 
 // energies writes the terms of the last gradient; zeros before the first, when l is nil.
-func (l *local[T]) energies(dst []float64) {
+func (l *localProgram[T]) energies(dst []float64) {
 	if l == nil {
 		clear(dst)
 		return
@@ -189,7 +189,7 @@ func (l *local[T]) energies(dst []float64) {
 }
 
 // locate names what is not finite: a weight, or a term; nothing before the first gradient, when l is nil.
-func (l *local[T]) locate() string {
+func (l *localProgram[T]) locate() string {
 	if l == nil {
 		return ""
 	}
@@ -207,6 +207,6 @@ func (l *local[T]) locate() string {
 // checkTerms panics unless energies are as many as there are terms.
 func checkTerms(dst []float64, terms int) {
 	if len(dst) != terms {
-		panic(fmt.Sprintf("train: TermEnergies into a slice of %d numbers, and there are %d terms", len(dst), terms))
+		panic(fmt.Sprintf("rules: TermEnergies into a slice of %d numbers, and there are %d terms", len(dst), terms))
 	}
 }

@@ -201,20 +201,20 @@ func (r *Nudged[T]) phase(grad, x, y []T, batch, away int) (train.Report, error)
 	return report, err
 }
 
-// feedforward is the output before inference, with what layers have drawn.
+// feedforward is the output before inference, with the random numbers that layers had.
 func (r *Nudged[T]) feedforward(x []T, batch int) ([]T, error) {
 	m, err := r.Model.Resized(batch)
 	if err != nil {
 		return nil, err
 	}
-	var drawn map[string][]T
+	var inputs map[string][]T
 	for i, f := range m.LayerInputs() {
 		if i == 0 {
-			drawn = make(map[string][]T)
+			inputs = make(map[string][]T)
 		}
-		drawn[f.Name] = m.LayerInput(f.Name)
+		inputs[f.Name] = m.LayerInput(f.Name)
 	}
-	return m.PredictWith(x, drawn)
+	return m.PredictWith(x, inputs)
 }
 
 // beta has its sign.

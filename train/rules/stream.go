@@ -35,26 +35,26 @@ var _ train.Rule[float32] = (*Stream[float32])(nil)
 // Validate reports missing parts and a model whose input is not as wide as Site.
 func (s *Stream[T]) Validate() error {
 	if s.Model == nil || train.Missing(s.Solver) {
-		return errors.New("train: stream: Model or Solver is missing")
+		return errors.New("rules: stream: Model or Solver is missing")
 	}
 	if s.Model.Plan().Coordinates != arch.Activities {
-		return errors.Errorf("train: stream: the model is in the coordinates of %v: compile it in those of activities", s.Model.Plan().Coordinates)
+		return errors.Errorf("rules: stream: the model is in the coordinates of %v: compile it in those of activities", s.Model.Plan().Coordinates)
 	}
 	if err := s.Model.TakesBatches(); err != nil {
-		return errors.WithMessage(err, "train: stream")
+		return errors.WithMessage(err, "rules: stream")
 	}
 	k := slices.Index(s.Model.Free(), s.Site)
 	if k < 0 {
-		return errors.Errorf("train: stream: %q has no activity that is inferred: name a hidden block", s.Site)
+		return errors.Errorf("rules: stream: %q has no activity that is inferred: name a hidden block", s.Site)
 	}
 	in, _ := s.Model.Sizes()
 	if have := len(s.Model.StateVector().Part(s.Model.State(), k)) / s.Model.Plan().Batch; in != have {
-		return errors.Errorf("train: stream: the network's input has %d units and %q, which it is to take, %d: make them equal", in, s.Site, have)
+		return errors.Errorf("rules: stream: the network's input has %d units and %q, which it is to take, %d: make them equal", in, s.Site, have)
 	}
 	if err := train.ValidateStart(s.Start, s.Model); err != nil {
-		return errors.WithMessage(err, "train: stream")
+		return errors.WithMessage(err, "rules: stream")
 	}
-	return errors.WithMessage(train.ValidateInference(s.Solver, s.Stop), "train: stream")
+	return errors.WithMessage(train.ValidateInference(s.Solver, s.Stop), "rules: stream")
 }
 
 // Reset begins new streams: the activity before the first step is zero.
@@ -108,7 +108,7 @@ func (s *Stream[T]) Observe(y []T) (train.Report, error) {
 		return train.Report{}, err
 	}
 	if result.Status == infer.Diverged {
-		return train.Report{}, errors.WithMessage(train.InferenceDiverged(result), "train: stream")
+		return train.Report{}, errors.WithMessage(train.InferenceDiverged(result), "rules: stream")
 	}
 	r := train.Report{Loss: result.FirstEnergy, Inference: result}
 	if r.Energy, err = s.Model.Energy(); result.Evals == 0 {

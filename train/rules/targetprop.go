@@ -30,10 +30,10 @@ type TargetProp[T graph.Float] struct {
 	Noise float64        // 0 or more
 	Seed  uint64         // of the noise
 
-	draws train.Random
-	noise map[*local[T]][][]T
-	drawn drawn[T]
-	made  inverting // what drawn was made for
+	draws    train.Random
+	noise    map[*localProgram[T]][][]T
+	programs programs[T]
+	made     inverting // what programs were built for
 }
 
 // inverting is what a graph of target propagation depends on beside the model.
@@ -87,7 +87,7 @@ func (r *TargetProp[T]) inverses(chain []int) ([]int, error) {
 }
 
 // draw draws the graph for a batch size.
-func (r *TargetProp[T]) draw(batch int) (*sheet[T], error) {
+func (r *TargetProp[T]) build(batch int) (*localGraph[T], error) {
 	p, err := newPass(r.Model, batch)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (r *TargetProp[T]) draw(batch int) (*sheet[T], error) {
 	}
 	last := len(p.chain) - 1
 	if last == 0 {
-		return p.sheet, nil
+		return p.localGraph, nil
 	}
 	ds, err := graph.Grad(p.loss, p.mu[last-1])
 	if err != nil {
@@ -111,7 +111,7 @@ func (r *TargetProp[T]) draw(batch int) (*sheet[T], error) {
 	target := b.Combine([]float64{1, -r.Step * float64(batch)}, p.mu[last-1], ds[0])
 	for l := last - 1; l >= 0; l-- {
 		c := 1 / (r.Step * float64(batch))
-		if err := p.teach(l, b.Combine([]float64{c, -c}, p.mu[l], target)); err != nil {
+		if err := p.learnFrom(l, b.Combine([]float64{c, -c}, p.mu[l], target)); err != nil {
 			return nil, err
 		}
 		if l == 0 {
@@ -131,13 +131,13 @@ func (r *TargetProp[T]) draw(batch int) (*sheet[T], error) {
 		}
 		p.terms = append(p.terms, energy.Term{Name: name, Node: loss})
 	}
-	return p.sheet, b.Err()
+	return p.localGraph, b.Err()
 }
 
-// renew forgets graphs that were drawn for another Step or Noise.
+// renew forgets programs that were built for another Step or Noise.
 func (r *TargetProp[T]) renew() {
 	if now := (inverting{r.Step, r.Noise > 0}); r.made != now {
-		r.drawn, r.noise, r.made = drawn[T]{}, make(map[*local[T]][][]T), now
+		r.programs, r.noise, r.made = programs[T]{}, make(map[*localProgram[T]][][]T), now
 	}
 }
 
@@ -145,7 +145,7 @@ func (r *TargetProp[T]) renew() {
 // the errors of the inverses in it.
 func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	r.renew()
-	l, err := r.drawn.at(batch, r.draw)
+	l, err := r.programs.at(batch, r.build)
 	if err != nil {
 		return train.Report{}, errors.WithMessage(err, "TargetProp")
 	}
@@ -163,13 +163,13 @@ func (r *TargetProp[T]) Gradient(grad, x, y []T, batch int) (train.Report, error
 		}
 		l.load(2+i, part)
 	}
-	return r.drawn.gradient(l, grad, x, y)
+	return r.programs.gradient(l, grad, x, y)
 }
 
 // Subject is the model, with the terms of the loss and of the blocks backwards.
 func (r *TargetProp[T]) Subject() train.Subject[T] {
 	r.renew()
-	return r.drawn.subject(r.Model, r.draw)
+	return r.programs.subject(r.Model, r.build)
 }
 
 // Memory is where the noise is.

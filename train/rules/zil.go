@@ -48,7 +48,9 @@ func (r *ZIL[T]) Validate() error {
 			err = cmp.Or(err, errors.Errorf("hidden likelihood %+v: want energy.Gaussian of unit precision, and no likelihoods of single blocks but that", lik))
 		}
 	}
-	return errors.WithMessage(cmp.Or(err, chain(r.Model.Network()), r.Model.TakesBatches(), dataInputs(r.Model.Network(), r.Model.Plan())), "ZIL")
+	n := r.Model.Network()
+	_, notChain := chainOf(n)
+	return errors.WithMessage(cmp.Or(err, feedforwardNet(n), noStart(n), notChain, r.Model.TakesBatches(), dataInputs(n, r.Model.Plan())), "ZIL")
 }
 
 // Gradient is backprop's, found by inference.

@@ -228,7 +228,7 @@ func (p *parser) header() (h header, err error) {
 	return h, nil
 }
 
-// peek skips blanks and tells whether s is next.
+// peek skips blanks and reports whether s is next.
 func (p *parser) peek(s string) bool {
 	for p.at < len(p.text) && strings.IndexByte(" \t\n", p.text[p.at]) >= 0 {
 		p.at++

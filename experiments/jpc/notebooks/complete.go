@@ -21,12 +21,12 @@ type Complete struct {
 // Missing are the names of what can be missing: half of the picture, or half of the pixels at random.
 var Missing = []string{"bottom", "top", "left", "right", "noise"}
 
-// Budget is that of the task, which has no notebook.
+// Budget returns the default budget. JPC has no notebook with this task.
 func (Complete) Budget() Budget {
 	return Budget{Updates: 600, EvalEvery: 100, Rate: 1e-3, Inference: jpcSteps(100, .1)}
 }
 
-// Completed is what Complete came to.
+// Completed is the result of Complete.
 type Completed struct {
 	Learned
 	Mask      []float32 // 1 where a pixel is given [pixels]

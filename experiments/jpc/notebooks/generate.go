@@ -19,7 +19,7 @@ func (Generate) Budget() Budget {
 	return Budget{Updates: 200, EvalEvery: 50, Rate: 1e-3, Inference: jpcSteps(100, .1), Saved: map[int]float64{50: 79.7, 100: 83.8, 150: 84.8, 200: 84.8}}
 }
 
-// Generated is what Generate came to.
+// Generated is the result of Generate.
 type Generated struct {
 	Learned
 	Digits    Digits
@@ -28,7 +28,7 @@ type Generated struct {
 	Few       int             // how many test samples Longer is measured on
 }
 
-// A LongerReading is the accuracy of labels by one inference.
+// A LongerReading is the accuracy of the labels that an inference of some length gives.
 type LongerReading struct {
 	Inference Inference
 	Accuracy  float64

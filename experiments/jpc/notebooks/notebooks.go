@@ -29,7 +29,7 @@ import (
 	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
-// A Budget is what a task spends. In a Setup, what is zero is taken from the task's own budget.
+// A Budget is how much a task trains and infers. Fields of a Setup's budget that are zero are replaced by those of the task's own.
 type Budget struct {
 	Updates   int     // of the weights
 	EvalEvery int     // updates between evaluations on the test set
@@ -38,7 +38,7 @@ type Budget struct {
 	Saved     map[int]float64 // test accuracies that the notebook saved, in per cent, by updates; nil if it has none
 }
 
-// Or takes what is zero in b from d. Saved is always d's.
+// Or returns b with its zero fields replaced by those of d. Saved is always that of d.
 func (b Budget) Or(d Budget) Budget {
 	return Budget{Updates: cmp.Or(b.Updates, d.Updates), EvalEvery: cmp.Or(b.EvalEvery, d.EvalEvery), Rate: cmp.Or(b.Rate, d.Rate),
 		Inference: b.Inference.Or(d.Inference), Saved: d.Saved}

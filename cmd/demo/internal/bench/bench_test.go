@@ -16,6 +16,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/demotest"
 )
 
 // commands is the command line with this command alone.
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 		c := &cli.Console{Context: context.Background(), Out: os.Stdout}
 		os.Exit(cli.Main(c, new(commands), "", os.Args[1:], os.Stderr))
 	}
-	os.Exit(m.Run())
+	os.Exit(demotest.Main(m))
 }
 
 // demo runs a command line.
@@ -243,7 +244,7 @@ func TestBench_PointsDifferEverywhere(t *testing.T) {
 	}
 }
 
-// By hand, for 3 layers of 8 on 4 samples: a product is 2*4*8*8 = 512 operations. The gradient by the activities takes
+// By hand, for 3 layers of 8 on 4 samples: a product is 2*4*8*8 = 512 operations. The gradient with respect to the activities takes
 // the predictions of layers 2 and 3 and the errors' way back through both; that by the weights takes both predictions
 // and three products of activities with errors.
 func TestBench_CountsTheOperationsThatAreNeeded(t *testing.T) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -265,7 +266,10 @@ func (r *RunDir) KeepWeights(name, rule string, save func(path string) error) er
 func (r *RunDir) undo() error {
 	var err error
 	if r.was != nil {
-		err = os.WriteFile(r.Path(ManifestName), r.was, 0o644)
+		err = atomicfile.Write(r.Path(ManifestName), func(w io.Writer) error {
+			_, err := w.Write(r.was)
+			return err
+		})
 	} else {
 		err = os.Remove(r.Path(ManifestName))
 	}

@@ -157,8 +157,8 @@ func (cmd CoordCmd) load(c *cli.Console) (*data.Set, error) {
 	return set, err
 }
 
-// A Sweep is one scaling over widths or depths.
-type Sweep struct {
+// A ScalingCheck is one scaling over widths or depths.
+type ScalingCheck struct {
 	Scaling string
 	Over    string // "width" or "depth"
 	label   string // the same with its unit
@@ -182,7 +182,7 @@ func (cmd CoordCmd) network(set *data.Set, s cli.ScalingFlag, width, depth int) 
 }
 
 // check is the check of one sweep.
-func (cmd CoordCmd) check(set *data.Set, s cli.ScalingFlag, w *Sweep) *analysis.CoordCheck[float32] {
+func (cmd CoordCmd) check(set *data.Set, s cli.ScalingFlag, w *ScalingCheck) *analysis.CoordCheck[float32] {
 	batch := min(cmd.Batch, set.Len())
 	c := &analysis.CoordCheck[float32]{
 		Sizes: w.sizes, Steps: cmd.Updates,
@@ -252,7 +252,7 @@ func (cmd CoordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 	if err := out.Used(set); err != nil {
 		return err
 	}
-	var sweeps []*Sweep
+	var sweeps []*ScalingCheck
 	show := newCoordMeter(c, cmd)
 	for _, over := range []string{"width", "depth"} {
 		sizes := cmd.Widths
@@ -263,7 +263,7 @@ func (cmd CoordCmd) measure(c *cli.Console, out *cli.RunDir) error {
 			if len(sizes) == 0 || c.Context.Err() != nil {
 				continue
 			}
-			w := &Sweep{Scaling: s.Name, Over: over, label: cmd.label(over), sizes: sizes}
+			w := &ScalingCheck{Scaling: s.Name, Over: over, label: cmd.label(over), sizes: sizes}
 			check := cmd.check(set, s, w)
 			show.begin(w)
 			check.OnStep = show.step
@@ -295,7 +295,7 @@ type coordMeter struct {
 	cmd     CoordCmd
 	counter *report.Progress
 	names   bool // lines may have names of their own
-	sweep   *Sweep
+	sweep   *ScalingCheck
 	done    float64 // cost of the sweeps that are through
 	all     float64
 }
@@ -304,7 +304,7 @@ func newCoordMeter(c *cli.Console, cmd CoordCmd) *coordMeter {
 	m := &coordMeter{cmd: cmd, counter: c.Progress("coordinate check, %", ""), names: !c.Terminal}
 	for range cmd.Scalings {
 		for over, sizes := range map[string][]int{"width": cmd.Widths, "depth": cmd.Depths} {
-			m.all += m.cost(&Sweep{Over: over, sizes: sizes}, len(sizes))
+			m.all += m.cost(&ScalingCheck{Over: over, sizes: sizes}, len(sizes))
 		}
 	}
 	return m
@@ -312,7 +312,7 @@ func newCoordMeter(c *cli.Console, cmd CoordCmd) *coordMeter {
 
 // cost is about what the first networks of a sweep take, in units that are the same for all sweeps: products grow with the square
 // of the width, and something is the same for all layers.
-func (m *coordMeter) cost(w *Sweep, sizes int) (c float64) {
+func (m *coordMeter) cost(w *ScalingCheck, sizes int) (c float64) {
 	for _, size := range w.sizes[:sizes] {
 		width, depth := float64(m.cmd.Width), float64(m.cmd.Depth)
 		if w.Over == "width" {
@@ -326,7 +326,7 @@ func (m *coordMeter) cost(w *Sweep, sizes int) (c float64) {
 }
 
 // begin goes on with a sweep.
-func (m *coordMeter) begin(w *Sweep) {
+func (m *coordMeter) begin(w *ScalingCheck) {
 	m.sweep = w
 	if m.names {
 		m.counter.Name = fmt.Sprintf("%s over %s, %%", w.Scaling, w.Over)
@@ -345,7 +345,7 @@ func (m *coordMeter) step(done, total int) {
 }
 
 // logCoords adds a sweep's measurements to metrics.jsonl, at the places that all networks have.
-func logCoords(f *cli.Folder, w *Sweep) error {
+func logCoords(f *cli.Folder, w *ScalingCheck) error {
 	for _, p := range analysis.Places() {
 		for _, m := range w.coords {
 			if !m.At(p) {
@@ -362,7 +362,7 @@ func logCoords(f *cli.Folder, w *Sweep) error {
 }
 
 // steepest is the slope that is furthest from flat, and what it is of: of changes, and of the activities of hidden sites.
-func (w *Sweep) steepest() (worst analysis.Exponent, what string) {
+func (w *ScalingCheck) steepest() (worst analysis.Exponent, what string) {
 	worst.Mean = math.NaN()
 	for _, s := range w.Slopes {
 		for i, e := range []analysis.Exponent{s.Change, s.Activity} {
@@ -378,13 +378,13 @@ func (w *Sweep) steepest() (worst analysis.Exponent, what string) {
 }
 
 // verdict is that of the steepest slope.
-func (w *Sweep) verdict(band float64) analysis.Verdict {
+func (w *ScalingCheck) verdict(band float64) analysis.Verdict {
 	e, _ := w.steepest()
 	return e.Verdict(band)
 }
 
 // report is the page.
-func (cmd CoordCmd) report(sweeps []*Sweep, set *data.Set) report.Page {
+func (cmd CoordCmd) report(sweeps []*ScalingCheck, set *data.Set) report.Page {
 	rule := fmt.Sprintf("predictive coding (%d inference steps of rate %g in the coordinates of errors)", cmd.Steps, cmd.Rate)
 	if cmd.BP {
 		rule = "backprop"
@@ -393,7 +393,7 @@ func (cmd CoordCmd) report(sweeps []*Sweep, set *data.Set) report.Page {
 		Lead: fmt.Sprintf("Networks (%s) of several widths (depth %d) and depths (width %d) made %d updates by %s with %s at rate %g, on one batch of %d from %s. In a good scaling neither the sizes of activities nor of their changes depend on width or depth: then learning rates need not be tuned anew. Sizes are root mean squares over samples and units, exponents are those of size^p, mean of %d seeds; what is within %g of zero counts as flat.",
 			cmd.Arch, cmd.Depth, cmd.Width, cmd.Updates, rule, strings.ToUpper(cmd.Optim), cmd.LR, min(cmd.Batch, set.Len()), set.Name, cmd.Seeds, cmd.Band)}
 	for _, over := range []string{"width", "depth"} {
-		var some []*Sweep
+		var some []*ScalingCheck
 		for _, w := range sweeps {
 			if w.Over == over {
 				some = append(some, w)
@@ -420,14 +420,14 @@ func tileClass(v analysis.Verdict) string {
 }
 
 // Table is the exponents of some sweeps.
-func (cmd CoordCmd) Table(sweeps []*Sweep) report.Table {
+func (cmd CoordCmd) Table(sweeps []*ScalingCheck) report.Table {
 	t := report.Table{Title: "Exponents over " + sweeps[0].Over + ", after the last update: p where the root mean square is proportional to " + sweeps[0].Over + "^p",
 		Note: fmt.Sprintf("Mean over the seeds (least..largest). Relaxed: where inference ends. The verdict is of the largest exponent of its row, which it names: flat within %g, else grows or shrinks. What is in [] is not counted: the output's activity may shrink with width by design, only its change counts.", cmd.Band),
 		Head: []string{"scaling", "site", "activity", "change", "activity, relaxed", "change, relaxed", "verdict"}}
 	for _, w := range sweeps {
 		for _, p := range analysis.Places() {
 			row := []string{w.Scaling, p.String(), "-", "-", "-", "-", ""}
-			var here Sweep
+			var here ScalingCheck
 			for _, s := range w.Slopes {
 				if s.Place != p {
 					continue

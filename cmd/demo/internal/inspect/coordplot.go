@@ -24,10 +24,10 @@ type coordRow struct {
 }
 
 // coordRows are the rows for some sweeps; without inference two of them are empty and left out.
-func coordRows(sweeps []*Sweep) []coordRow {
+func coordRows(sweeps []*ScalingCheck) []coordRow {
 	activity, change := func(c analysis.Coord) float64 { return c.Activity }, func(c analysis.Coord) float64 { return c.Change }
 	rows := []coordRow{{"activity, feedforward", activity, false}, {"change, feedforward", change, false}}
-	if slices.ContainsFunc(sweeps, func(w *Sweep) bool {
+	if slices.ContainsFunc(sweeps, func(w *ScalingCheck) bool {
 		return slices.ContainsFunc(w.coords, func(c analysis.Coord) bool { return c.Relaxed })
 	}) {
 		rows = append(rows, coordRow{"activity, after inference", activity, true}, coordRow{"change, after inference", change, true})
@@ -43,7 +43,7 @@ func placeLook(i int) (draw.LineStyle, draw.GlyphStyle) {
 }
 
 // coordPanels draws sweeps side by side, with a row for each quantity; all of a row have one scale.
-func coordPanels(sweeps []*Sweep, step int, band float64) report.Drawing {
+func coordPanels(sweeps []*ScalingCheck, step int, band float64) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var rows [][]*plot.Plot
 		for k, what := range coordRows(sweeps) {
@@ -86,7 +86,7 @@ func coordPanels(sweeps []*Sweep, step int, band float64) report.Drawing {
 }
 
 // drawCoords draws the lines of one panel.
-func drawCoords(p *plot.Plot, w *Sweep, step int, what coordRow) {
+func drawCoords(p *plot.Plot, w *ScalingCheck, step int, what coordRow) {
 	for i, place := range analysis.Places() {
 		look, glyph := placeLook(i)
 		var mean plotter.XYs

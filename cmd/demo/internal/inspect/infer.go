@@ -21,7 +21,7 @@ import (
 	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
-// InferCmd holds ways of inference against each other on one batch.
+// InferCmd compares solvers of inference on one batch.
 type InferCmd struct {
 	cli.OutFlags
 	cli.NetFlags
@@ -30,9 +30,9 @@ type InferCmd struct {
 	Horizons []float64     `default:"5,20,50" help:"Times, per sample, at which the flows are read; they end at the last one." json:"horizons"`
 	Tols     []float64     `default:"1e-2,1e-3,1e-4" help:"Tolerances of adaptive steps, relative and absolute." json:"tolerances"`
 	Rates    []float64     `default:"0.1,0.5" help:"Steps of the flows by Euler and Heun, beside the largest that is stable: several, for they are what is compared. Other commands have one -rate." json:"rates"`
-	Evals    int           `default:"300" help:"Evaluations at most, for each way." json:"evals"`
+	Evals    int           `default:"300" help:"Evaluations at most, for each solver." json:"evals"`
 	Warmup   int           `default:"0" help:"Weight updates by backprop (Adam, rate 0.001) before: inference on a network that has learned." json:"warmup"`
-	Clock    time.Duration `default:"400ms" hidden:"" help:"Repeat every way for so long at least, to time it." json:"-"`
+	Clock    time.Duration `default:"400ms" hidden:"" help:"Repeat every solver for so long at least, to time it." json:"-"`
 }
 
 // Validate is called by kong.
@@ -53,21 +53,21 @@ func (cmd InferCmd) Validate() error {
 	return cli.First(cmd.NetFlags.Check(), cmd.DataFlags.Check(), cli.Count("batch", cmd.Batch, 1), cli.Count("evals", cmd.Evals, 10), cli.Count("warmup", cmd.Warmup, 0))
 }
 
-// A Way is a solver in coordinates.
-type Way struct {
+// A SolverRun is a solver in the coordinates of activities or of errors, with what its run measured.
+type SolverRun struct {
 	Name   string
 	errors bool // in the coordinates of errors
 	solver infer.Solver[float64]
 	flow   bool
-	kind   wayKind
-	look   wayLook
-	Path   []Station
+	kind   figureKind
+	look   lineStyle
+	Path   []Evaluation
 	Runs   int // that the times are medians of
 	result infer.Result
 }
 
-// A wayLook is how the line of a way is drawn: a colour for the method, a dash for its coordinates or its step.
-type wayLook struct{ method, variant int }
+// A lineStyle is how the line of a solver is drawn: a colour for the method, a dash for its coordinates or its step.
+type lineStyle struct{ method, variant int }
 
 // Methods, by colour.
 const (
@@ -80,17 +80,17 @@ const (
 	byTolerance
 )
 
-// A wayKind says which pictures a way is in.
-type wayKind int
+// A figureKind says which pictures a solver is in.
+type figureKind int
 
 const (
-	mainWay   wayKind = iota // in all
-	eulerHeun                // in that of Heun against Euler alone
+	mainFigures figureKind = iota // in all
+	eulerHeun                     // in that of Heun against Euler alone
 	tableOnly
 )
 
-// A Station is one evaluation of a way.
-type Station struct {
+// An Evaluation is one evaluation of a solver.
+type Evaluation struct {
 	step, Evals      int
 	time             float64 // of integration
 	Seconds          float64
@@ -98,16 +98,16 @@ type Station struct {
 	gap, Off         float64 // F/F* - 1; relative error of the weight gradient, NaN where it was not taken
 }
 
-// An arena is where ways compete.
-type arena struct {
+// A benchmark is the network and the batch that the solvers are run on, with the equilibrium that they look for.
+type benchmark struct {
 	models      [2]*arch.Model[float64] // in activities and in errors
 	curvature   [2]float64              // the largest
 	best        float64                 // F*, the lowest energy that L-BFGS finds
 	exact       float64                 // F* of theory; NaN if the network is not linear
 	gradient    []float64               // there
 	grad        []float64
-	evaluations int           // budget of each way
-	clock       time.Duration // each way is repeated for so long at least
+	evaluations int           // budget of each solver
+	clock       time.Duration // each solver is repeated for so long at least
 }
 
 // Run sweeps.
@@ -130,28 +130,28 @@ func (cmd InferCmd) measure(c *cli.Console, out *cli.RunDir) error {
 	if err := out.Used(training); err != nil {
 		return err
 	}
-	a, err := cmd.arena(c.Context, net, training)
+	a, err := cmd.benchmark(c.Context, net, training)
 	if err != nil {
 		return err
 	}
 	c.Printf("%s, scaling %s, %s, batch %d, float64, seed %d\n", cmd.Title(), cmd.Scaling.Name, training.Name, a.models[0].Plan().Batch, cmd.Seed)
 	c.Printf("Largest curvature: %.3g by activities, %.3g by errors; energy at equilibrium, by long runs of L-BFGS: F* = %.6g\n\n", a.curvature[0], a.curvature[1], a.best)
-	ways := cmd.ways(a)
-	for i := range ways {
+	runs := cmd.runs(a)
+	for i := range runs {
 		if c.Context.Err() != nil {
-			ways = ways[:i]
+			runs = runs[:i]
 			break
 		}
-		if err := a.race(c.Context, &ways[i]); err != nil {
-			return errors.WithMessage(err, ways[i].Name)
+		if err := a.race(c.Context, &runs[i]); err != nil {
+			return errors.WithMessage(err, runs[i].Name)
 		}
-		c.Printf("%2d/%d  %-24s %v\n", i+1, len(ways), ways[i].Name, ways[i].result)
-		if err := logWay(out.Folder, ways[i]); err != nil {
+		c.Printf("%2d/%d  %-24s %v\n", i+1, len(runs), runs[i].Name, runs[i].result)
+		if err := logPath(out.Folder, runs[i]); err != nil {
 			return err
 		}
 	}
-	out.Page = cmd.report(a, ways, training)
-	m.Results["fastest"] = Fastest(ways)
+	out.Page = cmd.report(a, runs, training)
+	m.Results["fastest"] = Fastest(runs)
 	c.Printf("\n")
 	for _, t := range out.Page.Tiles {
 		c.Printf("%s: %s\n", t.Label, t.Value)
@@ -159,8 +159,8 @@ func (cmd InferCmd) measure(c *cli.Console, out *cli.RunDir) error {
 	return nil
 }
 
-// arena compiles the network in both coordinates over one set of weights and looks for the equilibrium.
-func (cmd InferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set) (*arena, error) {
+// benchmark compiles the network in both coordinates over one set of weights and looks for the equilibrium.
+func (cmd InferCmd) benchmark(ctx context.Context, net *arch.Network, set *data.Set) (*benchmark, error) {
 	w, err := cli.NewWeights[float64](net, cmd.Seed)
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (cmd InferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 			return nil, err
 		}
 	}
-	a := &arena{evaluations: cmd.Evals, clock: cmd.Clock, best: math.Inf(1), exact: math.NaN(), grad: make([]float64, len(w.Data())), gradient: make([]float64, len(w.Data()))}
+	a := &benchmark{evaluations: cmd.Evals, clock: cmd.Clock, best: math.Inf(1), exact: math.NaN(), grad: make([]float64, len(w.Data())), gradient: make([]float64, len(w.Data()))}
 	for i, coordinates := range []arch.Coordinates{arch.Activities, arch.Errors} {
 		m, err := arch.Compile(net, w, arch.Plan{Batch: b.Batch, Energy: cmd.Energy(cmd.Precision), Coordinates: coordinates})
 		if err != nil {
@@ -233,7 +233,7 @@ func (cmd InferCmd) arena(ctx context.Context, net *arch.Network, set *data.Set)
 }
 
 // consider takes the state of a model for the equilibrium if its energy is the lowest so far.
-func (a *arena) consider(m *arch.Model[float64]) error {
+func (a *benchmark) consider(m *arch.Model[float64]) error {
 	f, err := m.ParamGrad(a.grad)
 	if err == nil && f < a.best {
 		a.best = f
@@ -242,8 +242,8 @@ func (a *arena) consider(m *arch.Model[float64]) error {
 	return err
 }
 
-// ways are those that are compared.
-func (cmd InferCmd) ways(a *arena) []Way {
+// runs are those that are compared.
+func (cmd InferCmd) runs(a *benchmark) []SolverRun {
 	horizon := cmd.Horizons[len(cmd.Horizons)-1]
 	flow := func(m *ode.Method, c ode.Control) infer.Solver[float64] {
 		return &infer.Flow[float64]{Method: m, Control: c, Horizon: horizon, MaxTrials: 1 << 20}
@@ -252,45 +252,45 @@ func (cmd InferCmd) ways(a *arena) []Way {
 	ball := func(i int) infer.Solver[float64] {
 		return &infer.Descent[float64]{Optimizer: &optim.Momentum[float64]{Rate: 1 / a.curvature[i], Mu: .8}}
 	}
-	ways := []Way{
-		{Name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: cli.Descent[float64](stable(0)), look: wayLook{byDescent, 0}},
-		{Name: "momentum 0.8", solver: ball(0), look: wayLook{byMomentum, 0}},
-		{Name: "L-BFGS", solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 0}},
-		{Name: "descent on errors", errors: true, solver: cli.Descent[float64](stable(1)), look: wayLook{byDescent, 1}},
-		{Name: "momentum on errors", errors: true, solver: ball(1), kind: tableOnly, look: wayLook{byMomentum, 1}},
-		{Name: "L-BFGS on errors", errors: true, solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: wayLook{byLBFGS, 1}},
+	runs := []SolverRun{
+		{Name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: cli.Descent[float64](stable(0)), look: lineStyle{byDescent, 0}},
+		{Name: "momentum 0.8", solver: ball(0), look: lineStyle{byMomentum, 0}},
+		{Name: "L-BFGS", solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: lineStyle{byLBFGS, 0}},
+		{Name: "descent on errors", errors: true, solver: cli.Descent[float64](stable(1)), look: lineStyle{byDescent, 1}},
+		{Name: "momentum on errors", errors: true, solver: ball(1), kind: tableOnly, look: lineStyle{byMomentum, 1}},
+		{Name: "L-BFGS on errors", errors: true, solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: lineStyle{byLBFGS, 1}},
 	}
 	if f, err := a.models[1].Newton(make([]float64, len(a.models[1].State())), make([]float64, len(a.models[1].State())), a.models[1].State()); err == nil && f > 0 {
-		ways = append(ways, Way{Name: "Gauss-Newton on errors", errors: true, solver: &infer.Newton[float64]{MaxSteps: cmd.Evals}, look: wayLook{byNewton, 1}})
+		runs = append(runs, SolverRun{Name: "Gauss-Newton on errors", errors: true, solver: &infer.Newton[float64]{MaxSteps: cmd.Evals}, look: lineStyle{byNewton, 1}})
 	}
 	for method, m := range []*ode.Method{ode.Euler, ode.Heun} {
 		for i, rate := range append(cmd.Rates[:len(cmd.Rates):len(cmd.Rates)], stable(0)) {
-			ways = append(ways, Way{Name: fmt.Sprintf("%s, step %.2g", []string{"Euler", "Heun"}[method], rate), flow: true, kind: eulerHeun,
-				solver: flow(m, ode.Constant{Step: rate}), look: wayLook{byEuler + method, i}})
+			runs = append(runs, SolverRun{Name: fmt.Sprintf("%s, step %.2g", []string{"Euler", "Heun"}[method], rate), flow: true, kind: eulerHeun,
+				solver: flow(m, ode.Constant{Step: rate}), look: lineStyle{byEuler + method, i}})
 		}
 	}
 	for i, tol := range cmd.Tols {
 		kind := eulerHeun
 		if i == (len(cmd.Tols)-1)/2 {
-			kind = mainWay
+			kind = mainFigures
 		}
-		ways = append(ways, Way{Name: fmt.Sprintf("Heun, tolerance %g", tol), flow: true, kind: kind, solver: flow(ode.Heun, ode.PID{RTol: tol, ATol: tol}), look: wayLook{byTolerance, i}})
+		runs = append(runs, SolverRun{Name: fmt.Sprintf("Heun, tolerance %g", tol), flow: true, kind: kind, solver: flow(ode.Heun, ode.PID{RTol: tol, ATol: tol}), look: lineStyle{byTolerance, i}})
 	}
 	for _, tol := range cmd.Tols {
-		ways = append(ways, Way{Name: fmt.Sprintf("Tsit5, tolerance %g", tol), flow: true, kind: tableOnly, solver: flow(ode.Tsit5, ode.PID{RTol: tol, ATol: tol})})
+		runs = append(runs, SolverRun{Name: fmt.Sprintf("Tsit5, tolerance %g", tol), flow: true, kind: tableOnly, solver: flow(ode.Tsit5, ode.PID{RTol: tol, ATol: tol})})
 	}
-	return ways
+	return runs
 }
 
-// race runs a way for its times, with nothing in between, some times as the machine may be busy: the shortest counts; and then
+// race runs a solver for its times, with nothing in between, some times as the machine may be busy: the shortest counts; and then
 // once for the weight gradients along it.
-func (a *arena) race(ctx context.Context, w *Way) error {
+func (a *benchmark) race(ctx context.Context, w *SolverRun) error {
 	m := a.models[0]
 	if w.errors {
 		m = a.models[1]
 	}
 	stop := infer.Any{infer.Cancelled{Context: ctx}, evaluations(a.evaluations), infer.Stationary{Tol: 1e-13}, infer.Within(20 * time.Second)}
-	at := 0 // stations
+	at := 0 // evaluations
 	again := infer.Any{infer.Cancelled{Context: ctx}, when(func() bool { return at == len(w.Path) })}
 	run := func(stop infer.Stop, observe func(infer.Reading)) error {
 		if err := m.Forward(); err != nil {
@@ -307,11 +307,11 @@ func (a *arena) race(ctx context.Context, w *Way) error {
 	for _, s := range study.Ladder(a.evaluations) {
 		shown[s] = true
 	}
-	var clock [][]float64 // seconds of each run, by station
+	var clock [][]float64 // seconds of each run, by evaluation
 	for start := time.Now(); w.Runs < fewestRuns || time.Since(start) < a.clock; at = 0 {
 		err := run(stop, func(r infer.Reading) {
 			if at == len(w.Path) {
-				w.Path = append(w.Path, Station{step: r.Step, Evals: r.Evals, time: r.Time, Seconds: math.Inf(1), energy: r.Energy, residual: r.Residual,
+				w.Path = append(w.Path, Evaluation{step: r.Step, Evals: r.Evals, time: r.Time, Seconds: math.Inf(1), energy: r.Energy, residual: r.Residual,
 					gap: r.Energy/a.best - 1, Off: math.NaN()})
 				clock = append(clock, nil)
 			}
@@ -345,8 +345,8 @@ func (a *arena) race(ctx context.Context, w *Way) error {
 	return cli.First(err, failed)
 }
 
-// crosses tells whether a station is among the first to be as near to the end as a table asks for.
-func (a *arena) crosses(path []Station, at int) bool {
+// crosses reports whether an evaluation is among the first to be as near to the end as a table asks for.
+func (a *benchmark) crosses(path []Evaluation, at int) bool {
 	for _, g := range gaps {
 		if path[at].gap <= g && (at == 0 || path[at-1].gap > g) {
 			return true
@@ -373,7 +373,7 @@ func (b evaluations) Done(r infer.Reading) (infer.Status, bool) {
 	return infer.StepLimit, r.Evals >= int(b)
 }
 
-// fewestRuns is how often every way is run at least: times are medians, and of less nothing is called the fastest.
+// fewestRuns is how often every solver is run at least: times are medians, and of less nothing is called the fastest.
 const fewestRuns = 3
 
 // gaps and offs are what the tables ask for: the energy over the equilibrium's, and the error of the weight gradient.
@@ -382,8 +382,8 @@ var (
 	offs = []float64{.1, .01, 1e-3}
 )
 
-// reaches is the first station at which a number is below a bound and stays there.
-func (w *Way) reaches(bound float64, number func(Station) float64) (s Station, ok bool) {
+// reaches is the first evaluation at which a number is below a bound and stays there.
+func (w *SolverRun) reaches(bound float64, number func(Evaluation) float64) (s Evaluation, ok bool) {
 	for i := len(w.Path) - 1; i >= 0; i-- {
 		v := number(w.Path[i])
 		if v != v {
@@ -397,23 +397,23 @@ func (w *Way) reaches(bound float64, number func(Station) float64) (s Station, o
 	return s, ok
 }
 
-// Fastest names, for each error of the gradient, the way that has it first on the clock, by the median of at least three runs.
-func Fastest(ways []Way) map[string]string {
+// Fastest names, for each error of the gradient, the solver that has it first on the clock, by the median of at least three runs.
+func Fastest(runs []SolverRun) map[string]string {
 	best := make(map[string]string)
 	for _, off := range offs {
 		seconds := math.Inf(1)
-		for i := range ways {
-			if s, ok := ways[i].reaches(off, func(s Station) float64 { return s.Off }); ok && s.Seconds < seconds && ways[i].Runs >= fewestRuns {
+		for i := range runs {
+			if s, ok := runs[i].reaches(off, func(s Evaluation) float64 { return s.Off }); ok && s.Seconds < seconds && runs[i].Runs >= fewestRuns {
 				seconds = s.Seconds
-				best[strconv.FormatFloat(off, 'g', -1, 64)] = fmt.Sprintf("%s: %d evaluations, %.2g ms", ways[i].Name, s.Evals, 1e3*s.Seconds)
+				best[strconv.FormatFloat(off, 'g', -1, 64)] = fmt.Sprintf("%s: %d evaluations, %.2g ms", runs[i].Name, s.Evals, 1e3*s.Seconds)
 			}
 		}
 	}
 	return best
 }
 
-// A WayLine is one evaluation in metrics.jsonl.
-type WayLine struct {
+// An EvaluationLine is one evaluation in metrics.jsonl.
+type EvaluationLine struct {
 	Kind     string   `json:"kind"` // "inference"
 	Way      string   `json:"way"`
 	Step     int      `json:"step"`
@@ -426,10 +426,10 @@ type WayLine struct {
 	Seconds  float64  `json:"seconds"`
 }
 
-// logWay adds the path of a way to metrics.jsonl.
-func logWay(f *cli.Folder, w Way) error {
+// logPath adds the path of a solver to metrics.jsonl.
+func logPath(f *cli.Folder, w SolverRun) error {
 	for _, s := range w.Path {
-		l := WayLine{"inference", w.Name, s.step, s.Evals, s.time, s.energy, s.residual, s.gap, nil, s.Seconds}
+		l := EvaluationLine{"inference", w.Name, s.step, s.Evals, s.time, s.energy, s.residual, s.gap, nil, s.Seconds}
 		if !math.IsNaN(s.Off) { // else it was not measured there
 			l.Off = &s.Off
 		}

@@ -14,32 +14,32 @@ import (
 	"github.com/pcgraph/pcgraph/report"
 )
 
-// report says which way is for what.
-func (cmd InferCmd) report(a *arena, ways []Way, set *data.Set) report.Page {
+// report fills the page: which solver is good for what.
+func (cmd InferCmd) report(a *benchmark, runs []SolverRun, set *data.Set) report.Page {
 	r := report.Page{Title: "Which solver should I use?",
 		Lead: fmt.Sprintf("Inference of a %s (scaling %s, output precision %g, %d updates by backprop before, seed %d) on a batch of %d from %s in float64, from the feedforward pass. The largest curvature of a sample's energy is %.3g by activities and %.3g by errors. The equilibrium is the lowest energy that long runs of L-BFGS find, F* = %.6g.",
 			cmd.Title(), cmd.Scaling.Name, cmd.Precision, cmd.Warmup, cmd.Seed, a.models[0].Plan().Batch, set.Name, a.curvature[0], a.curvature[1], a.best)}
 	if cmd.Kinked() {
-		r.Lead += fmt.Sprintf(" Activities of a %s network come to rest on kinks, where the gradient jumps: the residual stays above zero, and the weight gradient is defined to some percent only (-act tanh has an equilibrium to any accuracy); there are several minima, and a way may come to one that is lower than F*.", cmd.Act)
+		r.Lead += fmt.Sprintf(" Activities of a %s network come to rest on kinks, where the gradient jumps: the residual stays above zero, and the weight gradient is defined to some percent only (-act tanh has an equilibrium to any accuracy); there are several minima, and a solver may come to one that is lower than F*.", cmd.Act)
 	}
 	if a.exact == a.exact {
 		r.Lead += fmt.Sprintf(" The linear theory has %.6g: off by %.1e.", a.exact, a.best/a.exact-1)
 	}
-	best := Fastest(ways)
+	best := Fastest(runs)
 	for _, off := range offs {
 		if text, ok := best[fmt.Sprintf("%g", off)]; ok {
 			name, cost, _ := strings.Cut(text, ": ")
 			r.Tiles = append(r.Tiles, report.Tile{Value: name, Label: fmt.Sprintf("fastest to a weight gradient within %g %% (%s, median of %d runs or more)", 100*off, cost, fewestRuns)})
 		}
 	}
-	r.Tables = append(r.Tables, wayTable(ways), cmd.horizonTable(ways))
-	if len(ways) == 0 { // interrupted
+	r.Tables = append(r.Tables, solverTable(runs), cmd.horizonTable(runs))
+	if len(runs) == 0 { // interrupted
 		return r
 	}
 	r.Figures = []report.Figure{
-		{File: "solvers.png", Title: "How fast each way comes to rest",
+		{File: "solvers.png", Title: "How fast each solver comes to rest",
 			Caption: "Left against evaluations of the energy, right against the clock; above the energy over the equilibrium's, below the error of the weight gradient that would be read there. What is lower at the same place is better; a line that ends has come to rest or to its limit of evaluations. Gauss-Newton counts a backward pass per output as an evaluation. Solid lines move activities, dashed ones prediction errors.",
-			Draw: wayFigure(ways, func(w Way) bool { return w.kind == mainWay }, func(w Way) int {
+			Draw: solverFigure(runs, func(w SolverRun) bool { return w.kind == mainFigures }, func(w SolverRun) int {
 				if w.errors {
 					return 1
 				}
@@ -47,13 +47,13 @@ func (cmd InferCmd) report(a *arena, ways []Way, set *data.Set) report.Page {
 			})},
 		{File: "heun.png", Title: "Heun against Euler",
 			Caption: "The same for the gradient flow by both methods, with constant steps and, for Heun, with steps that follow a tolerance. Along the path Heun is far more accurate; but all paths lead to the same rest, and a step of Heun costs two evaluations. A colour is a method, a dash its step or tolerance.",
-			Draw:    wayFigure(ways, func(w Way) bool { return w.flow && w.kind != tableOnly }, func(w Way) int { return w.look.variant })},
+			Draw:    solverFigure(runs, func(w SolverRun) bool { return w.flow && w.kind != tableOnly }, func(w SolverRun) int { return w.look.variant })},
 	}
 	return r
 }
 
-// wayTable is what each way needs.
-func wayTable(ways []Way) report.Table {
+// solverTable is what each solver needs.
+func solverTable(runs []SolverRun) report.Table {
 	t := report.Table{Title: "Evaluations (milliseconds) until the energy is within a fraction of the equilibrium's, and until the weight gradient is",
 		Note: fmt.Sprintf("Energy e: F/F* - 1 is at most e from there on, F* being the lowest energy that long runs of L-BFGS find. Gradient g: the weight gradient's relative error |g - g*| / |g*| is. In brackets are milliseconds, the median of at least %d runs on a machine that may be busy; evaluations are exact. A dash: not within the limit of evaluations. Residual: rms of the energy's gradient at the end. Ended: converged is a residual of 1e-13, a step limit is -evals or where no step leads downhill, a time limit the last of -horizons.", fewestRuns),
 		Head: []string{"way"}}
@@ -64,20 +64,20 @@ func wayTable(ways []Way) report.Table {
 		t.Head = append(t.Head, fmt.Sprintf("gradient %g", o))
 	}
 	t.Head = append(t.Head, "ended", "evaluations", "residual")
-	cell := func(s Station, ok bool) string {
+	cell := func(s Evaluation, ok bool) string {
 		if !ok {
 			return "-"
 		}
 		return fmt.Sprintf("%d (%.3g)", s.Evals, 1e3*s.Seconds)
 	}
-	for i := range ways {
-		w := &ways[i]
+	for i := range runs {
+		w := &runs[i]
 		row := []string{w.Name}
 		for _, g := range gaps {
-			row = append(row, cell(w.reaches(g, func(s Station) float64 { return s.gap })))
+			row = append(row, cell(w.reaches(g, func(s Evaluation) float64 { return s.gap })))
 		}
 		for _, o := range offs {
-			row = append(row, cell(w.reaches(o, func(s Station) float64 { return s.Off })))
+			row = append(row, cell(w.reaches(o, func(s Evaluation) float64 { return s.Off })))
 		}
 		t.Rows = append(t.Rows, append(row, w.result.Status.String(), fmt.Sprint(w.result.Evals), fmt.Sprintf("%.1e", w.result.Residual)))
 	}
@@ -85,14 +85,14 @@ func wayTable(ways []Way) report.Table {
 }
 
 // horizonTable is where each flow is at the horizons.
-func (cmd InferCmd) horizonTable(ways []Way) report.Table {
+func (cmd InferCmd) horizonTable(runs []SolverRun) report.Table {
 	t := report.Table{Title: "Where the flows are at given times: energy over the equilibrium's (error of the weight gradient) after so many evaluations",
 		Note: "Read at the first step that ends there or later; times are per sample, those of JPC are larger by the batch size.", Head: []string{"flow"}}
 	for _, h := range cmd.Horizons {
 		t.Head = append(t.Head, fmt.Sprintf("time %g", h))
 	}
-	for i := range ways {
-		w := &ways[i]
+	for i := range runs {
+		w := &runs[i]
 		if !w.flow {
 			continue
 		}
@@ -116,38 +116,38 @@ func (cmd InferCmd) horizonTable(ways []Way) report.Table {
 }
 
 // colour is that of the method.
-func (l wayLook) colour() color.NRGBA {
+func (l lineStyle) colour() color.NRGBA {
 	return map[int]color.NRGBA{byDescent: report.Blue, byMomentum: report.Amber, byLBFGS: report.Green, byNewton: report.Purple, byEuler: report.Vermillion, byHeun: report.Blue, byTolerance: report.Ink}[l.method]
 }
 
 // lowest is where a logarithmic axis of something that goes to zero begins.
 const lowest = 1e-12
 
-// wayFigure draws energy and gradient error of some ways against evaluations and time.
-func wayFigure(ways []Way, in func(Way) bool, dash func(Way) int) report.Drawing {
+// solverFigure draws energy and gradient error of some runs against evaluations and time.
+func solverFigure(runs []SolverRun, in func(SolverRun) bool, dash func(SolverRun) int) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var rows [][]*plot.Plot
 		var keys []report.Key
 		for _, y := range []struct {
 			label  string
-			number func(Station) float64
+			number func(Evaluation) float64
 		}{
-			{"energy over the equilibrium's, F/F* - 1", func(s Station) float64 { return s.gap }},
-			{"relative error of the weight gradient", func(s Station) float64 { return s.Off }},
+			{"energy over the equilibrium's, F/F* - 1", func(s Evaluation) float64 { return s.gap }},
+			{"relative error of the weight gradient", func(s Evaluation) float64 { return s.Off }},
 		} {
 			var row []*plot.Plot
 			for _, x := range []struct {
 				label  string
-				number func(Station) float64
+				number func(Evaluation) float64
 			}{
-				{"evaluations of the energy and its gradient", func(s Station) float64 { return float64(s.Evals) }},
-				{"milliseconds (median of the runs)", func(s Station) float64 { return 1e3 * s.Seconds }},
+				{"evaluations of the energy and its gradient", func(s Evaluation) float64 { return float64(s.Evals) }},
+				{"milliseconds (median of the runs)", func(s Evaluation) float64 { return 1e3 * s.Seconds }},
 			} {
 				p := report.NewPlot("", x.label, y.label)
 				report.Grid(p)
 				report.LogAxis(&p.X)
 				report.LogAxis(&p.Y)
-				for _, w := range ways {
+				for _, w := range runs {
 					if !in(w) {
 						continue
 					}
@@ -170,7 +170,7 @@ func wayFigure(ways []Way, in func(Way) bool, dash func(Way) int) report.Drawing
 }
 
 // trail is a path as points, down to the lowest value, where it ends.
-func trail(path []Station, x, y func(Station) float64) (xys plotter.XYs) {
+func trail(path []Evaluation, x, y func(Evaluation) float64) (xys plotter.XYs) {
 	for _, s := range path {
 		v := y(s)
 		if !(v < 1e3) || !(x(s) > 0) { // not taken, or diverging

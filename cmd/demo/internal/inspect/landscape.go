@@ -118,16 +118,19 @@ func (cmd LandscapeCmd) draw(c *cli.Console, out *cli.RunDir) error {
 			Caption: "A parabola; inference goes from the feedforward activity (ring) to its lowest point (dot). Before training there is nothing to gain by moving z alone, after it the two points are the same.",
 			Draw:    func() (io.WriterTo, error) { return report.Picture(5.2, 3.9, before, after), nil }},
 	}
+	n := len(paths[0].loss) - 1
+	r.Tiles = []report.Tile{{Value: fmt.Sprintf("%.3g", paths[1].loss[n]), Label: "loss of PC after training", Class: "pc"},
+		{Value: fmt.Sprintf("%.3g", paths[0].loss[n]), Label: "loss of BP after training", Class: "bp"}}
+	m.Results["loss"] = map[string]float64{"PC": paths[1].loss[n], "BP": paths[0].loss[n]}
+	if c.Context.Err() != nil {
+		return nil
+	}
 	deep, tab, err := chains()
 	if err != nil {
 		return err
 	}
 	r.Figures = append(r.Figures, deep...)
 	r.Tables = append(r.Tables, tab)
-	n := len(paths[0].loss) - 1
-	r.Tiles = []report.Tile{{Value: fmt.Sprintf("%.3g", paths[1].loss[n]), Label: "loss of PC after training", Class: "pc"},
-		{Value: fmt.Sprintf("%.3g", paths[0].loss[n]), Label: "loss of BP after training", Class: "bp"}}
-	m.Results["loss"] = map[string]float64{"PC": paths[1].loss[n], "BP": paths[0].loss[n]}
 	return nil
 }
 

@@ -13,10 +13,10 @@ import (
 	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
-// curves are loss and test score of both pupils over training.
-func curves(pupils []*pupil, classes bool) report.Drawing {
+// curves are loss and test score of both learners over training.
+func curves(learners []*learner, classes bool) report.Drawing {
 	var all []report.Training
-	for _, p := range pupils {
+	for _, p := range learners {
 		t := report.Training{Name: p.name, Loss: p.losses()}
 		for _, e := range p.history.Evals {
 			v := e.Loss

@@ -22,7 +22,7 @@ const mostFilters = 48
 // filters is the picture of what the first layer's units look for, if they look at a picture of one channel or of three.
 func (j *job) filters() (report.Figure, bool) {
 	shape := j.test.Shape()
-	if len(j.pupils) == 0 || shape.Channels != 1 && shape.Channels != 3 {
+	if len(j.learners) == 0 || shape.Channels != 1 && shape.Channels != 3 {
 		return report.Figure{}, false
 	}
 	first := j.net.Weights()[0]
@@ -44,9 +44,9 @@ func (j *job) filters() (report.Figure, bool) {
 			shown := min(units, mostFilters)
 			columns := min(max(shown, 10), mostFilters/2)
 			y := 0.
-			for _, pupil := range j.pupils {
-				w := pupil.rule.Subject().Weights.Field(first.Name)
-				p.Add(report.Note(0, y+1.25, pupil.name, report.RuleColour(pupil.name), draw.XLeft))
+			for _, learner := range j.learners {
+				w := learner.rule.Subject().Weights.Field(first.Name)
+				p.Add(report.Note(0, y+1.25, learner.name, report.RuleColour(learner.name), draw.XLeft))
 				for k := range shown {
 					x, row := float64(k%columns), float64(k/columns)
 					p.Add(plotter.NewImage(filter(w, k, units, height, width, shape.Channels), x+.05, y-row+.05, x+.95, y-row+.95))
@@ -102,7 +102,7 @@ const (
 	writeTemperature = .7
 )
 
-// write lets both pupils go on from the beginning of the test text, where the task is text.
+// write lets both learners go on from the beginning of the test text, where the task is text.
 func (j *job) write(c *cli.Console) error {
 	vocabulary := j.test.Vocabulary()
 	if vocabulary == nil || !j.flags.Loss.CE || len(j.test.InShape()) != 2 {
@@ -115,7 +115,7 @@ func (j *job) write(c *cli.Console) error {
 	for t := range start {
 		start[t] = train.Largest(x[t*classes:][:classes])
 	}
-	for _, p := range j.pupils {
+	for _, p := range j.learners {
 		if c.Context.Err() != nil {
 			return nil
 		}

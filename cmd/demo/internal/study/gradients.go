@@ -26,7 +26,7 @@ const compareBatch = 64
 // compare holds the gradients of the trained network against each other on a held-out batch, in float64, and adds what
 // it sees to the report.
 func (j *job) compare(c *cli.Console) error {
-	p := j.pupils[0]
+	p := j.learners[0]
 	w, err := double(j.net, p.rule.Subject().Weights)
 	if err != nil {
 		return err

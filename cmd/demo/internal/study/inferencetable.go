@@ -16,21 +16,21 @@ import (
 type closeness struct {
 	errors bool    // inference moves prediction errors
 	rate   float64 // of descent; 0: another solver's
-	// excess is F/F* - 1 where a pupil's inference ends, on so many test samples; ok is false where there is no closed form.
-	excess  func(*pupil) (v float64, ok bool, err error)
+	// excess is F/F* - 1 where a learner's inference ends, on so many test samples; ok is false where there is no closed form.
+	excess  func(*learner) (v float64, ok bool, err error)
 	samples int
 	// stable is the rate below which descent is stable.
-	stable func(*pupil) (float64, error)
+	stable func(*learner) (float64, error)
 }
 
-// inferenceTable adds to the page how inference ended in the pupils' trainings, and a warning where the weights learned far from
+// inferenceTable adds to the page how inference ended in the learners' trainings, and a warning where the weights learned far from
 // equilibrium.
-func inferenceTable(c *cli.Console, r *cli.RunDir, pupils []*pupil, by closeness) error {
+func inferenceTable(c *cli.Console, r *cli.RunDir, learners []*learner, by closeness) error {
 	t := report.Table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "skipped", "residual", "residual left", "evaluations"},
 		Legend: "How inference ended, in per cent of the batches: converged to its tolerance, or stopped by the limit on steps or on time, or diverged to NaN or infinity; skipped: batches that changed no weight because they diverged. " +
 			"Residual: root mean square of dF/dz where inference ended, mean over the batches, 0 at equilibrium; residual left: the same in per cent of what it was where inference began. Evaluations: of the energy and dF/dz, in all."}
 	linear := false
-	for _, p := range pupils {
+	for _, p := range learners {
 		rest := p.history.Rest
 		if rest.Evaluations == 0 {
 			continue
@@ -76,7 +76,7 @@ func inferenceTable(c *cli.Console, r *cli.RunDir, pupils []*pupil, by closeness
 
 // note says that weights learned far from equilibrium, how far, and by which flags of the command that changes; empty if less than a
 // tenth of the batches did.
-func (by closeness) note(c *cli.Console, p *pupil) (string, error) {
+func (by closeness) note(c *cli.Console, p *learner) (string, error) {
 	r := p.history.Rest
 	if r.Warning() == "" {
 		return "", nil

@@ -91,7 +91,7 @@ func (cmd TrainCmd) job(c *cli.Console, name string) error {
 		if err := r.Used(training, test); err != nil {
 			return err
 		}
-		j := &job{lesson: lesson{net: net, flags: cmd.NetFlags, learn: cmd.LearnFlags, seed: cmd.Seed, train: training, test: test, RunDir: r, keep: cmd.keepFlags}, agree: !cmd.NoCompare}
+		j := &job{setup: setup{net: net, flags: cmd.NetFlags, learn: cmd.LearnFlags, seed: cmd.Seed, train: training, test: test, RunDir: r, keep: cmd.keepFlags}, agree: !cmd.NoCompare}
 		if cli.KindOf(cmd.Data) != cli.NamedData {
 			j.read = cmd.Read(training, test)
 		}
@@ -107,12 +107,12 @@ const fewUpdates = 200
 // float32.
 const leastPrecision = 1e-6
 
-// A job is a lesson for both pupils, then the comparison of their gradients.
+// A job is the training of both learners, then the comparison of their gradients.
 type job struct {
-	lesson
+	setup
 	agree    bool   // compares gradients after training
 	read     string // what was made of a user's own data
-	pupils   []*pupil
+	learners []*learner
 	pictures func(j *job) []report.Figure // of the task itself; nil for the predicted digits
 }
 
@@ -124,9 +124,9 @@ func (j *job) do(c *cli.Console) error {
 	if p := j.flags.Precision; p < leastPrecision && j.learn.Rule.Infers() && !j.flags.Errors {
 		c.Printf("Note: at a precision of %g prediction errors of hidden layers are lost in the rounding of float32 activities: -errors keeps them.\n", p)
 	}
-	var pupils []*pupil
+	var learners []*learner
 	for _, name := range []string{"BP", j.learn.Rule.Short()} {
-		p, err := j.newPupil(name)
+		p, err := j.newLearner(name)
 		if err != nil {
 			return err
 		}
@@ -135,26 +135,26 @@ func (j *job) do(c *cli.Console) error {
 				return errors.WithMessagef(err, "-rule %s does not go with the other flags (feedback and pc take any network)", j.learn.Rule)
 			}
 		}
-		pupils = append(pupils, p)
+		learners = append(learners, p)
 	}
-	for _, p := range pupils {
+	for _, p := range learners {
 		if c.Context.Err() != nil {
 			break
 		}
 		start := time.Now()
-		err := j.teach(c, p)
+		err := j.fit(c, p)
 		j.Manifest.Seconds[p.name] = time.Since(start).Seconds()
 		if err != nil {
 			return errors.WithMessage(cli.InFlags(err), p.name)
 		}
-		j.pupils = append([]*pupil{p}, j.pupils...) // PC first
+		j.learners = append([]*learner{p}, j.learners...) // PC first
 	}
-	for _, p := range j.pupils {
+	for _, p := range j.learners {
 		if err := j.KeepWeights(p.file()+cli.WeightsSuffix, p.name, func(path string) error { return arch.SaveWeights(path, j.net, p.rule.Subject().Weights) }); err != nil {
 			return err
 		}
 	}
-	if len(j.pupils) > 0 {
+	if len(j.learners) > 0 {
 		j.describe()
 		if err := j.rest(c); err != nil {
 			return err
@@ -163,7 +163,7 @@ func (j *job) do(c *cli.Console) error {
 	if err := j.write(c); err != nil {
 		return err
 	}
-	if j.agree && len(j.pupils) > 0 {
+	if j.agree && len(j.learners) > 0 {
 		if err := j.compare(c); err != nil {
 			return err
 		}
@@ -198,7 +198,7 @@ func (j *job) describe() {
 	}
 	t := report.Table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "evaluations"},
 		Legend: "Updates: of the weights. Seconds: of training, without the evaluations on the test set. Evaluations: of the energy and its gradient dF/dz during inference, in all; BP needs none."}
-	for _, p := range j.pupils {
+	for _, p := range j.learners {
 		h, last := p.history, p.history.Last()
 		updates := strconv.Itoa(h.Steps)
 		if h.Interrupted {
@@ -218,7 +218,7 @@ func (j *job) describe() {
 		t.Rows = append(t.Rows, []string{p.name, updates, lossText, accuracy, fmt.Sprintf("%.2f", h.Elapsed.Seconds()),
 			fmt.Sprintf("%.0f", float64(h.Steps)/h.Elapsed.Seconds()), strconv.Itoa(h.Evaluations)})
 	}
-	for _, p := range j.pupils {
+	for _, p := range j.learners {
 		r.Tiles = append(r.Tiles, report.Tile{Value: p.seconds().String(), Label: p.name + ", training", Class: strings.ToLower(p.name)})
 	}
 	if !j.flags.Loss.CE {
@@ -227,13 +227,13 @@ func (j *job) describe() {
 		t.Legend = "Test loss: cross-entropy per label in nats. " + t.Legend
 	}
 	r.Tables = append(r.Tables, t)
-	if len(j.pupils[len(j.pupils)-1].trace) == 0 {
+	if len(j.learners[len(j.learners)-1].trace) == 0 {
 		return // interrupted before the first update
 	}
 	caption := "Both rules see the same batches from the same initial weights. Where the curves lie on each other, the weight gradients of PC do what those of backprop do."
 	r.Figures = append(r.Figures, report.Figure{File: "curves.png", Title: "How both learn",
 		Caption: caption,
-		Draw:    curves(j.pupils, classes)})
+		Draw:    curves(j.learners, classes)})
 	if f, ok := j.filters(); ok {
 		r.Figures = append(r.Figures, f)
 	}

@@ -24,9 +24,9 @@ func (f keepFlags) Kept() string { return f.Checkpoint }
 
 func (f keepFlags) validate() error { return cli.Count("checkpoint-every", f.CheckpointEvery, 0) }
 
-// checkpoint is where a pupil's training is kept, with its ledger; nowhere, but with a ledger, without the flag.
-func (f keepFlags) checkpoint(p *pupil, to *cli.Folder) (train.Checkpoint, *ledger, error) {
-	r := &ledger{pupil: p, folder: to, keeps: f.Checkpoint != ""}
+// checkpoint is where a learner's training is kept, with its ledger; nowhere, but with a ledger, without the flag.
+func (f keepFlags) checkpoint(p *learner, to *cli.Folder) (train.Checkpoint, *ledger, error) {
+	r := &ledger{learner: p, folder: to, keeps: f.Checkpoint != ""}
 	if !r.keeps {
 		return train.Checkpoint{}, r, nil
 	}
@@ -37,13 +37,13 @@ func (f keepFlags) checkpoint(p *pupil, to *cli.Folder) (train.Checkpoint, *ledg
 	return train.Checkpoint{File: file, Every: f.CheckpointEvery, Own: r}, r, nil
 }
 
-// A ledger is a pupil's part of metrics.jsonl. It is kept with the training, so that the run's folder has all of it after an
+// A ledger is a learner's part of metrics.jsonl. It is kept with the training, so that the run's folder has all of it after an
 // interruption too.
 type ledger struct {
-	pupil  *pupil
-	folder *cli.Folder
-	keeps  bool
-	lines  bytes.Buffer
+	learner *learner
+	folder  *cli.Folder
+	keeps   bool
+	lines   bytes.Buffer
 }
 
 // add adds a line.
@@ -62,7 +62,7 @@ func (r *ledger) add(line any) error {
 // MarshalBinary is the lines so far.
 func (r *ledger) MarshalBinary() ([]byte, error) { return r.lines.Bytes(), nil }
 
-// UnmarshalBinary adds the lines of a training that goes on to those of the run, and its steps to the pupil's curve.
+// UnmarshalBinary adds the lines of a training that goes on to those of the run, and its steps to the learner's curve.
 func (r *ledger) UnmarshalBinary(text []byte) error {
 	r.lines.Reset()
 	r.lines.Write(text)
@@ -72,7 +72,7 @@ func (r *ledger) UnmarshalBinary(text []byte) error {
 			return errors.Wrap(err, "metrics")
 		}
 		if l.Kind == "step" {
-			r.pupil.trace = append(r.pupil.trace, point{step: l.Step, loss: l.Loss, energy: l.Energy})
+			r.learner.trace = append(r.learner.trace, point{step: l.Step, loss: l.Loss, energy: l.Energy})
 		}
 		if err := r.folder.Line(json.RawMessage(line)); err != nil {
 			return err

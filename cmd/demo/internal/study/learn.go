@@ -19,8 +19,8 @@ import (
 // writeStream is the second half of the seed of what a network writes.
 const writeStream = 2
 
-// A pupil is a network under one rule, and what came of it.
-type pupil struct {
+// A learner is a network under one rule, and what came of it.
+type learner struct {
 	name    string // "PC", "BP", or another rule's
 	rule    train.Rule[float32]
 	history *train.History
@@ -29,8 +29,8 @@ type pupil struct {
 	precision float64 // of the output, which the energy is multiplied by where the error is: losses are shown without it
 }
 
-// file is what the pupil's files begin with.
-func (p *pupil) file() string { return strings.ToLower(p.name) }
+// file is what the learner's files begin with.
+func (p *learner) file() string { return strings.ToLower(p.name) }
 
 // A point is one training step of a curve.
 type point struct {
@@ -39,7 +39,7 @@ type point struct {
 }
 
 // losses are the losses over the steps of training.
-func (p *pupil) losses() plotter.XYs {
+func (p *learner) losses() plotter.XYs {
 	var xys plotter.XYs
 	for _, pt := range p.trace {
 		xys = append(xys, plotter.XY{X: float64(pt.step), Y: pt.loss})
@@ -47,8 +47,8 @@ func (p *pupil) losses() plotter.XYs {
 	return xys
 }
 
-// A lesson is what both pupils are taught, in the same order from the same start.
-type lesson struct {
+// A setup is the network, the options and the data of both learners: both see the batches in one order and start from the same weights.
+type setup struct {
 	net   *arch.Network
 	flags cli.NetFlags
 	learn cli.LearnFlags
@@ -59,13 +59,13 @@ type lesson struct {
 	keep keepFlags
 }
 
-// newPupil compiles the network for a rule, "BP" or the lesson's, from the start that the seed gives.
-func (l *lesson) newPupil(name string) (*pupil, error) {
+// newLearner compiles the network for a rule, "BP" or the setup's, from the start that the seed gives.
+func (l *setup) newLearner(name string) (*learner, error) {
 	w, err := cli.NewWeights[float32](l.net, l.seed)
 	if err != nil {
 		return nil, err
 	}
-	p := &pupil{name: name, precision: l.flags.Precision}
+	p := &learner{name: name, precision: l.flags.Precision}
 	plan := arch.Plan{Batch: min(l.learn.Batch, l.train.Len())}
 	if name == "BP" { // whose gradient a precision would only multiply, against an epsilon of Adam that stays
 		p.precision, plan.Coordinates = 1, arch.Feedforward
@@ -88,9 +88,9 @@ func (l *lesson) newPupil(name string) (*pupil, error) {
 // adamEpsilon is the epsilon of Adam for a gradient that has not been multiplied by anything.
 const adamEpsilon = 1e-8
 
-// optimizer is that of a pupil's weights. A precision of the output multiplies gradients; with epsilon multiplied likewise Adam's step
+// optimizer is that of a learner's weights. A precision of the output multiplies gradients; with epsilon multiplied likewise Adam's step
 // is that of the unscaled gradient.
-func (l *lesson) optimizer(p *pupil) *optim.AdamW[float32] {
+func (l *setup) optimizer(p *learner) *optim.AdamW[float32] {
 	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, p.rule.Subject().Weights)}
 }
 
@@ -126,19 +126,19 @@ func evalLineOf(name string, e train.Eval, loss float64) EvalLine {
 	return EvalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Loss: loss, Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
 }
 
-func (l *lesson) evalLine(name string, e train.Eval) EvalLine { return evalLineOf(name, e, l.loss(e)) }
+func (l *setup) evalLine(name string, e train.Eval) EvalLine { return evalLineOf(name, e, l.loss(e)) }
 
-// loss is the test loss as the lesson's likelihood has it.
-func (l *lesson) loss(e train.Eval) float64 {
+// loss is the test loss as the setup's likelihood has it.
+func (l *setup) loss(e train.Eval) float64 {
 	if l.flags.Loss.CE {
 		return e.CrossEntropy
 	}
 	return e.Loss
 }
 
-// An observer shows the progress of a pupil's training and writes its metrics.
+// An observer shows the progress of a learner's training and writes its metrics.
 type observer struct {
-	pupil   *pupil
+	learner *learner
 	console *cli.Console
 	add     func(line any) error // to metrics.jsonl
 	classes bool                 // evaluations have an accuracy
@@ -150,7 +150,7 @@ type observer struct {
 
 // step is called after every update; terms are the names of s.Terms.
 func (o *observer) step(terms []string, s train.Step[float32]) error {
-	p := o.pupil
+	p := o.learner
 	if o.show == nil {
 		if o.begin != nil {
 			o.begin(s)
@@ -183,7 +183,7 @@ func (o *observer) eval(e train.Eval, loss float64) error {
 	if o.classes {
 		o.score = e.Accuracy
 	}
-	return o.add(evalLineOf(o.pupil.name, e, loss))
+	return o.add(evalLineOf(o.learner.name, e, loss))
 }
 
 // end ends the progress.
@@ -194,17 +194,17 @@ func (o *observer) end() {
 	}
 	o.show.End()
 	if o.score > 0 && !o.console.Terminal {
-		o.console.Printf("%-4s test accuracy %5.2f %% at the end\n", o.pupil.name, 100*o.score)
+		o.console.Printf("%-4s test accuracy %5.2f %% at the end\n", o.learner.name, 100*o.score)
 	}
 }
 
-// teach trains a pupil, with progress and metrics. What it has after an interruption or an error is in the pupil.
-func (l *lesson) teach(c *cli.Console, p *pupil) error {
+// fit trains a learner, with progress and metrics. What it has after an interruption or an error is in the learner.
+func (l *setup) fit(c *cli.Console, p *learner) error {
 	checkpoint, rec, err := l.keep.checkpoint(p, l.Folder)
 	if err != nil {
 		return err
 	}
-	o := &observer{pupil: p, console: c, add: rec.add, classes: l.test.Classes() > 0, begin: func(s train.Step[float32]) {
+	o := &observer{learner: p, console: c, add: rec.add, classes: l.test.Classes() > 0, begin: func(s train.Step[float32]) {
 		if s.Step > 1 {
 			c.Printf("%-4s goes on after step %d of %d, from %s\n", p.name, s.Step-1, s.Total, checkpoint.File)
 		}
@@ -236,4 +236,4 @@ func losses(loss, energy float64) string {
 }
 
 // seconds is the training time so far, rounded for reading.
-func (p *pupil) seconds() time.Duration { return p.history.Elapsed.Round(10 * time.Millisecond) }
+func (p *learner) seconds() time.Duration { return p.history.Elapsed.Round(10 * time.Millisecond) }

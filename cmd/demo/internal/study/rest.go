@@ -10,11 +10,11 @@ import (
 
 // rest adds to the page how near to equilibrium the weights learned, and warns if that was far.
 func (j *job) rest(c *cli.Console) error {
-	return inferenceTable(c, j.RunDir, j.pupils, closeness{errors: j.flags.Errors, rate: j.learn.Rate, excess: j.excess, samples: min(compareBatch, j.test.Len()), stable: j.stableRate})
+	return inferenceTable(c, j.RunDir, j.learners, closeness{errors: j.flags.Errors, rate: j.learn.Rate, excess: j.excess, samples: min(compareBatch, j.test.Len()), stable: j.stableRate})
 }
 
-// excess is F(z_T)/F* - 1 after the pupil's inference on test samples; ok is false unless the network is a linear chain.
-func (j *job) excess(p *pupil) (excess float64, ok bool, err error) {
+// excess is F(z_T)/F* - 1 after the learner's inference on test samples; ok is false unless the network is a linear chain.
+func (j *job) excess(p *learner) (excess float64, ok bool, err error) {
 	pc, isPC := p.rule.(*train.PC[float32])
 	if !isPC {
 		return 0, false, nil
@@ -37,8 +37,8 @@ func (j *job) excess(p *pupil) (excess float64, ok bool, err error) {
 }
 
 // stableRate is the rate below which plain descent on the activities of some test samples is stable, 2 / largest curvature, with the
-// weights that a pupil has learned.
-func (j *job) stableRate(p *pupil) (float64, error) {
+// weights that a learner has learned.
+func (j *job) stableRate(p *learner) (float64, error) {
 	w, err := double(j.net, p.rule.Subject().Weights)
 	if err != nil {
 		return 0, err

@@ -79,7 +79,7 @@ type study struct {
 	notebook
 	*cli.RunDir
 	notebooks.Setup
-	pupil *pupil
+	learner *learner
 }
 
 // do runs a task in a folder of its own; options are those of the command.
@@ -103,8 +103,8 @@ func (f taskFlags) do(c *cli.Console, options cli.RunOptions, t notebook) error 
 			"{budget}", fmt.Sprintf("%d weight updates of Adam at rate %g on batches of %d", s.Updates, s.Rate, s.Batch)).Replace(t.lead)
 		c.Printf("%s; inference: %v; seed %d; files go to %s\n\n", t.title, s.Inference, s.Seed, s.Dir)
 		start := time.Now()
-		s.pupil = &pupil{name: "PC", precision: 1}
-		o := &observer{pupil: s.pupil, console: c, add: s.Line, classes: s.Test.Classes() > 0}
+		s.learner = &learner{name: "PC", precision: 1}
+		o := &observer{learner: s.learner, console: c, add: s.Line, classes: s.Test.Classes() > 0}
 		s.OnStep = o.step
 		s.OnEval = func(e train.Eval) error { return o.eval(e, e.Loss) }
 		s.OnEnd = func(l notebooks.Learned) error {
@@ -119,7 +119,7 @@ func (f taskFlags) do(c *cli.Console, options cli.RunOptions, t notebook) error 
 
 // learned adds the curves, the inferences of training and, if it is graded, the accuracies.
 func (s *study) learned(c *cli.Console, l notebooks.Learned) error {
-	p := s.pupil
+	p := s.learner
 	p.rule, p.history = l.Rule, l.History
 	right := "right the " + s.graded
 	if s.graded == "" {
@@ -131,7 +131,7 @@ func (s *study) learned(c *cli.Console, l notebooks.Learned) error {
 	if len(p.trace) > 0 {
 		s.figure("curves.png", "Learning", "Left the energy at the start of inference, before the weights of that step; "+right+".", s.curves())
 	}
-	return inferenceTable(c, s.RunDir, []*pupil{p}, closeness{})
+	return inferenceTable(c, s.RunDir, []*learner{p}, closeness{})
 }
 
 // grade is the table of accuracies, beside those that the notebook saved.
@@ -143,7 +143,7 @@ func (s *study) grade(h *train.History) {
 		}
 		return "-"
 	}
-	t := s.table(s.graded, fmt.Sprintf("On %d test samples; seed %d. Training took %v without the evaluations.", s.Test.Len(), s.Seed, s.pupil.seconds()),
+	t := s.table(s.graded, fmt.Sprintf("On %d test samples; seed %d. Training took %v without the evaluations.", s.Test.Len(), s.Seed, s.learner.seconds()),
 		[]string{"updates", "accuracy", "JPC's notebook"})
 	for _, e := range h.Evals {
 		t.Rows = append(t.Rows, []string{strconv.Itoa(e.Step), accuracy(e), saved(e)})
@@ -172,7 +172,7 @@ func (s *study) tile(value, label string) {
 // curves are loss and accuracy of a graded task, or the energies before and after inference.
 func (s *study) curves() report.Drawing {
 	if s.graded != "" {
-		return curves([]*pupil{s.pupil}, true)
+		return curves([]*learner{s.learner}, true)
 	}
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
@@ -181,7 +181,7 @@ func (s *study) curves() report.Drawing {
 			report.Grid(p)
 			report.LogAxis(&p.Y)
 			var curve plotter.XYs
-			for _, pt := range s.pupil.trace {
+			for _, pt := range s.learner.trace {
 				curve = append(curve, plotter.XY{X: float64(pt.step), Y: []float64{pt.loss, pt.energy}[i]})
 			}
 			report.Smoothed(p, curve, report.Blue, nil)

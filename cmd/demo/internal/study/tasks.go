@@ -205,7 +205,7 @@ func (cmd StreamCmd) Run(c *cli.Console) error {
 			cmd.Units),
 		run: func(ctx context.Context, s *study) error {
 			r, err := k.Run(ctx, &s.Setup)
-			s.pupil.trace = slices.DeleteFunc(s.pupil.trace, func(p point) bool { return (p.step-1)%cmd.Frames == 0 }) // nothing can expect the first frame
+			s.learner.trace = slices.DeleteFunc(s.learner.trace, func(p point) bool { return (p.step-1)%cmd.Frames == 0 }) // nothing can expect the first frame
 			if err != nil || ctx.Err() != nil {
 				return err
 			}

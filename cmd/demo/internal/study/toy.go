@@ -44,7 +44,7 @@ func toyFor(task string) toy {
 	return toy{epochs: 30, rate: .2, act: "tanh", hidden: []int{32, 32}}
 }
 
-// Run trains both pupils and draws what they learned.
+// Run trains both learners and draws what they learned.
 func (cmd ToyCmd) Run(c *cli.Console) error {
 	suits := toyFor(cmd.Task)
 	if cmd.Epochs == 0 {
@@ -67,7 +67,7 @@ func (cmd ToyCmd) Run(c *cli.Console) error {
 			return err
 		}
 		learn := cli.LearnFlags{InferFlags: cli.InferFlags{Steps: cmd.Steps, Rate: cmd.Rate}, Batch: cmd.Batch, Epochs: cmd.Epochs, Limit: cmd.Limit, LR: cmd.LR, EvalEvery: 50}
-		j := &job{lesson: lesson{net: net, flags: flags, learn: learn, seed: cmd.Seed, train: training, test: test, RunDir: r}}
+		j := &job{setup: setup{net: net, flags: flags, learn: learn, seed: cmd.Seed, train: training, test: test, RunDir: r}}
 		j.Page.Title = "A small network learns " + cmd.Task
 		j.pictures = func(j *job) []report.Figure { return []report.Figure{taskFigure(j, cmd.Task)} }
 		return j.do(c)
@@ -80,13 +80,13 @@ func taskFigure(j *job, task string) report.Figure {
 	case "linear":
 		return report.Figure{File: "fit.png", Title: "Predicted against true",
 			Caption: "Every point is one output of a test sample: on the diagonal it is predicted exactly. What remains is the noise that was added to the targets (standard deviation 0.1).",
-			Draw:    scatter(j.pupils, j.test)}
+			Draw:    scatter(j.learners, j.test)}
 	case "sine":
 		return report.Figure{File: "fit.png", Title: "The fit",
 			Caption: "The network sees the noisy points only and finds the curve behind them. Where both lines lie on each other, PC has learned what BP has.",
-			Draw:    fit(j.pupils, j.train)}
+			Draw:    fit(j.learners, j.train)}
 	}
 	return report.Figure{File: "boundary.png", Title: "Decision boundaries",
 		Caption: "Colours are the class that the network chooses, the paler the less sure; points are test samples, and those with a black ring are mistaken. Left and right started from the same weights and saw the same batches.",
-		Draw:    boundary(j.pupils, j.test)}
+		Draw:    boundary(j.learners, j.test)}
 }

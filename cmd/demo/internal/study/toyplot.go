@@ -17,8 +17,8 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// filled returns all samples of a set and a pupil's predictions.
-func filled(p *pupil, set *data.Set) (x, y, predicted []float32, err error) {
+// filled returns all samples of a set and a learner's predictions.
+func filled(p *learner, set *data.Set) (x, y, predicted []float32, err error) {
 	n := set.Len()
 	x, y = make([]float32, n*set.In()), make([]float32, n*set.Out())
 	for _, idx := range data.InOrder(n, n) {
@@ -28,11 +28,11 @@ func filled(p *pupil, set *data.Set) (x, y, predicted []float32, err error) {
 	return x, y, predicted, err
 }
 
-// boundary is the plane coloured by class, one panel per pupil.
-func boundary(pupils []*pupil, set *data.Set) report.Drawing {
+// boundary is the plane coloured by class, one panel per learner.
+func boundary(learners []*learner, set *data.Set) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
-		for _, p := range pupils {
+		for _, p := range learners {
 			b, err := boundaryOf(p, set)
 			if err != nil {
 				return nil, err
@@ -56,7 +56,7 @@ func boundary(pupils []*pupil, set *data.Set) report.Drawing {
 // cells is the resolution of the plane.
 const cells = 240
 
-func boundaryOf(p *pupil, set *data.Set) (*plot.Plot, error) {
+func boundaryOf(p *learner, set *data.Set) (*plot.Plot, error) {
 	x, _, predicted, err := filled(p, set)
 	if err != nil {
 		return nil, err
@@ -117,11 +117,11 @@ func region(out []float32) color.NRGBA {
 }
 
 // fit is a function of one input, with the samples that it was learned from.
-func fit(pupils []*pupil, set *data.Set) report.Drawing {
+func fit(learners []*learner, set *data.Set) report.Drawing {
 	return func() (io.WriterTo, error) {
 		q := report.NewPlot("", "input x", "output")
 		report.Grid(q)
-		x, y, _, err := filled(pupils[0], set)
+		x, y, _, err := filled(learners[0], set)
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +139,7 @@ func fit(pupils []*pupil, set *data.Set) report.Drawing {
 		for i := range at {
 			at[i] = float32(lo + (hi-lo)*float64(i)/(n-1))
 		}
-		for _, p := range pupils {
+		for _, p := range learners {
 			out, err := p.rule.Subject().Predict(at)
 			if err != nil {
 				return nil, err
@@ -157,11 +157,11 @@ func fit(pupils []*pupil, set *data.Set) report.Drawing {
 	}
 }
 
-// scatter is predicted against true, one panel per pupil.
-func scatter(pupils []*pupil, set *data.Set) report.Drawing {
+// scatter is predicted against true, one panel per learner.
+func scatter(learners []*learner, set *data.Set) report.Drawing {
 	return func() (io.WriterTo, error) {
 		var plots []*plot.Plot
-		for _, p := range pupils {
+		for _, p := range learners {
 			_, y, predicted, err := filled(p, set)
 			if err != nil {
 				return nil, err

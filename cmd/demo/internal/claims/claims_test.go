@@ -1,4 +1,4 @@
-package main
+package claims
 
 import (
 	"bytes"
@@ -6,25 +6,42 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/report"
 )
 
 // docsDir is where CLAIMS.md is.
-var docsDir = filepath.Join("..", "..", "docs")
+var docsDir = filepath.Join("..", "..", "..", "..", "docs")
+
+// recordOnce reads and judges the record for several tests.
+var recordOnce = sync.OnceValues(func() ([]recorded, error) { return recordedClaims(everyClaim()) })
+
+func init() { report.DPI = 48 } // no test looks at the pixels
+
+// demo runs a command line in this process.
+func demo(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	var commands struct {
+		Claims ListCmd   `cmd:""`
+		Run    RunCmd    `cmd:""`
+		Verify VerifyCmd `cmd:""`
+	}
+	code = cli.Main(&cli.Console{Context: t.Context(), Out: &out}, &commands, "", args, &errs)
+	return code, out.String(), errs.String()
+}
 
 // TestClaims_PageIsOfTheRecord: what is committed is what go generate would write, and every picture is there.
 func TestClaims_PageIsOfTheRecord(t *testing.T) {
-	claims, err := recordedClaims(everyClaim())
+	claims, err := recordOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +73,7 @@ func TestClaims_PageIsOfTheRecord(t *testing.T) {
 
 // TestClaims_RecordedVerdictsAreThoseOfTheRecord: a verdict in the code is what the full measurements say.
 func TestClaims_RecordedVerdictsAreThoseOfTheRecord(t *testing.T) {
-	claims, err := recordedClaims(everyClaim())
+	claims, err := recordOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +85,7 @@ func TestClaims_RecordedVerdictsAreThoseOfTheRecord(t *testing.T) {
 }
 
 func TestClaims_List(t *testing.T) {
-	code, out, _ := demo(t, t.Context(), "claims", "-long")
+	code, out, _ := demo(t, "claims", "-long")
 	if code != cli.ExitOK {
 		t.Fatalf("exit code %d", code)
 	}
@@ -112,22 +129,22 @@ func halved(want float64) claim.Claim {
 func TestVerify_FailsIfAClaimComesOutOtherwise(t *testing.T) {
 	var out bytes.Buffer
 	c := &cli.Console{Context: t.Context(), Out: &out, Errs: &out}
-	if err := (verifyCmd{}).verify(c, []claim.Claim{halved(.5)}); err != nil || !strings.Contains(out.String(), "ok    test/half") {
+	if err := (VerifyCmd{}).verify(c, []claim.Claim{halved(.5)}); err != nil || !strings.Contains(out.String(), "ok    test/half") {
 		t.Errorf("error %v:\n%s", err, &out)
 	}
-	err := (verifyCmd{}).verify(c, []claim.Claim{halved(.25)})
+	err := (VerifyCmd{}).verify(c, []claim.Claim{halved(.25)})
 	if err == nil || !strings.Contains(err.Error(), "1 claims do not come out as recorded: test/half") || !strings.Contains(out.String(), "NEWS  test/half") {
 		t.Errorf("error %v:\n%s", err, &out)
 	}
 	wrong := halved(.25)
 	wrong.Verdict, wrong.Care = claim.Fails, claim.Constant("It is a quarter.")
-	if err := (verifyCmd{}).verify(c, []claim.Claim{wrong}); err != nil {
+	if err := (VerifyCmd{}).verify(c, []claim.Claim{wrong}); err != nil {
 		t.Errorf("a claim that fails as recorded is reported: %v", err)
 	}
 }
 
 func TestRun_UnknownClaimsAreNamed(t *testing.T) {
-	code, _, stderr := demo(t, t.Context(), "run", "limits/everything")
+	code, _, stderr := demo(t, "run", "limits/everything")
 	if code != cli.ExitUsage || !strings.Contains(stderr, `unknown claim "limits/everything"`) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
@@ -137,7 +154,7 @@ func TestRun_UnknownClaimsAreNamed(t *testing.T) {
 func TestRun_WritesAFolder(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"run", "thesis/faster-only-from-saddles", "-cache", filepath.Join(dir, "cells"), "-record", filepath.Join(dir, "record"), "-out"}
-	code, out, stderr := demo(t, t.Context(), append(args, filepath.Join(dir, "a"))...)
+	code, out, stderr := demo(t, append(args, filepath.Join(dir, "a"))...)
 	if code != cli.ExitOK || !strings.Contains(out, "thesis/faster-only-from-saddles: holds with care") {
 		t.Fatalf("exit code %d: %s\n%s", code, out, stderr)
 	}
@@ -157,59 +174,20 @@ func TestRun_WritesAFolder(t *testing.T) {
 	if err := json.Unmarshal(text, &m); err != nil || m.Results["thesis/faster-only-from-saddles"].Verdict != claim.WithCare || len(m.Options.Claims) != 1 {
 		t.Errorf("manifest: %v: %s", err, text)
 	}
-	_, out, _ = demo(t, t.Context(), append(args, filepath.Join(dir, "b"))...)
+	_, out, _ = demo(t, append(args, filepath.Join(dir, "b"))...)
 	if !strings.Contains(out, "18 cells, 18 of them kept by an earlier run") {
 		t.Errorf("measured again:\n%s", out)
 	}
 }
 
-// childArgs holds the command line of the process that TestRun_InterruptedKeepsCells interrupts.
-const childArgs = "DEMO_TEST_CHILD"
-
-// TestRun_InterruptedKeepsCells interrupts a real process by the signal of Ctrl-C.
-func TestRun_InterruptedKeepsCells(t *testing.T) {
-	if line := os.Getenv(childArgs); line != "" {
-		os.Args = append([]string{"demo"}, strings.Split(line, "\n")...)
-		main()
-	}
-	if runtime.GOOS == "windows" {
-		t.Skip("no such signal")
-	}
-	dir := t.TempDir()
-	cells := filepath.Join(dir, "cells")
-	kept := func() int {
-		files, err := filepath.Glob(filepath.Join(cells, "thesis", "races", "*.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(files)
-	}
-	var out bytes.Buffer
-	cmd := exec.Command(os.Args[0], "-test.run=^TestRun_InterruptedKeepsCells$")
-	cmd.Env = append(os.Environ(), childArgs+"="+strings.Join([]string{"run", "thesis", "-full", "-cores", "1", "-cache", cells, "-out", filepath.Join(dir, "run")}, "\n"))
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
+func TestRun_CacheThatCannotBeMadeIsAnError(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "occupied")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for start := time.Now(); kept() < 1; time.Sleep(5 * time.Millisecond) {
-		if time.Since(start) > time.Minute {
-			cmd.Process.Kill()
-			t.Fatalf("no cell in a minute:\n%s", &out)
-		}
-	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	var ended *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != cli.ExitInterrupted {
-		t.Errorf("ended with %v, want exit code %d:\n%s", err, cli.ExitInterrupted, &out)
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "run", "manifest.json"))
-	if err != nil || !bytes.Contains(text, []byte(`"interrupted": true`)) {
-		t.Errorf("manifest: %v: %s", err, text)
-	}
-	if n := kept(); n == 0 || n == 60 {
-		t.Errorf("%d of 60 cells are kept", n)
+	code, _, stderr := demo(t, "run", "jpc/orders", "-cache", file, "-out", filepath.Join(t.TempDir(), "out"))
+	if code != cli.ExitFailure || !strings.Contains(stderr, "another folder with -cache") {
+		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }
 

@@ -1,4 +1,5 @@
-package main
+// Package claims holds the commands that list the claims of the papers and measure them: claims, run and verify.
+package claims
 
 import (
 	"fmt"
@@ -45,8 +46,8 @@ func chosen(names []string) ([]claim.Claim, error) {
 	return list, nil
 }
 
-// claimsCmd lists the claims.
-type claimsCmd struct {
+// ListCmd lists the claims.
+type ListCmd struct {
 	Long  bool   `help:"With statement, the paper's figures and ours."`
 	Write string `placeholder:"DIR" help:"Write CLAIMS.md and figures/ there, from the record of the full runs, instead of listing."`
 }
@@ -164,7 +165,7 @@ func duration(seconds float64) string {
 }
 
 // Run lists or writes.
-func (cmd claimsCmd) Run(c *cli.Console) error {
+func (cmd ListCmd) Run(c *cli.Console) error {
 	claims, err := recordedClaims(everyClaim())
 	if err != nil {
 		return err
@@ -207,13 +208,25 @@ func explain(c *cli.Console, texts []labelled) {
 	}
 }
 
-// run measures claims with a bar and returns a table for each; what went wrong with single cells is the error.
+// run measures claims, showing the progress, and returns a table for each; what went wrong with single cells is the error.
 func (f measureFlags) run(c *cli.Console, s claim.Scale, claims []claim.Claim) ([]claim.Table, error) {
-	meter := newGridMeter(c)
-	r := claim.Runner{Dir: f.Cache, Cores: f.Cores, Progress: meter.progress,
+	var bar *report.Progress
+	var found float64 // the share of the work that an earlier run did: the time left is estimated from the rest
+	step := func(p claim.Progress) {
+		if bar == nil {
+			c.Printf("%d cells, %d of them kept by an earlier run\n", p.Cells, p.Found)
+			bar, found = c.Progress("cells, %", ""), p.Fraction
+		}
+		if percent := 100 * (p.Fraction - found) / (1 - found); percent >= 1 {
+			bar.Step(min(int(percent), 100), 100, func() string { return fmt.Sprintf("%d/%d cells", p.Done, p.Cells) })
+		}
+	}
+	r := claim.Runner{Dir: f.Cache, Cores: f.Cores, Progress: step,
 		Warn: func(err error) { fmt.Fprintf(c.Errs, "demo: %v\n", err) }}
 	tables, err := r.Run(c.Context, s, claims...)
-	meter.end()
+	if bar != nil {
+		bar.End()
+	}
 	return tables, err
 }
 
@@ -223,8 +236,8 @@ type measureFlags struct {
 	Cores int    `default:"0" help:"Cores to use; 0: all." json:"cores"`
 }
 
-// runCmd measures claims.
-type runCmd struct {
+// RunCmd measures claims.
+type RunCmd struct {
 	ID   []string `arg:"" name:"ID" help:"Claims, or folders such as limits for all in it." json:"claims"`
 	Full bool     `help:"At full scale: minutes to hours. An interrupted run goes on where it was." json:"full"`
 	cli.FolderFlags
@@ -233,12 +246,12 @@ type runCmd struct {
 }
 
 // Validate is called by kong.
-func (cmd runCmd) Validate() error {
+func (cmd RunCmd) Validate() error {
 	_, err := chosen(cmd.ID)
 	return cli.First(err, cli.Count("cores", cmd.Cores, 0))
 }
 
-func (cmd runCmd) scale() claim.Scale {
+func (cmd RunCmd) scale() claim.Scale {
 	if cmd.Full {
 		return claim.Full
 	}
@@ -246,7 +259,7 @@ func (cmd runCmd) scale() claim.Scale {
 }
 
 // Run measures, judges, draws, and writes a folder.
-func (cmd runCmd) Run(c *cli.Console) error {
+func (cmd RunCmd) Run(c *cli.Console) error {
 	claims, err := chosen(cmd.ID)
 	if err != nil {
 		return err
@@ -255,7 +268,7 @@ func (cmd runCmd) Run(c *cli.Console) error {
 }
 
 // judge measures, judges and draws claims.
-func (cmd runCmd) judge(c *cli.Console, claims []claim.Claim, out *cli.RunDir) error {
+func (cmd RunCmd) judge(c *cli.Console, claims []claim.Claim, out *cli.RunDir) error {
 	m := out.Manifest
 	tables, failed := cmd.run(c, cmd.scale(), claims)
 	if len(tables) != len(claims) { // nothing could be begun
@@ -309,7 +322,7 @@ func (cmd runCmd) judge(c *cli.Console, claims []claim.Claim, out *cli.RunDir) e
 }
 
 // keep writes a table in all its forms.
-func (cmd runCmd) keep(c *cli.Console, out *cli.Folder, t claim.Table, cl claim.Claim, r *report.Page) error {
+func (cmd RunCmd) keep(c *cli.Console, out *cli.Folder, t claim.Table, cl claim.Claim, r *report.Page) error {
 	for _, cell := range t.Results {
 		if err := out.Line(map[string]any{"experiment": t.Experiment, "cell": cell}); err != nil {
 			return err
@@ -327,18 +340,18 @@ func (cmd runCmd) keep(c *cli.Console, out *cli.Folder, t claim.Table, cl claim.
 	return recordTable(c, cmd.Record, cl.Grid, t)
 }
 
-// verifyCmd measures all claims quickly.
-type verifyCmd struct {
+// VerifyCmd measures all claims quickly.
+type VerifyCmd struct {
 	Cores int `default:"0" help:"Cores to use; 0: all."`
 }
 
 // Validate is called by kong.
-func (cmd verifyCmd) Validate() error { return cli.Count("cores", cmd.Cores, 0) }
+func (cmd VerifyCmd) Validate() error { return cli.Count("cores", cmd.Cores, 0) }
 
 // Run fails if a claim does not come out as recorded.
-func (cmd verifyCmd) Run(c *cli.Console) error { return cmd.verify(c, everyClaim()) }
+func (cmd VerifyCmd) Run(c *cli.Console) error { return cmd.verify(c, everyClaim()) }
 
-func (cmd verifyCmd) verify(c *cli.Console, claims []claim.Claim) error {
+func (cmd VerifyCmd) verify(c *cli.Console, claims []claim.Claim) error {
 	start := time.Now()
 	tables, err := measureFlags{Cores: cmd.Cores}.run(c, claim.Quick, claims)
 	if c.Context.Err() != nil {
