@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 	"internal/jsonfloat":  {},
 	"internal/layered":    {},
 	"internal/mutate":     {},
-	"internal/reference":  {},
+	"internal/reference":  {"graph"},
 	"internal/lockfile":   {},
 	"internal/kernel":     {},
 	"internal/kernel/gen": {},

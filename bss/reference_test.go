@@ -99,9 +99,16 @@ func (f *fixture) part(name string, k int, got []float64, tol float64) {
 }
 
 func TestReference(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(folder(), "pem_*.json"))
+	files, _ := filepath.Glob("../testdata/papers/pem_*.json")
 	if len(files) == 0 {
 		t.Fatal("no fixtures")
+	}
+	if dir := os.Getenv("PCGRAPH_REFERENCE"); dir != "" { // absolute or from the repository's root
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join("..", dir)
+		}
+		more, _ := filepath.Glob(filepath.Join(dir, "pem_*.json"))
+		files = append(files, more...)
 	}
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
@@ -127,13 +134,6 @@ func TestReference(t *testing.T) {
 			}
 		})
 	}
-}
-
-func folder() string {
-	if dir := os.Getenv("PCGRAPH_REFERENCE"); dir != "" {
-		return dir
-	}
-	return "../testdata/papers"
 }
 
 func (f *fixture) domain() Domain {

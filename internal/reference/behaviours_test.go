@@ -15,6 +15,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/infer/ode"
+	"github.com/pcgraph/pcgraph/internal/reference"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/theory"
@@ -374,10 +375,10 @@ func TestJPC_Starts(t *testing.T) {
 		b := newBench(t, s)
 		ok(t, b.m.Forward())
 		z := b.p.forward(b.x, b.y, nil)
-		near(t, s.String()+": activities", b.m.State(), flat(z[1:3]), exactly)
+		reference.Near(t, s.String()+": activities", b.m.State(), flat(z[1:3]), exactly)
 		out, err := b.m.Predict(b.x.RawMatrix().Data)
 		ok(t, err)
-		near(t, s.String()+": output", out, flat([]*mat.Dense{b.p.predict(3, z[2])}), exactly)
+		reference.Near(t, s.String()+": output", out, flat([]*mat.Dense{b.p.predict(3, z[2])}), exactly)
 	}
 
 	for _, free := range []bool{false, true} {
@@ -416,7 +417,7 @@ func TestJPC_Starts(t *testing.T) {
 	guess := a.forward(seen, nil, nil)[1:3]
 	guess = append(guess, a.predict(3, guess[1]))
 	slices.Reverse(guess) // the amortiser goes the other way
-	near(t, "amortised activities", h.Generator.State(), flat(guess), exactly)
+	reference.Near(t, "amortised activities", h.Generator.State(), flat(guess), exactly)
 	if n := g.depth(); n != 3 || len(h.Generator.Free()) != 3 {
 		t.Errorf("%v are free in a generator of %d layers, want the cause and two activities", h.Generator.Free(), n)
 	}
@@ -457,16 +458,16 @@ func TestJPC_Energies(t *testing.T) {
 		z := b.anywhere()
 		f, err := b.m.Energy()
 		ok(t, err)
-		near(t, s.String()+": energy", []float64{f}, []float64{b.p.energy(z, b.first)}, exactly)
+		reference.Near(t, s.String()+": energy", []float64{f}, []float64{b.p.energy(z, b.first)}, exactly)
 		terms := make([]float64, len(b.m.Terms()))
 		b.m.TermEnergies(terms)
 		_, want := b.p.errors(z)
-		near(t, s.String()+": by layer", terms[:3], want, exactly)
+		reference.Near(t, s.String()+": by layer", terms[:3], want, exactly)
 		sum := 0.
 		for _, e := range terms {
 			sum += e
 		}
-		near(t, s.String()+": sum of the terms", []float64{sum}, []float64{f}, exactly)
+		reference.Near(t, s.String()+": sum of the terms", []float64{sum}, []float64{f}, exactly)
 
 		if s.reg || s.free {
 			continue
@@ -478,7 +479,7 @@ func TestJPC_Energies(t *testing.T) {
 			f, err := b.m.Energy()
 			ok(t, err)
 			_, want := b.p.errors(b.p.forward(b.x, b.y, nil))
-			near(t, s.String()+": loss", []float64{f}, want[2:], exactly)
+			reference.Near(t, s.String()+": loss", []float64{f}, want[2:], exactly)
 		}
 	}
 	for _, test := range []struct {
@@ -496,7 +497,7 @@ func TestJPC_Energies(t *testing.T) {
 		{arch.Scaled{Gamma: 2}, true, []float64{1, 1, .5}},
 		{arch.MuPC{Gamma: 2}, true, []float64{math.Sqrt(1. / 10), math.Sqrt(1. / 60), 1. / 40}},
 	} {
-		near(t, "factors", newBench(t, setting{scaling: test.scaling, skips: test.skips}).p.a, test.want, 1e-15)
+		reference.Near(t, "factors", newBench(t, setting{scaling: test.scaling, skips: test.skips}).p.a, test.want, 1e-15)
 	}
 }
 
@@ -509,11 +510,11 @@ func TestJPC_Gradients(t *testing.T) {
 		grad, dw := make([]float64, len(b.m.State())), make([]float64, len(b.m.Weights().Data()))
 		f, err := b.m.StateGrad(grad, b.m.State())
 		ok(t, err)
-		near(t, s.String()+": energy", []float64{f}, []float64{b.p.energy(z, b.first)}, exactly)
-		near(t, s.String()+": by activities", grad, flat(b.p.slopes(z, b.first)), exactly)
+		reference.Near(t, s.String()+": energy", []float64{f}, []float64{b.p.energy(z, b.first)}, exactly)
+		reference.Near(t, s.String()+": by activities", grad, flat(b.p.slopes(z, b.first)), exactly)
 		_, err = b.m.ParamGrad(dw)
 		ok(t, err)
-		near(t, s.String()+": by weights", dw, flat(b.p.weightSlopes(z)), exactly)
+		reference.Near(t, s.String()+": by weights", dw, flat(b.p.weightSlopes(z)), exactly)
 
 		s.coordinates = arch.Errors
 		b = newBench(t, s)
@@ -521,8 +522,8 @@ func TestJPC_Gradients(t *testing.T) {
 		z = b.p.forward(z[0], b.y, z[1:3])
 		f, err = b.m.StateGrad(grad, b.m.State())
 		ok(t, err)
-		near(t, s.String()+": energy of errors", []float64{f}, []float64{b.p.energy(z, b.first)}, exactly)
-		near(t, s.String()+": by errors", grad, flat(b.p.errorSlopes(z, b.first)), 10*exactly)
+		reference.Near(t, s.String()+": energy of errors", []float64{f}, []float64{b.p.energy(z, b.first)}, exactly)
+		reference.Near(t, s.String()+": by errors", grad, flat(b.p.errorSlopes(z, b.first)), 10*exactly)
 		if s.reg {
 			continue
 		}
@@ -541,7 +542,7 @@ func TestJPC_Gradients(t *testing.T) {
 			delta = b.p.back(l, z[l-1], delta)
 		}
 		slices.Reverse(want)
-		near(t, s.String()+": by weights at errors", dw, flat(want), 10*exactly)
+		reference.Near(t, s.String()+": by weights at errors", dw, flat(want), 10*exactly)
 	}
 }
 
@@ -597,10 +598,10 @@ func TestJPC_Flows(t *testing.T) {
 				if i > 0 {
 					b.p.flow(z, b.first, at-times[i-1])
 				}
-				near(t, fmt.Sprintf("%s, at %g", what, at), seen[i], flat(z[b.first:3]), run.tol)
+				reference.Near(t, fmt.Sprintf("%s, at %g", what, at), seen[i], flat(z[b.first:3]), run.tol)
 			}
 			b.p.flow(z, b.first, horizon-times[len(times)-1])
-			near(t, what+", at the end", b.m.State(), flat(z[b.first:3]), run.tol)
+			reference.Near(t, what+", at the end", b.m.State(), flat(z[b.first:3]), run.tol)
 		}
 	}
 }
@@ -628,8 +629,8 @@ func TestJPC_Updates(t *testing.T) {
 			inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: rate}}
 			r, err := infer.Run(inference, infer.Problem[float64]{Energy: b.m.StateGrad, FusedSteps: b.m.FusedSteps}, b.m.State(), infer.Steps(1), nil)
 			ok(t, err)
-			near(t, what+": energy", []float64{r.Energy}, []float64{want}, exactly)
-			near(t, what+": state", b.m.State(), moved, exactly)
+			reference.Near(t, what+": energy", []float64{r.Energy}, []float64{want}, exactly)
+			reference.Near(t, what+": state", b.m.State(), moved, exactly)
 
 			if c == arch.Errors {
 				continue
@@ -644,10 +645,10 @@ func TestJPC_Updates(t *testing.T) {
 			ok(t, err)
 			learning := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: rate}}
 			learning.Step(b.m.Weights(), dw)
-			near(t, what+": weights", b.m.Weights().Data(), w, exactly)
+			reference.Near(t, what+": weights", b.m.Weights().Data(), w, exactly)
 			f, err := b.m.Energy()
 			ok(t, err)
-			near(t, what+": energy with the new weights", []float64{f}, []float64{b.p.energy(z, b.first)}, exactly) // p shares them
+			reference.Near(t, what+": energy with the new weights", []float64{f}, []float64{b.p.energy(z, b.first)}, exactly) // p shares them
 		}
 	}
 }
@@ -679,14 +680,14 @@ func TestJPC_Bidirectional(t *testing.T) {
 	inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: rate}}
 	r, err := infer.Run(inference, infer.Problem[float64]{Energy: m.StateGrad}, m.State(), infer.Steps(1), nil)
 	ok(t, err)
-	near(t, "energy", []float64{r.Energy}, []float64{forward*there.energy(z, 1) + backward*back.energy(mirrored, 1)}, exactly)
+	reference.Near(t, "energy", []float64{r.Energy}, []float64{forward*there.energy(z, 1) + backward*back.energy(mirrored, 1)}, exactly)
 	onward, homeward := flat(there.slopes(z, 1)), back.slopes(mirrored, 1)
 	slices.Reverse(homeward)
 	moved := flat(homeward)
 	for i := range moved {
 		moved[i] = before[i] - rate*(forward*onward[i]+backward*moved[i])
 	}
-	near(t, "activities", m.State(), moved, exactly)
+	reference.Near(t, "activities", m.State(), moved, exactly)
 
 	copy(m.State(), before)
 	dw := make([]float64, len(weights))
@@ -704,7 +705,7 @@ func TestJPC_Bidirectional(t *testing.T) {
 	}
 	learning := train.Update[float64]{Optimizer: &optim.SGD[float64]{Rate: rate}}
 	learning.Step(w, dw)
-	near(t, "weights", w.Data(), weights, exactly)
+	reference.Near(t, "weights", w.Data(), weights, exactly)
 }
 
 // TestJPC_Steps: behaviours 53 to 58. A whole step starts at the feedforward pass, whose loss it reports, or unsupervised at
@@ -736,18 +737,18 @@ func TestJPC_Steps(t *testing.T) {
 			r, err := alone.Gradient(dw, y, nil, samples)
 			ok(t, err)
 			f = r.Energy
-			near(t, s.String()+": energy of the start", []float64{r.Loss}, []float64{b.p.energy(z, 0)}, exactly)
+			reference.Near(t, s.String()+": energy of the start", []float64{r.Loss}, []float64{b.p.energy(z, 0)}, exactly)
 		} else {
 			ok(t, rule.Validate())
 			r, err := rule.Gradient(dw, x, y, samples)
 			ok(t, err)
 			f = r.Energy
-			near(t, s.String()+": loss", []float64{r.Loss}, []float64{b.p.energy(z, 1)}, exactly)
+			reference.Near(t, s.String()+": loss", []float64{r.Loss}, []float64{b.p.energy(z, 1)}, exactly)
 		}
 		b.p.flow(z, b.first, horizon)
-		near(t, s.String()+": activities", b.m.State(), flat(z[b.first:3]), tol)
-		near(t, s.String()+": energy", []float64{f}, []float64{b.p.energy(z, b.first)}, tol)
-		near(t, s.String()+": gradient", dw, flat(b.p.weightSlopes(z)), 10*tol)
+		reference.Near(t, s.String()+": activities", b.m.State(), flat(z[b.first:3]), tol)
+		reference.Near(t, s.String()+": energy", []float64{f}, []float64{b.p.energy(z, b.first)}, tol)
+		reference.Near(t, s.String()+": gradient", dw, flat(b.p.weightSlopes(z)), 10*tol)
 	}
 
 	b := newBench(t, setting{scaling: arch.SP{}, act: layers.ReLU})
@@ -773,7 +774,7 @@ func TestJPC_Inversion(t *testing.T) {
 	seen := g.predict(3, z[2])
 	made, err := h.Generator.Predict(labels.RawMatrix().Data)
 	ok(t, err)
-	near(t, "observations", made, flat([]*mat.Dense{seen}), exactly)
+	reference.Near(t, "observations", made, flat([]*mat.Dense{seen}), exactly)
 	for _, start := range []train.Start[float64]{
 		&rules.Amortised[float64]{Amortiser: h.Amortiser},
 		&train.Gaussian[float64]{Std: .05, Seed: 1},
@@ -783,7 +784,7 @@ func TestJPC_Inversion(t *testing.T) {
 		_, err := infer.Run(&infer.LBFGS[float64]{}, infer.Problem[float64]{Energy: h.Generator.StateGrad}, h.Generator.State(), infer.Any{infer.Stationary{Tol: 1e-9}, infer.Steps(2000)}, nil)
 		ok(t, err)
 		// the gradient over the least curvature, about 1e-4 here
-		near(t, fmt.Sprintf("labels, from %T", start), h.Generator.StateVector().Field("x"), labels.RawMatrix().Data, 1e-4)
+		reference.Near(t, fmt.Sprintf("labels, from %T", start), h.Generator.StateVector().Field("x"), labels.RawMatrix().Data, 1e-4)
 	}
 }
 
@@ -854,12 +855,12 @@ func TestJPC_Theory(t *testing.T) {
 		inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: 1.8 / curvature[39]}}
 		_, err = infer.Run(inference, infer.Problem[float64]{Energy: b.m.StateGrad, FusedSteps: b.m.FusedSteps}, b.m.State(), infer.Steps(4000), nil)
 		ok(t, err)
-		near(t, s.String()+": activities", b.m.State(), flat(e.Activities), 1e-9) // rounding times condition numbers up to 1e3
+		reference.Near(t, s.String()+": activities", b.m.State(), flat(e.Activities), 1e-9) // rounding times condition numbers up to 1e3
 		dw := make([]float64, len(b.m.Weights().Data()))
 		f, err := b.m.ParamGrad(dw)
 		ok(t, err)
-		near(t, s.String()+": energy", []float64{f}, []float64{e.Energy}, 1e-10)
-		near(t, s.String()+": gradient", dw, flat(e.Gradient().Dense()), 1e-9)
+		reference.Near(t, s.String()+": energy", []float64{f}, []float64{e.Energy}, 1e-10)
+		reference.Near(t, s.String()+": gradient", dw, flat(e.Gradient().Dense()), 1e-9)
 
 		one, err := b.m.Resized(1)
 		ok(t, err)
@@ -869,7 +870,7 @@ func TestJPC_Theory(t *testing.T) {
 		ok(t, op.At(one.State()))
 		dense, err := theory.Assemble(40, op.Mul)
 		ok(t, err)
-		near(t, s.String()+": Hessian", mat.DenseCopyOf(dense).RawMatrix().Data, mat.DenseCopyOf(h).RawMatrix().Data, exactly)
+		reference.Near(t, s.String()+": Hessian", mat.DenseCopyOf(dense).RawMatrix().Data, mat.DenseCopyOf(h).RawMatrix().Data, exactly)
 	}
 }
 
@@ -903,15 +904,15 @@ func TestJPC_ScalarRescaling(t *testing.T) {
 		l := theory.Linear{Weights: p.w, Factors: p.a, Precision: precision}
 		e, err := l.Equilibrium(mat.NewDense(test.batch, test.inputs, x), mat.NewDense(test.batch, 1, y))
 		ok(t, err)
-		near(t, "s", []float64{e.Rescaling.At(0, 0)}, []float64{s}, exactly)
-		near(t, "F*", []float64{e.Energy}, []float64{loss / s}, exactly)
+		reference.Near(t, "s", []float64{e.Rescaling.At(0, 0)}, []float64{s}, exactly)
+		reference.Near(t, "F*", []float64{e.Energy}, []float64{loss / s}, exactly)
 		ok(t, m.Forward())
 		inference := &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: .5}}
 		_, err = infer.Run(inference, infer.Problem[float64]{Energy: m.StateGrad, FusedSteps: m.FusedSteps}, m.State(), infer.Steps(200), nil)
 		ok(t, err)
 		f, err := m.Energy()
 		ok(t, err)
-		near(t, "F after inference", []float64{f}, []float64{e.Energy}, 1e-10) // curvatures of 1 and about 3 at rate .5: halved every step
+		reference.Near(t, "F after inference", []float64{f}, []float64{e.Energy}, 1e-10) // curvatures of 1 and about 3 at rate .5: halved every step
 	}
 }
 
@@ -939,7 +940,7 @@ func TestJPC_OutputSkips(t *testing.T) {
 	for i := range y {
 		loss += (y[i] - mu[i]) * (y[i] - mu[i]) / 2
 	}
-	near(t, "terms", terms, []float64{0, 0, loss}, exactly)
+	reference.Near(t, "terms", terms, []float64{0, 0, loss}, exactly)
 	first, last := m.StateVector().Field("block1/z"), m.StateVector().Field("block2/z")
 	c, d := w.Field("block1/b"), w.Field("block3/b")
 	for k := range 4 { // by hand
@@ -948,6 +949,6 @@ func TestJPC_OutputSkips(t *testing.T) {
 			one += x[j] * w.Field("block1/W")[4*j+k]
 			three += math.Tanh(last[j]) * w.Field("block3/W")[4*j+k]
 		}
-		near(t, "first activity and output", []float64{first[k], mu[k]}, []float64{one, three}, exactly)
+		reference.Near(t, "first activity and output", []float64{first[k], mu[k]}, []float64{one, three}, exactly)
 	}
 }

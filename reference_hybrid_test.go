@@ -1,6 +1,7 @@
-package reference_test
+package pcgraph_test
 
 import (
+	"github.com/pcgraph/pcgraph/internal/reference"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -94,12 +95,12 @@ func checkHybrid(t *testing.T, c *refCase) {
 	for l := 1; l < depth; l++ {
 		guess = append(guess, c.array(t, "guess"+strconv.Itoa(l))...)
 	}
-	near(t, "guesses", solver.from, guess, referenceTol)
+	reference.Near(t, "guesses", solver.from, guess, referenceTol)
 	cause, err := rule.Subject().Predict(c.array(t, "observation"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "guess of the cause", cause, c.array(t, "guess0"), referenceTol)
+	reference.Near(t, "guess of the cause", cause, c.array(t, "guess0"), referenceTol)
 	terms := make([]float64, len(rule.Subject().Terms))
 	rule.Subject().TermEnergies(terms)
 	e := 0.
@@ -108,10 +109,10 @@ func checkHybrid(t *testing.T, c *refCase) {
 			e += terms[i]
 		}
 	}
-	near(t, "amortiser's energy", []float64{e}, []float64{*c.AmortiserEnergy}, referenceTol)
+	reference.Near(t, "amortiser's energy", []float64{e}, []float64{*c.AmortiserEnergy}, referenceTol)
 	for i, f := range w.Fields() {
 		if strings.HasPrefix(f.Name, "amortiser/") {
-			near(t, "gradient of "+f.Name, w.Part(grad, i), value("d", f.Name), referenceTol)
+			reference.Near(t, "gradient of "+f.Name, w.Part(grad, i), value("d", f.Name), referenceTol)
 		}
 	}
 }

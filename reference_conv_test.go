@@ -1,9 +1,10 @@
-package reference_test
+package pcgraph_test
 
 import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/internal/reference"
 	"github.com/pcgraph/pcgraph/layers"
 )
 
@@ -92,9 +93,9 @@ func checkImages(t *testing.T, c *refCase, l layers.Layer) {
 		t.Fatal(err)
 	}
 	_, want := c.moved(t, "out", channelsLast)
-	near(t, "value", p.Value(out), want, referenceTol)
+	reference.Near(t, "value", p.Value(out), want, referenceTol)
 	for i := range vars {
 		_, want := c.moved(t, "d_"+names[i], orders[i])
-		near(t, "gradient with respect to "+names[i], p.Value(grads[i]), want, referenceTol)
+		reference.Near(t, "gradient with respect to "+names[i], p.Value(grads[i]), want, referenceTol)
 	}
 }

@@ -1,7 +1,8 @@
-package reference_test
+package pcgraph_test
 
 import (
 	"fmt"
+	"github.com/pcgraph/pcgraph/internal/reference"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -171,9 +172,9 @@ func TestFlow_AgreesWithAnIndependentComputation(t *testing.T) {
 		if err != nil || got.Step != test.accepted || got.Rejected != test.rejected {
 			t.Errorf("%s to %g: %v, error %v: want %d accepted, %d rejected", test.method.Name, test.horizon, got, err, test.accepted, test.rejected)
 		}
-		near(t, "energy", []float64{got.Energy}, []float64{test.energy}, test.tol)
+		reference.Near(t, "energy", []float64{got.Energy}, []float64{test.energy}, test.tol)
 		if test.method == ode.Heun {
-			near(t, "times", times[1:5], []float64{.00677507, .074526, .161398, .252009}, 2e-6)
+			reference.Near(t, "times", times[1:5], []float64{.00677507, .074526, .161398, .252009}, 2e-6)
 		}
 	}
 }

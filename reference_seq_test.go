@@ -1,9 +1,10 @@
-package reference_test
+package pcgraph_test
 
 import (
 	"testing"
 
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/internal/reference"
 	"github.com/pcgraph/pcgraph/layers"
 )
 
@@ -17,9 +18,9 @@ func checkLayerNorm(t *testing.T, c *refCase) {
 	x := c.Arrays["x"].Shape
 	l := layers.LayerNorm{Width: x[len(x)-1], Eps: c.Eps, Gain: true, Bias: true}
 	out, ds := pullBack(t, l, x, c.array(t, "x"), [][]float64{c.array(t, "scale"), c.array(t, "shift")}, c.array(t, "cotangent"))
-	near(t, "out", out, c.array(t, "out"), referenceTol)
+	reference.Near(t, "out", out, c.array(t, "out"), referenceTol)
 	for i, name := range []string{"d_x", "d_scale", "d_shift"} {
-		near(t, name, ds[i], c.array(t, name), referenceTol)
+		reference.Near(t, name, ds[i], c.array(t, name), referenceTol)
 	}
 }
 
@@ -38,8 +39,8 @@ func checkAttention(t *testing.T, c *refCase) {
 	}
 	l := layers.Attention{Width: n, Heads: c.Heads, Causal: c.Causal, Scale: c.Scale}
 	out, ds := pullBack(t, l, x, c.array(t, "x"), [][]float64{wqkv, wo}, c.array(t, "cotangent"))
-	near(t, "out", out, c.array(t, "out"), referenceTol)
-	near(t, "d_x", ds[0], c.array(t, "d_x"), referenceTol)
+	reference.Near(t, "out", out, c.array(t, "out"), referenceTol)
+	reference.Near(t, "d_x", ds[0], c.array(t, "d_x"), referenceTol)
 	for k, name := range []string{"d_wq", "d_wk", "d_wv", "d_wo"} {
 		got := make([]float64, n*n)
 		for i := range n {
@@ -49,7 +50,7 @@ func checkAttention(t *testing.T, c *refCase) {
 				}
 			}
 		}
-		near(t, name, got, c.array(t, name), referenceTol)
+		reference.Near(t, name, got, c.array(t, name), referenceTol)
 	}
 }
 

@@ -1,7 +1,8 @@
-package reference_test
+package pcgraph_test
 
 import (
 	"fmt"
+	"github.com/pcgraph/pcgraph/internal/reference"
 	"math"
 	"slices"
 	"testing"
@@ -43,17 +44,17 @@ func checkLinearTheory(t *testing.T, c *refCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "energy", []float64{eq.Energy}, []float64{*c.Energy}, referenceTol)
-	near(t, "rescaling", rowMajor(eq.Rescaling), c.array(t, "rescaling"), referenceTol)
-	near(t, "activity Hessian", rowMajor(hessian), c.array(t, "activity_hessian"), referenceTol)
-	near(t, "eigenvalues", eigenvalues, slices.Sorted(slices.Values(c.array(t, "hessian_eigenvalues"))), referenceTol)
+	reference.Near(t, "energy", []float64{eq.Energy}, []float64{*c.Energy}, referenceTol)
+	reference.Near(t, "rescaling", rowMajor(eq.Rescaling), c.array(t, "rescaling"), referenceTol)
+	reference.Near(t, "activity Hessian", rowMajor(hessian), c.array(t, "activity_hessian"), referenceTol)
+	reference.Near(t, "eigenvalues", eigenvalues, slices.Sorted(slices.Values(c.array(t, "hessian_eigenvalues"))), referenceTol)
 	checked := []string{"x", "y", "rescaling", "activity_hessian", "hessian_eigenvalues"}
 	for l, g := range eq.Gradient().Dense() {
-		near(t, fmt.Sprintf("theory's dW%d", l+1), rowMajor(g), c.transposed(t, fmt.Sprintf("dW%d", l+1)), referenceTol)
+		reference.Near(t, fmt.Sprintf("theory's dW%d", l+1), rowMajor(g), c.transposed(t, fmt.Sprintf("dW%d", l+1)), referenceTol)
 		checked = append(checked, fmt.Sprintf("dW%d", l+1), fmt.Sprintf("W%d", l+1))
 	}
 	for l, z := range eq.Activities {
-		near(t, fmt.Sprintf("theory's z%d", l+1), rowMajor(z), c.array(t, fmt.Sprintf("z%d", l+1)), referenceTol)
+		reference.Near(t, fmt.Sprintf("theory's z%d", l+1), rowMajor(z), c.array(t, fmt.Sprintf("z%d", l+1)), referenceTol)
 		checked = append(checked, fmt.Sprintf("z%d", l+1))
 	}
 	for name := range c.Arrays {
@@ -72,7 +73,7 @@ func checkLinearTheory(t *testing.T, c *refCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "the network's energy", []float64{f}, []float64{*c.Energy}, referenceTol)
+	reference.Near(t, "the network's energy", []float64{f}, []float64{*c.Energy}, referenceTol)
 	for i, g := range dz {
 		if !(math.Abs(g) <= referenceTol) {
 			t.Errorf("the network's activity gradient at %s is %g at equilibrium", m.StateVector().Where(i), g)
@@ -82,7 +83,7 @@ func checkLinearTheory(t *testing.T, c *refCase) {
 		t.Fatal(err)
 	}
 	for i, field := range w.Fields() {
-		near(t, "the network's gradient of "+field.Name, w.Part(dw, i), c.weight(t, "d", field.Name), referenceTol)
+		reference.Near(t, "the network's gradient of "+field.Name, w.Part(dw, i), c.weight(t, "d", field.Name), referenceTol)
 	}
 }
 

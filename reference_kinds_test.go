@@ -1,4 +1,4 @@
-package reference_test
+package pcgraph_test
 
 import (
 	"fmt"
@@ -13,6 +13,7 @@ import (
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
+	"github.com/pcgraph/pcgraph/internal/reference"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/optim"
 )
@@ -33,24 +34,24 @@ func checkGradsBy(t *testing.T, c *refCase, m *arch.Model[float64], z []float64,
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "energy", []float64{f}, []float64{*c.Energy}, referenceTol)
+	reference.Near(t, "energy", []float64{f}, []float64{*c.Energy}, referenceTol)
 	for i := range g {
 		g[i] /= float64(c.Batch)
 	}
-	near(t, "activity gradient", g, c.states(t, dz, first), referenceTol)
+	reference.Near(t, "activity gradient", g, c.states(t, dz, first), referenceTol)
 	dw := make([]float64, len(w.Data()))
 	if _, err := m.ParamGrad(dw); err != nil {
 		t.Fatal(err)
 	}
 	for i, field := range w.Fields() {
-		near(t, "gradient of "+field.Name, w.Part(dw, i), weight(field.Name), referenceTol)
+		reference.Near(t, "gradient of "+field.Name, w.Part(dw, i), weight(field.Name), referenceTol)
 	}
 }
 
 func checkEnergy(t *testing.T, c *refCase) {
 	m, w := refModel[float64](t, c, arch.Plan{})
 	for i, want := range c.Scalings {
-		near(t, "factor", []float64{m.Network().Weights()[i*len(w.Fields())/c.depth()].Factors.Forward}, []float64{want}, 1e-15)
+		reference.Near(t, "factor", []float64{m.Network().Weights()[i*len(w.Fields())/c.depth()].Factors.Forward}, []float64{want}, 1e-15)
 	}
 	x, y := c.array(t, "x"), c.array(t, "y")
 	if err := m.Clamp(x, y); err != nil {
@@ -59,17 +60,17 @@ func checkEnergy(t *testing.T, c *refCase) {
 	checkGrads(t, c, m, c.states(t, "z", 1), "dz", 1)
 	terms := make([]float64, len(m.Terms()))
 	m.TermEnergies(terms)
-	near(t, "layer energies", terms, c.array(t, "layer_energies"), referenceTol)
+	reference.Near(t, "layer energies", terms, c.array(t, "layer_energies"), referenceTol)
 
 	if err := m.Forward(); err != nil {
 		t.Fatal(err)
 	}
-	near(t, "feedforward pass", m.State(), c.states(t, "feedforward", 1), referenceTol)
+	reference.Near(t, "feedforward pass", m.State(), c.states(t, "feedforward", 1), referenceTol)
 	out, err := m.Predict(x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "prediction", out, c.array(t, "feedforward"+strconv.Itoa(c.depth())), referenceTol)
+	reference.Near(t, "prediction", out, c.array(t, "feedforward"+strconv.Itoa(c.depth())), referenceTol)
 
 	// inference: rates here are of the batch mean
 	descend := func(opt optim.Optimizer[float64], steps int, noise func() float64) (energies, activities []float64) {
@@ -96,8 +97,8 @@ func checkEnergy(t *testing.T, c *refCase) {
 	}
 	exact := func() float64 { return 0 }
 	fs, zs := descend(&optim.SGD[float64]{Rate: c.GD.Rate}, c.GD.Steps, exact)
-	near(t, "gd energies", fs, c.array(t, "gd_energies"), referenceTol)
-	near(t, "gd activities", zs, c.states(t, "gd_z", 1), referenceTol)
+	reference.Near(t, "gd energies", fs, c.array(t, "gd_energies"), referenceTol)
+	reference.Near(t, "gd activities", zs, c.states(t, "gd_z", 1), referenceTol)
 
 	// Adam divides by |gradient| + 1e-8, and from a feedforward start the gradient of a layer that the output's error has
 	// not reached is rounding noise, about 1e-16 and not the same in any two programs. One step turns it into a
@@ -131,9 +132,9 @@ func checkEnergy(t *testing.T, c *refCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "backprop loss", []float64{f}, []float64{*c.BPLoss}, 1e-12)
+	reference.Near(t, "backprop loss", []float64{f}, []float64{*c.BPLoss}, 1e-12)
 	for i, field := range w.Fields() {
-		near(t, "backprop gradient of "+field.Name, w.Part(dw, i), c.weight(t, "bp_d", field.Name), 1e-12)
+		reference.Near(t, "backprop gradient of "+field.Name, w.Part(dw, i), c.weight(t, "bp_d", field.Name), 1e-12)
 	}
 
 	// the same energy in single precision
@@ -146,7 +147,7 @@ func checkEnergy(t *testing.T, c *refCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "float32 energy", []float64{f}, []float64{*c.Energy}, 1e-4)
+	reference.Near(t, "float32 energy", []float64{f}, []float64{*c.Energy}, 1e-4)
 }
 
 func checkUnsupervised(t *testing.T, c *refCase) {
@@ -181,7 +182,7 @@ func checkErrors(t *testing.T, c *refCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "feedforward output", out, c.array(t, "feedforward_output"), referenceTol)
+	reference.Near(t, "feedforward output", out, c.array(t, "feedforward_output"), referenceTol)
 }
 
 // checkBidirectional: forward blocks W, backward blocks V, one energy.
@@ -261,10 +262,10 @@ func checkTraining(t *testing.T, c *refCase) {
 		opt.Step(w.Data(), dw)
 		w.Touch()
 	}
-	near(t, "losses", losses, c.array(t, "losses"), referenceTol)
-	near(t, "energies after inference", energies, c.array(t, "energies_after_inference"), referenceTol)
+	reference.Near(t, "losses", losses, c.array(t, "losses"), referenceTol)
+	reference.Near(t, "energies after inference", energies, c.array(t, "energies_after_inference"), referenceTol)
 	for i, field := range w.Fields() {
-		near(t, "final "+field.Name, w.Part(w.Data(), i), c.weight(t, "final_", field.Name), referenceTol)
+		reference.Near(t, "final "+field.Name, w.Part(w.Data(), i), c.weight(t, "final_", field.Name), referenceTol)
 	}
 }
 
@@ -280,11 +281,11 @@ func checkActivation(t *testing.T, c *refCase) {
 		one[i] = 1
 	}
 	kernel.Activate(act, got, x)
-	near(t, "f", got, c.array(t, "y"), referenceTol)
+	reference.Near(t, "f", got, c.array(t, "y"), referenceTol)
 	kernel.ActivateGrad(act, got, x, one)
-	near(t, "f'", got, c.array(t, "dy"), referenceTol)
+	reference.Near(t, "f'", got, c.array(t, "dy"), referenceTol)
 	kernel.ActivateGrad2(act, got, x, one, one)
-	near(t, "f''", got, c.array(t, "d2y"), referenceTol)
+	reference.Near(t, "f''", got, c.array(t, "d2y"), referenceTol)
 }
 
 func checkLayer(t *testing.T, c *refCase) {
@@ -319,6 +320,6 @@ func checkLayer(t *testing.T, c *refCase) {
 	if err := p.RunAll(); err != nil {
 		t.Fatal(err)
 	}
-	near(t, "loss", []float64{p.Scalar(loss)}, []float64{*c.LossSum}, referenceTol)
-	near(t, "gradient", p.Value(ds[0]), c.array(t, "d_logits"), referenceTol)
+	reference.Near(t, "loss", []float64{p.Scalar(loss)}, []float64{*c.LossSum}, referenceTol)
+	reference.Near(t, "gradient", p.Value(ds[0]), c.array(t, "d_logits"), referenceTol)
 }
