@@ -113,13 +113,6 @@ const (
 	restSteps  = 600 // of L-BFGS at most
 )
 
-// Inference to the end by a heavy ball, in the commands that train to equilibrium: it comes to rest in a few hundred steps where
-// plain descent takes thousands, and is stable as long as the energy's curvature is below 2 (1 + momentum) / rate = 76.
-const (
-	restRate     = .05
-	restMomentum = .9
-)
-
 // How inference came to an end, in the words of the table of precisions.
 const (
 	RestGradient = "gradient gone"
