@@ -9,8 +9,6 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-func sqrt(x float64) float64 { return math.Sqrt(x) }
-
 // InfoMax is extended infomax ICA (Lee, Girolami, Sejnowski 1999) on centred, whitened samples Z, in blocks of
 // floor(sqrt(N/3)) samples in a new random order every epoch: with U = W Z_block + b
 //

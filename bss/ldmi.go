@@ -143,9 +143,7 @@ func (o LDMI) from(ctx context.Context, x, y *mat.Dense, watch func(w *mat.Dense
 func (o LDMI) weights(x, y *mat.Dense, meanX []float64, rx *mat.Cholesky) *mat.Dense {
 	rxy := o.moment(x, y, meanX, mean(y))
 	var wt mat.Dense
-	if err := rx.SolveTo(&wt, rxy); err != nil { // only badly conditioned: the factorisation succeeded
-		_ = err
-	}
+	_ = rx.SolveTo(&wt, rxy) // it can only report a bad condition: from has refused what cannot be factorised
 	return mat.DenseCopyOf(wt.T())
 }
 

@@ -1,6 +1,8 @@
 package bss
 
 import (
+	"math"
+
 	"github.com/pkg/errors"
 	"gonum.org/v1/gonum/mat"
 )
@@ -33,7 +35,7 @@ func Whiten(x *mat.Dense, sources int) (*mat.Dense, error) {
 			return nil, errors.Errorf("bss: whitening: the mixtures have rank %d, and %d sources are asked for: ask for fewer, or give mixtures that differ", i, sources)
 		}
 		for j := range m {
-			p.Set(i, j, v.At(j, k)/sqrt(d[k]))
+			p.Set(i, j, v.At(j, k)/math.Sqrt(d[k]))
 		}
 	}
 	return p, nil
