@@ -54,6 +54,7 @@ var allowed = map[string][]string{
 	"train":                  {"arch", "infer", "infer/ode", "optim", "data", "graph", "internal/kernel", "layers", "energy", "graph/safetensors"},
 	"train/rules":            {"train", "arch", "infer", "infer/ode", "optim", "data", "graph", "internal/kernel", "layers", "energy", "graph/safetensors"},
 	"train/analysis":         {"train", "arch", "infer", "infer/ode", "optim", "data", "graph", "internal/kernel", "layers", "energy", "graph/safetensors"},
+	"icl":                    {"arch", "graph", "layers"},
 	"experiments/claim":      {},
 	"experiments/closedform": {"train", "graph", "theory"},
 	"experiments/record":     {"experiments/claim"},
