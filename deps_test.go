@@ -62,7 +62,7 @@ var allowed = map[string][]string{
 	"experiments/jpc":        all,
 	"experiments/thesis":     all,
 	"examples":               append([]string{"report"}, all...),
-	"cmd/demo":               append([]string{"report", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
+	"cmd/demo":               append([]string{"bss", "report", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia; an example shows how a user does.
