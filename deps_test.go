@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"bss":                 {},
 	"data": {"internal/kernel", "data/internal/cifar", "data/internal/file", "data/internal/gomnist", "data/internal/idx", "data/internal/moments", "data/internal/npy",
 		"data/internal/table", "data/internal/words"},
+	"data/signal":            {"data", "data/internal/file", "data/internal/npy", "data/internal/table", "data/internal/words"},
 	"data/internal/cifar":    {"data/internal/file"},
 	"data/internal/file":     {"data/internal/words"},
 	"data/internal/gomnist":  {},
@@ -63,7 +64,7 @@ var allowed = map[string][]string{
 	"experiments/jpc":        all,
 	"experiments/thesis":     all,
 	"examples":               append([]string{"report"}, all...),
-	"cmd/demo":               append([]string{"report", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
+	"cmd/demo":               append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia; an example shows how a user does.
