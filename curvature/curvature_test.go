@@ -303,4 +303,3 @@ func TestAt_SaysWhatIsWrong(t *testing.T) {
 		t.Errorf("a point out of equilibrium is not marked (%v)", err)
 	}
 }
-
