@@ -60,6 +60,17 @@ func (h *StateHessian[T]) differentiate(u *unrolled) ([][]*graph.Node, error) {
 	return [][]*graph.Node{h.hv}, nil
 }
 
+// energyTimes adds c times the energy to the graph.
+func (u *unrolled) energyTimes(c float64) (*graph.Node, error) {
+	terms := u.plan.Energy.Terms(u.b, u.latents())
+	coefs, nodes := make([]float64, len(terms)), make([]*graph.Node, len(terms))
+	for i, t := range terms {
+		coefs[i], nodes[i] = c, t.Node
+	}
+	sum := u.b.Combine(coefs, nodes...)
+	return sum, u.b.Err()
+}
+
 // Dim returns the number of rows, that of the model's State.
 func (h *StateHessian[T]) Dim() int { return len(h.low.m.state.Data()) }
 

@@ -41,13 +41,8 @@ func (m *Model[T]) lower(p Plan, cache bool, targets func(u *unrolled) ([][]*gra
 
 // stateGradients adds the plan's energy to the graph and returns the free activities z_i with each sample's own gradients dF_i/dz_i.
 func (u *unrolled) stateGradients() (z, dz []*graph.Node, err error) {
-	terms := u.plan.Energy.Terms(u.b, u.latents())
-	coefs, nodes := make([]float64, len(terms)), make([]*graph.Node, len(terms))
-	for i, t := range terms {
-		coefs[i], nodes[i] = float64(u.plan.Batch), t.Node
-	}
-	perSample := u.b.Combine(coefs, nodes...)
-	if err := u.b.Err(); err != nil {
+	perSample, err := u.energyTimes(float64(u.plan.Batch))
+	if err != nil {
 		return nil, nil, err
 	}
 	for _, in := range u.states() {

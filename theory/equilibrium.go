@@ -18,8 +18,8 @@ type Equilibrium struct {
 	// of the output is not weighted: its share of F is lambda/2 |e_L|^2.
 	Errors []*mat.Dense
 
-	net Linear
-	x   *mat.Dense
+	net  Linear
+	x, y *mat.Dense
 }
 
 // Rescaling returns the matrix by which the equilibrated energy differs from
@@ -198,7 +198,7 @@ func (n Linear) Equilibrium(x, y *mat.Dense) (*Equilibrium, error) {
 		return nil, err
 	}
 	last := len(n.Weights) - 1
-	eq := &Equilibrium{Rescaling: v.s, Errors: make([]*mat.Dense, last+1), net: n, x: x}
+	eq := &Equilibrium{Rescaling: v.s, Errors: make([]*mat.Dense, last+1), net: n, x: x, y: y}
 	var r mat.Dense // the residual without a target
 	if last == 0 {
 		r.Sub(y, n.forward(0, x))

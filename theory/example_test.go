@@ -99,3 +99,62 @@ func ExampleMeanField_Solve() {
 	fmt.Printf("%.3f\n", l.Losses)
 	// Output: [0.500 0.281 0.152 0.070]
 }
+
+// The origin of a chain of two weights for x = 1, y = -1: the loss has the curvatures -1 and 1 there, the equilibrated energy falls more
+// steeply and rises less. With three weights the loss is flat, and the energy still falls.
+func ExampleLinear_Origin() {
+	zero := mat.NewDense(1, 1, nil)
+	x, y := mat.NewDense(1, 1, []float64{1}), mat.NewDense(1, 1, []float64{-1})
+	for _, weights := range [][]*mat.Dense{{zero, zero}, {zero, zero, zero}} {
+		o, err := theory.Linear{Weights: weights}.Origin(x, y)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("loss %.3f, energy %.3f\n", o.LossLevels.Values(), o.EnergyLevels.Values())
+	}
+	// Output:
+	// loss [-1.000 1.000], energy [-1.618 0.618]
+	// loss [0.000 0.000 0.000], energy [-1.000 0.000 0.000]
+}
+
+// The lowest eigenvalue of the energy's Hessian where only the third of four weights is not zero: -<y^2> (1 + w_3^2).
+func ExampleLinear_ZeroRank() {
+	n := theory.Linear{Weights: []*mat.Dense{mat.NewDense(1, 1, nil), mat.NewDense(1, 1, nil), mat.NewDense(1, 1, []float64{2}), mat.NewDense(1, 1, nil)}}
+	x, y := mat.NewDense(1, 1, []float64{1}), mat.NewDense(1, 1, []float64{-1})
+	z, err := n.ZeroRank(x, y)
+	if err != nil {
+		panic(err)
+	}
+	eq, err := n.Equilibrium(x, y)
+	if err != nil {
+		panic(err)
+	}
+	h, err := eq.WeightHessian()
+	if err != nil {
+		panic(err)
+	}
+	low, high, err := theory.Lanczos{}.Extremes(h.Dim(), h.Mul)
+	fmt.Printf("closed form %.1f, by products from %.1f to %.1f, %v\n", z.Levels[0].Value, low.Value, high.Value, err)
+	// Output: closed form -5.0, by products from -5.0 to 0.0, <nil>
+}
+
+// Ten steps of inference are not yet the equilibrium, and neither is the curvature through them.
+func ExampleLinear_Unrolled() {
+	n := theory.Linear{Weights: []*mat.Dense{mat.NewDense(1, 1, nil), mat.NewDense(1, 1, nil)}}
+	x, y := mat.NewDense(1, 1, []float64{1}), mat.NewDense(1, 1, []float64{-1})
+	for _, steps := range []int{10, 100} {
+		u, err := n.Unrolled(x, y, steps, .1)
+		if err != nil {
+			panic(err)
+		}
+		h, err := u.WeightHessian().Dense()
+		if err != nil {
+			panic(err)
+		}
+		values, err := theory.Eigenvalues(h)
+		fmt.Printf("%d steps: %.4f, %v\n", steps, values, err)
+	}
+	// Output:
+	// 10 steps: [-1.5314 0.6530], <nil>
+	// 100 steps: [-1.6180 0.6180], <nil>
+}

@@ -120,56 +120,81 @@ func (o Lanczos) search(dim int, a Product, ends bool) (low, high Eigenvalue, er
 	if o, err = o.validate(dim); err != nil {
 		return low, high, err
 	}
-	rng := rand.New(rand.NewPCG(o.Seed, 0))
-	q := make([]float64, dim)
-	for i := range q {
-		q[i] = rng.NormFloat64()
-	}
-	floats.Scale(1/floats.Norm(q, 2), q)
-	basis := append(make([]float64, 0, min(o.Steps, 32)*dim), q...)
-	var alpha, beta []float64 // diagonal, and what couples each vector to the next
-	w := make([]float64, dim)
-	scale := 0.0 // largest entry of the tridiagonal matrix
+	k := newKrylov(dim, o.Steps, rand.New(rand.NewPCG(o.Seed, 0)))
 	for check := 1; ; {
-		m := len(alpha)
-		q = basis[m*dim:]
-		if err := a(w, q); err != nil {
+		exhausted, err := k.extend(a)
+		if err != nil {
 			return low, high, err
 		}
-		along := blas64.General{Rows: m + 1, Cols: dim, Stride: dim, Data: basis}
-		h := project(along, w)
-		alpha = append(alpha, h[m])
-		if scale = max(scale, math.Abs(h[m])); math.IsNaN(scale) || math.IsInf(scale, 0) {
-			return low, high, errors.Errorf("theory: Lanczos: product %d is not finite", m+1)
-		}
-		if m > 0 && math.Abs(h[m-1]-beta[m-1]) > 1e-6*max(scale, beta[m-1]) {
-			return low, high, errors.Errorf("theory: Lanczos: the product is not that of a symmetric matrix: u^T A v = %g, v^T A u = %g", h[m-1], beta[m-1])
-		}
-		again := project(along, w) // twice is enough
-		alpha[m] += again[m]
-		b := floats.Norm(w, 2)
-		beta = append(beta, b)
-		m++
-		exhausted := m == o.Steps || b <= 1e-14*scale // the basis spans all that products reach
-		if m >= check || exhausted {
-			lo, hi, vectors, err := ritz(alpha, beta)
+		m := len(k.alpha)
+		if exhausted = exhausted || m == o.Steps; m >= check || exhausted {
+			lo, hi, vectors, err := ritz(k.alpha, k.beta)
 			if err != nil {
 				return low, high, err
 			}
 			floor := 1e-14 * max(math.Abs(lo.Value), math.Abs(hi.Value))
 			good := func(e Eigenvalue) bool { return e.Bound <= max(o.Tol*math.Abs(e.Value), floor) }
 			if exhausted || good(hi) && (!ends || good(lo)) {
-				if high, err = rayleigh(combination(basis, dim, vectors[1]), a); err == nil && ends {
-					low, err = rayleigh(combination(basis, dim, vectors[0]), a)
+				if high, err = rayleigh(combination(k.basis, dim, vectors[1]), a); err == nil && ends {
+					low, err = rayleigh(combination(k.basis, dim, vectors[0]), a)
 				}
 				return low, high, err
 			}
 			check = m + 1 + m/4
 		}
-		scale = max(scale, b)
-		floats.Scale(1/b, w)
-		basis = append(basis, w...)
+		k.next()
 	}
+}
+
+// A krylov is an orthonormal basis of what products with a matrix reach from a
+// random start, one vector after the other, and the tridiagonal matrix that A is
+// in it.
+type krylov struct {
+	dim         int
+	basis       []float64 // vectors one after the other
+	alpha, beta []float64 // diagonal, and what couples each vector to the next
+	w           []float64 // the next vector, of length beta
+	scale       float64   // largest entry of the tridiagonal matrix
+}
+
+func newKrylov(dim, steps int, rng *rand.Rand) *krylov {
+	q := make([]float64, dim)
+	for i := range q {
+		q[i] = rng.NormFloat64()
+	}
+	floats.Scale(1/floats.Norm(q, 2), q)
+	return &krylov{dim: dim, basis: append(make([]float64, 0, min(steps, 32)*dim), q...), w: make([]float64, dim)}
+}
+
+// extend multiplies the last vector. It reports whether the basis spans all that
+// products reach.
+func (k *krylov) extend(a Product) (exhausted bool, err error) {
+	m := len(k.alpha)
+	if err := a(k.w, k.basis[m*k.dim:]); err != nil {
+		return false, err
+	}
+	along := blas64.General{Rows: m + 1, Cols: k.dim, Stride: k.dim, Data: k.basis}
+	h := project(along, k.w)
+	k.alpha = append(k.alpha, h[m])
+	if k.scale = max(k.scale, math.Abs(h[m])); math.IsNaN(k.scale) || math.IsInf(k.scale, 0) {
+		return false, errors.Errorf("theory: Lanczos: product %d is not finite", m+1)
+	}
+	if m > 0 && math.Abs(h[m-1]-k.beta[m-1]) > 1e-6*max(k.scale, k.beta[m-1]) {
+		return false, errors.Errorf("theory: Lanczos: the product is not that of a symmetric matrix: u^T A v = %g, v^T A u = %g", h[m-1], k.beta[m-1])
+	}
+	again := project(along, k.w) // twice is enough
+	k.alpha[m] += again[m]
+	b := floats.Norm(k.w, 2)
+	k.beta = append(k.beta, b)
+	return b <= 1e-14*k.scale, nil
+}
+
+// next adds a vector to the basis.
+func (k *krylov) next() {
+	b := k.beta[len(k.beta)-1]
+	k.scale = max(k.scale, b)
+	floats.Scale(1/b, k.w)
+	k.basis = append(k.basis, k.w...)
 }
 
 // project takes the part of w along the orthonormal rows of q out of w, and
@@ -186,16 +211,9 @@ func project(q blas64.General, w []float64) []float64 {
 // residuals that they have as eigenvalues of A, and their vectors in the basis.
 func ritz(alpha, beta []float64) (low, high Eigenvalue, vectors [2][]float64, err error) {
 	m := len(alpha)
-	t := mat.NewSymDense(m, nil)
-	for i, v := range alpha {
-		t.SetSym(i, i, v)
-		if i+1 < m {
-			t.SetSym(i, i+1, beta[i])
-		}
-	}
-	var eig mat.EigenSym
-	if !eig.Factorize(t, true) {
-		return low, high, vectors, errors.Errorf("theory: Lanczos: eigenvalues of the [%d,%d] tridiagonal matrix do not converge", m, m)
+	eig, err := tridiagonal(alpha, beta)
+	if err != nil {
+		return low, high, vectors, err
 	}
 	var v mat.Dense
 	eig.VectorsTo(&v)
@@ -206,6 +224,24 @@ func ritz(alpha, beta []float64) (low, high Eigenvalue, vectors [2][]float64, er
 	low = Eigenvalue{Value: values[0], Bound: beta[m-1] * math.Abs(vectors[0][m-1])}
 	high = Eigenvalue{Value: values[m-1], Bound: beta[m-1] * math.Abs(vectors[1][m-1])}
 	return low, high, vectors, nil
+}
+
+// tridiagonal is the spectrum, with vectors, of the symmetric matrix with the
+// diagonal alpha and beta, but for its last, beside it.
+func tridiagonal(alpha, beta []float64) (*mat.EigenSym, error) {
+	m := len(alpha)
+	t := mat.NewSymDense(m, nil)
+	for i, v := range alpha {
+		t.SetSym(i, i, v)
+		if i+1 < m {
+			t.SetSym(i, i+1, beta[i])
+		}
+	}
+	eig := new(mat.EigenSym)
+	if !eig.Factorize(t, true) {
+		return nil, errors.Errorf("theory: Lanczos: eigenvalues of the [%d,%d] tridiagonal matrix do not converge", m, m)
+	}
+	return eig, nil
 }
 
 // combination is sum_j c_j q_j, of length 1.

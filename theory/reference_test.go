@@ -37,7 +37,7 @@ type reference struct {
 
 // otherKinds are cases that the tests of other packages read.
 var otherKinds = []string{"energy", "unsupervised", "regularised", "flow", "bidirectional", "errors",
-	"hybrid", "training", "layer", "activation"}
+	"hybrid", "training", "layer", "activation", "pem", "saddles"}
 
 // references returns the linear theory cases of testdata/reference and of the
 // folder PCGRAPH_REFERENCE. Unknown kinds and fields are errors.

@@ -98,7 +98,7 @@ func (t *Table) chooseColumns() error {
 		}
 		t.outputs = append(t.outputs, k)
 	}
-	if len(t.outputs) == 0 {
+	if len(t.outputs) == 0 && !t.NoTargets {
 		k, err := t.usualTarget()
 		if err != nil {
 			return err

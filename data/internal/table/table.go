@@ -25,7 +25,7 @@ type Options struct {
 	Separator, Decimal rune
 
 	Like      *Layout // the columns that the table must have; nil chooses them
-	NoTargets bool    // targets are not read
+	NoTargets bool    // targets are not read; without Like, all columns are inputs
 	Of        string  // begins the places in errors
 	Say       Say
 }
@@ -94,7 +94,7 @@ func Read(r io.ReaderAt, size int64, o Options, sum io.Writer) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Width = max(1, len(t.outputs)); o.NoTargets {
+	if t.Width = max(1, len(t.outputs)); o.NoTargets && o.Like != nil {
 		t.Width = max(1, len(o.Like.Targets))
 	}
 	if n > maxValues/max(len(t.inputs), len(t.outputs)) {
