@@ -44,7 +44,7 @@ type Model[T graph.Float] struct {
 	clamps      []*clamp[T]
 	layerInputs []*layerInput[T]
 	multipliers *multipliers[T] // nil if the energy has none
-	x, y        []*clamp[T] // those of the inputs and of the outputs
+	x, y        []*clamp[T]     // those of the inputs and of the outputs
 	version     uint64
 	into        *T          // where the program writes weight gradients to
 	busy        atomic.Bool // a call is under way, see enter

@@ -66,11 +66,13 @@ type PCALM[T graph.Float] struct {
 	whole     train.BatchModel[T] // Model itself, for its curvature and its size
 	ahead     train.BatchModel[T] // penalty Penalty + Ascent
 	level     train.BatchModel[T] // penalty Penalty
-	last      *train.BatchModel[T]
 	made      pcalmModels[T]
 	solver    infer.Descent[T]
 	sgd       optim.SGD[T]
 	order     []int
+	move      func(site int, z, grad []T) // a step of sgd, bound once
+	grad      []T                         // with respect to the activities
+	terms     []float64
 	curvature pace
 }
 
@@ -99,6 +101,10 @@ func (r *PCALM[T]) penalty() float64 {
 	}
 	return r.Penalty
 }
+
+// stableMargin is how far beyond the limit of stability a setting is refused: the curvature, which counts the output's term too, is an
+// upper bound of what decides.
+const stableMargin = 1.1
 
 // limit is the Ascent below which steps at a rate are stable, for a largest curvature c: each singular value s of the constraints needs
 // rate s^2 (2 Penalty + Ascent) < 4, and Penalty s^2 is c at most.
@@ -149,7 +155,10 @@ func (r *PCALM[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	if r.sgd.Rate, err = r.rate(x, y, batch); err != nil {
 		return train.Report{}, err
 	}
-	r.solver.Optimizer = &r.sgd
+	if r.solver.Optimizer == nil {
+		r.solver.Optimizer = &r.sgd
+		r.move = func(_ int, z, grad []T) { kernel.SGD(z, grad, T(r.sgd.Rate), 0) }
+	}
 	steps, inner := r.Steps, max(1, r.Inner)
 	if steps == 0 {
 		steps = 2 * len(r.Model.Network().Blocks)
@@ -163,7 +172,7 @@ func (r *PCALM[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 	if err != nil {
 		return train.Report{}, err
 	}
-	f, err := r.last.Model().ParamGrad(grad)
+	f, err := r.level.Model().ParamGrad(grad)
 	return train.Report{Loss: result.FirstEnergy, Energy: f, Inference: result}, err
 }
 
@@ -217,7 +226,7 @@ func (r *PCALM[T]) rate(x, y []T, batch int) (float64, error) {
 			return 0, err
 		}
 		if r.Rate > 0 && r.Order == Together && !known {
-			if most := r.limit(r.Rate, c); r.Ascent >= most || r.Rate*c >= 2 {
+			if most := r.limit(r.Rate, c); r.Rate*c*(2+r.Ascent/r.penalty()) > 4*stableMargin {
 				return 0, errors.Errorf("PCALM: Rate %.3g, Penalty %.3g and Ascent %.3g are unstable: the largest curvature is %.3g, so that Rate must be below %.3g and, at this rate, Ascent below %.3g; Rate 0 measures one that fits",
 					r.Rate, r.penalty(), r.Ascent, c, 4/(c*(2+r.Ascent/r.penalty())), max(0, most))
 			}
@@ -230,64 +239,70 @@ func (r *PCALM[T]) rate(x, y []T, batch int) (float64, error) {
 	return 1 / r.curvature.Curvature, nil
 }
 
-// together moves all activities at once. It leaves the model of the weight gradient in last.
+// together moves all activities at once.
 func (r *PCALM[T]) together(x, y []T, batch, steps, inner int) (infer.Result, error) {
-	ahead, err := r.ahead.Load(r.made.ahead, x, y, batch, r.Seed)
+	level, err := r.start(&r.level, r.made.level, x, y, batch)
 	if err != nil {
 		return infer.Result{}, err
 	}
-	if err := ahead.Forward(); err != nil {
-		return infer.Result{}, err
-	}
-	r.last = &r.ahead
 	if r.made.level == r.made.ahead {
-		return r.ahead.Infer(&r.solver, infer.Steps(steps*inner), nil)
+		return r.level.Infer(&r.solver, infer.Steps(steps*inner), nil)
 	}
-	if inner == 1 && r.Dual == AfterLast {
-		return r.ahead.Infer(&r.solver, infer.Steps(steps), nil)
-	}
-	r.level.RepeatNoise(&r.ahead)
-	level, err := r.level.Load(r.made.level, x, y, batch, r.Seed)
+	ahead, err := r.start(&r.ahead, r.made.ahead, x, y, batch)
 	if err != nil {
 		return infer.Result{}, err
 	}
 	if err := level.SetAs(ahead); err != nil {
 		return infer.Result{}, err
 	}
+	give := func() {
+		copy(level.State(), ahead.State())
+		copy(level.Multipliers().Data(), ahead.Multipliers().Data())
+	}
 	var result infer.Result
 	if inner == 1 {
 		result, err = r.ahead.Infer(&r.solver, infer.Steps(steps), nil)
 	}
 	for step := 0; step < steps && inner > 1 && err == nil && result.Status != infer.Diverged; step++ {
-		var one infer.Result
-		if one, err = r.ahead.Infer(&r.solver, infer.Steps(1), nil); err != nil {
-			break
+		var first, others infer.Result
+		if first, err = r.ahead.Infer(&r.solver, infer.Steps(1), nil); err == nil {
+			give()
+			others, err = r.level.Infer(&r.solver, infer.Steps(inner-1), nil)
+			copy(ahead.State(), level.State())
+			result = joined(joined(result, first), others)
 		}
-		result = joined(result, one)
-		copy(level.State(), ahead.State())
-		copy(level.Multipliers().Data(), ahead.Multipliers().Data())
-		one, err = r.level.Infer(&r.solver, infer.Steps(inner-1), nil)
-		result = joined(result, one)
-		copy(ahead.State(), level.State())
 	}
-	if r.Dual == BeforeLast {
-		copy(level.State(), ahead.State())
-		copy(level.Multipliers().Data(), ahead.Multipliers().Data())
-		r.last = &r.level
+	if err == nil && r.Dual == AfterLast {
+		_, err = ahead.StateGrad(r.sized(), ahead.State())
+		ahead.Ascend()
 	}
+	give()
 	return result, err
+}
+
+// start loads a batch into a model and sets the activities to the feedforward pass, the multipliers to zero.
+func (r *PCALM[T]) start(into *train.BatchModel[T], model *arch.Model[T], x, y []T, batch int) (*arch.Model[T], error) {
+	m, err := into.Load(model, x, y, batch, r.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.Forward()
+}
+
+// sized is memory for a gradient with respect to the activities.
+func (r *PCALM[T]) sized() []T {
+	if n := len(r.level.Model().State()); len(r.grad) != n {
+		r.grad = make([]T, n)
+	}
+	return r.grad
 }
 
 // sweeps moves the activities of one site after the other.
 func (r *PCALM[T]) sweeps(x, y []T, batch, steps, inner int) (infer.Result, error) {
-	m, err := r.level.Load(r.made.level, x, y, batch, r.Seed)
+	m, err := r.start(&r.level, r.made.level, x, y, batch)
 	if err != nil {
 		return infer.Result{}, err
 	}
-	if err := m.Forward(); err != nil {
-		return infer.Result{}, err
-	}
-	r.last = &r.level
 	r.order = r.order[:0]
 	for i := range m.Free() {
 		r.order = append(r.order, i)
@@ -295,27 +310,25 @@ func (r *PCALM[T]) sweeps(x, y []T, batch, steps, inner int) (infer.Result, erro
 	if r.Order == Backwards {
 		slices.Reverse(r.order)
 	}
-	g := make([]T, len(m.State()))
+	g := r.sized()
 	result := infer.Result{Status: infer.StepLimit}
 	for step := range steps {
 		f, err := m.StateGrad(g, m.State())
 		if err != nil {
 			return result, err
 		}
-		residual := infer.RMS(g)
+		result.Energy, result.Residual = f, infer.RMS(g)
 		if step == 0 {
-			result.FirstEnergy, result.Initial = f, residual
+			result.FirstEnergy, result.Initial = result.Energy, result.Residual
+		} else {
+			m.Ascend() // by the residuals after the step before
 		}
-		result.Energy, result.Residual = f, residual
-		if !finite(f) || !finite(residual) {
+		if !finite(result.Energy) || !finite(result.Residual) {
 			result.Status, result.Detail = infer.Diverged, m.Locate()
 			return result, nil
 		}
-		if step > 0 { // the residuals after the step before
-			m.Ascend()
-		}
 		for range inner {
-			if err := m.Sweep(r.order, func(_ int, z, grad []T) { kernel.SGD(z, grad, T(r.sgd.Rate), 0) }); err != nil {
+			if err := m.Sweep(r.order, r.move); err != nil {
 				return result, err
 			}
 		}
@@ -342,25 +355,25 @@ func joined(a, b infer.Result) infer.Result {
 
 // Subject is the model. Its TermEnergies are those of the Lagrangian where the last gradient was taken, without the multipliers'.
 func (r *PCALM[T]) Subject() train.Subject[T] {
-	s := train.SubjectOf(r.Model, func() *arch.Model[T] {
-		if r.last == nil {
-			return nil
-		}
-		return r.last.Model()
-	})
-	terms := s.TermEnergies
+	s := train.SubjectOf(r.Model, r.level.Model)
+	count, all := len(s.Terms), s.TermEnergies
 	s.TermEnergies = func(dst []float64) {
-		if r.last == nil {
-			terms(dst)
-			return
+		checkTerms(dst, count)
+		clear(dst)
+		if m := r.level.Model(); m != nil {
+			if n := len(m.Terms()); len(r.terms) != n {
+				r.terms = make([]float64, n)
+			}
+			all(r.terms)
+			copy(dst, r.terms) // those of the multipliers come last
 		}
-		checkTerms(dst, len(s.Terms))
-		all := make([]float64, len(r.last.Model().Terms())) // those of the multipliers come last
-		terms(all)
-		copy(dst, all)
 	}
 	return s
 }
+
+// Batch is the model of the last batch: the Lagrangian of penalty Penalty, with the activities and the multipliers of the last
+// gradient.
+func (r *PCALM[T]) Batch() *train.BatchModel[T] { return &r.level }
 
 // Memory is the number of batches, and the curvature that the rate comes from.
 func (r *PCALM[T]) Memory() train.Memory {

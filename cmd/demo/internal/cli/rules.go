@@ -62,6 +62,10 @@ var allRules = []Rule{
 			pc.Solver = &infer.Langevin[float32]{Rate: rate, Temperature: 1e-3, Source: rand.NewPCG(pc.Seed, sampleStream)}
 			return &rules.MonteCarlo[float32]{PC: pc, BurnIn: steps / 2}
 		}},
+	{name: "pcalm", short: "PC-ALM", title: "predictive coding by the method of multipliers", note: "PC-ALM: multipliers carry the error, to backprop's gradient; its rate is measured, -steps 0 is twice the blocks", infers: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.PCALM[float32]{Model: pc.Model, Seed: pc.Seed, Ascent: 1}
+		}},
 	{name: "feedback", short: "FA", title: "feedback alignment", note: "feedback alignment, no inference", pass: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
 			return &rules.FeedbackAlignment[float32]{Model: pc.Model, Seed: pc.Seed}
