@@ -61,7 +61,6 @@ func TestReference(t *testing.T) {
 			switch {
 			case c.Kind == "pem": // the test of package bss reads them
 			case c.Kind == "icl" || c.Kind == "trustregion": // TestReference_ICL and TestReference_TrustRegion read them
-
 			case c.Kind == "saddles": // TestReference_Saddles reads them
 			case !known:
 				t.Errorf("%s: unknown kind %q", file, c.Kind)
