@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -28,6 +29,17 @@ func chainEnergy(f energy.Functional) (energy.PC, error) {
 		}
 	}
 	return pc, nil
+}
+
+// unitHidden reports an energy that is not energy.PC with unit Gaussian hidden sites, and terms of the weights.
+func unitHidden(f energy.Functional) error {
+	pc, err := chainEnergy(f)
+	for _, lik := range append(likelihoods(pc.Blocks), pc.Hidden) {
+		if g, gaussian := lik.(energy.Gaussian); lik != nil && (!gaussian || g.Precision != 0 && g.Precision != 1) {
+			err = cmp.Or(err, errors.Errorf("hidden likelihood %+v: want energy.Gaussian of unit precision, and no likelihoods of single blocks but that", lik))
+		}
+	}
+	return err
 }
 
 // likelihoods are those of single blocks, in a fixed order.

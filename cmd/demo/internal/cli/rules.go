@@ -48,6 +48,10 @@ var allRules = []Rule{
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
 			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge, Sign: rules.Centred}
 		}},
+	{name: "redblack", short: "RB-EP", title: "red-black nudging with projections", note: "the output pulls weakly, sites of even and odd place move in turn", pass: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.RedBlack[float32]{Model: pc.Model, Beta: nudge, Sign: rules.Centred, Iterations: len(pc.Model.Network().Blocks) + 1, Seed: pc.Seed}
+		}},
 	{name: "fixed", short: "FPC", title: "predictive coding with fixed predictions", note: "fixed predictions: backprop at equilibrium", infers: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
 			return &rules.FixedPrediction[float32]{PC: pc}
