@@ -9,8 +9,10 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
+	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/reference"
 	"github.com/pcgraph/pcgraph/layers"
+	"github.com/pcgraph/pcgraph/optim"
 	"github.com/pcgraph/pcgraph/train"
 	"github.com/pcgraph/pcgraph/train/rules"
 )
@@ -213,4 +215,125 @@ func eachNear(t *testing.T, what string, got, want []float64, tol float64) {
 			t.Errorf("%s[%d] = %.15g, want %.15g", what, i, got[i], want[i])
 		}
 	}
+}
+
+// scheduleOptions are those of kinds forwardupdate and schedules.
+type scheduleOptions struct {
+	Case     string
+	Sizes    []int
+	Act      string
+	Steps    int
+	Rate     float64
+	Schedule string
+	T, N     int
+	Alpha    float64
+}
+
+// scheduleOf is a schedule by name.
+func scheduleOf(t *testing.T, name string, alpha float64) rules.Schedule {
+	t.Helper()
+	switch name {
+	case "pc":
+		return rules.Constant{}
+	case "spiking":
+		return rules.Spiking{Rest: alpha}
+	case "decaying":
+		return rules.Decaying{}
+	}
+	t.Fatalf("unknown schedule %q", name)
+	return nil
+}
+
+// TestReference_Schedules compares the weights of energies over the steps of inference.
+func TestReference_Schedules(t *testing.T) {
+	checkPapers(t, "schedules", func(o scheduleOptions) string { return o.Case }, map[string]func(*testing.T, *paperCase[scheduleOptions]){"weights": func(t *testing.T, c *paperCase[scheduleOptions]) {
+		o := c.Options
+		active := make([]float64, o.T*o.N)
+		for i := range active {
+			if rules.Reached(i/o.N, o.N-1-i%o.N) {
+				active[i] = 1
+			}
+		}
+		reference.Near(t, "active", active, c.array(t, "active"), 0)
+		for _, name := range []string{"pc", "spiking", "decaying"} {
+			w, effective := make([]float64, len(active)), make([]float64, len(active))
+			for i := range w {
+				w[i] = scheduleOf(t, name, o.Alpha).Weight(i/o.N, o.T, o.N-1-i%o.N)
+				effective[i] = w[i] * active[i]
+			}
+			eachNear(t, name, w, c.array(t, name), referenceTol)
+			eachNear(t, "effective "+name, effective, c.array(t, "effective_"+name), referenceTol)
+		}
+	}})
+}
+
+// TestReference_ForwardUpdate compares inference on scheduled energies, and both updates.
+func TestReference_ForwardUpdate(t *testing.T) {
+	checkPapers(t, "forwardupdate", func(o scheduleOptions) string { return o.Schedule }, map[string]func(*testing.T, *paperCase[scheduleOptions]){
+		"pc": checkForwardUpdate, "spiking": checkForwardUpdate, "decaying": checkForwardUpdate})
+}
+
+func checkForwardUpdate(t *testing.T, c *paperCase[scheduleOptions]) {
+	o := c.Options
+	act, err := layers.ParseAct(o.Act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, w := postChain(t, c, act, o.Sizes)
+	x, y := c.array(t, "x"), c.array(t, "y")
+	batch, depth := len(x)/o.Sizes[0], len(o.Sizes)-1
+	var models [2]*arch.Model[float64]
+	for i, coordinates := range []arch.Coordinates{arch.Activities, arch.Feedforward} {
+		if models[i], err = arch.Compile(n, w, arch.Plan{Batch: batch, Coordinates: coordinates}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := models[0]
+	r := &rules.Scheduled[float64]{Schedule: scheduleOf(t, o.Schedule, o.Alpha), PC: train.PC[float64]{Model: m,
+		Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: o.Rate}}, Stop: infer.Steps(o.Steps)}}
+	activities := func(prefix string) {
+		t.Helper()
+		for l := 1; l < depth; l++ {
+			reference.Near(t, prefix, m.StateVector().Part(m.State(), l-1), c.array(t, fmt.Sprintf("%s%d", prefix, l)), referenceTol)
+		}
+	}
+	if err := m.Clamp(x, y); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Forward(); err != nil {
+		t.Fatal(err)
+	}
+	activities("h0_")
+	out, err := m.Predict(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference.Near(t, "output", out, c.array(t, fmt.Sprintf("h0_%d", depth)), referenceTol)
+	var energies []float64
+	look := func() {
+		terms := make([]float64, depth)
+		if _, err := m.Energy(); err != nil {
+			t.Fatal(err)
+		}
+		m.TermEnergies(terms)
+		energies = append(energies, terms...)
+	}
+	if _, err := r.Infer(x, y, batch, func(now infer.Reading) {
+		if now.Step > 0 {
+			look()
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	look()
+	reference.Near(t, "energies", energies, c.array(t, "layer_energies"), referenceTol)
+	activities("hT_")
+	g, _ := gradientOf(t, r, x, y, batch)
+	activities("hT_")
+	c.gradientNear(t, "usual update", w, g, "pc_d")
+	r.Update = rules.ForwardUpdate
+	g, _ = gradientOf(t, r, x, y, batch)
+	c.gradientNear(t, "forward update", w, g, "fu_d")
+	g, _ = gradientOf(t, &train.Backprop[float64]{Model: models[1]}, x, y, batch)
+	c.gradientNear(t, "backprop", w, g, "bp_d")
 }

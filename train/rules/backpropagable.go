@@ -10,6 +10,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/graph"
 )
 
 // chainEnergy is the PC part of an energy that consists of it and of terms of the weights alone.
@@ -29,6 +30,33 @@ func chainEnergy(f energy.Functional) (energy.PC, error) {
 		}
 	}
 	return pc, nil
+}
+
+// gradientEnergy is chainEnergy of a model in the coordinates of activities, that steps along the gradient of its energy and is of a
+// feedforward network.
+func gradientEnergy[T graph.Float](m *arch.Model[T]) (energy.PC, error) {
+	p := m.Plan()
+	if p.Coordinates != arch.Activities {
+		return energy.PC{}, errors.Errorf("a model in the coordinates of %v: compile it in arch.Activities", p.Coordinates)
+	}
+	if p.Dendrites != nil {
+		return energy.PC{}, errors.New("a model with dendrites does not step along the gradient of the energy: compile it without")
+	}
+	pc, err := chainEnergy(p.Energy)
+	return pc, cmp.Or(err, feedforwardNet(m.Network()), dataInputs(m.Network(), p))
+}
+
+// withPart is an energy with another part in the place of its energy.PC.
+func withPart(f, part energy.Functional) energy.Sum {
+	all := energy.Sum{part}
+	if sum, is := f.(energy.Sum); is {
+		for _, other := range sum {
+			if _, pc := other.(energy.PC); !pc {
+				all = append(all, other)
+			}
+		}
+	}
+	return all
 }
 
 // unitHidden reports an energy that is not energy.PC with unit Gaussian hidden sites, and terms of the weights.
