@@ -185,7 +185,19 @@ func TestObserve_AllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, s := range []Separator{a, b, c, d} {
+	all := []Separator{a, b, c, d}
+	for _, domain := range []Domain{NonnegAntisparse, Sparse, NonnegSparse, Simplex, Polytope{Signed: []int{0, 1, 2, 3, 4}, Groups: [][]int{{0, 1}, {2, 4}}}} {
+		p, err := PaperPEM(domain, Truncated)
+		if err != nil {
+			t.Fatal(err)
+		}
+		net, err := p.Start(5, 10, rng)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, net)
+	}
+	for _, s := range all {
 		row := x.RawRowView(3)
 		if n := testing.AllocsPerRun(20, func() {
 			if _, err := s.Observe(row); err != nil {
@@ -197,37 +209,89 @@ func TestObserve_AllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestSettling_UnrolledIsTheLoop(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 1))
-	for n := 1; n <= mostUnrolled; n++ {
-		in := Inference{Step: Schedule{Law: Harmonic, Rate: .2, Floor: 1e-4}, Iterations: 60, Tol: 1e-7}
-		s := newSettling(Antisparse, in, n)
-		for i := range s.m {
-			s.m[i] = .2 * rng.NormFloat64()
-		}
+// plainly is settling.run as it is described, by nothing but Activate: the oracle of what is generated.
+func plainly(s *settling) int {
+	n := len(s.y)
+	clear(s.y)
+	clear(s.theta)
+	for k, step := range s.steps {
+		before := append([]float64(nil), s.y...)
 		for i := range n {
-			s.m[i*n+i] += 2
-			s.b[i] = 2 * rng.NormFloat64()
+			g := -s.b[i]
+			for j, v := range before {
+				g += s.m[i*n+j] * v
+			}
+			s.y[i] -= step * g
 		}
-		made := s.run()
-		y := append([]float64(nil), s.y...)
-		s.unrolled()
-		g := append([]float64(nil), s.g...)
-		s.gradient()
-		for i := range g {
-			if math.Abs(g[i]-s.g[i]) > 1e-13 {
-				t.Errorf("%d sources: gradient %v, the loop gives %v", n, g, s.g)
-				break
+		s.domain.Activate(s.y, s.theta, s.beta)
+		moved, size := 0., 0.
+		for i, v := range s.y {
+			moved += (v - before[i]) * (v - before[i])
+			size += v * v
+		}
+		if math.Sqrt(moved) < math.Sqrt(s.tol2)*math.Sqrt(size) {
+			return k + 1
+		}
+	}
+	return len(s.steps)
+}
+
+// TestSettling_IsWhatIsDescribed: generated code and matrix products give what the description of Inference gives, in as many iterations,
+// for every domain, for the numbers of sources that are unrolled and more, for samples that converge early, late and not at all.
+func TestSettling_IsWhatIsDescribed(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 1))
+	polytope := func(n int) Domain {
+		p := Polytope{Groups: [][]int{{0, n / 2, n - 1}}}
+		for i := range n {
+			if i%2 == 0 {
+				p.Signed = append(p.Signed, i)
+			} else {
+				p.Nonneg = append(p.Nonneg, i)
 			}
 		}
-		clear(s.y)
-		if loop := s.clipped(-1, 1); loop != made {
-			t.Errorf("%d sources: %d iterations, the loop makes %d", n, made, loop)
-		}
-		for i := range y {
-			if math.Abs(y[i]-s.y[i]) > 1e-12 {
-				t.Errorf("%d sources: %v, the loop gives %v", n, y, s.y)
-				break
+		return p
+	}
+	for n := 1; n <= mostUnrolled+3; n++ {
+		for _, d := range []Domain{Antisparse, NonnegAntisparse, Sparse, NonnegSparse, Simplex, polytope(n)} {
+			in := Inference{Step: Schedule{Law: Sqrt, Rate: .4, Time: 10}, Iterations: 80, Tol: 1e-3, Threshold: 1 / float64(n)}
+			s := newSettling(d, in, n)
+			if _, generated := d.(Projector); generated && (s.fast == nil) != (n > mostUnrolled) {
+				t.Errorf("%v, %d sources: not unrolled", d, n)
+			}
+			early, inside := 0, 0
+			for sample := range 50 {
+				size := []float64{1 / float64(n), 4}[sample%2] // inside the domain, and beyond its bounds
+				for i := range s.m {
+					s.m[i] = .2 * rng.NormFloat64()
+				}
+				for i := range n {
+					s.m[i*n+i] += 2
+					s.b[i] = size * rng.NormFloat64()
+				}
+				made := s.run()
+				y, theta := append([]float64(nil), s.y...), append([]float64(nil), s.theta...)
+				if plain := plainly(&s); plain != made {
+					t.Fatalf("%v, %d sources: %d iterations, the description makes %d", d, n, made, plain)
+				}
+				for i := range y {
+					if math.Abs(y[i]-s.y[i]) > 1e-12 {
+						t.Fatalf("%v, %d sources: %v, the description gives %v", d, n, y, s.y)
+					}
+					if v := math.Abs(y[i]); v > 0 && v < 1 {
+						inside++
+					}
+				}
+				for i := range theta {
+					if math.Abs(theta[i]-s.theta[i]) > 1e-12 {
+						t.Fatalf("%v, %d sources: thresholds %v, the description gives %v", d, n, theta, s.theta)
+					}
+				}
+				if made < in.Iterations {
+					early++
+				}
+			}
+			if early == 0 || inside == 0 && d != Simplex {
+				t.Errorf("%v, %d sources: %d of 50 samples converge, %d outputs are inside: the cases test nothing", d, n, early, inside)
 			}
 		}
 	}

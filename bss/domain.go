@@ -75,9 +75,9 @@ func (sparse) Activate(y, theta []float64, beta float64) {
 
 func (sparse) Project(y, scratch []float64) { ProjectL1(y, scratch) }
 
-// soft is the soft threshold sign(v) max(|v| - theta, 0).
+// soft is the soft threshold sign(v) max(|v| - theta, 0), theta >= 0.
 func soft(v, theta float64) float64 {
-	return math.Copysign(max(math.Abs(v)-theta, 0), v)
+	return max(v-theta, 0) + min(v+theta, 0)
 }
 
 // nonnegSparse is the nonnegative part of the l1 ball: rectified threshold, then at most safety.

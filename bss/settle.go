@@ -2,6 +2,8 @@ package bss
 
 import (
 	"github.com/pkg/errors"
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 )
 
 // Inference are the options of the inner iterations: from y = 0 and theta = 0 for every sample,
@@ -52,31 +54,43 @@ type settling struct {
 	b      []float64
 	y, g   []float64
 	theta  []float64
+	lo, hi float64             // of a box
+	fast   func(*settling) int // iterate, unrolled for the domain and the number of sources; nil if it is not generated
 }
 
 func newSettling(d Domain, in Inference, n int) settling {
-	return settling{domain: d, beta: in.Threshold, tol2: in.Tol * in.Tol, steps: in.Step.table(in.Iterations),
+	s := settling{domain: d, beta: in.Threshold, tol2: in.Tol * in.Tol, steps: in.Step.table(in.Iterations),
 		m: make([]float64, n*n), b: make([]float64, n), y: make([]float64, n), g: make([]float64, n), theta: make([]float64, d.Thresholds(n))}
+	if n <= mostUnrolled {
+		switch d := d.(type) {
+		case box:
+			s.lo, s.hi, s.fast = d.lo, d.hi, boxBy[n]
+		case sparse:
+			s.fast = sparseBy[n]
+		case nonnegSparse:
+			s.fast = nonnegSparseBy[n]
+		case simplex:
+			s.fast = simplexBy[n]
+		}
+	}
+	return s
 }
 
-// run iterates and returns how many iterations it made.
+// run iterates from 0 and returns how many iterations it made.
 func (s *settling) run() int {
 	clear(s.y)
 	clear(s.theta)
-	n := len(s.y)
-	gradient := (*settling).gradient
-	if b, is := s.domain.(box); is {
-		if n <= mostUnrolled {
-			return clippedBy[n](s.m, s.b, s.y, s.steps, s.tol2, b.lo, b.hi)
-		}
-		return s.clipped(b.lo, b.hi)
+	if s.fast != nil {
+		return s.fast(s)
 	}
-	if n <= mostUnrolled {
-		gradient = (*settling).unrolled
-	}
+	return s.iterate()
+}
+
+// iterate is run for every domain and number of sources, from where y and theta are.
+func (s *settling) iterate() int {
 	y, g := s.y, s.g
 	for k, step := range s.steps {
-		gradient(s)
+		s.gradient()
 		for i, v := range y {
 			y[i], g[i] = v-step*g[i], v // g holds y as it was
 		}
@@ -97,36 +111,12 @@ func (s *settling) run() int {
 // gradient writes g = M y - b.
 func (s *settling) gradient() {
 	y, n := s.y, len(s.y)
-	for i := range s.g {
-		sum := -s.b[i]
-		for j, v := range s.m[i*n : i*n+n] {
-			sum += v * y[j]
-		}
-		s.g[i] = sum
+	if n <= mostUnrolled {
+		gradientBy[n](s)
+		return
 	}
-}
-
-// unrolled is gradient for few sources.
-func (s *settling) unrolled() { gradientBy[len(s.y)](s.m, s.b, s.y, s.g) }
-
-// clipped is run for a box, with gradient, step, nonlinearity and stop test in one pass.
-func (s *settling) clipped(lo, hi float64) int {
-	y, g := s.y, s.g
-	for k, step := range s.steps {
-		s.gradient()
-		moved, size := 0., 0.
-		for i, old := range y {
-			v := min(max(old-step*g[i], lo), hi)
-			d := v - old
-			moved += d * d
-			size += v * v
-			y[i] = v
-		}
-		if moved < s.tol2*size {
-			return k + 1
-		}
-	}
-	return len(s.steps)
+	copy(s.g, s.b)
+	blas64.Gemv(blas.NoTrans, 1, blas64.General{Rows: n, Cols: n, Stride: n, Data: s.m}, blas64.Vector{N: n, Inc: 1, Data: y}, -1, blas64.Vector{N: n, Inc: 1, Data: s.g})
 }
 
 //go:generate go run ./internal/gen

@@ -4,17 +4,34 @@ package bss
 
 const mostUnrolled = 8
 
-// clippedBy is settling.clipped, by the number of sources.
-var clippedBy = [mostUnrolled + 1]func(m, b, y, steps []float64, tol2, lo, hi float64) int{1: clipped1, 2: clipped2, 3: clipped3, 4: clipped4, 5: clipped5, 6: clipped6, 7: clipped7, 8: clipped8}
-
 // gradientBy is settling.gradient, by the number of sources.
-var gradientBy = [mostUnrolled + 1]func(m, b, y, g []float64){1: gradient1, 2: gradient2, 3: gradient3, 4: gradient4, 5: gradient5, 6: gradient6, 7: gradient7, 8: gradient8}
+var gradientBy = [mostUnrolled + 1]func(s *settling){1: gradient1, 2: gradient2, 3: gradient3, 4: gradient4, 5: gradient5, 6: gradient6, 7: gradient7, 8: gradient8}
 
-func clipped1(m, b, y, steps []float64, tol2, lo, hi float64) int {
-	m, b, y = m[:1:1], b[:1:1], y[:1:1]
+// boxBy is settling.run for a box, by the number of sources.
+var boxBy = [mostUnrolled + 1]func(s *settling) int{1: box1, 2: box2, 3: box3, 4: box4, 5: box5, 6: box6, 7: box7, 8: box8}
+
+// sparseBy is settling.run for the l1 ball, by the number of sources.
+var sparseBy = [mostUnrolled + 1]func(s *settling) int{1: sparse1, 2: sparse2, 3: sparse3, 4: sparse4, 5: sparse5, 6: sparse6, 7: sparse7, 8: sparse8}
+
+// nonnegSparseBy is settling.run for the nonnegative part of the l1 ball, by the number of sources.
+var nonnegSparseBy = [mostUnrolled + 1]func(s *settling) int{1: nonnegSparse1, 2: nonnegSparse2, 3: nonnegSparse3, 4: nonnegSparse4, 5: nonnegSparse5, 6: nonnegSparse6, 7: nonnegSparse7, 8: nonnegSparse8}
+
+// simplexBy is settling.run for the simplex, by the number of sources.
+var simplexBy = [mostUnrolled + 1]func(s *settling) int{1: simplex1, 2: simplex2, 3: simplex3, 4: simplex4, 5: simplex5, 6: simplex6, 7: simplex7, 8: simplex8}
+
+func gradient1(s *settling) {
+	m, b, y, g := s.m[:1:1], s.b[:1:1], s.y[:1:1], s.g[:1:1]
+	y0 := y[0]
+	g[0] = m[0]*y0 - b[0]
+}
+
+func box1(s *settling) int {
+	m, b, y, tol2 := s.m[:1:1], s.b[:1:1], s.y[:1:1], s.tol2
+	lo, hi := -s.lo, s.hi // lo is negated
 	var y0 float64
-	for k, s := range steps {
-		v0 := min(max(y0-s*(m[0]*y0-b[0]), lo), hi)
+	for k, step := range s.steps {
+		u0 := step*(m[0]*y0-b[0]) - y0
+		v0 := min(-min(u0, lo), hi)
 		d0 := v0 - y0
 		moved, size := d0*d0, v0*v0
 		y0 = v0
@@ -24,21 +41,95 @@ func clipped1(m, b, y, steps []float64, tol2, lo, hi float64) int {
 		}
 	}
 	y[0] = y0
-	return len(steps)
+	return len(s.steps)
 }
 
-func gradient1(m, b, y, g []float64) {
-	m, b, y, g = m[:1:1], b[:1:1], y[:1:1], g[:1:1]
-	y0 := y[0]
-	g[0] = m[0]*y0 - b[0]
+func sparse1(s *settling) int {
+	m, b, y, tol2 := s.m[:1:1], s.b[:1:1], s.y[:1:1], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0 float64
+	for k, step := range s.steps {
+		u0 := step*(m[0]*y0-b[0]) - y0
+		p0, q0 := min(theta-u0, 0), min(theta+u0, 0)
+		v0 := p0 - q0
+		sum := (p0 + q0)
+		theta = max(theta-beta*(sum+1), 0)
+		d0 := v0 - y0
+		moved, size := d0*d0, v0*v0
+		y0 = v0
+		if moved < tol2*size {
+			y[0] = y0
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	s.theta[0] = theta
+	return len(s.steps)
 }
 
-func clipped2(m, b, y, steps []float64, tol2, lo, hi float64) int {
-	m, b, y = m[:4:4], b[:2:2], y[:2:2]
+func nonnegSparse1(s *settling) int {
+	m, b, y, tol2 := s.m[:1:1], s.b[:1:1], s.y[:1:1], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0 float64
+	for k, step := range s.steps {
+		u0 := step*(m[0]*y0-b[0]) - y0
+		v0 := min(0-min(u0+theta, 0), safety)
+		sum := v0
+		theta = max(theta+beta*(sum-1), 0)
+		d0 := v0 - y0
+		moved, size := d0*d0, v0*v0
+		y0 = v0
+		if moved < tol2*size {
+			y[0] = y0
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func simplex1(s *settling) int {
+	m, b, y, tol2 := s.m[:1:1], s.b[:1:1], s.y[:1:1], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0 float64
+	for k, step := range s.steps {
+		u0 := step*(m[0]*y0-b[0]) - y0
+		v0 := 0 - min(u0+theta, 0)
+		sum := v0
+		theta = theta + beta*(sum-1)
+		d0 := v0 - y0
+		moved, size := d0*d0, v0*v0
+		y0 = v0
+		if moved < tol2*size {
+			y[0] = y0
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func gradient2(s *settling) {
+	m, b, y, g := s.m[:4:4], s.b[:2:2], s.y[:2:2], s.g[:2:2]
+	y0, y1 := y[0], y[1]
+	g[0] = m[0]*y0 + m[1]*y1 - b[0]
+	g[1] = m[2]*y0 + m[3]*y1 - b[1]
+}
+
+func box2(s *settling) int {
+	m, b, y, tol2 := s.m[:4:4], s.b[:2:2], s.y[:2:2], s.tol2
+	lo, hi := -s.lo, s.hi // lo is negated
 	var y0, y1 float64
-	for k, s := range steps {
-		v0 := min(max(y0-s*(m[0]*y0+m[1]*y1-b[0]), lo), hi)
-		v1 := min(max(y1-s*(m[2]*y0+m[3]*y1-b[1]), lo), hi)
+	for k, step := range s.steps {
+		u0 := step*(m[0]*y0+m[1]*y1-b[0]) - y0
+		u1 := step*(m[2]*y0+m[3]*y1-b[1]) - y1
+		v0 := min(-min(u0, lo), hi)
+		v1 := min(-min(u1, lo), hi)
 		d0 := v0 - y0
 		d1 := v1 - y1
 		moved, size := d0*d0+d1*d1, v0*v0+v1*v1
@@ -51,23 +142,114 @@ func clipped2(m, b, y, steps []float64, tol2, lo, hi float64) int {
 	}
 	y[0] = y0
 	y[1] = y1
-	return len(steps)
+	return len(s.steps)
 }
 
-func gradient2(m, b, y, g []float64) {
-	m, b, y, g = m[:4:4], b[:2:2], y[:2:2], g[:2:2]
-	y0, y1 := y[0], y[1]
-	g[0] = m[0]*y0 + m[1]*y1 - b[0]
-	g[1] = m[2]*y0 + m[3]*y1 - b[1]
+func sparse2(s *settling) int {
+	m, b, y, tol2 := s.m[:4:4], s.b[:2:2], s.y[:2:2], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1 float64
+	for k, step := range s.steps {
+		u0 := step*(m[0]*y0+m[1]*y1-b[0]) - y0
+		u1 := step*(m[2]*y0+m[3]*y1-b[1]) - y1
+		p0, q0 := min(theta-u0, 0), min(theta+u0, 0)
+		v0 := p0 - q0
+		p1, q1 := min(theta-u1, 0), min(theta+u1, 0)
+		v1 := p1 - q1
+		sum := (p0 + q0) + (p1 + q1)
+		theta = max(theta-beta*(sum+1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		moved, size := d0*d0+d1*d1, v0*v0+v1*v1
+		y0, y1 = v0, v1
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	s.theta[0] = theta
+	return len(s.steps)
 }
 
-func clipped3(m, b, y, steps []float64, tol2, lo, hi float64) int {
-	m, b, y = m[:9:9], b[:3:3], y[:3:3]
+func nonnegSparse2(s *settling) int {
+	m, b, y, tol2 := s.m[:4:4], s.b[:2:2], s.y[:2:2], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1 float64
+	for k, step := range s.steps {
+		u0 := step*(m[0]*y0+m[1]*y1-b[0]) - y0
+		u1 := step*(m[2]*y0+m[3]*y1-b[1]) - y1
+		v0 := min(0-min(u0+theta, 0), safety)
+		v1 := min(0-min(u1+theta, 0), safety)
+		sum := v0 + v1
+		theta = max(theta+beta*(sum-1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		moved, size := d0*d0+d1*d1, v0*v0+v1*v1
+		y0, y1 = v0, v1
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func simplex2(s *settling) int {
+	m, b, y, tol2 := s.m[:4:4], s.b[:2:2], s.y[:2:2], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1 float64
+	for k, step := range s.steps {
+		u0 := step*(m[0]*y0+m[1]*y1-b[0]) - y0
+		u1 := step*(m[2]*y0+m[3]*y1-b[1]) - y1
+		v0 := 0 - min(u0+theta, 0)
+		v1 := 0 - min(u1+theta, 0)
+		sum := v0 + v1
+		theta = theta + beta*(sum-1)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		moved, size := d0*d0+d1*d1, v0*v0+v1*v1
+		y0, y1 = v0, v1
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func gradient3(s *settling) {
+	m, b, y, g := s.m[:9:9], s.b[:3:3], s.y[:3:3], s.g[:3:3]
+	y0, y1, y2 := y[0], y[1], y[2]
+	g[0] = (m[0]*y0 + m[1]*y1) + (m[2] * y2) - b[0]
+	g[1] = (m[3]*y0 + m[4]*y1) + (m[5] * y2) - b[1]
+	g[2] = (m[6]*y0 + m[7]*y1) + (m[8] * y2) - b[2]
+}
+
+func box3(s *settling) int {
+	m, b, y, tol2 := s.m[:9:9], s.b[:3:3], s.y[:3:3], s.tol2
+	lo, hi := -s.lo, s.hi // lo is negated
 	var y0, y1, y2 float64
-	for k, s := range steps {
-		v0 := min(max(y0-s*((m[0]*y0+m[1]*y1)+(m[2]*y2)-b[0]), lo), hi)
-		v1 := min(max(y1-s*((m[3]*y0+m[4]*y1)+(m[5]*y2)-b[1]), lo), hi)
-		v2 := min(max(y2-s*((m[6]*y0+m[7]*y1)+(m[8]*y2)-b[2]), lo), hi)
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1)+(m[2]*y2)-b[0]) - y0
+		u1 := step*((m[3]*y0+m[4]*y1)+(m[5]*y2)-b[1]) - y1
+		u2 := step*((m[6]*y0+m[7]*y1)+(m[8]*y2)-b[2]) - y2
+		v0 := min(-min(u0, lo), hi)
+		v1 := min(-min(u1, lo), hi)
+		v2 := min(-min(u2, lo), hi)
 		d0 := v0 - y0
 		d1 := v1 - y1
 		d2 := v2 - y2
@@ -83,25 +265,133 @@ func clipped3(m, b, y, steps []float64, tol2, lo, hi float64) int {
 	y[0] = y0
 	y[1] = y1
 	y[2] = y2
-	return len(steps)
+	return len(s.steps)
 }
 
-func gradient3(m, b, y, g []float64) {
-	m, b, y, g = m[:9:9], b[:3:3], y[:3:3], g[:3:3]
-	y0, y1, y2 := y[0], y[1], y[2]
-	g[0] = (m[0]*y0 + m[1]*y1) + (m[2] * y2) - b[0]
-	g[1] = (m[3]*y0 + m[4]*y1) + (m[5] * y2) - b[1]
-	g[2] = (m[6]*y0 + m[7]*y1) + (m[8] * y2) - b[2]
+func sparse3(s *settling) int {
+	m, b, y, tol2 := s.m[:9:9], s.b[:3:3], s.y[:3:3], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1)+(m[2]*y2)-b[0]) - y0
+		u1 := step*((m[3]*y0+m[4]*y1)+(m[5]*y2)-b[1]) - y1
+		u2 := step*((m[6]*y0+m[7]*y1)+(m[8]*y2)-b[2]) - y2
+		p0, q0 := min(theta-u0, 0), min(theta+u0, 0)
+		v0 := p0 - q0
+		p1, q1 := min(theta-u1, 0), min(theta+u1, 0)
+		v1 := p1 - q1
+		p2, q2 := min(theta-u2, 0), min(theta+u2, 0)
+		v2 := p2 - q2
+		sum := (p0 + q0) + (p1 + q1) + (p2 + q2)
+		theta = max(theta-beta*(sum+1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		moved, size := d0*d0+d1*d1+d2*d2, v0*v0+v1*v1+v2*v2
+		y0, y1, y2 = v0, v1, v2
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	s.theta[0] = theta
+	return len(s.steps)
 }
 
-func clipped4(m, b, y, steps []float64, tol2, lo, hi float64) int {
-	m, b, y = m[:16:16], b[:4:4], y[:4:4]
+func nonnegSparse3(s *settling) int {
+	m, b, y, tol2 := s.m[:9:9], s.b[:3:3], s.y[:3:3], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1)+(m[2]*y2)-b[0]) - y0
+		u1 := step*((m[3]*y0+m[4]*y1)+(m[5]*y2)-b[1]) - y1
+		u2 := step*((m[6]*y0+m[7]*y1)+(m[8]*y2)-b[2]) - y2
+		v0 := min(0-min(u0+theta, 0), safety)
+		v1 := min(0-min(u1+theta, 0), safety)
+		v2 := min(0-min(u2+theta, 0), safety)
+		sum := v0 + v1 + v2
+		theta = max(theta+beta*(sum-1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		moved, size := d0*d0+d1*d1+d2*d2, v0*v0+v1*v1+v2*v2
+		y0, y1, y2 = v0, v1, v2
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func simplex3(s *settling) int {
+	m, b, y, tol2 := s.m[:9:9], s.b[:3:3], s.y[:3:3], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1)+(m[2]*y2)-b[0]) - y0
+		u1 := step*((m[3]*y0+m[4]*y1)+(m[5]*y2)-b[1]) - y1
+		u2 := step*((m[6]*y0+m[7]*y1)+(m[8]*y2)-b[2]) - y2
+		v0 := 0 - min(u0+theta, 0)
+		v1 := 0 - min(u1+theta, 0)
+		v2 := 0 - min(u2+theta, 0)
+		sum := v0 + v1 + v2
+		theta = theta + beta*(sum-1)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		moved, size := d0*d0+d1*d1+d2*d2, v0*v0+v1*v1+v2*v2
+		y0, y1, y2 = v0, v1, v2
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func gradient4(s *settling) {
+	m, b, y, g := s.m[:16:16], s.b[:4:4], s.y[:4:4], s.g[:4:4]
+	y0, y1, y2, y3 := y[0], y[1], y[2], y[3]
+	g[0] = (m[0]*y0 + m[1]*y1) + (m[2]*y2 + m[3]*y3) - b[0]
+	g[1] = (m[4]*y0 + m[5]*y1) + (m[6]*y2 + m[7]*y3) - b[1]
+	g[2] = (m[8]*y0 + m[9]*y1) + (m[10]*y2 + m[11]*y3) - b[2]
+	g[3] = (m[12]*y0 + m[13]*y1) + (m[14]*y2 + m[15]*y3) - b[3]
+}
+
+func box4(s *settling) int {
+	m, b, y, tol2 := s.m[:16:16], s.b[:4:4], s.y[:4:4], s.tol2
+	lo, hi := -s.lo, s.hi // lo is negated
 	var y0, y1, y2, y3 float64
-	for k, s := range steps {
-		v0 := min(max(y0-s*((m[0]*y0+m[1]*y1)+(m[2]*y2+m[3]*y3)-b[0]), lo), hi)
-		v1 := min(max(y1-s*((m[4]*y0+m[5]*y1)+(m[6]*y2+m[7]*y3)-b[1]), lo), hi)
-		v2 := min(max(y2-s*((m[8]*y0+m[9]*y1)+(m[10]*y2+m[11]*y3)-b[2]), lo), hi)
-		v3 := min(max(y3-s*((m[12]*y0+m[13]*y1)+(m[14]*y2+m[15]*y3)-b[3]), lo), hi)
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1)+(m[2]*y2+m[3]*y3)-b[0]) - y0
+		u1 := step*((m[4]*y0+m[5]*y1)+(m[6]*y2+m[7]*y3)-b[1]) - y1
+		u2 := step*((m[8]*y0+m[9]*y1)+(m[10]*y2+m[11]*y3)-b[2]) - y2
+		u3 := step*((m[12]*y0+m[13]*y1)+(m[14]*y2+m[15]*y3)-b[3]) - y3
+		v0 := min(-min(u0, lo), hi)
+		v1 := min(-min(u1, lo), hi)
+		v2 := min(-min(u2, lo), hi)
+		v3 := min(-min(u3, lo), hi)
 		d0 := v0 - y0
 		d1 := v1 - y1
 		d2 := v2 - y2
@@ -120,27 +410,152 @@ func clipped4(m, b, y, steps []float64, tol2, lo, hi float64) int {
 	y[1] = y1
 	y[2] = y2
 	y[3] = y3
-	return len(steps)
+	return len(s.steps)
 }
 
-func gradient4(m, b, y, g []float64) {
-	m, b, y, g = m[:16:16], b[:4:4], y[:4:4], g[:4:4]
-	y0, y1, y2, y3 := y[0], y[1], y[2], y[3]
-	g[0] = (m[0]*y0 + m[1]*y1) + (m[2]*y2 + m[3]*y3) - b[0]
-	g[1] = (m[4]*y0 + m[5]*y1) + (m[6]*y2 + m[7]*y3) - b[1]
-	g[2] = (m[8]*y0 + m[9]*y1) + (m[10]*y2 + m[11]*y3) - b[2]
-	g[3] = (m[12]*y0 + m[13]*y1) + (m[14]*y2 + m[15]*y3) - b[3]
+func sparse4(s *settling) int {
+	m, b, y, tol2 := s.m[:16:16], s.b[:4:4], s.y[:4:4], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1)+(m[2]*y2+m[3]*y3)-b[0]) - y0
+		u1 := step*((m[4]*y0+m[5]*y1)+(m[6]*y2+m[7]*y3)-b[1]) - y1
+		u2 := step*((m[8]*y0+m[9]*y1)+(m[10]*y2+m[11]*y3)-b[2]) - y2
+		u3 := step*((m[12]*y0+m[13]*y1)+(m[14]*y2+m[15]*y3)-b[3]) - y3
+		p0, q0 := min(theta-u0, 0), min(theta+u0, 0)
+		v0 := p0 - q0
+		p1, q1 := min(theta-u1, 0), min(theta+u1, 0)
+		v1 := p1 - q1
+		p2, q2 := min(theta-u2, 0), min(theta+u2, 0)
+		v2 := p2 - q2
+		p3, q3 := min(theta-u3, 0), min(theta+u3, 0)
+		v3 := p3 - q3
+		sum := (p0 + q0) + (p1 + q1) + (p2 + q2) + (p3 + q3)
+		theta = max(theta-beta*(sum+1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3, v0*v0+v1*v1+v2*v2+v3*v3
+		y0, y1, y2, y3 = v0, v1, v2, v3
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	s.theta[0] = theta
+	return len(s.steps)
 }
 
-func clipped5(m, b, y, steps []float64, tol2, lo, hi float64) int {
-	m, b, y = m[:25:25], b[:5:5], y[:5:5]
+func nonnegSparse4(s *settling) int {
+	m, b, y, tol2 := s.m[:16:16], s.b[:4:4], s.y[:4:4], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1)+(m[2]*y2+m[3]*y3)-b[0]) - y0
+		u1 := step*((m[4]*y0+m[5]*y1)+(m[6]*y2+m[7]*y3)-b[1]) - y1
+		u2 := step*((m[8]*y0+m[9]*y1)+(m[10]*y2+m[11]*y3)-b[2]) - y2
+		u3 := step*((m[12]*y0+m[13]*y1)+(m[14]*y2+m[15]*y3)-b[3]) - y3
+		v0 := min(0-min(u0+theta, 0), safety)
+		v1 := min(0-min(u1+theta, 0), safety)
+		v2 := min(0-min(u2+theta, 0), safety)
+		v3 := min(0-min(u3+theta, 0), safety)
+		sum := v0 + v1 + v2 + v3
+		theta = max(theta+beta*(sum-1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3, v0*v0+v1*v1+v2*v2+v3*v3
+		y0, y1, y2, y3 = v0, v1, v2, v3
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func simplex4(s *settling) int {
+	m, b, y, tol2 := s.m[:16:16], s.b[:4:4], s.y[:4:4], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1)+(m[2]*y2+m[3]*y3)-b[0]) - y0
+		u1 := step*((m[4]*y0+m[5]*y1)+(m[6]*y2+m[7]*y3)-b[1]) - y1
+		u2 := step*((m[8]*y0+m[9]*y1)+(m[10]*y2+m[11]*y3)-b[2]) - y2
+		u3 := step*((m[12]*y0+m[13]*y1)+(m[14]*y2+m[15]*y3)-b[3]) - y3
+		v0 := 0 - min(u0+theta, 0)
+		v1 := 0 - min(u1+theta, 0)
+		v2 := 0 - min(u2+theta, 0)
+		v3 := 0 - min(u3+theta, 0)
+		sum := v0 + v1 + v2 + v3
+		theta = theta + beta*(sum-1)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3, v0*v0+v1*v1+v2*v2+v3*v3
+		y0, y1, y2, y3 = v0, v1, v2, v3
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func gradient5(s *settling) {
+	m, b, y, g := s.m[:25:25], s.b[:5:5], s.y[:5:5], s.g[:5:5]
+	y0, y1, y2, y3, y4 := y[0], y[1], y[2], y[3], y[4]
+	g[0] = (m[0]*y0 + m[1]*y1 + m[2]*y2) + (m[3]*y3 + m[4]*y4) - b[0]
+	g[1] = (m[5]*y0 + m[6]*y1 + m[7]*y2) + (m[8]*y3 + m[9]*y4) - b[1]
+	g[2] = (m[10]*y0 + m[11]*y1 + m[12]*y2) + (m[13]*y3 + m[14]*y4) - b[2]
+	g[3] = (m[15]*y0 + m[16]*y1 + m[17]*y2) + (m[18]*y3 + m[19]*y4) - b[3]
+	g[4] = (m[20]*y0 + m[21]*y1 + m[22]*y2) + (m[23]*y3 + m[24]*y4) - b[4]
+}
+
+func box5(s *settling) int {
+	m, b, y, tol2 := s.m[:25:25], s.b[:5:5], s.y[:5:5], s.tol2
+	lo, hi := -s.lo, s.hi // lo is negated
 	var y0, y1, y2, y3, y4 float64
-	for k, s := range steps {
-		v0 := min(max(y0-s*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4)-b[0]), lo), hi)
-		v1 := min(max(y1-s*((m[5]*y0+m[6]*y1+m[7]*y2)+(m[8]*y3+m[9]*y4)-b[1]), lo), hi)
-		v2 := min(max(y2-s*((m[10]*y0+m[11]*y1+m[12]*y2)+(m[13]*y3+m[14]*y4)-b[2]), lo), hi)
-		v3 := min(max(y3-s*((m[15]*y0+m[16]*y1+m[17]*y2)+(m[18]*y3+m[19]*y4)-b[3]), lo), hi)
-		v4 := min(max(y4-s*((m[20]*y0+m[21]*y1+m[22]*y2)+(m[23]*y3+m[24]*y4)-b[4]), lo), hi)
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4)-b[0]) - y0
+		u1 := step*((m[5]*y0+m[6]*y1+m[7]*y2)+(m[8]*y3+m[9]*y4)-b[1]) - y1
+		u2 := step*((m[10]*y0+m[11]*y1+m[12]*y2)+(m[13]*y3+m[14]*y4)-b[2]) - y2
+		u3 := step*((m[15]*y0+m[16]*y1+m[17]*y2)+(m[18]*y3+m[19]*y4)-b[3]) - y3
+		u4 := step*((m[20]*y0+m[21]*y1+m[22]*y2)+(m[23]*y3+m[24]*y4)-b[4]) - y4
+		v0 := min(-min(u0, lo), hi)
+		v1 := min(-min(u1, lo), hi)
+		v2 := min(-min(u2, lo), hi)
+		v3 := min(-min(u3, lo), hi)
+		v4 := min(-min(u4, lo), hi)
 		d0 := v0 - y0
 		d1 := v1 - y1
 		d2 := v2 - y2
@@ -162,29 +577,171 @@ func clipped5(m, b, y, steps []float64, tol2, lo, hi float64) int {
 	y[2] = y2
 	y[3] = y3
 	y[4] = y4
-	return len(steps)
+	return len(s.steps)
 }
 
-func gradient5(m, b, y, g []float64) {
-	m, b, y, g = m[:25:25], b[:5:5], y[:5:5], g[:5:5]
-	y0, y1, y2, y3, y4 := y[0], y[1], y[2], y[3], y[4]
-	g[0] = (m[0]*y0 + m[1]*y1 + m[2]*y2) + (m[3]*y3 + m[4]*y4) - b[0]
-	g[1] = (m[5]*y0 + m[6]*y1 + m[7]*y2) + (m[8]*y3 + m[9]*y4) - b[1]
-	g[2] = (m[10]*y0 + m[11]*y1 + m[12]*y2) + (m[13]*y3 + m[14]*y4) - b[2]
-	g[3] = (m[15]*y0 + m[16]*y1 + m[17]*y2) + (m[18]*y3 + m[19]*y4) - b[3]
-	g[4] = (m[20]*y0 + m[21]*y1 + m[22]*y2) + (m[23]*y3 + m[24]*y4) - b[4]
+func sparse5(s *settling) int {
+	m, b, y, tol2 := s.m[:25:25], s.b[:5:5], s.y[:5:5], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4)-b[0]) - y0
+		u1 := step*((m[5]*y0+m[6]*y1+m[7]*y2)+(m[8]*y3+m[9]*y4)-b[1]) - y1
+		u2 := step*((m[10]*y0+m[11]*y1+m[12]*y2)+(m[13]*y3+m[14]*y4)-b[2]) - y2
+		u3 := step*((m[15]*y0+m[16]*y1+m[17]*y2)+(m[18]*y3+m[19]*y4)-b[3]) - y3
+		u4 := step*((m[20]*y0+m[21]*y1+m[22]*y2)+(m[23]*y3+m[24]*y4)-b[4]) - y4
+		p0, q0 := min(theta-u0, 0), min(theta+u0, 0)
+		v0 := p0 - q0
+		p1, q1 := min(theta-u1, 0), min(theta+u1, 0)
+		v1 := p1 - q1
+		p2, q2 := min(theta-u2, 0), min(theta+u2, 0)
+		v2 := p2 - q2
+		p3, q3 := min(theta-u3, 0), min(theta+u3, 0)
+		v3 := p3 - q3
+		p4, q4 := min(theta-u4, 0), min(theta+u4, 0)
+		v4 := p4 - q4
+		sum := (p0 + q0) + (p1 + q1) + (p2 + q2) + (p3 + q3) + (p4 + q4)
+		theta = max(theta-beta*(sum+1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4
+		y0, y1, y2, y3, y4 = v0, v1, v2, v3, v4
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	s.theta[0] = theta
+	return len(s.steps)
 }
 
-func clipped6(m, b, y, steps []float64, tol2, lo, hi float64) int {
-	m, b, y = m[:36:36], b[:6:6], y[:6:6]
+func nonnegSparse5(s *settling) int {
+	m, b, y, tol2 := s.m[:25:25], s.b[:5:5], s.y[:5:5], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4)-b[0]) - y0
+		u1 := step*((m[5]*y0+m[6]*y1+m[7]*y2)+(m[8]*y3+m[9]*y4)-b[1]) - y1
+		u2 := step*((m[10]*y0+m[11]*y1+m[12]*y2)+(m[13]*y3+m[14]*y4)-b[2]) - y2
+		u3 := step*((m[15]*y0+m[16]*y1+m[17]*y2)+(m[18]*y3+m[19]*y4)-b[3]) - y3
+		u4 := step*((m[20]*y0+m[21]*y1+m[22]*y2)+(m[23]*y3+m[24]*y4)-b[4]) - y4
+		v0 := min(0-min(u0+theta, 0), safety)
+		v1 := min(0-min(u1+theta, 0), safety)
+		v2 := min(0-min(u2+theta, 0), safety)
+		v3 := min(0-min(u3+theta, 0), safety)
+		v4 := min(0-min(u4+theta, 0), safety)
+		sum := v0 + v1 + v2 + v3 + v4
+		theta = max(theta+beta*(sum-1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4
+		y0, y1, y2, y3, y4 = v0, v1, v2, v3, v4
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func simplex5(s *settling) int {
+	m, b, y, tol2 := s.m[:25:25], s.b[:5:5], s.y[:5:5], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4)-b[0]) - y0
+		u1 := step*((m[5]*y0+m[6]*y1+m[7]*y2)+(m[8]*y3+m[9]*y4)-b[1]) - y1
+		u2 := step*((m[10]*y0+m[11]*y1+m[12]*y2)+(m[13]*y3+m[14]*y4)-b[2]) - y2
+		u3 := step*((m[15]*y0+m[16]*y1+m[17]*y2)+(m[18]*y3+m[19]*y4)-b[3]) - y3
+		u4 := step*((m[20]*y0+m[21]*y1+m[22]*y2)+(m[23]*y3+m[24]*y4)-b[4]) - y4
+		v0 := 0 - min(u0+theta, 0)
+		v1 := 0 - min(u1+theta, 0)
+		v2 := 0 - min(u2+theta, 0)
+		v3 := 0 - min(u3+theta, 0)
+		v4 := 0 - min(u4+theta, 0)
+		sum := v0 + v1 + v2 + v3 + v4
+		theta = theta + beta*(sum-1)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4
+		y0, y1, y2, y3, y4 = v0, v1, v2, v3, v4
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func gradient6(s *settling) {
+	m, b, y, g := s.m[:36:36], s.b[:6:6], s.y[:6:6], s.g[:6:6]
+	y0, y1, y2, y3, y4, y5 := y[0], y[1], y[2], y[3], y[4], y[5]
+	g[0] = (m[0]*y0 + m[1]*y1 + m[2]*y2) + (m[3]*y3 + m[4]*y4 + m[5]*y5) - b[0]
+	g[1] = (m[6]*y0 + m[7]*y1 + m[8]*y2) + (m[9]*y3 + m[10]*y4 + m[11]*y5) - b[1]
+	g[2] = (m[12]*y0 + m[13]*y1 + m[14]*y2) + (m[15]*y3 + m[16]*y4 + m[17]*y5) - b[2]
+	g[3] = (m[18]*y0 + m[19]*y1 + m[20]*y2) + (m[21]*y3 + m[22]*y4 + m[23]*y5) - b[3]
+	g[4] = (m[24]*y0 + m[25]*y1 + m[26]*y2) + (m[27]*y3 + m[28]*y4 + m[29]*y5) - b[4]
+	g[5] = (m[30]*y0 + m[31]*y1 + m[32]*y2) + (m[33]*y3 + m[34]*y4 + m[35]*y5) - b[5]
+}
+
+func box6(s *settling) int {
+	m, b, y, tol2 := s.m[:36:36], s.b[:6:6], s.y[:6:6], s.tol2
+	lo, hi := -s.lo, s.hi // lo is negated
 	var y0, y1, y2, y3, y4, y5 float64
-	for k, s := range steps {
-		v0 := min(max(y0-s*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4+m[5]*y5)-b[0]), lo), hi)
-		v1 := min(max(y1-s*((m[6]*y0+m[7]*y1+m[8]*y2)+(m[9]*y3+m[10]*y4+m[11]*y5)-b[1]), lo), hi)
-		v2 := min(max(y2-s*((m[12]*y0+m[13]*y1+m[14]*y2)+(m[15]*y3+m[16]*y4+m[17]*y5)-b[2]), lo), hi)
-		v3 := min(max(y3-s*((m[18]*y0+m[19]*y1+m[20]*y2)+(m[21]*y3+m[22]*y4+m[23]*y5)-b[3]), lo), hi)
-		v4 := min(max(y4-s*((m[24]*y0+m[25]*y1+m[26]*y2)+(m[27]*y3+m[28]*y4+m[29]*y5)-b[4]), lo), hi)
-		v5 := min(max(y5-s*((m[30]*y0+m[31]*y1+m[32]*y2)+(m[33]*y3+m[34]*y4+m[35]*y5)-b[5]), lo), hi)
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4+m[5]*y5)-b[0]) - y0
+		u1 := step*((m[6]*y0+m[7]*y1+m[8]*y2)+(m[9]*y3+m[10]*y4+m[11]*y5)-b[1]) - y1
+		u2 := step*((m[12]*y0+m[13]*y1+m[14]*y2)+(m[15]*y3+m[16]*y4+m[17]*y5)-b[2]) - y2
+		u3 := step*((m[18]*y0+m[19]*y1+m[20]*y2)+(m[21]*y3+m[22]*y4+m[23]*y5)-b[3]) - y3
+		u4 := step*((m[24]*y0+m[25]*y1+m[26]*y2)+(m[27]*y3+m[28]*y4+m[29]*y5)-b[4]) - y4
+		u5 := step*((m[30]*y0+m[31]*y1+m[32]*y2)+(m[33]*y3+m[34]*y4+m[35]*y5)-b[5]) - y5
+		v0 := min(-min(u0, lo), hi)
+		v1 := min(-min(u1, lo), hi)
+		v2 := min(-min(u2, lo), hi)
+		v3 := min(-min(u3, lo), hi)
+		v4 := min(-min(u4, lo), hi)
+		v5 := min(-min(u5, lo), hi)
 		d0 := v0 - y0
 		d1 := v1 - y1
 		d2 := v2 - y2
@@ -209,31 +766,190 @@ func clipped6(m, b, y, steps []float64, tol2, lo, hi float64) int {
 	y[3] = y3
 	y[4] = y4
 	y[5] = y5
-	return len(steps)
+	return len(s.steps)
 }
 
-func gradient6(m, b, y, g []float64) {
-	m, b, y, g = m[:36:36], b[:6:6], y[:6:6], g[:6:6]
-	y0, y1, y2, y3, y4, y5 := y[0], y[1], y[2], y[3], y[4], y[5]
-	g[0] = (m[0]*y0 + m[1]*y1 + m[2]*y2) + (m[3]*y3 + m[4]*y4 + m[5]*y5) - b[0]
-	g[1] = (m[6]*y0 + m[7]*y1 + m[8]*y2) + (m[9]*y3 + m[10]*y4 + m[11]*y5) - b[1]
-	g[2] = (m[12]*y0 + m[13]*y1 + m[14]*y2) + (m[15]*y3 + m[16]*y4 + m[17]*y5) - b[2]
-	g[3] = (m[18]*y0 + m[19]*y1 + m[20]*y2) + (m[21]*y3 + m[22]*y4 + m[23]*y5) - b[3]
-	g[4] = (m[24]*y0 + m[25]*y1 + m[26]*y2) + (m[27]*y3 + m[28]*y4 + m[29]*y5) - b[4]
-	g[5] = (m[30]*y0 + m[31]*y1 + m[32]*y2) + (m[33]*y3 + m[34]*y4 + m[35]*y5) - b[5]
+func sparse6(s *settling) int {
+	m, b, y, tol2 := s.m[:36:36], s.b[:6:6], s.y[:6:6], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4, y5 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4+m[5]*y5)-b[0]) - y0
+		u1 := step*((m[6]*y0+m[7]*y1+m[8]*y2)+(m[9]*y3+m[10]*y4+m[11]*y5)-b[1]) - y1
+		u2 := step*((m[12]*y0+m[13]*y1+m[14]*y2)+(m[15]*y3+m[16]*y4+m[17]*y5)-b[2]) - y2
+		u3 := step*((m[18]*y0+m[19]*y1+m[20]*y2)+(m[21]*y3+m[22]*y4+m[23]*y5)-b[3]) - y3
+		u4 := step*((m[24]*y0+m[25]*y1+m[26]*y2)+(m[27]*y3+m[28]*y4+m[29]*y5)-b[4]) - y4
+		u5 := step*((m[30]*y0+m[31]*y1+m[32]*y2)+(m[33]*y3+m[34]*y4+m[35]*y5)-b[5]) - y5
+		p0, q0 := min(theta-u0, 0), min(theta+u0, 0)
+		v0 := p0 - q0
+		p1, q1 := min(theta-u1, 0), min(theta+u1, 0)
+		v1 := p1 - q1
+		p2, q2 := min(theta-u2, 0), min(theta+u2, 0)
+		v2 := p2 - q2
+		p3, q3 := min(theta-u3, 0), min(theta+u3, 0)
+		v3 := p3 - q3
+		p4, q4 := min(theta-u4, 0), min(theta+u4, 0)
+		v4 := p4 - q4
+		p5, q5 := min(theta-u5, 0), min(theta+u5, 0)
+		v5 := p5 - q5
+		sum := (p0 + q0) + (p1 + q1) + (p2 + q2) + (p3 + q3) + (p4 + q4) + (p5 + q5)
+		theta = max(theta-beta*(sum+1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		d5 := v5 - y5
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4+d5*d5, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4+v5*v5
+		y0, y1, y2, y3, y4, y5 = v0, v1, v2, v3, v4, v5
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			y[5] = y5
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	y[5] = y5
+	s.theta[0] = theta
+	return len(s.steps)
 }
 
-func clipped7(m, b, y, steps []float64, tol2, lo, hi float64) int {
-	m, b, y = m[:49:49], b[:7:7], y[:7:7]
+func nonnegSparse6(s *settling) int {
+	m, b, y, tol2 := s.m[:36:36], s.b[:6:6], s.y[:6:6], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4, y5 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4+m[5]*y5)-b[0]) - y0
+		u1 := step*((m[6]*y0+m[7]*y1+m[8]*y2)+(m[9]*y3+m[10]*y4+m[11]*y5)-b[1]) - y1
+		u2 := step*((m[12]*y0+m[13]*y1+m[14]*y2)+(m[15]*y3+m[16]*y4+m[17]*y5)-b[2]) - y2
+		u3 := step*((m[18]*y0+m[19]*y1+m[20]*y2)+(m[21]*y3+m[22]*y4+m[23]*y5)-b[3]) - y3
+		u4 := step*((m[24]*y0+m[25]*y1+m[26]*y2)+(m[27]*y3+m[28]*y4+m[29]*y5)-b[4]) - y4
+		u5 := step*((m[30]*y0+m[31]*y1+m[32]*y2)+(m[33]*y3+m[34]*y4+m[35]*y5)-b[5]) - y5
+		v0 := min(0-min(u0+theta, 0), safety)
+		v1 := min(0-min(u1+theta, 0), safety)
+		v2 := min(0-min(u2+theta, 0), safety)
+		v3 := min(0-min(u3+theta, 0), safety)
+		v4 := min(0-min(u4+theta, 0), safety)
+		v5 := min(0-min(u5+theta, 0), safety)
+		sum := v0 + v1 + v2 + v3 + v4 + v5
+		theta = max(theta+beta*(sum-1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		d5 := v5 - y5
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4+d5*d5, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4+v5*v5
+		y0, y1, y2, y3, y4, y5 = v0, v1, v2, v3, v4, v5
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			y[5] = y5
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	y[5] = y5
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func simplex6(s *settling) int {
+	m, b, y, tol2 := s.m[:36:36], s.b[:6:6], s.y[:6:6], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4, y5 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2)+(m[3]*y3+m[4]*y4+m[5]*y5)-b[0]) - y0
+		u1 := step*((m[6]*y0+m[7]*y1+m[8]*y2)+(m[9]*y3+m[10]*y4+m[11]*y5)-b[1]) - y1
+		u2 := step*((m[12]*y0+m[13]*y1+m[14]*y2)+(m[15]*y3+m[16]*y4+m[17]*y5)-b[2]) - y2
+		u3 := step*((m[18]*y0+m[19]*y1+m[20]*y2)+(m[21]*y3+m[22]*y4+m[23]*y5)-b[3]) - y3
+		u4 := step*((m[24]*y0+m[25]*y1+m[26]*y2)+(m[27]*y3+m[28]*y4+m[29]*y5)-b[4]) - y4
+		u5 := step*((m[30]*y0+m[31]*y1+m[32]*y2)+(m[33]*y3+m[34]*y4+m[35]*y5)-b[5]) - y5
+		v0 := 0 - min(u0+theta, 0)
+		v1 := 0 - min(u1+theta, 0)
+		v2 := 0 - min(u2+theta, 0)
+		v3 := 0 - min(u3+theta, 0)
+		v4 := 0 - min(u4+theta, 0)
+		v5 := 0 - min(u5+theta, 0)
+		sum := v0 + v1 + v2 + v3 + v4 + v5
+		theta = theta + beta*(sum-1)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		d5 := v5 - y5
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4+d5*d5, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4+v5*v5
+		y0, y1, y2, y3, y4, y5 = v0, v1, v2, v3, v4, v5
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			y[5] = y5
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	y[5] = y5
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func gradient7(s *settling) {
+	m, b, y, g := s.m[:49:49], s.b[:7:7], s.y[:7:7], s.g[:7:7]
+	y0, y1, y2, y3, y4, y5, y6 := y[0], y[1], y[2], y[3], y[4], y[5], y[6]
+	g[0] = (m[0]*y0 + m[1]*y1 + m[2]*y2 + m[3]*y3) + (m[4]*y4 + m[5]*y5 + m[6]*y6) - b[0]
+	g[1] = (m[7]*y0 + m[8]*y1 + m[9]*y2 + m[10]*y3) + (m[11]*y4 + m[12]*y5 + m[13]*y6) - b[1]
+	g[2] = (m[14]*y0 + m[15]*y1 + m[16]*y2 + m[17]*y3) + (m[18]*y4 + m[19]*y5 + m[20]*y6) - b[2]
+	g[3] = (m[21]*y0 + m[22]*y1 + m[23]*y2 + m[24]*y3) + (m[25]*y4 + m[26]*y5 + m[27]*y6) - b[3]
+	g[4] = (m[28]*y0 + m[29]*y1 + m[30]*y2 + m[31]*y3) + (m[32]*y4 + m[33]*y5 + m[34]*y6) - b[4]
+	g[5] = (m[35]*y0 + m[36]*y1 + m[37]*y2 + m[38]*y3) + (m[39]*y4 + m[40]*y5 + m[41]*y6) - b[5]
+	g[6] = (m[42]*y0 + m[43]*y1 + m[44]*y2 + m[45]*y3) + (m[46]*y4 + m[47]*y5 + m[48]*y6) - b[6]
+}
+
+func box7(s *settling) int {
+	m, b, y, tol2 := s.m[:49:49], s.b[:7:7], s.y[:7:7], s.tol2
+	lo, hi := -s.lo, s.hi // lo is negated
 	var y0, y1, y2, y3, y4, y5, y6 float64
-	for k, s := range steps {
-		v0 := min(max(y0-s*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6)-b[0]), lo), hi)
-		v1 := min(max(y1-s*((m[7]*y0+m[8]*y1+m[9]*y2+m[10]*y3)+(m[11]*y4+m[12]*y5+m[13]*y6)-b[1]), lo), hi)
-		v2 := min(max(y2-s*((m[14]*y0+m[15]*y1+m[16]*y2+m[17]*y3)+(m[18]*y4+m[19]*y5+m[20]*y6)-b[2]), lo), hi)
-		v3 := min(max(y3-s*((m[21]*y0+m[22]*y1+m[23]*y2+m[24]*y3)+(m[25]*y4+m[26]*y5+m[27]*y6)-b[3]), lo), hi)
-		v4 := min(max(y4-s*((m[28]*y0+m[29]*y1+m[30]*y2+m[31]*y3)+(m[32]*y4+m[33]*y5+m[34]*y6)-b[4]), lo), hi)
-		v5 := min(max(y5-s*((m[35]*y0+m[36]*y1+m[37]*y2+m[38]*y3)+(m[39]*y4+m[40]*y5+m[41]*y6)-b[5]), lo), hi)
-		v6 := min(max(y6-s*((m[42]*y0+m[43]*y1+m[44]*y2+m[45]*y3)+(m[46]*y4+m[47]*y5+m[48]*y6)-b[6]), lo), hi)
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6)-b[0]) - y0
+		u1 := step*((m[7]*y0+m[8]*y1+m[9]*y2+m[10]*y3)+(m[11]*y4+m[12]*y5+m[13]*y6)-b[1]) - y1
+		u2 := step*((m[14]*y0+m[15]*y1+m[16]*y2+m[17]*y3)+(m[18]*y4+m[19]*y5+m[20]*y6)-b[2]) - y2
+		u3 := step*((m[21]*y0+m[22]*y1+m[23]*y2+m[24]*y3)+(m[25]*y4+m[26]*y5+m[27]*y6)-b[3]) - y3
+		u4 := step*((m[28]*y0+m[29]*y1+m[30]*y2+m[31]*y3)+(m[32]*y4+m[33]*y5+m[34]*y6)-b[4]) - y4
+		u5 := step*((m[35]*y0+m[36]*y1+m[37]*y2+m[38]*y3)+(m[39]*y4+m[40]*y5+m[41]*y6)-b[5]) - y5
+		u6 := step*((m[42]*y0+m[43]*y1+m[44]*y2+m[45]*y3)+(m[46]*y4+m[47]*y5+m[48]*y6)-b[6]) - y6
+		v0 := min(-min(u0, lo), hi)
+		v1 := min(-min(u1, lo), hi)
+		v2 := min(-min(u2, lo), hi)
+		v3 := min(-min(u3, lo), hi)
+		v4 := min(-min(u4, lo), hi)
+		v5 := min(-min(u5, lo), hi)
+		v6 := min(-min(u6, lo), hi)
 		d0 := v0 - y0
 		d1 := v1 - y1
 		d2 := v2 - y2
@@ -261,33 +977,209 @@ func clipped7(m, b, y, steps []float64, tol2, lo, hi float64) int {
 	y[4] = y4
 	y[5] = y5
 	y[6] = y6
-	return len(steps)
+	return len(s.steps)
 }
 
-func gradient7(m, b, y, g []float64) {
-	m, b, y, g = m[:49:49], b[:7:7], y[:7:7], g[:7:7]
-	y0, y1, y2, y3, y4, y5, y6 := y[0], y[1], y[2], y[3], y[4], y[5], y[6]
-	g[0] = (m[0]*y0 + m[1]*y1 + m[2]*y2 + m[3]*y3) + (m[4]*y4 + m[5]*y5 + m[6]*y6) - b[0]
-	g[1] = (m[7]*y0 + m[8]*y1 + m[9]*y2 + m[10]*y3) + (m[11]*y4 + m[12]*y5 + m[13]*y6) - b[1]
-	g[2] = (m[14]*y0 + m[15]*y1 + m[16]*y2 + m[17]*y3) + (m[18]*y4 + m[19]*y5 + m[20]*y6) - b[2]
-	g[3] = (m[21]*y0 + m[22]*y1 + m[23]*y2 + m[24]*y3) + (m[25]*y4 + m[26]*y5 + m[27]*y6) - b[3]
-	g[4] = (m[28]*y0 + m[29]*y1 + m[30]*y2 + m[31]*y3) + (m[32]*y4 + m[33]*y5 + m[34]*y6) - b[4]
-	g[5] = (m[35]*y0 + m[36]*y1 + m[37]*y2 + m[38]*y3) + (m[39]*y4 + m[40]*y5 + m[41]*y6) - b[5]
-	g[6] = (m[42]*y0 + m[43]*y1 + m[44]*y2 + m[45]*y3) + (m[46]*y4 + m[47]*y5 + m[48]*y6) - b[6]
+func sparse7(s *settling) int {
+	m, b, y, tol2 := s.m[:49:49], s.b[:7:7], s.y[:7:7], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4, y5, y6 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6)-b[0]) - y0
+		u1 := step*((m[7]*y0+m[8]*y1+m[9]*y2+m[10]*y3)+(m[11]*y4+m[12]*y5+m[13]*y6)-b[1]) - y1
+		u2 := step*((m[14]*y0+m[15]*y1+m[16]*y2+m[17]*y3)+(m[18]*y4+m[19]*y5+m[20]*y6)-b[2]) - y2
+		u3 := step*((m[21]*y0+m[22]*y1+m[23]*y2+m[24]*y3)+(m[25]*y4+m[26]*y5+m[27]*y6)-b[3]) - y3
+		u4 := step*((m[28]*y0+m[29]*y1+m[30]*y2+m[31]*y3)+(m[32]*y4+m[33]*y5+m[34]*y6)-b[4]) - y4
+		u5 := step*((m[35]*y0+m[36]*y1+m[37]*y2+m[38]*y3)+(m[39]*y4+m[40]*y5+m[41]*y6)-b[5]) - y5
+		u6 := step*((m[42]*y0+m[43]*y1+m[44]*y2+m[45]*y3)+(m[46]*y4+m[47]*y5+m[48]*y6)-b[6]) - y6
+		p0, q0 := min(theta-u0, 0), min(theta+u0, 0)
+		v0 := p0 - q0
+		p1, q1 := min(theta-u1, 0), min(theta+u1, 0)
+		v1 := p1 - q1
+		p2, q2 := min(theta-u2, 0), min(theta+u2, 0)
+		v2 := p2 - q2
+		p3, q3 := min(theta-u3, 0), min(theta+u3, 0)
+		v3 := p3 - q3
+		p4, q4 := min(theta-u4, 0), min(theta+u4, 0)
+		v4 := p4 - q4
+		p5, q5 := min(theta-u5, 0), min(theta+u5, 0)
+		v5 := p5 - q5
+		p6, q6 := min(theta-u6, 0), min(theta+u6, 0)
+		v6 := p6 - q6
+		sum := (p0 + q0) + (p1 + q1) + (p2 + q2) + (p3 + q3) + (p4 + q4) + (p5 + q5) + (p6 + q6)
+		theta = max(theta-beta*(sum+1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		d5 := v5 - y5
+		d6 := v6 - y6
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4+d5*d5+d6*d6, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4+v5*v5+v6*v6
+		y0, y1, y2, y3, y4, y5, y6 = v0, v1, v2, v3, v4, v5, v6
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			y[5] = y5
+			y[6] = y6
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	y[5] = y5
+	y[6] = y6
+	s.theta[0] = theta
+	return len(s.steps)
 }
 
-func clipped8(m, b, y, steps []float64, tol2, lo, hi float64) int {
-	m, b, y = m[:64:64], b[:8:8], y[:8:8]
+func nonnegSparse7(s *settling) int {
+	m, b, y, tol2 := s.m[:49:49], s.b[:7:7], s.y[:7:7], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4, y5, y6 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6)-b[0]) - y0
+		u1 := step*((m[7]*y0+m[8]*y1+m[9]*y2+m[10]*y3)+(m[11]*y4+m[12]*y5+m[13]*y6)-b[1]) - y1
+		u2 := step*((m[14]*y0+m[15]*y1+m[16]*y2+m[17]*y3)+(m[18]*y4+m[19]*y5+m[20]*y6)-b[2]) - y2
+		u3 := step*((m[21]*y0+m[22]*y1+m[23]*y2+m[24]*y3)+(m[25]*y4+m[26]*y5+m[27]*y6)-b[3]) - y3
+		u4 := step*((m[28]*y0+m[29]*y1+m[30]*y2+m[31]*y3)+(m[32]*y4+m[33]*y5+m[34]*y6)-b[4]) - y4
+		u5 := step*((m[35]*y0+m[36]*y1+m[37]*y2+m[38]*y3)+(m[39]*y4+m[40]*y5+m[41]*y6)-b[5]) - y5
+		u6 := step*((m[42]*y0+m[43]*y1+m[44]*y2+m[45]*y3)+(m[46]*y4+m[47]*y5+m[48]*y6)-b[6]) - y6
+		v0 := min(0-min(u0+theta, 0), safety)
+		v1 := min(0-min(u1+theta, 0), safety)
+		v2 := min(0-min(u2+theta, 0), safety)
+		v3 := min(0-min(u3+theta, 0), safety)
+		v4 := min(0-min(u4+theta, 0), safety)
+		v5 := min(0-min(u5+theta, 0), safety)
+		v6 := min(0-min(u6+theta, 0), safety)
+		sum := v0 + v1 + v2 + v3 + v4 + v5 + v6
+		theta = max(theta+beta*(sum-1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		d5 := v5 - y5
+		d6 := v6 - y6
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4+d5*d5+d6*d6, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4+v5*v5+v6*v6
+		y0, y1, y2, y3, y4, y5, y6 = v0, v1, v2, v3, v4, v5, v6
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			y[5] = y5
+			y[6] = y6
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	y[5] = y5
+	y[6] = y6
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func simplex7(s *settling) int {
+	m, b, y, tol2 := s.m[:49:49], s.b[:7:7], s.y[:7:7], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4, y5, y6 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6)-b[0]) - y0
+		u1 := step*((m[7]*y0+m[8]*y1+m[9]*y2+m[10]*y3)+(m[11]*y4+m[12]*y5+m[13]*y6)-b[1]) - y1
+		u2 := step*((m[14]*y0+m[15]*y1+m[16]*y2+m[17]*y3)+(m[18]*y4+m[19]*y5+m[20]*y6)-b[2]) - y2
+		u3 := step*((m[21]*y0+m[22]*y1+m[23]*y2+m[24]*y3)+(m[25]*y4+m[26]*y5+m[27]*y6)-b[3]) - y3
+		u4 := step*((m[28]*y0+m[29]*y1+m[30]*y2+m[31]*y3)+(m[32]*y4+m[33]*y5+m[34]*y6)-b[4]) - y4
+		u5 := step*((m[35]*y0+m[36]*y1+m[37]*y2+m[38]*y3)+(m[39]*y4+m[40]*y5+m[41]*y6)-b[5]) - y5
+		u6 := step*((m[42]*y0+m[43]*y1+m[44]*y2+m[45]*y3)+(m[46]*y4+m[47]*y5+m[48]*y6)-b[6]) - y6
+		v0 := 0 - min(u0+theta, 0)
+		v1 := 0 - min(u1+theta, 0)
+		v2 := 0 - min(u2+theta, 0)
+		v3 := 0 - min(u3+theta, 0)
+		v4 := 0 - min(u4+theta, 0)
+		v5 := 0 - min(u5+theta, 0)
+		v6 := 0 - min(u6+theta, 0)
+		sum := v0 + v1 + v2 + v3 + v4 + v5 + v6
+		theta = theta + beta*(sum-1)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		d5 := v5 - y5
+		d6 := v6 - y6
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4+d5*d5+d6*d6, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4+v5*v5+v6*v6
+		y0, y1, y2, y3, y4, y5, y6 = v0, v1, v2, v3, v4, v5, v6
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			y[5] = y5
+			y[6] = y6
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	y[5] = y5
+	y[6] = y6
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func gradient8(s *settling) {
+	m, b, y, g := s.m[:64:64], s.b[:8:8], s.y[:8:8], s.g[:8:8]
+	y0, y1, y2, y3, y4, y5, y6, y7 := y[0], y[1], y[2], y[3], y[4], y[5], y[6], y[7]
+	g[0] = (m[0]*y0 + m[1]*y1 + m[2]*y2 + m[3]*y3) + (m[4]*y4 + m[5]*y5 + m[6]*y6 + m[7]*y7) - b[0]
+	g[1] = (m[8]*y0 + m[9]*y1 + m[10]*y2 + m[11]*y3) + (m[12]*y4 + m[13]*y5 + m[14]*y6 + m[15]*y7) - b[1]
+	g[2] = (m[16]*y0 + m[17]*y1 + m[18]*y2 + m[19]*y3) + (m[20]*y4 + m[21]*y5 + m[22]*y6 + m[23]*y7) - b[2]
+	g[3] = (m[24]*y0 + m[25]*y1 + m[26]*y2 + m[27]*y3) + (m[28]*y4 + m[29]*y5 + m[30]*y6 + m[31]*y7) - b[3]
+	g[4] = (m[32]*y0 + m[33]*y1 + m[34]*y2 + m[35]*y3) + (m[36]*y4 + m[37]*y5 + m[38]*y6 + m[39]*y7) - b[4]
+	g[5] = (m[40]*y0 + m[41]*y1 + m[42]*y2 + m[43]*y3) + (m[44]*y4 + m[45]*y5 + m[46]*y6 + m[47]*y7) - b[5]
+	g[6] = (m[48]*y0 + m[49]*y1 + m[50]*y2 + m[51]*y3) + (m[52]*y4 + m[53]*y5 + m[54]*y6 + m[55]*y7) - b[6]
+	g[7] = (m[56]*y0 + m[57]*y1 + m[58]*y2 + m[59]*y3) + (m[60]*y4 + m[61]*y5 + m[62]*y6 + m[63]*y7) - b[7]
+}
+
+func box8(s *settling) int {
+	m, b, y, tol2 := s.m[:64:64], s.b[:8:8], s.y[:8:8], s.tol2
+	lo, hi := -s.lo, s.hi // lo is negated
 	var y0, y1, y2, y3, y4, y5, y6, y7 float64
-	for k, s := range steps {
-		v0 := min(max(y0-s*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6+m[7]*y7)-b[0]), lo), hi)
-		v1 := min(max(y1-s*((m[8]*y0+m[9]*y1+m[10]*y2+m[11]*y3)+(m[12]*y4+m[13]*y5+m[14]*y6+m[15]*y7)-b[1]), lo), hi)
-		v2 := min(max(y2-s*((m[16]*y0+m[17]*y1+m[18]*y2+m[19]*y3)+(m[20]*y4+m[21]*y5+m[22]*y6+m[23]*y7)-b[2]), lo), hi)
-		v3 := min(max(y3-s*((m[24]*y0+m[25]*y1+m[26]*y2+m[27]*y3)+(m[28]*y4+m[29]*y5+m[30]*y6+m[31]*y7)-b[3]), lo), hi)
-		v4 := min(max(y4-s*((m[32]*y0+m[33]*y1+m[34]*y2+m[35]*y3)+(m[36]*y4+m[37]*y5+m[38]*y6+m[39]*y7)-b[4]), lo), hi)
-		v5 := min(max(y5-s*((m[40]*y0+m[41]*y1+m[42]*y2+m[43]*y3)+(m[44]*y4+m[45]*y5+m[46]*y6+m[47]*y7)-b[5]), lo), hi)
-		v6 := min(max(y6-s*((m[48]*y0+m[49]*y1+m[50]*y2+m[51]*y3)+(m[52]*y4+m[53]*y5+m[54]*y6+m[55]*y7)-b[6]), lo), hi)
-		v7 := min(max(y7-s*((m[56]*y0+m[57]*y1+m[58]*y2+m[59]*y3)+(m[60]*y4+m[61]*y5+m[62]*y6+m[63]*y7)-b[7]), lo), hi)
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6+m[7]*y7)-b[0]) - y0
+		u1 := step*((m[8]*y0+m[9]*y1+m[10]*y2+m[11]*y3)+(m[12]*y4+m[13]*y5+m[14]*y6+m[15]*y7)-b[1]) - y1
+		u2 := step*((m[16]*y0+m[17]*y1+m[18]*y2+m[19]*y3)+(m[20]*y4+m[21]*y5+m[22]*y6+m[23]*y7)-b[2]) - y2
+		u3 := step*((m[24]*y0+m[25]*y1+m[26]*y2+m[27]*y3)+(m[28]*y4+m[29]*y5+m[30]*y6+m[31]*y7)-b[3]) - y3
+		u4 := step*((m[32]*y0+m[33]*y1+m[34]*y2+m[35]*y3)+(m[36]*y4+m[37]*y5+m[38]*y6+m[39]*y7)-b[4]) - y4
+		u5 := step*((m[40]*y0+m[41]*y1+m[42]*y2+m[43]*y3)+(m[44]*y4+m[45]*y5+m[46]*y6+m[47]*y7)-b[5]) - y5
+		u6 := step*((m[48]*y0+m[49]*y1+m[50]*y2+m[51]*y3)+(m[52]*y4+m[53]*y5+m[54]*y6+m[55]*y7)-b[6]) - y6
+		u7 := step*((m[56]*y0+m[57]*y1+m[58]*y2+m[59]*y3)+(m[60]*y4+m[61]*y5+m[62]*y6+m[63]*y7)-b[7]) - y7
+		v0 := min(-min(u0, lo), hi)
+		v1 := min(-min(u1, lo), hi)
+		v2 := min(-min(u2, lo), hi)
+		v3 := min(-min(u3, lo), hi)
+		v4 := min(-min(u4, lo), hi)
+		v5 := min(-min(u5, lo), hi)
+		v6 := min(-min(u6, lo), hi)
+		v7 := min(-min(u7, lo), hi)
 		d0 := v0 - y0
 		d1 := v1 - y1
 		d2 := v2 - y2
@@ -318,18 +1210,187 @@ func clipped8(m, b, y, steps []float64, tol2, lo, hi float64) int {
 	y[5] = y5
 	y[6] = y6
 	y[7] = y7
-	return len(steps)
+	return len(s.steps)
 }
 
-func gradient8(m, b, y, g []float64) {
-	m, b, y, g = m[:64:64], b[:8:8], y[:8:8], g[:8:8]
-	y0, y1, y2, y3, y4, y5, y6, y7 := y[0], y[1], y[2], y[3], y[4], y[5], y[6], y[7]
-	g[0] = (m[0]*y0 + m[1]*y1 + m[2]*y2 + m[3]*y3) + (m[4]*y4 + m[5]*y5 + m[6]*y6 + m[7]*y7) - b[0]
-	g[1] = (m[8]*y0 + m[9]*y1 + m[10]*y2 + m[11]*y3) + (m[12]*y4 + m[13]*y5 + m[14]*y6 + m[15]*y7) - b[1]
-	g[2] = (m[16]*y0 + m[17]*y1 + m[18]*y2 + m[19]*y3) + (m[20]*y4 + m[21]*y5 + m[22]*y6 + m[23]*y7) - b[2]
-	g[3] = (m[24]*y0 + m[25]*y1 + m[26]*y2 + m[27]*y3) + (m[28]*y4 + m[29]*y5 + m[30]*y6 + m[31]*y7) - b[3]
-	g[4] = (m[32]*y0 + m[33]*y1 + m[34]*y2 + m[35]*y3) + (m[36]*y4 + m[37]*y5 + m[38]*y6 + m[39]*y7) - b[4]
-	g[5] = (m[40]*y0 + m[41]*y1 + m[42]*y2 + m[43]*y3) + (m[44]*y4 + m[45]*y5 + m[46]*y6 + m[47]*y7) - b[5]
-	g[6] = (m[48]*y0 + m[49]*y1 + m[50]*y2 + m[51]*y3) + (m[52]*y4 + m[53]*y5 + m[54]*y6 + m[55]*y7) - b[6]
-	g[7] = (m[56]*y0 + m[57]*y1 + m[58]*y2 + m[59]*y3) + (m[60]*y4 + m[61]*y5 + m[62]*y6 + m[63]*y7) - b[7]
+func sparse8(s *settling) int {
+	m, b, y, tol2 := s.m[:64:64], s.b[:8:8], s.y[:8:8], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4, y5, y6, y7 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6+m[7]*y7)-b[0]) - y0
+		u1 := step*((m[8]*y0+m[9]*y1+m[10]*y2+m[11]*y3)+(m[12]*y4+m[13]*y5+m[14]*y6+m[15]*y7)-b[1]) - y1
+		u2 := step*((m[16]*y0+m[17]*y1+m[18]*y2+m[19]*y3)+(m[20]*y4+m[21]*y5+m[22]*y6+m[23]*y7)-b[2]) - y2
+		u3 := step*((m[24]*y0+m[25]*y1+m[26]*y2+m[27]*y3)+(m[28]*y4+m[29]*y5+m[30]*y6+m[31]*y7)-b[3]) - y3
+		u4 := step*((m[32]*y0+m[33]*y1+m[34]*y2+m[35]*y3)+(m[36]*y4+m[37]*y5+m[38]*y6+m[39]*y7)-b[4]) - y4
+		u5 := step*((m[40]*y0+m[41]*y1+m[42]*y2+m[43]*y3)+(m[44]*y4+m[45]*y5+m[46]*y6+m[47]*y7)-b[5]) - y5
+		u6 := step*((m[48]*y0+m[49]*y1+m[50]*y2+m[51]*y3)+(m[52]*y4+m[53]*y5+m[54]*y6+m[55]*y7)-b[6]) - y6
+		u7 := step*((m[56]*y0+m[57]*y1+m[58]*y2+m[59]*y3)+(m[60]*y4+m[61]*y5+m[62]*y6+m[63]*y7)-b[7]) - y7
+		p0, q0 := min(theta-u0, 0), min(theta+u0, 0)
+		v0 := p0 - q0
+		p1, q1 := min(theta-u1, 0), min(theta+u1, 0)
+		v1 := p1 - q1
+		p2, q2 := min(theta-u2, 0), min(theta+u2, 0)
+		v2 := p2 - q2
+		p3, q3 := min(theta-u3, 0), min(theta+u3, 0)
+		v3 := p3 - q3
+		p4, q4 := min(theta-u4, 0), min(theta+u4, 0)
+		v4 := p4 - q4
+		p5, q5 := min(theta-u5, 0), min(theta+u5, 0)
+		v5 := p5 - q5
+		p6, q6 := min(theta-u6, 0), min(theta+u6, 0)
+		v6 := p6 - q6
+		p7, q7 := min(theta-u7, 0), min(theta+u7, 0)
+		v7 := p7 - q7
+		sum := (p0 + q0) + (p1 + q1) + (p2 + q2) + (p3 + q3) + (p4 + q4) + (p5 + q5) + (p6 + q6) + (p7 + q7)
+		theta = max(theta-beta*(sum+1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		d5 := v5 - y5
+		d6 := v6 - y6
+		d7 := v7 - y7
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4+d5*d5+d6*d6+d7*d7, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4+v5*v5+v6*v6+v7*v7
+		y0, y1, y2, y3, y4, y5, y6, y7 = v0, v1, v2, v3, v4, v5, v6, v7
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			y[5] = y5
+			y[6] = y6
+			y[7] = y7
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	y[5] = y5
+	y[6] = y6
+	y[7] = y7
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func nonnegSparse8(s *settling) int {
+	m, b, y, tol2 := s.m[:64:64], s.b[:8:8], s.y[:8:8], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4, y5, y6, y7 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6+m[7]*y7)-b[0]) - y0
+		u1 := step*((m[8]*y0+m[9]*y1+m[10]*y2+m[11]*y3)+(m[12]*y4+m[13]*y5+m[14]*y6+m[15]*y7)-b[1]) - y1
+		u2 := step*((m[16]*y0+m[17]*y1+m[18]*y2+m[19]*y3)+(m[20]*y4+m[21]*y5+m[22]*y6+m[23]*y7)-b[2]) - y2
+		u3 := step*((m[24]*y0+m[25]*y1+m[26]*y2+m[27]*y3)+(m[28]*y4+m[29]*y5+m[30]*y6+m[31]*y7)-b[3]) - y3
+		u4 := step*((m[32]*y0+m[33]*y1+m[34]*y2+m[35]*y3)+(m[36]*y4+m[37]*y5+m[38]*y6+m[39]*y7)-b[4]) - y4
+		u5 := step*((m[40]*y0+m[41]*y1+m[42]*y2+m[43]*y3)+(m[44]*y4+m[45]*y5+m[46]*y6+m[47]*y7)-b[5]) - y5
+		u6 := step*((m[48]*y0+m[49]*y1+m[50]*y2+m[51]*y3)+(m[52]*y4+m[53]*y5+m[54]*y6+m[55]*y7)-b[6]) - y6
+		u7 := step*((m[56]*y0+m[57]*y1+m[58]*y2+m[59]*y3)+(m[60]*y4+m[61]*y5+m[62]*y6+m[63]*y7)-b[7]) - y7
+		v0 := min(0-min(u0+theta, 0), safety)
+		v1 := min(0-min(u1+theta, 0), safety)
+		v2 := min(0-min(u2+theta, 0), safety)
+		v3 := min(0-min(u3+theta, 0), safety)
+		v4 := min(0-min(u4+theta, 0), safety)
+		v5 := min(0-min(u5+theta, 0), safety)
+		v6 := min(0-min(u6+theta, 0), safety)
+		v7 := min(0-min(u7+theta, 0), safety)
+		sum := v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7
+		theta = max(theta+beta*(sum-1), 0)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		d5 := v5 - y5
+		d6 := v6 - y6
+		d7 := v7 - y7
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4+d5*d5+d6*d6+d7*d7, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4+v5*v5+v6*v6+v7*v7
+		y0, y1, y2, y3, y4, y5, y6, y7 = v0, v1, v2, v3, v4, v5, v6, v7
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			y[5] = y5
+			y[6] = y6
+			y[7] = y7
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	y[5] = y5
+	y[6] = y6
+	y[7] = y7
+	s.theta[0] = theta
+	return len(s.steps)
+}
+
+func simplex8(s *settling) int {
+	m, b, y, tol2 := s.m[:64:64], s.b[:8:8], s.y[:8:8], s.tol2
+	theta, beta := s.theta[0], s.beta
+	var y0, y1, y2, y3, y4, y5, y6, y7 float64
+	for k, step := range s.steps {
+		u0 := step*((m[0]*y0+m[1]*y1+m[2]*y2+m[3]*y3)+(m[4]*y4+m[5]*y5+m[6]*y6+m[7]*y7)-b[0]) - y0
+		u1 := step*((m[8]*y0+m[9]*y1+m[10]*y2+m[11]*y3)+(m[12]*y4+m[13]*y5+m[14]*y6+m[15]*y7)-b[1]) - y1
+		u2 := step*((m[16]*y0+m[17]*y1+m[18]*y2+m[19]*y3)+(m[20]*y4+m[21]*y5+m[22]*y6+m[23]*y7)-b[2]) - y2
+		u3 := step*((m[24]*y0+m[25]*y1+m[26]*y2+m[27]*y3)+(m[28]*y4+m[29]*y5+m[30]*y6+m[31]*y7)-b[3]) - y3
+		u4 := step*((m[32]*y0+m[33]*y1+m[34]*y2+m[35]*y3)+(m[36]*y4+m[37]*y5+m[38]*y6+m[39]*y7)-b[4]) - y4
+		u5 := step*((m[40]*y0+m[41]*y1+m[42]*y2+m[43]*y3)+(m[44]*y4+m[45]*y5+m[46]*y6+m[47]*y7)-b[5]) - y5
+		u6 := step*((m[48]*y0+m[49]*y1+m[50]*y2+m[51]*y3)+(m[52]*y4+m[53]*y5+m[54]*y6+m[55]*y7)-b[6]) - y6
+		u7 := step*((m[56]*y0+m[57]*y1+m[58]*y2+m[59]*y3)+(m[60]*y4+m[61]*y5+m[62]*y6+m[63]*y7)-b[7]) - y7
+		v0 := 0 - min(u0+theta, 0)
+		v1 := 0 - min(u1+theta, 0)
+		v2 := 0 - min(u2+theta, 0)
+		v3 := 0 - min(u3+theta, 0)
+		v4 := 0 - min(u4+theta, 0)
+		v5 := 0 - min(u5+theta, 0)
+		v6 := 0 - min(u6+theta, 0)
+		v7 := 0 - min(u7+theta, 0)
+		sum := v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7
+		theta = theta + beta*(sum-1)
+		d0 := v0 - y0
+		d1 := v1 - y1
+		d2 := v2 - y2
+		d3 := v3 - y3
+		d4 := v4 - y4
+		d5 := v5 - y5
+		d6 := v6 - y6
+		d7 := v7 - y7
+		moved, size := d0*d0+d1*d1+d2*d2+d3*d3+d4*d4+d5*d5+d6*d6+d7*d7, v0*v0+v1*v1+v2*v2+v3*v3+v4*v4+v5*v5+v6*v6+v7*v7
+		y0, y1, y2, y3, y4, y5, y6, y7 = v0, v1, v2, v3, v4, v5, v6, v7
+		if moved < tol2*size {
+			y[0] = y0
+			y[1] = y1
+			y[2] = y2
+			y[3] = y3
+			y[4] = y4
+			y[5] = y5
+			y[6] = y6
+			y[7] = y7
+			s.theta[0] = theta
+			return k + 1
+		}
+	}
+	y[0] = y0
+	y[1] = y1
+	y[2] = y2
+	y[3] = y3
+	y[4] = y4
+	y[5] = y5
+	y[6] = y6
+	y[7] = y7
+	s.theta[0] = theta
+	return len(s.steps)
 }
