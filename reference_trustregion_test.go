@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/curvature"
 	"github.com/pcgraph/pcgraph/experiments/trustregion"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
@@ -17,7 +18,6 @@ import (
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
-	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // trustRegionOptions are those of cases of kind trustregion.
@@ -97,7 +97,7 @@ func trustRegionNetwork(t *testing.T, c *trustRegionCase) (*arch.Network, *graph
 }
 
 // settled is the equilibrium from the feedforward pass that a model is at.
-func settled(t *testing.T, m *arch.Model[float64], region *analysis.TrustRegion) []float64 {
+func settled(t *testing.T, m *arch.Model[float64], region *curvature.TrustRegion) []float64 {
 	t.Helper()
 	z := slices.Clone(region.Feedforward)
 	problem := train.ProblemOf(m)
@@ -116,7 +116,7 @@ func checkTrustRegionStep(t *testing.T, c *trustRegionCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	region, err := analysis.NewTrustRegion(m, x, y)
+	region, err := curvature.NewTrustRegion(m, x, y)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func checkTrustRegionStep(t *testing.T, c *trustRegionCase) {
 	near("feedforward_output", predicted)
 	near("gradient", rows(region.Gradient))
 	near("equilibrium", rows(z))
-	metrics := map[string]analysis.Metric{"exact": analysis.ExactHessian, "fisher": analysis.Fisher}
+	metrics := map[string]curvature.Metric{"exact": curvature.ExactHessian, "fisher": curvature.Fisher}
 	for name, metric := range metrics {
 		var all []float64
 		for s := range batch {
@@ -175,7 +175,7 @@ func checkTrustRegionStep(t *testing.T, c *trustRegionCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := region.Decompose(bp, x, y, z, analysis.Fisher)
+	parts, err := region.Decompose(bp, x, y, z, curvature.Fisher)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func checkTrustRegionStep(t *testing.T, c *trustRegionCase) {
 		for i, p := range predicted {
 			target[i] = p + scale*(y[i]-p)
 		}
-		region, err := analysis.NewTrustRegion(m, x, target)
+		region, err := curvature.NewTrustRegion(m, x, target)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,12 +10,12 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/pcgraph/pcgraph/arch"
+	"github.com/pcgraph/pcgraph/curvature"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/theory"
 	"github.com/pcgraph/pcgraph/train"
-	"github.com/pcgraph/pcgraph/train/analysis"
 )
 
 // A deep is a random linear network on random data.
@@ -223,7 +223,7 @@ func (c curved) measure() (orders, error) {
 	for i := range y {
 		y[i] = predicted[i] + y[i]
 	}
-	region, err := analysis.NewTrustRegion(m, x, y)
+	region, err := curvature.NewTrustRegion(m, x, y)
 	if err != nil {
 		return orders{}, err
 	}
@@ -259,7 +259,7 @@ func (c curved) measure() (orders, error) {
 		if err != nil {
 			return orders{}, err
 		}
-		for metric, list := range map[analysis.Metric]*[]float64{analysis.ExactHessian: &o.Exact, analysis.Fisher: &o.Fisher} {
+		for metric, list := range map[curvature.Metric]*[]float64{curvature.ExactHessian: &o.Exact, curvature.Fisher: &o.Fisher} {
 			var errs []float64
 			for s, change := range region.Quadratic(metric, dz) {
 				errs = append(errs, math.Abs(there[s]-start[s]-change))
@@ -272,7 +272,7 @@ func (c curved) measure() (orders, error) {
 		for i, p := range predicted {
 			target[i] = p + size*(y[i]-p)
 		}
-		region, err := analysis.NewTrustRegion(m, x, target)
+		region, err := curvature.NewTrustRegion(m, x, target)
 		if err != nil {
 			return orders{}, err
 		}
@@ -283,7 +283,7 @@ func (c curved) measure() (orders, error) {
 			return orders{}, err
 		}
 		floats.Sub(z, region.Feedforward)
-		for metric, list := range map[analysis.Metric]*[]float64{analysis.ExactHessian: &o.RelativeExact, analysis.Fisher: &o.RelativeFisher} {
+		for metric, list := range map[curvature.Metric]*[]float64{curvature.ExactHessian: &o.RelativeExact, curvature.Fisher: &o.RelativeFisher} {
 			step, err := region.Step(metric)
 			if err != nil {
 				return orders{}, err

@@ -1,4 +1,4 @@
-package analysis
+package curvature
 
 import (
 	"math"
@@ -54,7 +54,7 @@ const mostHessian = 1 << 26
 // energy.Gaussian and energy.Categorical, networks without a feedforward pass, and matrices of more than 2^26 numbers together.
 func NewTrustRegion(m *arch.Model[float64], x, y []float64) (*TrustRegion, error) {
 	t, err := newTrustRegion(m, x, y)
-	return t, errors.WithMessage(err, "analysis: trust region")
+	return t, errors.WithMessage(err, "curvature: trust region")
 }
 
 func newTrustRegion(m *arch.Model[float64], x, y []float64) (*TrustRegion, error) {
@@ -173,7 +173,7 @@ func (t *TrustRegion) index(sample, j int) int {
 		}
 		j -= width
 	}
-	panic("analysis: an activity that a sample does not have")
+	panic("curvature: an activity that a sample does not have")
 }
 
 // sample copies what belongs to a sample from or, if back, to the layout of the model's state.
@@ -203,7 +203,7 @@ func (t *TrustRegion) Step(metric Metric) ([]float64, error) {
 	for i := range step {
 		step[i] = -step[i]
 	}
-	return step, errors.WithMessagef(err, "analysis: trust region, %v", metric)
+	return step, errors.WithMessagef(err, "curvature: trust region, %v", metric)
 }
 
 // solve writes A^-1 b, sample by sample.
@@ -261,7 +261,7 @@ type Decomposition struct {
 // same weights. It leaves the model's activities at z.
 func (t *TrustRegion) Decompose(backprop *arch.Model[float64], x, y, z []float64, metric Metric) (*Decomposition, error) {
 	if backprop.Plan().Coordinates != arch.Feedforward || backprop.Weights() != t.m.Weights() {
-		return nil, errors.New("analysis: decomposition: backprop must be a model in arch.Feedforward over the same weights")
+		return nil, errors.New("curvature: decomposition: backprop must be a model in arch.Feedforward over the same weights")
 	}
 	step, err := t.Step(metric)
 	if err != nil {
