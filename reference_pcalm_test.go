@@ -84,12 +84,12 @@ func pcalmModel(t *testing.T, c *pcalmCase, coordinates arch.Coordinates) *arch.
 
 func (o pcalmRun) rule(t *testing.T, m *arch.Model[float64]) *rules.PCALM[float64] {
 	t.Helper()
-	order, known := map[string]rules.Order{"jacobi": rules.Together, "reverse": rules.Backwards, "forward": rules.Forwards}[o.Sweep]
+	order, known := map[string]rules.Sweep{"jacobi": rules.Together, "reverse": rules.Backwards, "forward": rules.Forwards}[o.Sweep]
 	mode, also := map[string]rules.DualMode{"pre_dual": rules.BeforeLast, "post_dual": rules.AfterLast}[o.Mode]
 	if !known || !also {
 		t.Fatalf("unknown sweep %q or mode %q", o.Sweep, o.Mode)
 	}
-	r := &rules.PCALM[float64]{Model: m, Steps: o.Budget, Inner: o.Inner, Rate: o.Eta, Penalty: o.Rho, Ascent: o.Alpha, Order: order, Dual: mode}
+	r := &rules.PCALM[float64]{Model: m, Steps: o.Budget, Inner: o.Inner, Rate: o.Eta, Penalty: o.Rho, Ascent: o.Alpha, Sweep: order, Dual: mode}
 	if err := r.Validate(); err != nil {
 		t.Fatal(err)
 	}

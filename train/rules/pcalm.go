@@ -15,11 +15,11 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// An Order says in which order PCALM moves the activities of one step.
-type Order int
+// A Sweep says in which order PCALM moves the activities of one step.
+type Sweep int
 
 const (
-	Together  Order = iota // all from the same point (Jacobi)
+	Together  Sweep = iota // all from the same point (Jacobi)
 	Backwards              // from the last block to the first, each with the newest neighbours (Gauss-Seidel)
 	Forwards               // from the first block to the last
 )
@@ -58,7 +58,7 @@ type PCALM[T graph.Float] struct {
 	Rate    float64        // of the activities, eta; 0 means 1 / the largest curvature of the energy at Penalty, measured at every Refresh-th batch
 	Penalty float64        // rho; 0 means 1
 	Ascent  float64        // alpha; the paper's is 1
-	Order   Order
+	Sweep   Sweep
 	Dual    DualMode
 	Refresh int    // batches from one measurement of the rate to the next; 0 means 100
 	Seed    uint64 // of what layers draw at random for every batch, as in PC
@@ -86,7 +86,7 @@ type pace struct {
 type pcalmModels[T graph.Float] struct {
 	of              *arch.Model[T]
 	penalty, ascent float64
-	order           Order
+	sweep           Sweep
 	ahead, level    *arch.Model[T]
 }
 
@@ -128,8 +128,8 @@ func (r *PCALM[T]) Validate() error {
 	switch {
 	case r.Steps < 0 || r.Inner < 0 || r.Refresh < 0:
 		return errors.Errorf("PCALM: Steps %d, Inner %d, Refresh %d: want none below 0", r.Steps, r.Inner, r.Refresh)
-	case r.Order < Together || r.Order > Forwards:
-		return errors.Errorf("PCALM: unknown Order %d", int(r.Order))
+	case r.Sweep < Together || r.Sweep > Forwards:
+		return errors.Errorf("PCALM: unknown Sweep %d", int(r.Sweep))
 	case r.Dual != BeforeLast && r.Dual != AfterLast:
 		return errors.Errorf("PCALM: unknown Dual %d", int(r.Dual))
 	case !finite(r.Rate) || r.Rate < 0:
@@ -139,7 +139,7 @@ func (r *PCALM[T]) Validate() error {
 	case !finite(r.Ascent) || r.Ascent < 0:
 		return errors.Errorf("PCALM: Ascent %g: want a number that is not negative", r.Ascent)
 	}
-	if max := r.limit(1, 1); r.Rate == 0 && r.Order == Together && r.Ascent >= max {
+	if max := r.limit(1, 1); r.Rate == 0 && r.Sweep == Together && r.Ascent >= max {
 		return errors.Errorf("PCALM: Ascent %g is unstable: at a rate of 1 / the largest curvature it must be below twice the Penalty, %g", r.Ascent, max)
 	}
 	return errors.WithMessage(r.Model.TakesBatches(), "PCALM")
@@ -164,7 +164,7 @@ func (r *PCALM[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 		steps = 2 * len(r.Model.Network().Blocks)
 	}
 	var result infer.Result
-	if r.Order == Together {
+	if r.Sweep == Together {
 		result, err = r.together(x, y, batch, steps, inner)
 	} else {
 		result, err = r.sweeps(x, y, batch, steps, inner)
@@ -178,7 +178,7 @@ func (r *PCALM[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 
 // compile makes the models, once for each Model, Penalty and Ascent.
 func (r *PCALM[T]) compile() error {
-	want := pcalmModels[T]{of: r.Model, penalty: r.penalty(), ascent: r.Ascent, order: r.Order, ahead: r.made.ahead, level: r.made.level}
+	want := pcalmModels[T]{of: r.Model, penalty: r.penalty(), ascent: r.Ascent, sweep: r.Sweep, ahead: r.made.ahead, level: r.made.level}
 	if r.made.of != nil && r.made == want {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (r *PCALM[T]) compile() error {
 		return m, errors.WithMessage(err, "PCALM")
 	}
 	still := r.Ascent
-	if r.Order == Together {
+	if r.Sweep == Together {
 		still = 0
 	}
 	var err error
@@ -225,7 +225,7 @@ func (r *PCALM[T]) rate(x, y []T, batch int) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if r.Rate > 0 && r.Order == Together && !known {
+		if r.Rate > 0 && r.Sweep == Together && !known {
 			if most := r.limit(r.Rate, c); r.Rate*c*(2+r.Ascent/r.penalty()) > 4*stableMargin {
 				return 0, errors.Errorf("PCALM: Rate %.3g, Penalty %.3g and Ascent %.3g are unstable: the largest curvature is %.3g, so that Rate must be below %.3g and, at this rate, Ascent below %.3g; Rate 0 measures one that fits",
 					r.Rate, r.penalty(), r.Ascent, c, 4/(c*(2+r.Ascent/r.penalty())), max(0, most))
@@ -307,7 +307,7 @@ func (r *PCALM[T]) sweeps(x, y []T, batch, steps, inner int) (infer.Result, erro
 	for i := range m.Free() {
 		r.order = append(r.order, i)
 	}
-	if r.Order == Backwards {
+	if r.Sweep == Backwards {
 		slices.Reverse(r.order)
 	}
 	g := r.sized()

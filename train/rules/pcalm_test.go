@@ -107,7 +107,7 @@ func TestPCALM_BadSettings(t *testing.T) {
 		{rules.PCALM[float64]{Model: r.model, Steps: -1}, "Steps -1"},
 		{rules.PCALM[float64]{Model: r.model, Rate: -1}, "Rate -1"},
 		{rules.PCALM[float64]{Model: r.model, Ascent: -1}, "Ascent -1"},
-		{rules.PCALM[float64]{Model: r.model, Order: 7}, "Order 7"},
+		{rules.PCALM[float64]{Model: r.model, Sweep: 7}, "Sweep 7"},
 		{rules.PCALM[float64]{Model: r.model, Ascent: 2}, "below twice the Penalty, 2"},
 		{rules.PCALM[float64]{Model: r.model, Ascent: 3, Penalty: 1.5}, "below twice the Penalty, 3"},
 	} {

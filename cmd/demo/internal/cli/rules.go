@@ -42,7 +42,9 @@ var allRules = []Rule{
 	{name: "pc", short: "PC", title: "predictive coding", infers: true, errors: true,
 		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] { return &pc }},
 	{name: "incremental", short: "iPC", title: "incremental predictive coding", note: "iPC: weights move at every step of inference", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] { return &rules.Incremental[float32]{PC: pc} }},
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			return &rules.Incremental[float32]{PC: pc}
+		}},
 	{name: "nudged", short: "nPC", title: "nudged predictive coding", note: "the output pulls weakly", infers: true, errors: true,
 		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge}
@@ -52,19 +54,19 @@ var allRules = []Rule{
 			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge, Sign: rules.Centred}
 		}},
 	{name: "redblack", short: "RB-EP", title: "red-black nudging with projections", note: "the output pulls weakly, sites of even and odd place move in turn", pass: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.RedBlack[float32]{Model: pc.Model, Beta: nudge, Sign: rules.Centred, Iterations: len(pc.Model.Network().Blocks) + 1, Seed: pc.Seed}
 		}},
 	{name: "forward", short: "FU", title: "predictive coding with the forward update", note: "weights learn with activities of the feedforward pass", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Update: rules.ForwardUpdate}
 		}},
 	{name: "spiking", short: "SPC", title: "predictive coding with spiking precisions and the forward update", note: "as forward; energies count most when the error arrives", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Spiking{Rest: restingWeight}, Update: rules.ForwardUpdate}
 		}},
 	{name: "decaying", short: "DPC", title: "predictive coding with decaying precisions and the forward update", note: "as forward; energies count less from step to step", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Decaying{}, Update: rules.ForwardUpdate}
 		}},
 	{name: "fixed", short: "FPC", title: "predictive coding with fixed predictions", note: "fixed predictions: backprop at equilibrium", infers: true,
