@@ -39,8 +39,8 @@ func TestSettledSparse_ComesToTheProjection(t *testing.T) {
 // Nonnegative features: samples are sums of two parts, and the rows of W find them.
 func ExamplePEM_nonnegativeFeatures() {
 	rng := rand.New(rand.NewPCG(1, 1))
-	pem := PEM{Domain: NonnegAntisparse, Memory: .99, Prediction: 30, Eps: 2e-3, Rate: Schedule{Rate: 5e-3}, NonnegWeights: true,
-		Inference: Inference{Step: Schedule{Law: Harmonic, Rate: .1, Floor: 1e-3}, Iterations: 150, Tol: 1e-7}, Init: Init{Noise: .2, CovarianceDiagonal: .05}}
+	pem := PEM{Domain: NonnegAntisparse, Memory: .99, Prediction: 100, Eps: 1e-3, Rate: Schedule{Law: Harmonic, Rate: .05, Time: 5000}, NonnegWeights: true,
+		Inference: Inference{Step: Schedule{Law: Harmonic, Rate: .1, Floor: 1e-3}, Iterations: 150, Tol: 1e-7}, Init: Init{Diagonal: .2, Noise: .1, CovarianceDiagonal: .2}}
 	net, err := pem.Start(2, 4, rng)
 	if err != nil {
 		fmt.Println(err)
