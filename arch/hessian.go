@@ -39,13 +39,8 @@ func (m *Model[T]) StateHessian() (*StateHessian[T], error) {
 // differentiate adds the product of the Hessian with a direction to the graph: the gradient of the slope along it.
 func (h *StateHessian[T]) differentiate(u *unrolled) ([][]*graph.Node, error) {
 	b := u.b
-	terms := u.plan.Energy.Terms(b, u.latents())
-	coefs, nodes := make([]float64, len(terms)), make([]*graph.Node, len(terms))
-	for i, t := range terms {
-		coefs[i], nodes[i] = float64(u.plan.Batch), t.Node
-	}
-	perSample := b.Combine(coefs, nodes...)
-	if err := b.Err(); err != nil {
+	perSample, err := u.energyTimes(float64(u.plan.Batch))
+	if err != nil {
 		return nil, err
 	}
 	ins := u.states()
@@ -72,6 +67,17 @@ func (h *StateHessian[T]) differentiate(u *unrolled) ([][]*graph.Node, error) {
 		return nil, errors.WithMessage(err, "second derivative (an energy that is linear in an activity has none)")
 	}
 	return [][]*graph.Node{h.hv}, nil
+}
+
+// energyTimes adds c times the energy to the graph.
+func (u *unrolled) energyTimes(c float64) (*graph.Node, error) {
+	terms := u.plan.Energy.Terms(u.b, u.latents())
+	coefs, nodes := make([]float64, len(terms)), make([]*graph.Node, len(terms))
+	for i, t := range terms {
+		coefs[i], nodes[i] = c, t.Node
+	}
+	sum := u.b.Combine(coefs, nodes...)
+	return sum, u.b.Err()
 }
 
 // Dim returns the number of rows, that of the model's State.

@@ -28,6 +28,9 @@ func TestSequenceLayers_Conform(t *testing.T) {
 		"feed-forward":           layers.FeedForward{Width: 4, Hidden: 5, Act: layers.Tanh, Bias: true},
 		"feed-forward, default":  layers.FeedForward{Width: 4, Act: layers.GELU},
 		"dropout":                layers.Dropout{Rate: .5},
+		"gated feed-forward":     layers.GatedFeedForward{Width: 4, Hidden: 5, Act: layers.SiLU},
+		"gated, defaults":        layers.GatedFeedForward{Width: 4},
+		"columns":                layers.Columns{From: 1, To: 3},
 		"residual":               layers.Residual{Inner: layers.FeedForward{Width: 4, Hidden: 3, Act: layers.SiLU}, Factor: .3},
 		"nothing composed":       layers.Compose{},
 		"transformer block":      block,
@@ -203,6 +206,13 @@ func TestSequenceLayers_AreTheirFormulas(t *testing.T) {
 	}
 	ff := layers.Residual{Inner: layers.Compose{layers.FeedForward{Width: n, Hidden: 5, Act: layers.Tanh}}, Factor: .5}
 	close(t, "residual feed-forward", run(t, ff, shape, x, [][]float64{w1, w2}), want)
+	gate, up, down := normals(13, n*5), normals(14, n*5), normals(15, 5*n)
+	hidden = product(x, gate, nil, n, 5)
+	for i, a := range product(x, up, nil, n, 5) {
+		hidden[i] *= a / (1 + math.Exp(-hidden[i]))
+	}
+	close(t, "gated feed-forward", run(t, layers.GatedFeedForward{Width: n, Hidden: 5, Act: layers.SiLU}, shape, x, [][]float64{gate, up, down}), product(hidden, down, nil, 5, n))
+	close(t, "columns", run(t, layers.Columns{From: 1, To: 2}, []int{2, 3}, []float64{1, 2, 3, 4, 5, 6}, nil), []float64{2, 5})
 	ids, table := []float64{2, 0, 2, 1}, normals(12, 3*2)
 	close(t, "embedding", run(t, layers.Embedding{Vocab: 3, Width: 2}, []int{2, 2}, ids, [][]float64{table}),
 		[]float64{table[4], table[5], table[0], table[1], table[4], table[5], table[2], table[3]})
@@ -246,6 +256,8 @@ func TestSequenceLayers_RefuseWrongInput(t *testing.T) {
 		{"no tokens", layers.Attention{Width: 4, Heads: 2}, []int{2, 4}, []string{"[2 4]", "[batch, tokens, features]"}},
 		{"another width", layers.Attention{Width: 4, Heads: 2}, []int{2, 3, 5}, []string{"width 4", "[2 3 5]"}},
 		{"another width", layers.LayerNorm{Width: 4}, []int{2, 3}, []string{"width 4", "[2 3]"}},
+		{"gate of another width", layers.GatedFeedForward{Width: 4}, []int{2, 3}, []string{"gated", "width 4", "[2 3]"}},
+		{"columns beyond", layers.Columns{From: 1, To: 4}, []int{2, 3}, []string{"columns 1 to 3", "[2 3]"}},
 		{"eps below zero", layers.LayerNorm{Width: 4, Eps: -1}, []int{2, 4}, []string{"eps -1"}},
 		{"another width", layers.RMSNorm{Width: 4}, []int{2, 3}, []string{"width 4", "[2 3]"}},
 		{"longer sequences", layers.Position{Tokens: 4, Width: 2}, []int{2, 5, 2}, []string{"4 tokens", "given 5"}},

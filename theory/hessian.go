@@ -149,6 +149,15 @@ func (h *Hessian) Solve(dst, b []float64) error {
 	if len(dst) != h.dim || len(b) != h.dim {
 		panic("theory: solution of vectors whose lengths are not that of the Hessian")
 	}
+	copy(dst, b)
+	return h.SolveRows(mat.NewDense(1, h.dim, dst))
+}
+
+// SolveRows replaces every row b of [B, Dim] by H^-1 b, as Solve does for one.
+func (h *Hessian) SolveRows(rows *mat.Dense) error {
+	if _, columns := rows.Dims(); columns != h.dim {
+		panic("theory: solution of vectors whose lengths are not that of the Hessian")
+	}
 	if h.solver == nil {
 		s, err := h.net.solver()
 		if err != nil {
@@ -156,8 +165,7 @@ func (h *Hessian) Solve(dst, b []float64) error {
 		}
 		h.solver = s
 	}
-	copy(dst, b)
-	return h.solver.solve(mat.NewDense(1, h.dim, dst))
+	return h.solver.solve(rows)
 }
 
 // Condition returns the condition number of the activity Hessian, by [Lanczos]

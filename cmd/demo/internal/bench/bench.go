@@ -20,7 +20,7 @@ import (
 // Cmd is the command.
 type Cmd struct {
 	JSON    string   `name:"json" placeholder:"FILE" help:"Write the figures as JSON too; -: to standard output, instead of the tables."`
-	Rows    []string `placeholder:"KIND" help:"What to measure, with commas between: energy, train, arch, growth, start, memory, mupc, tape, bss (default: all)."`
+	Rows    []string `placeholder:"KIND" help:"What to measure, with commas between: energy, train, arch, curvature, growth, start, memory, mupc, tape, bss (default: all)."`
 	Repeats int      `default:"7" help:"Repetitions of a measurement, whose median, least and largest are given."`
 	Threads int      `default:"0" help:"Cores to use; 0: all."`
 	Quick   bool     `help:"Tiny sizes, to see that everything works: the figures mean nothing."`
@@ -35,6 +35,7 @@ var kinds = []struct {
 	{"energy", (*run).energyRows},
 	{"train", (*run).trainRows},
 	{"arch", (*run).archRows},
+	{"curvature", (*run).curvatureRows},
 	{"growth", (*run).growthRows},
 	{"start", (*run).startRows},
 	{"memory", (*run).memoryRows},
@@ -46,7 +47,7 @@ var kinds = []struct {
 // Validate is called by kong.
 func (cmd Cmd) Validate() error {
 	for _, r := range cmd.Rows {
-		if err := cli.Known("kind of rows", r, "energy", "train", "arch", "growth", "start", "memory", "mupc", "tape", "bss"); err != nil {
+		if err := cli.Known("kind of rows", r, "energy", "train", "arch", "curvature", "growth", "start", "memory", "mupc", "tape", "bss"); err != nil {
 			return err
 		}
 	}
