@@ -62,7 +62,6 @@ func TestReference(t *testing.T) {
 			switch {
 			case c.Kind == "pem": // the test of package bss reads them
 			case slices.Contains([]string{"icl", "trustregion", "redblack", "forwardupdate", "schedules", "metapcn"}, c.Kind): // tests of their own read them, by checkPapers
-
 			case c.Kind == "saddles": // TestReference_Saddles reads them
 			case !known:
 				t.Errorf("%s: unknown kind %q", file, c.Kind)
