@@ -64,8 +64,9 @@ var allowed = map[string][]string{
 	"experiments/mupc":       all,
 	"experiments/jpc":        all,
 	"experiments/thesis":     all,
+	"experiments/saddles":    all,
 	"examples":               append([]string{"report"}, all...),
-	"cmd/demo":               append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis"}, all...),
+	"cmd/demo":               append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis", "experiments/saddles"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia; an example shows how a user does.

@@ -30,6 +30,7 @@ var always = map[string]string{
 	"stream":        "out seed solver data dir limit batch lr eval-every test units frames turn",
 	"linear":        "out seed solver data dir limit batch lr eval-every test",
 	"landscape":     "out x y w1 w2 lr updates",
+	"curvature":     "out seed arch scaling gamma loss errors precision data dir batch at scale updates tol products anyway",
 	"hybrid":        "out seed solver data dir limit batch lr eval-every test",
 	"bidirectional": "back out seed solver data dir limit batch lr eval-every test",
 	"claims":        "write",
