@@ -127,12 +127,15 @@ func exponents(m map[depthSize]claim.Estimate, grow func(size float64) float64) 
 	list := map[int]float64{}
 	for at, e := range m {
 		small, there := m[depthSize{at.depth, .03}]
-		if at.size == .1 && there && small.Mean < math.Log(lost) {
+		if at.size == .1 && there && !gaveUp(small) {
 			list[at.depth] = (small.Mean - e.Mean) / math.Log(grow(.03)/grow(.1))
 		}
 	}
 	return list
 }
+
+// gaveUp reports whether a mean of logarithms is that of falls that were given up.
+func gaveUp(e claim.Estimate) bool { return e.Mean > math.Log(lost)-1e-6 }
 
 func inverse(size float64) float64    { return 1 / size }
 func logarithm(size float64) float64  { return math.Log(1 / size) }
@@ -236,7 +239,7 @@ func lawFigure(t claim.Table) []claim.Figure {
 		for l := 2; l <= 6; l++ {
 			line, known := claim.Line{Name: fmt.Sprintf("L=%d", l), Points: true, Series: l - 1}, claim.Line{Reference: true}
 			for _, size := range []float64{.03, .1, .3} {
-				if e, there := m[depthSize{l, size}]; there && e.Mean < math.Log(lost) {
+				if e, there := m[depthSize{l, size}]; there && !gaveUp(e) {
 					line.X, line.Y = append(line.X, size), append(line.Y, math.Exp(e.Mean))
 				}
 				if v := independent[depthSize{l, size}][k]; v < lost {
@@ -286,7 +289,7 @@ func farIsNotFaster(t claim.Table) (string, error) {
 			if limit := map[bool]float64{true: 1.35, false: 1.1}[l == 2]; (l == 2 || i == 0 && l <= 4) && v > limit {
 				off.Add("L=%d, e=%g: BP needs %.2f times PC's updates", l, size, v)
 			}
-			if m[0][at].Mean >= math.Log(lost) { // given up: the ratio is larger
+			if gaveUp(m[0][at]) { // given up: the ratio is larger
 				words[len(words)-1] = "more than " + words[len(words)-1]
 				continue
 			}
