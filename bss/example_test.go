@@ -1,6 +1,7 @@
 package bss_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 
@@ -57,4 +58,42 @@ func ExampleExpand() {
 	fmt.Printf("log det %.5f, surrogate %.5f, remainder %.1e, bound %.1e\n", t.LogDet, t.Surrogate, t.Remainder, t.Tight)
 	// Output:
 	// log det 0.64710, surrogate 0.64815, remainder -1.0e-03, bound 4.0e-03
+}
+
+// Mixtures of anything: how many sources there are, and of what kind, is found from the numbers.
+func ExampleSeparation() {
+	rng := rand.New(rand.NewPCG(1, 1))
+	sources, _ := bss.Sources(bss.Uniform{Lo: -1, Hi: 1}, 20000, 2, rng)
+	mixtures, _ := bss.Mix(sources, bss.Mixing(bss.GaussianMixing, 4, 2, rng), 40, rng)
+
+	r, err := bss.Separation{Samples: 20000}.Separate(context.Background(), mixtures, rng)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	score, err := bss.Evaluate(r.Apply(mixtures), sources)
+	fmt.Println(r.Domain, len(r.Runs), "runs,", r.Failed(), "failed, above 30 dB:", score.SINR > 30, err)
+	// Output: antisparse 3 runs, 0 failed, above 30 dB: true <nil>
+}
+
+// A stream is separated as it comes, in memory that does not grow.
+func ExampleStreaming() {
+	rng := rand.New(rand.NewPCG(1, 1))
+	stream, err := bss.Streaming{Separation: bss.Separation{Domain: bss.Sparse, Samples: 10000}, Warmup: 5000}.Start(3)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	a := bss.Mixing(bss.GaussianMixing, 3, 3, rng)
+	source, s, x := bss.Ball{Domain: bss.Sparse, Width: 4}, make([]float64, 3), mat.NewVecDense(3, nil)
+	for range 10000 {
+		source.Draw(s, rng)
+		x.MulVec(a, mat.NewVecDense(3, s))
+		if _, err := stream.Observe(x.RawVector().Data); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println(stream.Samples(), "samples,", stream.Sources(), "sources,", len(stream.First().Runs), "runs on the first")
+	// Output: 10000 samples, 3 sources, 3 runs on the first
 }

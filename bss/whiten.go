@@ -20,7 +20,11 @@ func Whiten(x *mat.Dense, sources int) (*mat.Dense, error) {
 	if n < 2 {
 		return nil, errors.Errorf("bss: whitening %d samples: want two or more", n)
 	}
-	r := covariance(x, x, mean(x), mean(x))
+	return whitenBy(covariance(x, x, mean(x), mean(x)), sources, m)
+}
+
+// whitenBy is diag(d^-1/2) V^T of the n largest eigenvalues of r [m, m].
+func whitenBy(r *mat.Dense, sources, m int) (*mat.Dense, error) {
 	var eigen mat.EigenSym
 	if !eigen.Factorize(mat.NewSymDense(m, r.RawMatrix().Data), true) {
 		return nil, errors.New("bss: whitening: the eigenvalues of the mixtures' covariance do not converge: look for infinities in the data")

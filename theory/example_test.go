@@ -158,3 +158,12 @@ func ExampleLinear_Unrolled() {
 	// 10 steps: [-1.5314 0.6530], <nil>
 	// 100 steps: [-1.6180 0.6180], <nil>
 }
+
+// The origin of one hidden unit: the energy's saddle has a weaker attraction and a stronger repulsion than the loss's.
+func ExampleOneHidden() {
+	o := theory.OneHidden{X: 1, Y: -1}
+	loss, _ := theory.Eigenvalues(o.LossHessian())
+	energy, _ := theory.Eigenvalues(o.EnergyHessian())
+	fmt.Printf("loss %.3f, energy at equilibrium %.3f\n", loss, energy)
+	// Output: loss [-1.000 1.000], energy at equilibrium [-1.618 0.618]
+}

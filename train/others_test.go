@@ -89,9 +89,12 @@ func otherRules[T graph.Float](t *testing.T, widths ...int) map[string]train.Rul
 		return w
 	}
 	return map[string]train.Rule[T]{
-		"gaussian":      pcFrom(toyModel[T](t, arch.Activities, widths...), &train.Gaussian[T]{Std: .05, Seed: 1}),
-		"feedback":      &rules.FeedbackAlignment[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
-		"direct":        &rules.DirectFeedback[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
+		"gaussian":  pcFrom(toyModel[T](t, arch.Activities, widths...), &train.Gaussian[T]{Std: .05, Seed: 1}),
+		"feedback":  &rules.FeedbackAlignment[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
+		"direct":    &rules.DirectFeedback[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2},
+		"red-black": &rules.RedBlack[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Beta: .1, Sign: rules.RandomSign, Iterations: 4, Seed: 2},
+		"scheduled": &rules.Scheduled[T]{Schedule: rules.Spiking{Rest: .1}, Update: rules.ForwardUpdate,
+			PC: train.PC[T]{Model: toyModel[T](t, arch.Activities, widths...), Solver: plainDescent[T](.5), Stop: infer.Steps(4)}},
 		"targets":       &rules.TargetProp[T]{Model: compiled(t, both, drawn(both), feedforward), Step: .1, Noise: .1, Seed: 2},
 		"hybrid":        hybrid[T](t, false, mirror...),
 		"dendritic":     dendritic[T](t, arch.Bidirectional{Chain: chain, Backward: 1e-3}),
@@ -130,6 +133,7 @@ func TestOtherRules_AllocateNothing(t *testing.T) {
 	x, y := make([]float32, batch*20), make([]float32, batch*10)
 	data.Fill(set, x, y, rand.New(rand.NewPCG(1, 1)).Perm(batch))
 	all := otherRules[float32](t, 20, 30, 30, 10)
+	all["synchronous"] = &rules.RedBlack[float32]{Model: toyModel[float32](t, arch.Feedforward, 20, 30, 30, 10), Beta: .1, Sign: rules.Centred, Order: rules.AllAtOnce, Iterations: 3}
 	all["previous"] = pcFrom(toyModel[float32](t, arch.Activities, 20, 30, 30, 10), &train.Previous[float32]{})
 	for name, rule := range all {
 		subject := rule.Subject()

@@ -59,6 +59,8 @@ func TestTrainer_SaysWhichPartIsMissing(t *testing.T) {
 		{"empty Hybrid", rule(&rules.Hybrid[float32]{}), "Generator is missing"},
 		{"empty FeedbackAlignment", rule(&rules.FeedbackAlignment[float32]{}), "Model is missing"},
 		{"empty DirectFeedback", rule(&rules.DirectFeedback[float32]{}), "Model is missing"},
+		{"empty RedBlack", rule(&rules.RedBlack[float32]{}), "Model is missing"},
+		{"empty Scheduled", rule(&rules.Scheduled[float32]{}), "Model is missing"},
 		{"empty TargetProp", rule(&rules.TargetProp[float32]{}), "Model is missing"},
 		{"empty Unsupervised", rule(&rules.Unsupervised[float32]{}), "Model, Solver or Start is missing"},
 		{"empty Generator", rule(&rules.Generator[float32]{}), "Rule is missing"},

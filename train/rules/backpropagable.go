@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/graph"
 )
 
 // chainEnergy is the PC part of an energy that consists of it and of terms of the weights alone.
@@ -28,6 +30,44 @@ func chainEnergy(f energy.Functional) (energy.PC, error) {
 		}
 	}
 	return pc, nil
+}
+
+// gradientEnergy is chainEnergy of a model in the coordinates of activities, that steps along the gradient of its energy and is of a
+// feedforward network.
+func gradientEnergy[T graph.Float](m *arch.Model[T]) (energy.PC, error) {
+	p := m.Plan()
+	if p.Coordinates != arch.Activities {
+		return energy.PC{}, errors.Errorf("a model in the coordinates of %v: compile it in arch.Activities", p.Coordinates)
+	}
+	if p.Dendrites != nil {
+		return energy.PC{}, errors.New("a model with dendrites does not step along the gradient of the energy: compile it without")
+	}
+	pc, err := chainEnergy(p.Energy)
+	return pc, cmp.Or(err, feedforwardNet(m.Network()), dataInputs(m.Network(), p))
+}
+
+// withPart is an energy with another part in the place of its energy.PC.
+func withPart(f, part energy.Functional) energy.Sum {
+	all := energy.Sum{part}
+	if sum, is := f.(energy.Sum); is {
+		for _, other := range sum {
+			if _, pc := other.(energy.PC); !pc {
+				all = append(all, other)
+			}
+		}
+	}
+	return all
+}
+
+// unitHidden reports an energy that is not energy.PC with unit Gaussian hidden sites, and terms of the weights.
+func unitHidden(f energy.Functional) error {
+	pc, err := chainEnergy(f)
+	for _, lik := range append(likelihoods(pc.Blocks), pc.Hidden) {
+		if g, gaussian := lik.(energy.Gaussian); lik != nil && (!gaussian || g.Precision != 0 && g.Precision != 1) {
+			err = cmp.Or(err, errors.Errorf("hidden likelihood %+v: want energy.Gaussian of unit precision, and no likelihoods of single blocks but that", lik))
+		}
+	}
+	return err
 }
 
 // likelihoods are those of single blocks, in a fixed order.

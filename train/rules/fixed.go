@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -61,32 +60,23 @@ func (r *FixedPrediction[T]) model() (*arch.Model[T], error) {
 	if r.frozen != nil && r.of == r.Model {
 		return r.frozen, nil
 	}
-	p := r.Model.Plan()
-	if p.Coordinates != arch.Activities {
-		return nil, errors.Errorf("FixedPrediction: a model in the coordinates of %v: compile it in arch.Activities", p.Coordinates)
-	}
-	if p.Dendrites != nil {
-		return nil, errors.New("FixedPrediction: a model with dendrites does not step along the gradient of the energy: compile it without")
-	}
-	pc, err := chainEnergy(p.Energy)
-	if err := cmp.Or(err, feedforwardNet(r.Model.Network()), dataInputs(r.Model.Network(), p)); err != nil {
-		return nil, errors.WithMessage(err, "FixedPrediction")
-	}
-	linear := energy.Sum{linearised{pc}}
-	if sum, ok := p.Energy.(energy.Sum); ok {
-		for _, part := range sum {
-			if _, isPC := part.(energy.PC); !isPC {
-				linear = append(linear, part)
-			}
-		}
-	}
-	p.Energy = linear
-	m, err := arch.Compile(r.Model.Network(), r.Model.Weights(), p)
+	m, err := linearise(r.Model)
 	if err != nil {
 		return nil, errors.WithMessage(err, "FixedPrediction")
 	}
 	r.frozen, r.of, r.fixed, r.now = m, r.Model, nil, nil
 	return m, nil
+}
+
+// linearise compiles a second model over the weights of a feedforward network, whose energy is linearised in the errors.
+func linearise[T graph.Float](of *arch.Model[T]) (*arch.Model[T], error) {
+	p := of.Plan()
+	pc, err := gradientEnergy(of)
+	if err != nil {
+		return nil, err
+	}
+	p.Energy = withPart(p.Energy, linearised{pc})
+	return arch.Compile(of.Network(), of.Weights(), p)
 }
 
 // linearised is sum_l -<e_l, mu_l(z)> + the output's term, whose gradients with respect to z and W at the feedforward z are what the

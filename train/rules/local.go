@@ -20,11 +20,12 @@ type localGraph[T graph.Float] struct {
 	net    *arch.Network
 	w      *graph.Vector[T]
 	batch  int
-	data   []*graph.Node // inputs that carry the batch
-	terms  []energy.Term // what is reported
-	losses int           // terms that are the energy's; others follow
-	values []*graph.Node // a target that is computed without the rest
-	grads  []*graph.Node // with respect to the fields of w; nil where it is zero
+	data   []*graph.Node   // inputs that carry the batch
+	terms  []energy.Term   // what is reported
+	losses int             // terms that are the energy's; others follow
+	values []*graph.Node   // a target that is computed without the rest
+	more   [][]*graph.Node // further targets
+	grads  []*graph.Node   // with respect to the fields of w; nil where it is zero
 }
 
 // newLocalGraph starts the graph of a network for a batch size.
@@ -116,6 +117,7 @@ func (s *localGraph[T]) compile() (*localProgram[T], error) {
 	if len(s.values) > 0 {
 		targets = append(targets, s.values)
 	}
+	targets = append(targets, s.more...)
 	prog, err := graph.CompilePlan[T](graph.Plan{Targets: targets, Batched: s.data, Cache: true})
 	l := &localProgram[T]{localGraph: s, prog: prog, version: s.w.Version()}
 	for _, n := range s.data {
@@ -134,11 +136,16 @@ func (l *localProgram[T]) load(i int, values []T) {
 
 // run computes a target with the weights as they are.
 func (l *localProgram[T]) run(target int) error {
+	l.refresh()
+	return l.prog.Run(target)
+}
+
+// refresh makes the program read weights that have changed.
+func (l *localProgram[T]) refresh() {
 	if v := l.w.Version(); v != l.version {
 		l.version = v
 		l.prog.Touch()
 	}
-	return l.prog.Run(target)
 }
 
 // gradient writes the weights' gradient to dst, as long as the slab, and returns the sum of the terms.

@@ -6,7 +6,6 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/arch"
-	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/infer"
 	"github.com/pcgraph/pcgraph/internal/kernel"
@@ -42,15 +41,9 @@ func (r *ZIL[T]) Validate() error {
 	if r.Model.Plan().Dendrites != nil {
 		return errors.New("ZIL: a model with dendrites does not step along the gradient of the energy: compile it without")
 	}
-	pc, err := chainEnergy(r.Model.Plan().Energy)
-	for _, lik := range append(likelihoods(pc.Blocks), pc.Hidden) {
-		if g, gaussian := lik.(energy.Gaussian); lik != nil && (!gaussian || g.Precision != 0 && g.Precision != 1) {
-			err = cmp.Or(err, errors.Errorf("hidden likelihood %+v: want energy.Gaussian of unit precision, and no likelihoods of single blocks but that", lik))
-		}
-	}
 	n := r.Model.Network()
 	_, notChain := chainOf(n)
-	return errors.WithMessage(cmp.Or(err, feedforwardNet(n), noStart(n), notChain, r.Model.TakesBatches(), dataInputs(n, r.Model.Plan())), "ZIL")
+	return errors.WithMessage(cmp.Or(unitHidden(r.Model.Plan().Energy), feedforwardNet(n), noStart(n), notChain, r.Model.TakesBatches(), dataInputs(n, r.Model.Plan())), "ZIL")
 }
 
 // Gradient is backprop's, found by inference.

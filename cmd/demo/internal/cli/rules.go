@@ -31,6 +31,9 @@ type Rule struct {
 // nudge is the beta of nudged rules.
 const nudge = .1
 
+// restingWeight is the weight of energies between spikes.
+const restingWeight = 1e-3
+
 // sampleStream is the second half of the seed of Monte Carlo's noise.
 const sampleStream = 3
 
@@ -47,6 +50,22 @@ var allRules = []Rule{
 	{name: "centred", short: "cPC", title: "predictive coding with centred nudging", note: "the output pulls weakly, from both sides", infers: true, errors: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
 			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge, Sign: rules.Centred}
+		}},
+	{name: "redblack", short: "RB-EP", title: "red-black nudging with projections", note: "the output pulls weakly, sites of even and odd place move in turn", pass: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.RedBlack[float32]{Model: pc.Model, Beta: nudge, Sign: rules.Centred, Iterations: len(pc.Model.Network().Blocks) + 1, Seed: pc.Seed}
+		}},
+	{name: "forward", short: "FU", title: "predictive coding with the forward update", note: "weights learn with activities of the feedforward pass", infers: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.Scheduled[float32]{PC: pc, Update: rules.ForwardUpdate}
+		}},
+	{name: "spiking", short: "SPC", title: "predictive coding with spiking precisions and the forward update", note: "as forward; energies count most when the error arrives", infers: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Spiking{Rest: restingWeight}, Update: rules.ForwardUpdate}
+		}},
+	{name: "decaying", short: "DPC", title: "predictive coding with decaying precisions and the forward update", note: "as forward; energies count less from step to step", infers: true,
+		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Decaying{}, Update: rules.ForwardUpdate}
 		}},
 	{name: "fixed", short: "FPC", title: "predictive coding with fixed predictions", note: "fixed predictions: backprop at equilibrium", infers: true,
 		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
