@@ -30,6 +30,7 @@ var always = map[string]string{
 	"stream":        "out seed solver data dir limit batch lr eval-every test units frames turn",
 	"linear":        "out seed solver data dir limit batch lr eval-every test",
 	"landscape":     "out x y w1 w2 lr updates",
+	"curvature":     "out seed arch scaling gamma loss errors precision data dir batch at scale updates tol products anyway",
 	"hybrid":        "out seed solver data dir limit batch lr eval-every test",
 	"bidirectional": "back out seed solver data dir limit batch lr eval-every test",
 	"claims":        "write",
@@ -113,6 +114,8 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"latent -tol 1 -steps 9", "tol", "adaptive"},
 		{"classify -solver heun -steps 2", "steps", "-solver sgd"},
 		{"classify -solver heun -rate 2", "rate", "-solver sgd and euler"},
+		{"curvature -looks 3", "looks", "-updates"},
+		{"curvature -lr .3", "lr", "-updates"},
 		{"claims -write d -long", "long", "the list"},
 	} {
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(c.args), strings.Fields(map[bool]string{true: "-out " + filepath.Join(t.TempDir(), "out")}[!strings.Contains(c.args, "overwrite") && !strings.HasPrefix(c.args, "claims")])...)...)

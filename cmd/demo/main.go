@@ -44,6 +44,7 @@ type commands struct {
 	Stream        study.StreamCmd        `cmd:"" help:"Temporal prediction: turning digits, frame by frame, inference beginning at what was expected."`
 	Linear        study.LinearCmd        `cmd:"" help:"A deep linear network on MNIST: energy along training against its closed form."`
 	Landscape     inspect.LandscapeCmd   `cmd:"" help:"The energies of the smallest chains as pictures: by weights, by activities, by depth; before and after inference."`
+	Curvature     inspect.CurvatureCmd   `cmd:"" help:"What kind of point the weights are, for PC and for BP: Hessians with respect to the weights, lowest and highest eigenvalues, verdict, both landscapes along the direction of escape."`
 	Hybrid        study.HybridCmd        `cmd:"" help:"A generator with an amortiser that guesses where its inference will end: three ways to a label."`
 	Bidirectional study.BidirectionalCmd `cmd:"" help:"One network in both directions: classifies pictures and generates them."`
 	Claims        claims.ListCmd         `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
