@@ -81,18 +81,18 @@ var allRules = []Rule{
 			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Decaying{}, Update: rules.ForwardUpdate}
 		}},
 	{name: "average", short: "AVG", title: "predictive coding from average activities", note: "inference starts at the mean of settled activities of the label", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			pc.Start = &train.Average[float32]{Rate: averageRate}
 			return &pc
 		}},
 	{name: "recall", short: "REC", title: "predictive coding from recalled activities", note: "inference starts at settled activities of similar inputs", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			in, _ := pc.Model.Sizes()
 			pc.Start = &train.Recall[float32]{Capacity: recallCapacity, Width: recallWidth * math.Sqrt(float64(in))}
 			return &pc
 		}},
 	{name: "highways", short: "HEP", title: "predictive coding with error highways", note: "the output's error reaches every layer by a fixed matrix", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Highways[float32]{PC: pc, Strength: 1, Std: highwayStd, Draw: pc.Seed}
 		}},
 	{name: "fixed", short: "FPC", title: "predictive coding with fixed predictions", note: "fixed predictions: backprop at equilibrium", infers: true,
@@ -129,7 +129,7 @@ var allRules = []Rule{
 			return &rules.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
 	{name: "kolenpollack", short: "DKP", title: "direct Kolen-Pollack feedback", note: "direct feedback alignment whose matrices learn", pass: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.KolenPollack[float32]{DirectFeedback: rules.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}, Rate: feedbackRate, Decay: feedbackDecay}
 		}},
 }
