@@ -9,12 +9,15 @@ import (
 
 // noiseClaim is the claim on one of the sweeps S3 to S5.
 func noiseClaim(domain, what, sweepName, figures, limits string, methods ...string) claim.Claim {
+	others := ""
+	if len(methods) > 1 {
+		others = "; so does that of online " + strings.Join(methods[1:], " and ")
+	}
 	return claim.Claim{
-		ID:     "pem/noise-" + domain,
-		Source: paper + ", figure of noisy " + what + " sources (" + sweepName + ")",
-		Statement: "On five " + what + " sources in ten mixtures, PEM's mSNR follows the input SNR from 5 to 30 dB, within 4 dB of it; its place among " + strings.Join(methods, ", ") +
-			" is the paper's at every point.",
-		Paper: figures + " (" + stored + ")", Grid: noisy,
+		ID:        "pem/noise-" + domain,
+		Source:    paper + ", figure of noisy " + what + " sources (" + sweepName + ")",
+		Statement: "On five " + what + " sources in ten mixtures, PEM's mSNR follows the input SNR from 5 to 30 dB, within 4 dB of it, as the paper's does" + others + ".",
+		Paper:     figures + " (" + stored + ")", Grid: noisy,
 		Bounds:  append(agreement(limits), claim.Bound{Text: "the median mSNR of PEM is within 4 dB of the input SNR from 5 to 30 dB", Origin: claim.Paper, Note: stored}),
 		Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/noise-" + domain + " -full, about fifteen minutes of one core"),
 		Check: func(t claim.Table) (string, error) {
@@ -33,18 +36,28 @@ func noiseClaim(domain, what, sweepName, figures, limits string, methods ...stri
 			return ours, off.Err()
 		},
 		Plot: func(t claim.Table) []claim.Figure {
-			return tableFigure(t, "pem-noise-"+domain, domain, "input SNR, dB", "Five sources in ten mixtures.", true, methods...)
+			return tableFigure(t, "pem-noise-"+domain, domain, "input SNR, dB", "Five sources in ten mixtures.", true, append([]string{upem}, methods...)...)
 		},
 	}
 }
 
 var (
-	sparseTable = noiseClaim("sparse", "sparse", "S3", "mSNR at 5, 10, ..., 30 dB: PEM 7.19 11.26 15.83 20.30 23.74 26.93, u-PEM 7.20 11.26 15.83 20.32 23.77 26.59, CorInfoMax 7.02 11.08 15.59 20.03 23.80 27.36",
-		".5 dB (PEM, u-PEM), 1 dB (CorInfoMax)", pemRule, upem, cim)
-	nnsparseTable = noiseClaim("nnsparse", "nonnegative sparse", "S4", "mSNR at 5, 10, ..., 30 dB: PEM 7.05 11.19 15.67 20.15 24.46 28.32, u-PEM 6.96 10.83 15.18 19.45 23.96 28.23, CorInfoMax 6.29 10.37 15.29 20.23 23.97 26.94",
-		".5 dB (PEM, u-PEM), 1 dB (CorInfoMax)", pemRule, upem, cim)
-	simplexTable = noiseClaim("simplex", "simplex", "S5", "mSNR at 5, 10, ..., 30 dB: PEM 6.75 10.84 15.60 20.57 25.32 28.88, u-PEM 6.77 10.80 14.70 18.72 22.51 25.88", ".5 dB", pemRule, upem)
+	sparseTable = noiseClaim("sparse", "sparse", "S3", "mSNR at 5, 10, ..., 30 dB: PEM 7.19 11.26 15.83 20.30 23.74 26.93, CorInfoMax 7.02 11.08 15.59 20.03 23.80 27.36",
+		".5 dB (PEM), 1 dB (CorInfoMax)", pemRule, cim)
+	nnsparseTable = noiseClaim("nnsparse", "nonnegative sparse", "S4", "mSNR at 5, 10, ..., 30 dB: PEM 7.05 11.19 15.67 20.15 24.46 28.32, CorInfoMax 6.29 10.37 15.29 20.23 23.97 26.94",
+		".5 dB (PEM), 1 dB (CorInfoMax)", pemRule, cim)
+	simplexTable = noiseClaim("simplex", "simplex", "S5", "mSNR at 5, 10, ..., 30 dB: PEM 6.75 10.84 15.60 20.57 25.32 28.88", ".5 dB", pemRule)
 )
+
+var upemNoisy = claim.Claim{
+	ID:        "pem/unnormalised-noisy",
+	Source:    paper + ", figures of noisy sources (S3 to S5): u-PEM",
+	Statement: "u-PEM's mSNR on five sparse, nonnegative sparse and simplex sources in ten mixtures is at every input SNR that of the paper's figures.",
+	Paper:     "mSNR at 5, 10, ..., 30 dB: sparse 7.20 11.26 15.83 20.32 23.77 26.59, nonnegative sparse 6.96 10.83 15.18 19.45 23.96 28.23, simplex 6.77 10.80 14.70 18.72 22.51 25.88 (" + stored + ")",
+	Grid:      noisy, Bounds: agreement(".5 dB"),
+	Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/unnormalised-noisy -full, about fifteen minutes of one core"),
+	Check: func(t claim.Table) (string, error) { return both(t, "sparse", "nnsparse", "simplex") },
+}
 
 var normalisation = claim.Claim{
 	ID:        "pem/normalisation",
