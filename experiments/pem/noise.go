@@ -22,12 +22,13 @@ func noiseClaim(domain, what, sweepName, figures, limits string, methods ...stri
 		Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/noise-" + domain + " -full, about fifteen minutes of one core"),
 		Check: func(t claim.Table) (string, error) {
 			ours, err := reproduced(t, domain, methods...)
+			x := indexed(t)
 			var off claim.Off
 			if err != nil {
 				off.Add("%v", err)
 			}
 			for _, snr := range inputs {
-				if m := runs(t, domain, pemRule, snr); len(m) > 0 && t.Scale == claim.Full {
+				if m := x.runs(domain, pemRule, snr); len(m) > 0 && t.Scale == claim.Full {
 					if s := summary(m, mSNR); !(abs(s.Median-snr) <= 4) {
 						off.Add("PEM at %g dB: median mSNR %.2f dB", snr, s.Median)
 					}
@@ -72,12 +73,13 @@ var normalisation = claim.Claim{
 	Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/normalisation -full, about fifteen minutes of one core"),
 	Check: normalisationMatters,
 	Plot: func(t claim.Table) []claim.Figure {
+		x := indexed(t)
 		panel := claim.Panel{Title: "PEM ahead of u-PEM", X: claim.Axis{Label: "input SNR, dB"}, Y: claim.Axis{Label: "lead in mSNR, dB"}}
 		for k, domain := range []string{"sparse", "nnsparse", "simplex"} {
 			line := claim.Line{Name: domain, Series: k + 1, Points: true}
 			reference := claim.Line{Reference: true, Name: []string{"the paper's", "", ""}[k]}
 			for i, snr := range inputs {
-				if d := paired(t, domain, snr); d.N > 0 {
+				if d := x.paired(domain, snr); d.N > 0 {
 					line.Append(snr, d)
 				}
 				reference.X, reference.Y = append(reference.X, snr), append(reference.Y, published[domain][pemRule][i]-published[domain][upem][i])
@@ -90,12 +92,12 @@ var normalisation = claim.Claim{
 }
 
 // paired is PEM's lead over u-PEM.
-func paired(t claim.Table, domain string, snr float64) claim.Estimate {
+func (x index) paired(domain string, snr float64) claim.Estimate {
 	a, b := map[int]float64{}, map[int]float64{}
-	for seed, s := range runs(t, domain, pemRule, snr) {
+	for seed, s := range x.runs(domain, pemRule, snr) {
 		a[seed] = s.MSNR
 	}
-	for seed, s := range runs(t, domain, upem, snr) {
+	for seed, s := range x.runs(domain, upem, snr) {
 		b[seed] = s.MSNR
 	}
 	return claim.Paired(a, b)
@@ -105,8 +107,9 @@ func paired(t claim.Table, domain string, snr float64) claim.Estimate {
 func normalisationMatters(t claim.Table) (string, error) {
 	var off claim.Off
 	var ours []string
+	x := indexed(t)
 	for _, snr := range inputs {
-		sparse, simplex := paired(t, "sparse", snr), paired(t, "simplex", snr)
+		sparse, simplex := x.paired("sparse", snr), x.paired("simplex", snr)
 		if sparse.N == 0 || simplex.N == 0 {
 			continue
 		}
