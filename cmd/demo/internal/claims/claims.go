@@ -18,13 +18,14 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/mupc"
 	"github.com/pcgraph/pcgraph/experiments/pem"
 	"github.com/pcgraph/pcgraph/experiments/record"
+	"github.com/pcgraph/pcgraph/experiments/saddles"
 	"github.com/pcgraph/pcgraph/experiments/thesis"
 	"github.com/pcgraph/pcgraph/report"
 )
 
 // everyClaim lists the claims of all experiments.
 func everyClaim() []claim.Claim {
-	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims(), thesis.Claims(), pem.Claims())
+	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims(), thesis.Claims(), pem.Claims(), saddles.Claims())
 }
 
 // chosen are the claims that names stand for: an ID, or a folder for all of its claims.

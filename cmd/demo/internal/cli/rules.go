@@ -25,7 +25,7 @@ type Rule struct {
 	infers bool   // relaxes activities by -steps and -rate
 	errors bool   // its inference can move prediction errors instead of activities
 	pass   bool   // its model has no activities to move: a feedforward pass
-	build  func(pc train.PC[float32], rate float64) train.Rule[float32]
+	build  func(pc train.PC[float32], in InferFlags) train.Rule[float32]
 }
 
 // nudge is the beta of nudged rules.
@@ -40,53 +40,66 @@ const sampleStream = 3
 // rules is the one table of learning rules; the first row is the default.
 var allRules = []Rule{
 	{name: "pc", short: "PC", title: "predictive coding", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] { return &pc }},
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] { return &pc }},
 	{name: "incremental", short: "iPC", title: "incremental predictive coding", note: "iPC: weights move at every step of inference", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] { return &rules.Incremental[float32]{PC: pc} }},
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			return &rules.Incremental[float32]{PC: pc}
+		}},
 	{name: "nudged", short: "nPC", title: "nudged predictive coding", note: "the output pulls weakly", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge}
 		}},
 	{name: "centred", short: "cPC", title: "predictive coding with centred nudging", note: "the output pulls weakly, from both sides", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge, Sign: rules.Centred}
 		}},
 	{name: "redblack", short: "RB-EP", title: "red-black nudging with projections", note: "the output pulls weakly, sites of even and odd place move in turn", pass: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.RedBlack[float32]{Model: pc.Model, Beta: nudge, Sign: rules.Centred, Iterations: len(pc.Model.Network().Blocks) + 1, Seed: pc.Seed}
 		}},
 	{name: "forward", short: "FU", title: "predictive coding with the forward update", note: "weights learn with activities of the feedforward pass", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Update: rules.ForwardUpdate}
 		}},
 	{name: "spiking", short: "SPC", title: "predictive coding with spiking precisions and the forward update", note: "as forward; energies count most when the error arrives", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Spiking{Rest: restingWeight}, Update: rules.ForwardUpdate}
 		}},
 	{name: "decaying", short: "DPC", title: "predictive coding with decaying precisions and the forward update", note: "as forward; energies count less from step to step", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Decaying{}, Update: rules.ForwardUpdate}
 		}},
 	{name: "fixed", short: "FPC", title: "predictive coding with fixed predictions", note: "fixed predictions: backprop at equilibrium", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.FixedPrediction[float32]{PC: pc}
 		}},
 	{name: "zil", short: "ZIL", title: "zero-divergence inference learning", note: "backprop exactly, on blocks one after the other",
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.ZIL[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
 	{name: "montecarlo", short: "MCPC", title: "Monte Carlo predictive coding", note: "Langevin sampling of activities", infers: true, errors: true,
-		build: func(pc train.PC[float32], rate float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], in InferFlags) train.Rule[float32] {
 			steps := int(pc.Stop.(infer.Steps))
-			pc.Solver = &infer.Langevin[float32]{Rate: rate, Temperature: 1e-3, Source: rand.NewPCG(pc.Seed, sampleStream)}
+			pc.Solver = &infer.Langevin[float32]{Rate: in.Rate, Temperature: 1e-3, Source: rand.NewPCG(pc.Seed, sampleStream)}
 			return &rules.MonteCarlo[float32]{PC: pc, BurnIn: steps / 2}
 		}},
+	{name: "pcalm", short: "PC-ALM", title: "predictive coding by the method of multipliers", note: "PC-ALM: multipliers carry the error, towards backprop's gradient; without -steps and -rate twice as many as blocks, at a rate that is measured", infers: true,
+		build: func(pc train.PC[float32], in InferFlags) train.Rule[float32] {
+			r := &rules.PCALM[float32]{Model: pc.Model, Seed: pc.Seed, Ascent: 1}
+			if in.GivenSteps != nil {
+				r.Steps = in.Steps
+			}
+			if in.GivenRate != nil {
+				r.Rate = in.Rate
+			}
+			return r
+		}},
 	{name: "feedback", short: "FA", title: "feedback alignment", note: "feedback alignment, no inference", pass: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.FeedbackAlignment[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
 	{name: "direct", short: "DFA", title: "direct feedback alignment", note: "direct feedback alignment, no inference", pass: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
 }
@@ -144,7 +157,7 @@ func (f RuleFlag) Coordinates(c arch.Coordinates) arch.Coordinates {
 
 // Build makes the rule for a model.
 func (f RuleFlag) Build(m *arch.Model[float32], in InferFlags, seed uint64) train.Rule[float32] {
-	return f.row().build(train.PC[float32]{Model: m, Solver: Descent[float32](in.Rate), Stop: infer.Steps(in.Steps), Seed: seed}, in.Rate)
+	return f.row().build(train.PC[float32]{Model: m, Solver: Descent[float32](in.Rate), Stop: infer.Steps(in.Steps), Seed: seed}, in)
 }
 
 // A scaling is a row of the table of scalings of the weights that -scaling chooses from.
