@@ -19,7 +19,7 @@ func noiseClaim(domain, what, sweepName, figures, limits string, methods ...stri
 		Statement: "On five " + what + " sources in ten mixtures, PEM's mSNR follows the input SNR from 5 to 30 dB, within 4 dB of it, as the paper's does" + others + ".",
 		Paper:     figures + " (" + stored + ")", Grid: noisy,
 		Bounds:  append(agreement(limits), claim.Bound{Text: "the median mSNR of PEM is within 4 dB of the input SNR from 5 to 30 dB", Origin: claim.Paper, Note: stored}),
-		Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/noise-" + domain + " -full, about fifteen minutes of one core"),
+		Verdict: claim.Holds,
 		Check: func(t claim.Table) (string, error) {
 			ours, err := reproduced(t, domain, methods...)
 			x := indexed(t)
@@ -45,10 +45,16 @@ func noiseClaim(domain, what, sweepName, figures, limits string, methods ...stri
 var (
 	sparseTable = noiseClaim("sparse", "sparse", "S3", "mSNR at 5, 10, ..., 30 dB: PEM 7.19 11.26 15.83 20.30 23.74 26.93, CorInfoMax 7.02 11.08 15.59 20.03 23.80 27.36",
 		".5 dB (PEM), 1 dB (CorInfoMax)", pemRule, cim)
-	nnsparseTable = noiseClaim("nnsparse", "nonnegative sparse", "S4", "mSNR at 5, 10, ..., 30 dB: PEM 7.05 11.19 15.67 20.15 24.46 28.32, CorInfoMax 6.29 10.37 15.29 20.23 23.97 26.94",
-		".5 dB (PEM), 1 dB (CorInfoMax)", pemRule, cim)
+	nnsparseTable = with(noiseClaim("nnsparse", "nonnegative sparse", "S4", "mSNR at 5, 10, ..., 30 dB: PEM 7.05 11.19 15.67 20.15 24.46 28.32, CorInfoMax 6.29 10.37 15.29 20.23 23.97 26.94",
+		".5 dB (PEM), 1 dB (CorInfoMax)", pemRule, cim), "It holds but for PEM at the highest input SNR, where it is better here: its mean mSNR at 30 dB is .5 dB above the paper's, its SINR at 25 and 30 dB .6 and 1 dB, as fewer of our runs lose a source.")
 	simplexTable = noiseClaim("simplex", "simplex", "S5", "mSNR at 5, 10, ..., 30 dB: PEM 6.75 10.84 15.60 20.57 25.32 28.88", ".5 dB", pemRule)
 )
+
+// with is a claim with another verdict, that it fails, and what was found.
+func with(c claim.Claim, care string) claim.Claim {
+	c.Verdict, c.QuickPasses, c.Shuffled, c.Care = claim.Fails, true, failing, claim.Constant(care)
+	return c
+}
 
 var upemNoisy = claim.Claim{
 	ID:        "pem/unnormalised-noisy",
@@ -56,7 +62,9 @@ var upemNoisy = claim.Claim{
 	Statement: "u-PEM's mSNR on five sparse, nonnegative sparse and simplex sources in ten mixtures is at every input SNR that of the paper's figures.",
 	Paper:     "mSNR at 5, 10, ..., 30 dB: sparse 7.20 11.26 15.83 20.32 23.77 26.59, nonnegative sparse 6.96 10.83 15.18 19.45 23.96 28.23, simplex 6.77 10.80 14.70 18.72 22.51 25.88 (" + stored + ")",
 	Grid:      noisy, Bounds: agreement(".5 dB"),
-	Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/unnormalised-noisy -full, about fifteen minutes of one core"),
+	Verdict: claim.Fails, QuickPasses: true, Shuffled: failing,
+	Care: claim.Constant("It is better here: most of all on the simplex, where medians at 20 to 30 dB are 2 to 3 dB above the paper's means, and as good as PEM's, since few of our runs lose a source. Nonnegative " +
+		"sparse sources have it by up to 1.3 dB. On sparse ones it is the paper's, but for the SINR at 30 dB."),
 	Check: func(t claim.Table) (string, error) { return both(t, "sparse", "nnsparse", "simplex") },
 }
 
@@ -70,7 +78,9 @@ var normalisation = claim.Claim{
 		{Text: "on sparse sources the mean paired difference is below .5 dB at every input SNR", Origin: claim.Paper, Note: stored},
 		{Text: "on the simplex PEM is ahead at 20, 25 and 30 dB, the 95 % interval of the paired difference included, and within .5 dB at 5 and 10 dB", Origin: claim.Paper, Note: stored},
 	},
-	Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/normalisation -full, about fifteen minutes of one core"),
+	Verdict: claim.Fails, QuickPasses: true, Shuffled: failing,
+	Care: claim.Constant("On sparse sources u-PEM is as good as PEM. On the simplex it loses less than the paper's 3 dB: half a dB to one dB in the mean, of single runs that fail; the medians of both are within .4 dB " +
+		"at every input SNR."),
 	Check: normalisationMatters,
 	Plot: func(t claim.Table) []claim.Figure {
 		x := indexed(t)

@@ -136,7 +136,7 @@ func tableFigure(t claim.Table, name, domain, label, conditions string, relative
 	main := claim.Panel{Title: domain, X: claim.Axis{Label: label}, Y: y}
 	lost := claim.Panel{Title: "runs that lost a source", X: claim.Axis{Label: label}, Y: claim.Axis{Label: "of the runs at each point, %"}}
 	x := indexed(t)
-	dots := claim.Line{Name: "single runs that lost a source", NoLine: true, Points: true, Series: 9}
+	dots := claim.Line{Name: "single runs that lost a source", NoLine: true, Points: true, Series: 6}
 	for k, method := range methods {
 		line, part := claim.Line{Name: method, Series: k + 1, Points: true}, claim.Line{Name: method, Series: k + 1, Points: true}
 		reference := claim.Line{Reference: true}
@@ -163,5 +163,5 @@ func tableFigure(t claim.Table, name, domain, label, conditions string, relative
 	if len(dots.X) > 0 {
 		main.Lines = append(main.Lines, dots)
 	}
-	return []claim.Figure{{Name: name, Panels: []claim.Panel{main, lost}, Caption: "Median over seeds of the mean SNR of the sources; grey dots: the paper's means. A run that lost a source has one output for two sources. " + conditions}}
+	return []claim.Figure{{Name: name, Panels: []claim.Panel{main, lost}, Caption: "Median over seeds of the mean SNR of the sources; dotted: the paper's means. A run that lost a source has one output for two sources. " + conditions}}
 }
