@@ -37,6 +37,7 @@ var always = map[string]string{
 	"run":           "full out record cache cores",
 	"verify":        "cache cores",
 	"bench":         "json rows repeats threads quick child",
+	"separate":      "out seed domain method sources restarts samples try",
 	"data":          "mnist fashion cifar10 cifar100",
 }
 
@@ -114,6 +115,12 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"latent -tol 1 -steps 9", "tol", "adaptive"},
 		{"classify -solver heun -steps 2", "steps", "-solver sgd"},
 		{"classify -solver heun -rate 2", "rate", "-solver sgd and euler"},
+		{"separate a.wav -rate 8000", "rate", "a stream of raw frames"},
+		{"separate a.wav -channels 3", "channels", "a stream of raw frames"},
+		{"separate -try -format f32le", "format", "a stream of raw frames"},
+		{"separate a.wav -to b", "to", "a stream of raw frames"},
+		{"separate a.wav -state b", "state", "a stream of raw frames"},
+		{"separate - -reference b", "reference", "mixtures in files"},
 		{"curvature -looks 3", "looks", "-updates"},
 		{"curvature -lr .3", "lr", "-updates"},
 		{"claims -write d -long", "long", "the list"},

@@ -28,6 +28,7 @@ Examples, with what to expect:
   demo generate                       digits from labels, labels from digits: above 85 %
   demo complete -missing left         half a digit is given, inference finds the rest
   demo stream                         a turning digit, and what the network expects to see next
+  demo separate -try                  sounds and pictures, mixed and separated: above 20 dB; then demo separate mix.wav
   demo claims                         the papers' sentences that are checked here, with verdicts; demo verify measures again
   demo coordcheck                     sizes of activities and updates over width and depth: flat, or not
   demo curvature -data mnist -act tanh -at origin -no-bias

@@ -6,6 +6,7 @@
 //	demo train -data x.npz  any network on data of your own, arrays or a table (.csv)
 //	demo eval runs/NAME-TIME  what was saved, on the test set or on new data; demo predict: sample by sample
 //	demo compare -act tanh  gradients of any network
+//	demo separate mix.wav   the sources in a recording of several channels
 //	demo bench              speed and memory on this machine
 //	demo verify             the papers' claims, measured quickly
 //	demo data               which data sets are here
@@ -23,6 +24,7 @@ import (
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/claims"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/separate"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 )
 
@@ -51,6 +53,7 @@ type commands struct {
 	Run           claims.RunCmd          `cmd:"" help:"Measure claims: verdicts, tables and figures."`
 	Verify        claims.VerifyCmd       `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Bench         bench.Cmd              `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
+	Separate      separate.Cmd           `cmd:"" help:"Separate mixtures (sounds, pictures, tables, a stream) into their sources, without knowing either; -try shows it."`
 	Data          study.DataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
 
 	Version cli.VersionFlag `help:"Print version, revision, Go and kernels, then exit."`
@@ -68,6 +71,6 @@ func main() {
 	}()
 	ignoreBrokenPipe()
 	info, err := os.Stdout.Stat()
-	c := &cli.Console{Context: ctx, Out: os.Stdout, Terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	c := &cli.Console{Context: ctx, In: os.Stdin, Out: os.Stdout, Terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
 	os.Exit(cli.Main(c, new(commands), teaching, os.Args[1:], os.Stderr))
 }

@@ -41,6 +41,9 @@ func byData(c Choice) string {
 	}
 	return "-data " + c.Data
 }
+func byMixtures(c Choice) string {
+	return map[string]string{"-": "a stream", "files": "files", "try": "-try"}[c.Data]
+}
 func bySolver(c Choice) string  { return "-solver " + c.Solver }
 func byCommand(c Choice) string { return "demo " + c.Command }
 
@@ -117,6 +120,8 @@ var FlagUses = []flagUse{
 	{taskCommands, []string{"tol"}, solvers(notebooks.Heun, notebooks.Bosh3, notebooks.Tsit5), bySolver, "-solver heun, bosh3 and tsit5, whose steps are adaptive"},
 	{taskCommands, []string{"steps"}, solvers(notebooks.SGD), bySolver, "-solver sgd"},
 	{taskCommands, []string{"rate"}, solvers(notebooks.SGD, notebooks.Euler), bySolver, "-solver sgd and euler"},
+	{[]string{"separate"}, []string{"rate", "channels", "format", "to", "state"}, Datasets("-"), byMixtures, "a stream of raw frames, the file -"},
+	{[]string{"separate"}, []string{"reference"}, Datasets("files"), byMixtures, "mixtures in files"},
 	{[]string{"claims"}, []string{"long"}, func(c Choice) bool { return !with("write")(c) }, func(Choice) string { return "-write" }, "the list in the terminal"},
 }
 

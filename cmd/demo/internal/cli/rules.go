@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -33,6 +34,16 @@ const nudge = .1
 
 // restingWeight is the weight of energies between spikes.
 const restingWeight = 1e-3
+
+// What the rows of starts, highways and learned feedback have where the papers leave it open.
+const (
+	averageRate    = .01
+	recallCapacity = 512
+	recallWidth    = .1 // of one number of the input
+	highwayStd     = .01
+	feedbackRate   = .1
+	feedbackDecay  = .01
+)
 
 // sampleStream is the second half of the seed of Monte Carlo's noise.
 const sampleStream = 3
@@ -69,6 +80,21 @@ var allRules = []Rule{
 		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Decaying{}, Update: rules.ForwardUpdate}
 		}},
+	{name: "average", short: "AVG", title: "predictive coding from average activities", note: "inference starts at the mean of settled activities of the label", infers: true,
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			pc.Start = &train.Average[float32]{Rate: averageRate}
+			return &pc
+		}},
+	{name: "recall", short: "REC", title: "predictive coding from recalled activities", note: "inference starts at settled activities of similar inputs", infers: true,
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			in, _ := pc.Model.Sizes()
+			pc.Start = &train.Recall[float32]{Capacity: recallCapacity, Width: recallWidth * math.Sqrt(float64(in))}
+			return &pc
+		}},
+	{name: "highways", short: "HEP", title: "predictive coding with error highways", note: "the output's error reaches every layer by a fixed matrix", infers: true,
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			return &rules.Highways[float32]{PC: pc, Strength: 1, Std: highwayStd, Draw: pc.Seed}
+		}},
 	{name: "fixed", short: "FPC", title: "predictive coding with fixed predictions", note: "fixed predictions: backprop at equilibrium", infers: true,
 		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.FixedPrediction[float32]{PC: pc}
@@ -101,6 +127,10 @@ var allRules = []Rule{
 	{name: "direct", short: "DFA", title: "direct feedback alignment", note: "direct feedback alignment, no inference", pass: true,
 		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}
+		}},
+	{name: "kolenpollack", short: "DKP", title: "direct Kolen-Pollack feedback", note: "direct feedback alignment whose matrices learn", pass: true,
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			return &rules.KolenPollack[float32]{DirectFeedback: rules.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}, Rate: feedbackRate, Decay: feedbackDecay}
 		}},
 }
 
