@@ -122,10 +122,9 @@ var errorRegime = claim.Claim{
 		{Text: "there gradients below the last weights are as long as backprop's, to 1 %", Origin: claim.Derived, Note: "dF/dW at fixed errors; by a local rule they are .00499 times as long, which Adam takes out"},
 		{Text: "at equilibrium (1e-6 of the gradient left) the least cosine is below .999 in every cell", Origin: claim.After, Note: "set when the quick grid had been seen"},
 	},
-	Shuffled: "every cell has to pass the same bounds, but for one kind of network",
-	Check:    checkRegime,
-	Verdict:  claim.WithCare,
-	Care:     regimeCare,
+	Check:   checkRegime,
+	Verdict: claim.WithCare,
+	Care:    regimeCare,
 }
 
 // checkRegime is the check of newcomers/error-regime.

@@ -20,7 +20,7 @@ import (
 
 // Claims are the claims of this package.
 func Claims() []claim.Claim {
-	return slices.Concat(pointClaims(), criticalClaims(), chainClaims(), lawClaims())
+	return slices.Concat([]claim.Claim{equilibrium}, pointClaims(), criticalClaims(), chainClaims(), lawClaims(), trainingClaims(), []claim.Claim{completion})
 }
 
 // paper begins the source of every claim.

@@ -147,6 +147,9 @@ func (cmd Cmd) separate(c *cli.Console, out *cli.RunDir) error {
 	if err := j.write(out); err != nil {
 		return err
 	}
+	took := time.Since(out.Manifest.Started).Seconds()
+	out.Manifest.Seconds["until_written"] = took
+	c.Printf("Read, separated and written in %.2f s.\n", took)
 	cmd.results(out, j)
 	out.Page = cmd.page(j)
 	return nil
