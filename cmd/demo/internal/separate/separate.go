@@ -259,7 +259,7 @@ func (cmd Cmd) count(c *cli.Console, j *job) (int, error) {
 	if rank < len(d) {
 		c.Printf("Warning: the %d mixtures have rank %d: some are the same but for a factor, or a sum of others.\n", len(d), rank)
 	}
-	n := cmd.Sources
+	n, hidden := cmd.Sources, 0
 	if n > rank {
 		return 0, errors.Errorf("-sources %d, and the %d mixtures have rank %d: some of them are sums of the others: ask for at most %d, or give mixtures that differ", n, len(d), rank, rank)
 	}
@@ -269,7 +269,10 @@ func (cmd Cmd) count(c *cli.Console, j *job) (int, error) {
 		}
 		n = min(max(n, 2), rank)
 		why := "as many as mixtures"
-		if n < len(d) {
+		switch {
+		case n < len(d) && d[n] > .1*d[n-1]: // see bss.CountSources
+			why, hidden = fmt.Sprintf("principal component %d of the mixtures has %.2g %% of the power of the one before it, and one source is hidden in a sum that is constant", n, 100*d[n-1]/d[n-2]), 1
+		case n < len(d):
 			why = fmt.Sprintf("principal component %d of the mixtures has %.2g %% of the power of the one before it", n+1, 100*d[n]/d[n-1])
 		}
 		c.Printf("Sources: %d (%s); -sources decides it otherwise.\n", n, why)
@@ -277,8 +280,8 @@ func (cmd Cmd) count(c *cli.Console, j *job) (int, error) {
 	if rank == 1 {
 		return 0, errors.New("the mixtures are one sound or picture with different factors: there is nothing to separate")
 	}
-	if weak := d[n-1] / d[0]; weak < 1e-3 {
-		c.Printf("Warning: principal component %d has %.2g %% of the power of the first: the mixtures are nearly alike, and noise in them grows when they are separated.\n", n, 100*weak)
+	if weak := d[n-1-hidden] / d[0]; weak < 1e-3 {
+		c.Printf("Warning: principal component %d has %.2g %% of the power of the first: the mixtures are nearly alike, and noise in them grows when they are separated.\n", n-hidden, 100*weak)
 	}
 	return n, nil
 }
