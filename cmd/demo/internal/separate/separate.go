@@ -90,6 +90,12 @@ func (cmd Cmd) Validate() error {
 	case cmd.stream() && !cmd.Method.Online:
 		return errors.Errorf("-method %s needs all samples at once: for a stream want pem, upem or corinfomax", cmd.Method.Name)
 	}
+	if cmd.Sources == 1 {
+		return errors.New("-sources is 1: want 2 or more: one source is no separation")
+	}
+	if cmd.stream() && cmd.Channels < 2 {
+		return errors.Errorf("-channels is %d: want 2 or more: one mixture cannot be separated", cmd.Channels)
+	}
 	for _, f := range cmd.Files {
 		if f == "-" && len(cmd.Files) > 1 {
 			return errors.New("- stands alone: a stream has all of its channels in one")
@@ -166,7 +172,11 @@ func (j *job) fitsReference() error {
 	case ref.Samples != in.Samples:
 		return errors.Errorf("-reference: %d samples, and the mixtures have %d: give the sources over the same time", ref.Samples, in.Samples)
 	}
-	return nil
+	err := bss.CheckMixtures(mat.NewDense(ref.Samples, ref.Channels, ref.Values))
+	if constant := (*bss.ConstantError)(nil); errors.As(err, &constant) {
+		return errors.Errorf("-reference: %s is %.4g in every sample: leave it out", ref.Names[constant.Mixture-1], constant.Value)
+	}
+	return errors.WithMessage(err, "-reference")
 }
 
 // run prepares and separates.
