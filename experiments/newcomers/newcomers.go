@@ -1,5 +1,5 @@
-// Package newcomers checks what papers of 2025 and 2026 say of their learning rules: red-black nudging, target alignment, and the regime
-// in which error-based predictive coding was published. Networks are small, data are random, numbers are float64.
+// Package newcomers checks what papers of 2025 and 2026 say of their learning rules: red-black nudging, target alignment, multipliers, and the regime
+// in which error-based predictive coding was published. Networks are small; but for the trainings data are random and numbers float64.
 package newcomers
 
 import (
@@ -16,7 +16,7 @@ import (
 
 // Claims are the claims of this package.
 func Claims() []claim.Claim {
-	return []claim.Claim{nudgingOrders, nudgingIterations, errorRegime, targetAlignment}
+	return []claim.Claim{nudgingOrders, nudgingIterations, errorRegime, targetAlignment, multipliersCarry}
 }
 
 // samples is the batch of the claims on networks.
