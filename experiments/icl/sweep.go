@@ -50,7 +50,7 @@ var sweep = claim.Claim{
 	Shuffled: everywhere,
 	Check:    sweepHolds,
 	Verdict:  claim.Open,
-	Care: claim.Constant("The full grid, 15 settings, takes about half an hour of one core and has not been recorded. At quick scale, with 2 blocks, 10 pairs, 3 dimensions and 200 pairs, everything holds; " +
+	Care: claim.Constant("The full grid, 15 settings, has not been recorded: half an hour of one core or more, `demo run icl/sweep -full`. At quick scale, with 2 blocks, 10 pairs, 3 dimensions and 200 pairs, everything holds; " +
 		"the identity itself is icl/identity, for other settings than these."),
 	Plot: sweepFigure,
 }

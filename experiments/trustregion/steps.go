@@ -30,14 +30,14 @@ type deep struct {
 type exactness struct {
 	Step     float64 `json:"step"`     // activities, against the O(L) closed form
 	Dense    float64 `json:"dense"`    // against one dense system per sample
-	Energy   float64 `json:"energy"`   // of the quadratic model at the step, against F*
+	Energy   float64 `json:"energy"`   // of the quadratic model at the step, against F*, of the energy at the feedforward pass
 	Gradient float64 `json:"gradient"` // PC's weight gradient at the step's end, against dF*/dW
 	First    float64 `json:"first"`    // the step's term of the first weight alone, against the whole of PC's gradient
 	BP       float64 `json:"bp"`       // |PC - BP| / |BP| of the weights: how much there is to explain
 	Kappa    float64 `json:"kappa"`    // condition number of I
 }
 
-var exact = claim.Grid("trustregion/exact", 2, func(s claim.Scale) []deep {
+var exact = claim.Grid("trustregion/exact", 3, func(s claim.Scale) []deep {
 	depths, count := []int{2, 3, 5, 8, 12}, 3
 	if s == claim.Quick {
 		depths, count = []int{2, 3, 5}, 1
@@ -93,7 +93,7 @@ func (d deep) measure() (exactness, error) {
 		product.MulElem(region.Gradient[l], s) // at the minimum dz I dz = -g dz
 		model += mat.Sum(&product) / 2 / batch
 	}
-	e.Energy = math.Abs(model/eq.Energy - 1)
+	e.Energy = math.Abs(model-eq.Energy) / (d.Precision * region.Pass.Loss)
 	var diff, whole float64
 	for l, g := range parts.TrustRegion {
 		diff, whole = diff+math.Pow(mat.Norm(g, 2), 2), whole+math.Pow(mat.Norm(parts.BP[l], 2), 2)
