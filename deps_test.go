@@ -64,10 +64,12 @@ var allowed = map[string][]string{
 	"experiments/mupc":        all,
 	"experiments/jpc":         all,
 	"experiments/thesis":      all,
+	"experiments/pem":         {"experiments/claim", "bss", "data"},
 	"experiments/trustregion": all,
+	"experiments/saddles":     all,
 	"experiments/icl":         append([]string{"icl"}, all...),
 	"examples":                append([]string{"report"}, all...),
-	"cmd/demo":                append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis", "experiments/trustregion", "experiments/icl", "icl"}, all...),
+	"cmd/demo":                append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis", "experiments/pem", "experiments/trustregion", "experiments/saddles", "experiments/icl", "icl"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia; an example shows how a user does.

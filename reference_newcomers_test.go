@@ -337,3 +337,76 @@ func checkForwardUpdate(t *testing.T, c *paperCase[scheduleOptions]) {
 	g, _ = gradientOf(t, &train.Backprop[float64]{Model: models[1]}, x, y, batch)
 	c.gradientNear(t, "backprop", w, g, "bp_d")
 }
+
+// metaOptions are those of kind metapcn.
+type metaOptions struct {
+	Case    string
+	Sizes   []int
+	Act     string
+	Loss    string
+	Eta     float64
+	Budgets []int
+}
+
+// TestReference_MetaPCN compares its normalisation of weights, and its inference: that of fixed predictions.
+func TestReference_MetaPCN(t *testing.T) {
+	checkPapers(t, "metapcn", func(o metaOptions) string { return o.Case }, map[string]func(*testing.T, *paperCase[metaOptions]){"norm": checkMetaNorm, "inference": checkMetaInference})
+}
+
+func checkMetaNorm(t *testing.T, c *paperCase[metaOptions]) {
+	for i := 0; c.has(fmt.Sprintf("W%d", i)); i++ {
+		name := fmt.Sprintf("W%d", i)
+		shape := c.Arrays[name].Shape // [out, in] or [out, in, height, width]; where a number lies does not matter to its deviation
+		var layer layers.Layer = layers.Linear{In: shape[1], Out: shape[0]}
+		input := shape[1:2]
+		if len(shape) == 4 {
+			layer = layers.Conv2D{In: shape[1], Out: shape[0], Kernel: [2]int{shape[2], shape[3]}}
+			input = []int{shape[2], shape[3], shape[1]}
+		}
+		n := &arch.Network{Input: input, Blocks: []arch.Block{{Name: "block1", Layer: layer}}}
+		w := graph.NewVector[float64](graph.Field{Name: "block1/W", Shape: n.Weights()[0].Param.Shape})
+		for kind, sample := range map[string]bool{"normalised": false, "unbiased": true} {
+			copy(w.Data(), c.array(t, name))
+			o := &optim.Standardize[float64]{Opt: &optim.SGD[float64]{Rate: 1}, Parts: train.MetaPCNDeviations(n, w), Sample: sample}
+			if err := o.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				o.Step(w.Data(), make([]float64, len(w.Data())))
+				reference.Near(t, kind+" "+name, w.Data(), c.array(t, fmt.Sprintf("%s%d", kind, i)), referenceTol)
+			}
+		}
+	}
+}
+
+func checkMetaInference(t *testing.T, c *paperCase[metaOptions]) {
+	o := c.Options
+	act, err := layers.ParseAct(o.Act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, w := postChain(t, c, act, o.Sizes)
+	x, y := c.array(t, "x"), c.array(t, "y")
+	batch, depth := len(x)/o.Sizes[0], len(o.Sizes)-1
+	plan := arch.Plan{Batch: batch, Energy: energy.PC{Output: likelihoodOf(t, o.Loss)}}
+	m, err := arch.Compile(n, w, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan.Coordinates = arch.Feedforward
+	bp, err := arch.Compile(n, w, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, steps := range o.Budgets {
+		prefix := fmt.Sprintf("run%d_", i)
+		r := &rules.FixedPrediction[float64]{PC: train.PC[float64]{Model: m, Solver: &infer.Descent[float64]{Optimizer: &optim.SGD[float64]{Rate: o.Eta}}, Stop: infer.Steps(steps)}}
+		g, _ := gradientOf(t, r, x, y, batch)
+		for l := 1; l < depth; l++ {
+			reference.Near(t, prefix+"errors", r.Errors(fmt.Sprintf("block%d", l)), c.array(t, fmt.Sprintf("%sd%d", prefix, l)), referenceTol)
+		}
+		c.gradientNear(t, prefix+"gradient", w, g, prefix+"d")
+	}
+	g, _ := gradientOf(t, &train.Backprop[float64]{Model: bp}, x, y, batch)
+	c.gradientNear(t, "backprop", w, g, "bp_d")
+}

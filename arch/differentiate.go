@@ -47,8 +47,15 @@ func (m *Model[T]) differentiate() error {
 	if err := m.differentiateWeights(total); err != nil {
 		return err
 	}
+	var residuals []*graph.Node
+	if m.multipliers = multipliersOf[T](u); m.multipliers != nil {
+		if residuals, err = graph.Grad(perSample, m.multipliers.nodes...); err != nil {
+			return err
+		}
+		m.multipliers.grads = residuals
+	}
 	targets := [][]*graph.Node{
-		append(append([]*graph.Node(nil), m.dz...), nodes...), // gradients first: each is then computed while its layer is in the cache
+		slices.Concat(m.dz, residuals, nodes), // gradients first: each is then computed while its layer is in the cache
 		append(append([]*graph.Node(nil), nodes...), seen(m.dw)...),
 		nodes,
 	}
@@ -68,7 +75,7 @@ func (m *Model[T]) differentiate() error {
 	}
 	m.hold(at)
 	m.layerInputs = layerInputsOf(u, m.prog)
-	m.fused, _ = m.prog.FuseSteps(stateTarget, moved)
+	m.fused, _ = m.prog.FuseSteps(stateTarget, append(moved, m.multipliers.moved()...))
 	return nil
 }
 

@@ -38,17 +38,8 @@ func (m *Model[T]) StateHessian() (*StateHessian[T], error) {
 
 // differentiate adds the product of the Hessian with a direction to the graph: the gradient of the slope along it.
 func (h *StateHessian[T]) differentiate(u *unrolled) ([][]*graph.Node, error) {
-	b := u.b
-	perSample, err := u.energyTimes(float64(u.plan.Batch))
-	if err != nil {
-		return nil, err
-	}
-	ins := u.states()
-	z := make([]*graph.Node, len(ins))
-	for i, in := range ins {
-		z[i] = in.Node
-	}
-	grads, err := graph.Grad(perSample, z...)
+	b, ins := u.b, u.states()
+	z, grads, err := u.stateGradients()
 	if err != nil {
 		return nil, err
 	}

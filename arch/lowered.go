@@ -39,6 +39,19 @@ func (m *Model[T]) lower(p Plan, cache bool, targets func(u *unrolled) ([][]*gra
 	return l, nil
 }
 
+// stateGradients adds the plan's energy to the graph and returns the free activities z_i with each sample's own gradients dF_i/dz_i.
+func (u *unrolled) stateGradients() (z, dz []*graph.Node, err error) {
+	perSample, err := u.energyTimes(float64(u.plan.Batch))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, in := range u.states() {
+		z = append(z, in.Node)
+	}
+	dz, err = graph.Grad(perSample, z...)
+	return z, dz, err
+}
+
 // sync loads the activities z, and the model's data, masks and layer inputs, by name, and has the program read the weights anew.
 // The plan must have had the model's batch and Hold.
 func (l *lowered[T]) sync(z []T) {
@@ -57,6 +70,15 @@ func (l *lowered[T]) sync(z []T) {
 	}
 	for i, in := range l.u.layerInputs {
 		l.prog.Load(in.Node, m.layerInputs[i].values)
+	}
+	if m.multipliers != nil {
+		at := 0
+		for _, in := range l.u.b.Inputs() {
+			if in.Kind == graph.Multiplier {
+				l.prog.Load(in.Node, m.multipliers.Part(m.multipliers.Data(), at))
+				at++
+			}
+		}
 	}
 	l.prog.Touch()
 }

@@ -43,13 +43,15 @@ type Model[T graph.Float] struct {
 	fused       *graph.FusedSteps[T] // nil where samples depend on each other
 	clamps      []*clamp[T]
 	layerInputs []*layerInput[T]
-	x, y        []*clamp[T] // those of the inputs and of the outputs
+	multipliers *multipliers[T] // nil if the energy has none
+	x, y        []*clamp[T]     // those of the inputs and of the outputs
 	version     uint64
 	into        *T          // where the program writes weight gradients to
 	busy        atomic.Bool // a call is under way, see enter
 
 	view       *viewer[T]
 	newton     *newton[T] // nil before the first step
+	sweeper    *sweeper[T]
 	predictors map[int]*predictor[T]
 	resized    map[int]*Model[T]
 }
@@ -199,6 +201,9 @@ func (m *Model[T]) Forward() error {
 	for _, begin := range m.begin {
 		begin()
 	}
+	if m.multipliers != nil {
+		clear(m.multipliers.Data())
+	}
 	for _, l := range m.whole {
 		for i, n := range m.states {
 			m.prog.Load(n, m.state.Part(m.state.Data(), i))
@@ -264,13 +269,14 @@ func (m *Model[T]) StateGrad(dst, z []T) (float64, error) {
 	for i, n := range m.dz {
 		m.prog.Store(n, m.state.Part(dst, i))
 	}
+	m.multipliers.store(m.prog)
 	if err := m.prog.Run(stateTarget); err != nil {
 		return 0, err
 	}
 	return m.energy(), nil
 }
 
-// FusedSteps makes moves steps z <- z - rate dF_i/dz_i in place, one or more: the same bits as StateGrad and optim.SGD in
+// FusedSteps makes moves steps z <- z - rate dF_i/dz_i in place, one or more: the same bits as StateGrad, Ascend and optim.SGD in
 // turn, but faster, each piece of the batch being taken through all steps at once. The gradient before the last step goes
 // to grad, and F there is returned. If numbers are not finite there, or if samples depend on each other, ok is false and z
 // is left as it was. It panics if the lengths are not that of State, if grad shares memory with z or State, and on less than
@@ -291,6 +297,16 @@ func (m *Model[T]) FusedSteps(grad, z []T, rate float64, moves int) (f float64, 
 	m.ready()
 	for i := range m.states {
 		m.fused.Bind(i, m.state.Part(z, i), m.state.Part(grad, i))
+	}
+	if l := m.multipliers; l != nil {
+		l.load(m.prog) // of rate 0
+		at := len(m.states)
+		for i, rate := range l.rates {
+			if rate != 0 {
+				m.fused.Bind(at, l.Part(l.Data(), i), nil)
+				at++
+			}
+		}
 	}
 	if ok, err = m.prog.RunSteps(m.fused, T(rate), moves); !ok || err != nil {
 		return 0, false, err
@@ -342,6 +358,7 @@ func (m *Model[T]) load(z []T) {
 	for i, n := range m.states {
 		m.prog.Load(n, m.state.Part(z, i))
 	}
+	m.multipliers.load(m.prog)
 }
 
 // ready checks that there is data and reads weights that have changed.
@@ -386,6 +403,9 @@ func (m *Model[T]) TermEnergies(dst []float64) {
 func (m *Model[T]) Bytes() int {
 	m.there("Bytes")
 	n := len(m.state.Data())
+	if m.multipliers != nil {
+		n += 2 * len(m.multipliers.Data())
+	}
 	for _, c := range m.clamps {
 		n += len(c.rows) + len(c.mask)
 	}

@@ -31,12 +31,18 @@ type Trial struct {
 // A trial is of at most so many samples, and two passes over them.
 const trialSamples = 20000
 
+// peaked is the excess kurtosis from which on mixtures with an unknown offset, such as pictures, may be of sources that are near one end
+// nearly everywhere. Photographs are below.
+const peaked = 3
+
 // choose tries the domains that fit the mixtures, and takes the one that its outputs fill best.
 func (o Separation) choose(ctx context.Context, x *mat.Dense, rng *rand.Rand) (*Choice, error) {
 	c := &Choice{Kurtosis: kurtosis(x, o.Sources)}
 	candidates := []Projector{Antisparse, Sparse}
 	nonneg := !o.Offset && mat.Min(x) >= 0
 	switch {
+	case o.Offset && c.Kurtosis <= peaked:
+		candidates = []Projector{NonnegAntisparse}
 	case o.Offset:
 		candidates = []Projector{NonnegAntisparse, NonnegSparse}
 	case nonneg:
@@ -50,7 +56,12 @@ func (o Separation) choose(ctx context.Context, x *mat.Dense, rng *rand.Rand) (*
 	if o.Offset {
 		signs = "the mixtures have an unknown offset"
 	}
-	if len(candidates) == 1 {
+	switch {
+	case len(candidates) > 1:
+	case o.Offset && c.Kurtosis <= peaked:
+		c.Domain, c.Why = candidates[0], fmt.Sprintf("%s, and an excess kurtosis of %.2f: below %d, as of sources that are spread between two ends", signs, c.Kurtosis, peaked)
+		return c, nil
+	default:
 		c.Domain, c.Why = candidates[0], fmt.Sprintf("%s is for no other domain where %s", o.Method.Title, signs)
 		return c, nil
 	}
@@ -100,8 +111,8 @@ func (c *Choice) take(signs string) {
 		if t.Domain == best.Domain || best.Fill-t.Fill > near {
 			continue
 		}
-		peaked := func(d Domain) bool { return d == Sparse || d == NonnegSparse }
-		if c.Kurtosis > 0 == peaked(t.Domain) && c.Kurtosis > 0 != peaked(c.Domain) {
+		rare := func(d Domain) bool { return d == Sparse || d == NonnegSparse }
+		if c.Kurtosis > 0 == rare(t.Domain) && c.Kurtosis > 0 != rare(c.Domain) {
 			c.Domain = t.Domain
 		}
 		c.Why = fmt.Sprintf("%s, outputs fill %v and %v alike (%.2f and %.2f nats a source), and the mixtures' excess kurtosis is %.2f: %s", signs, best.Domain, t.Domain, best.Fill, t.Fill, c.Kurtosis,

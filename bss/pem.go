@@ -38,6 +38,10 @@ type PEM struct {
 	Rate       Schedule // eta_t, of the feedforward weights
 	Inference  Inference
 	Init       Init
+
+	// NonnegWeights makes a network of nonnegative features: W <- max(W, 0) after every sample. With Domain NonnegAntisparse its outputs
+	// are nonnegative codes, and PEM a relative of nonnegative matrix factorisation.
+	NonnegWeights bool
 }
 
 // An Init is how the weights begin.
@@ -147,8 +151,9 @@ type PEMNetwork struct {
 
 var _ Separator = (*PEMNetwork)(nil)
 
-// Observe is described at Separator.
-func (p *PEMNetwork) Observe(x []float64) ([]float64, error) {
+// Infer returns the outputs y [sources] that the network settles at for a sample, and learns nothing from it: its code. They are valid
+// until the next call.
+func (p *PEMNetwork) Infer(x []float64) ([]float64, error) {
 	if err := checkSample("PEM", x, p.mixtures); err != nil {
 		return nil, err
 	}
@@ -158,11 +163,24 @@ func (p *PEMNetwork) Observe(x []float64) ([]float64, error) {
 	}
 	p.linearise()
 	p.made = p.settling.run()
+	return p.y, nil
+}
+
+// Observe is described at Separator.
+func (p *PEMNetwork) Observe(x []float64) ([]float64, error) {
+	if _, err := p.Infer(x); err != nil {
+		return nil, err
+	}
 	eta := p.pem.Rate.At(p.sample)
 	for i, y := range p.y {
 		p.e[i] = y - p.ff[i]
 	}
 	outer(p.w, eta, p.e, x)
+	if p.pem.NonnegWeights {
+		for i, v := range p.w {
+			p.w[i] = max(v, 0)
+		}
+	}
 	lambda := p.pem.Memory
 	for i, y := range p.y {
 		p.mu[i] = lambda*p.mu[i] + (1-lambda)*y

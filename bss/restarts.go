@@ -57,7 +57,10 @@ func rotation(n, run int, rng *rand.Rand) *mat.Dense {
 	return q
 }
 
-// online runs an online method once.
+// stride is how many samples are between the weights that are averaged.
+const stride = 20
+
+// online runs an online method once. Its weights are those of the last fifth of its samples, averaged: single samples move them about.
 func (o Separation) online(ctx context.Context, r *Run, p *prepared, index int, rng *rand.Rand) error {
 	var z *mat.Dense
 	var err error
@@ -78,7 +81,8 @@ func (o Separation) online(ctx context.Context, r *Run, p *prepared, index int, 
 	}
 	counter, _ := net.(interface{ Iterations() int })
 	order, inner := rng.Perm(rows), 0
-	var before *mat.Dense
+	var before, sum *mat.Dense
+	averaged := 0
 	for r.Samples < o.Samples && ctx.Err() == nil {
 		if _, err := net.Observe(z.RawRowView(order[r.Samples%rows])); err != nil {
 			var diverged *DivergenceError
@@ -98,6 +102,14 @@ func (o Separation) online(ctx context.Context, r *Run, p *prepared, index int, 
 		if r.Samples == o.Samples*9/10 {
 			before = net.Unmixing()
 		}
+		if r.Samples > o.Samples*4/5 && r.Samples%stride == 0 {
+			w := net.Unmixing()
+			if sum == nil {
+				sum = mat.NewDense(p.sources, inputs, nil)
+			}
+			sum.Add(sum, w)
+			averaged++
+		}
 		if r.Samples%max(1, o.Samples/points) == 0 {
 			u, _ := r.fold(net.Unmixing())
 			r.Path = append(r.Path, Point{Samples: r.Samples, Surrogate: running(net), Unmixing: u})
@@ -109,6 +121,9 @@ func (o Separation) online(ctx context.Context, r *Run, p *prepared, index int, 
 		var d mat.Dense
 		d.Sub(r.w, before)
 		r.Moved = mat.Norm(&d, 2) / mat.Norm(r.w, 2)
+	}
+	if averaged > 0 {
+		r.w.Scale(1/float64(averaged), sum)
 	}
 	r.judge(o.Domain, z)
 	return nil

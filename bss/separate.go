@@ -224,9 +224,9 @@ func Eigenvalues(x *mat.Dense) ([]float64, error) {
 }
 
 // CountSources guesses how many sources are in x [samples, mixtures] from the eigenvalues of its covariance: as many as there are before
-// the widest gap, if an eigenvalue is there less than a thirtieth of the one before it, or less than a fifth if those that follow are alike,
-// as those of noise are; else as many as mixtures. It is one more where no
-// mixture is negative and the sources add up to a constant, which takes one dimension away.
+// the widest gap to what can be noise, else as many as mixtures. Noise is below 0.3 % of the first eigenvalue, and below a fifth of the
+// one before it if those that follow are alike, or below a thirtieth. It is one more where no mixture is negative and the sources add up to
+// a constant, which takes one dimension away.
 func CountSources(x *mat.Dense) (int, error) {
 	d, err := Eigenvalues(x)
 	if err != nil {
@@ -237,6 +237,9 @@ func CountSources(x *mat.Dense) (int, error) {
 		wide := 30.
 		if m-i > 1 && d[i] < 4*d[m-1] {
 			wide = 5
+		}
+		if d[i] > .003*d[0] {
+			continue
 		}
 		if gap := d[i-1] / max(d[i], 1e-15*d[0]) / wide; gap > widest {
 			n, widest = i, gap

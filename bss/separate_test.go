@@ -205,10 +205,14 @@ func TestStream_GoesOnToTheBit(t *testing.T) {
 			d = Sparse
 		}
 		x, s, _ := mixtures(t, d, 8000, 8)
+		if o.Offset {
+			x.Apply(func(_, j int, v float64) float64 { return v + float64(j) }, x)
+		}
 		stream, err := o.Start(5)
 		if err != nil {
 			t.Fatal(err)
 		}
+		lo, hi := math.Inf(1), math.Inf(-1)
 		y := mat.NewDense(8000, 3, nil)
 		var other *Stream
 		for i := range 8000 {
@@ -240,6 +244,12 @@ func TestStream_GoesOnToTheBit(t *testing.T) {
 					t.Fatalf("sample %d: %v after restoring, want %v; %v", i, again, out, err)
 				}
 			}
+		}
+		for _, v := range y.RawMatrix().Data {
+			lo, hi = min(lo, v), max(hi, v)
+		}
+		if o.Offset && (lo < -1.5 || hi > 1.5) {
+			t.Errorf("outputs from %v to %v, want about [-1, 1]", lo, hi)
 		}
 		score, err := Evaluate(Centered(y), Centered(s))
 		if err != nil || score.SINR < 20 {

@@ -292,10 +292,14 @@ func addNoise(x, noise *mat.Dense, snr float64) {
 			power[j] += v * v / float64(n)
 		}
 	}
+	gain := make([]float64, m)
+	for j, p := range power {
+		gain[j] = math.Sqrt(math.Pow(10, -snr/10) * p)
+	}
 	for i := range n {
 		row, z := x.RawRowView(i), noise.RawRowView(i)
 		for j := range row {
-			z[j] *= math.Sqrt(math.Pow(10, -snr/10) * power[j])
+			z[j] *= gain[j]
 			row[j] += z[j]
 		}
 	}

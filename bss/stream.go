@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding"
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"github.com/pkg/errors"
@@ -192,6 +193,14 @@ func (s *Stream) Sources() int { return len(s.offset) }
 
 // Domain is that of the sources; nil before Ready.
 func (s *Stream) Domain() Projector { return s.domain }
+
+// Surrogate is that of the running covariance of the outputs; NaN before Ready, and for a method that keeps none.
+func (s *Stream) Surrogate() float64 {
+	if s.net == nil {
+		return math.NaN()
+	}
+	return running(s.net)
+}
 
 // Samples is how many samples were seen.
 func (s *Stream) Samples() int { return s.seen }

@@ -26,15 +26,17 @@ type Input struct {
 	Node *Node
 	Kind Kind
 	Draw func(rng *rand.Rand) float64 // draws an element at every training step; nil if the input is not random
+	Rate float64                      // of the ascent of a Multiplier
 }
 
 // A Kind is the role of an input.
 type Kind uint8
 
 const (
-	Data  Kind = iota // clamped; its leading dimension is the batch
-	State             // a free activity; its leading dimension is the batch
-	Param             // a weight, shared by the batch
+	Data       Kind = iota // clamped; its leading dimension is the batch
+	State                  // a free activity; its leading dimension is the batch
+	Param                  // a weight, shared by the batch
+	Multiplier             // a Lagrange multiplier, which ascends the energy that states descend; its leading dimension is the batch
 )
 
 // NewBuilder starts an empty graph of element type T.
@@ -92,6 +94,19 @@ func (b *Builder) Random(name string, draw func(rng *rand.Rand) float64, shape .
 
 // State adds a free activity [batch, ...].
 func (b *Builder) State(name string, shape ...int) *Node { return b.input(State, name, shape) }
+
+// Multiplier adds a Lagrange multiplier [batch, ...]: zeros where inference begins, and
+//
+//	lambda <- lambda + rate dF_i/dlambda_i
+//
+// wherever the states have been given a gradient to descend, at that gradient's point.
+func (b *Builder) Multiplier(name string, rate float64, shape ...int) *Node {
+	n := b.input(Multiplier, name, shape)
+	if n != nil {
+		b.inputs[len(b.inputs)-1].Rate = rate
+	}
+	return n
+}
 
 // Param adds a weight of any shape.
 func (b *Builder) Param(name string, shape ...int) *Node { return b.input(Param, name, shape) }

@@ -92,9 +92,10 @@ func (d *drawing) cluster(c *cluster, path, indent string) {
 
 // inputLooks are the shapes and colours of inputs by kind.
 var inputLooks = [...]string{
-	Data:  `shape=box, style="filled", fillcolor="#cfe2f3"`,
-	State: `shape=ellipse, style="filled", fillcolor="#ffe599"`,
-	Param: `shape=hexagon, style="filled", fillcolor="#d9ead3"`,
+	Data:       `shape=box, style="filled", fillcolor="#cfe2f3"`,
+	Multiplier: `shape=ellipse, style="filled", fillcolor="#d9ead3"`,
+	State:      `shape=ellipse, style="filled", fillcolor="#ffe599"`,
+	Param:      `shape=hexagon, style="filled", fillcolor="#d9ead3"`,
 }
 
 // look is the attributes of a node.

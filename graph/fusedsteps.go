@@ -32,6 +32,7 @@ type chunk struct{ instrs, moves []int }
 // Moved is one input that FusedSteps move.
 type Moved[T Float] struct {
 	Input, Grad *Node
+	Ascent      T // not 0: the input moves along its gradient at this rate, and not against it at that of RunSteps
 
 	input, grad int
 	from        []T // where the start is read and the end written
@@ -181,12 +182,12 @@ func (p *Program[T]) bytesOf(id int) int {
 	}
 }
 
-// Bind sets where the rows of field i start and end, and where the last gradient goes. Both are as long as the input.
+// Bind sets where the rows of field i start and end, and where the last gradient goes, nil for nowhere. Both are as long as the input.
 func (d *FusedSteps[T]) Bind(i int, z, grad []T) { d.Fields[i].from, d.Fields[i].last = z, grad }
 
 // RunSteps makes moves steps, one or more, of
 //
-//	z <- z - rate dz
+//	z <- z - rate dz      or z <- z + Ascent dz
 //
 // from the bound points, with dz evaluated before each, and computes the rest of the target where the last dz was taken.
 // The bits are those of running the target and moving the inputs in turn. It reports whether the last gradients and the sums
@@ -237,7 +238,7 @@ func (p *Program[T]) runChunk(ctx *context[T], sh *shard, d *FusedSteps[T], c *c
 	for _, k := range c.moves {
 		f := &d.Fields[k]
 		if !sh.zero[f.grad] {
-			kernel.SGD(p.rowsOf(ctx, sh, f.input), p.rowsOf(ctx, sh, f.grad), d.rate, 0)
+			kernel.SGD(p.rowsOf(ctx, sh, f.input), p.rowsOf(ctx, sh, f.grad), d.rateOf(f), 0)
 			p.stale(sh, f.input)
 		}
 	}
@@ -273,7 +274,17 @@ func (p *Program[T]) finishShard(ctx *context[T], sh *shard, d *FusedSteps[T]) {
 		w := p.values[f.input].width
 		z, grad := f.from[sh.lo*w:sh.hi*w], p.rowsOf(ctx, sh, f.grad)
 		copy(z, p.rowsOf(ctx, sh, f.input))
-		copy(f.last[sh.lo*w:sh.hi*w], grad)
-		kernel.SGD(z, grad, d.rate, 0)
+		if f.last != nil {
+			copy(f.last[sh.lo*w:sh.hi*w], grad)
+		}
+		kernel.SGD(z, grad, d.rateOf(f), 0)
 	}
+}
+
+// rateOf is the rate at which a field descends.
+func (d *FusedSteps[T]) rateOf(f *Moved[T]) T {
+	if f.Ascent != 0 {
+		return -f.Ascent
+	}
+	return d.rate
 }

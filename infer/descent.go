@@ -37,8 +37,11 @@ func (d *Descent[T]) Eval(p Problem[T], z []T) (Evaluation[T], error) {
 	return Evaluate(p, d.grad, z)
 }
 
-// Move makes one step of the optimiser.
-func (d *Descent[T]) Move(_ Problem[T], z []T) (Motion, error) {
+// Move makes one step of the optimiser, and one of the multipliers.
+func (d *Descent[T]) Move(p Problem[T], z []T) (Motion, error) {
+	if p.Ascend != nil {
+		p.Ascend()
+	}
 	d.Optimizer.Step(z, d.grad)
 	return Motion{}, nil
 }
@@ -46,7 +49,7 @@ func (d *Descent[T]) Move(_ Problem[T], z []T) (Motion, error) {
 // Uses takes fused steps if the optimiser is an [optim.SGD] without decay or factors.
 func (d *Descent[T]) Uses(has Available) (Available, error) {
 	sgd, is := d.Optimizer.(*optim.SGD[T])
-	return Available{FusedSteps: has.FusedSteps && is && sgd.Plain()}, nil
+	return Available{FusedSteps: has.FusedSteps && is && sgd.Plain(), Ascent: has.Ascent}, nil
 }
 
 // MoveFused makes n steps with p.FusedSteps.

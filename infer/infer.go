@@ -60,6 +60,10 @@ type Problem[T Float] struct {
 	Newton func(step, grad, z []T) (evals int, err error)
 	// NoNewton says why Newton is nil, to the user of a solver that needs it.
 	NoNewton error
+	// Ascend moves the Lagrange multipliers of the energy along their gradients
+	// at the last call of Energy. A solver that can, see [Negotiator], calls it
+	// once a move; FusedSteps do so by themselves. Nil if there are none.
+	Ascend func()
 	// Where names index i of the slab, such as "block2 sample 3 unit 17". It is
 	// called only to say where numbers went wrong. If nil, the index is named.
 	Where func(i int) string

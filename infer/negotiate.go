@@ -9,11 +9,12 @@ var ErrNoCurvature = errors.New("the problem has no curvature to solve by")
 type Available struct {
 	FusedSteps bool // [Problem.FusedSteps]
 	Newton     bool // [Problem.Newton]
+	Ascent     bool // [Problem.Ascend], which a solver must use where it is
 }
 
 // Available reports what p offers.
 func (p Problem[T]) Available() Available {
-	return Available{FusedSteps: p.FusedSteps != nil, Newton: p.Newton != nil}
+	return Available{FusedSteps: p.FusedSteps != nil, Newton: p.Newton != nil, Ascent: p.Ascend != nil}
 }
 
 // A Negotiator is a [Solver] that can use more of a problem than its energy. [Run] asks before anything else, and gives the solver a
@@ -48,6 +49,9 @@ func negotiate[T Float](s Solver[T], p Problem[T]) (Problem[T], error) {
 		if uses.FusedSteps && !has.FusedSteps || uses.Newton && !has.Newton {
 			panic("infer: Uses of a solver returned what the problem does not have")
 		}
+	}
+	if p.Ascend != nil && !uses.Ascent {
+		return p, errors.Errorf("infer: the energy has Lagrange multipliers, which %T does not move: use Descent", s)
 	}
 	if !uses.FusedSteps {
 		p.FusedSteps = nil

@@ -71,6 +71,9 @@ func (c *Clip[T]) fits(n int) error { return Fits(c.Opt, n) }
 // Reset resets Opt.
 func (c *Clip[T]) Reset() { c.factor = 0; c.Opt.Reset() }
 
+// Wraps is Opt.
+func (c *Clip[T]) Wraps() Optimizer[T] { return c.Opt }
+
 // LearningRate lends the rate of Opt; nil if Opt is no [Rater].
 func (c *Clip[T]) LearningRate() *float64 {
 	if r, ok := c.Opt.(Rater); ok {

@@ -13,7 +13,7 @@
 // [Rater] (to follow a schedule) and has a Validate method.
 //
 // The package is not for: computing gradients, deciding when to stop (package
-// infer), schedules or epochs (package train). It never clips weights.
+// infer), schedules or epochs (package train). It never clips weights, and scales them only where [Standardize] is asked for.
 package optim
 
 import (
@@ -63,6 +63,12 @@ type Stateful[T Float] interface {
 	// none yet. It panics, and names both lengths, when the optimiser has memory
 	// of another length.
 	State(n int) State[T]
+}
+
+// A Wrapper is an optimiser that hands gradients to another, such as [Clip]: what it remembers is what that remembers.
+type Wrapper[T Float] interface {
+	Optimizer[T]
+	Wraps() Optimizer[T]
 }
 
 // State is the live memory of an optimiser: writing to it restores a saved one.

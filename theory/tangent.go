@@ -71,18 +71,19 @@ func added(a *mat.Dense, c float64, b *mat.Dense) *mat.Dense {
 func (a dual) times(c float64) dual { return dual{}.plus(c, a) }
 
 // errors are e_l = z_l - z_{l-1} M_l for l = 1 ... L, the last one times the
-// output precision, of activities z_1 ... z_{L-1} between x and y. Zeros for x
-// and y leave the part that is linear in z.
-func (t tangent) errors(x, y dual, z []dual) []dual {
+// output precision, of activities z_1 ... z_{L-1} between x, of which first is
+// x M_1, and y. Zeros for first and y leave the part that is linear in z.
+func (t tangent) errors(first, y dual, z []dual) []dual {
 	es := make([]dual, len(t.net.Weights))
-	before := x
 	for i := range es {
-		after := y
+		mu, after := first, y
+		if i > 0 {
+			mu = t.forward(i, z[i-1])
+		}
 		if i < len(z) {
 			after = z[i]
 		}
-		es[i] = after.plus(-1, t.forward(i, before))
-		before = after
+		es[i] = after.plus(-1, mu)
 	}
 	last := len(es) - 1
 	es[last] = es[last].times(t.net.precision())

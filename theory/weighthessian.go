@@ -100,10 +100,11 @@ func (e *Equilibrium) WeightHessian() (*WeightHessian, error) {
 		for i, v := range e.Activities {
 			z[i].v = v
 		}
+		first := t.forward(0, x)
 		if solve != nil {
 			rows := mat.NewDense(batch(e.x), solve.dim, nil)
 			parts := n.layers(rows)
-			for i, g := range t.gradients(t.errors(x, y, z), z) {
+			for i, g := range t.gradients(t.errors(first, y, z), z) {
 				parts[i].Scale(-1, g.d)
 			}
 			if err := solve.solve(rows); err != nil {
@@ -114,7 +115,7 @@ func (e *Equilibrium) WeightHessian() (*WeightHessian, error) {
 			}
 		}
 		s := t.slopes()
-		s.local(-1/float64(batch(e.x)), x, z, t.errors(x, y, z))
+		s.local(-1/float64(batch(e.x)), x, z, t.errors(first, y, z))
 		return s.grads, nil
 	}), nil
 }
@@ -161,15 +162,13 @@ func (n Linear) Unrolled(x, y *mat.Dense, steps int, rate float64) (*Unrolled, e
 
 // path are the activities before every step and after the last, and the errors there.
 func (u *Unrolled) path(t tangent) (zs, es [][]dual) {
-	x, y := dual{v: u.x}, dual{v: u.y}
-	var z []dual
-	before := x
-	for i := range len(u.net.Weights) - 1 {
-		before = t.forward(i, before)
-		z = append(z, before)
+	first, y := t.forward(0, dual{v: u.x}), dual{v: u.y}
+	z := []dual{first}
+	for i := range len(u.net.Weights) - 2 {
+		z = append(z, t.forward(i+1, z[i]))
 	}
 	for step := 0; ; step++ {
-		e := t.errors(x, y, z)
+		e := t.errors(first, y, z)
 		zs, es = append(zs, z), append(es, e)
 		if step == u.steps {
 			return zs, es
@@ -190,9 +189,11 @@ func (u *Unrolled) slope(t tangent) []dual {
 	s, scale := t.slopes(), -1/float64(batch(u.x))
 	s.local(scale, dual{v: u.x}, z, e)
 	lam := t.gradients(e, z)
+	var sum dual // of the errors behind x, over all steps
 	for step := u.steps - 1; step >= 0; step-- {
 		eps := t.errors(dual{}, dual{}, lam)
-		s.local(-u.rate*scale, dual{v: u.x}, zs[step], eps)
+		sum = sum.plus(1, eps[0])
+		s.local(-u.rate*scale, dual{}, zs[step], eps)
 		s.local(-u.rate*scale, dual{}, lam, es[step])
 		next := make([]dual, len(lam))
 		for i, g := range t.gradients(eps, lam) {
@@ -200,6 +201,7 @@ func (u *Unrolled) slope(t tangent) []dual {
 		}
 		lam = next
 	}
+	s.outer(0, -u.rate*scale, dual{v: u.x}, sum)
 	var delta dual
 	for i := len(lam) - 1; i >= 0; i-- {
 		delta = lam[i].plus(1, delta)

@@ -175,8 +175,8 @@ func (t *Trainer[T]) open(h *History) (*checkpointer[T], *History, error) {
 
 // stateOf is the state of an optimiser of n weights.
 func stateOf[T graph.Float](o optim.Optimizer[T], n int) (optim.State[T], error) {
-	if c, is := o.(*optim.Clip[T]); is {
-		return stateOf(c.Opt, n)
+	if c, is := o.(optim.Wrapper[T]); is {
+		return stateOf(c.Wraps(), n)
 	}
 	s, is := o.(optim.Stateful[T])
 	if !is {

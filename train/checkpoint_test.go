@@ -53,6 +53,7 @@ func everyOptimizer[T graph.Float]() map[string]optim.Optimizer[T] {
 		"adam":     &optim.Adam[T]{Rate: .01, Spans: spans},
 		"adamw":    &optim.AdamW[T]{Rate: .01, Decay: .1, Spans: spans},
 		"clip":     &optim.Clip[T]{Max: .1, Opt: &optim.Adam[T]{Rate: .01}},
+		"standard": &optim.Standardize[T]{Parts: []optim.Deviation{{Lo: 2, Hi: 12, Std: .3}}, Opt: &optim.Clip[T]{Max: .1, Opt: &optim.Adam[T]{Rate: .01}}},
 	}
 }
 

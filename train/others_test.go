@@ -95,6 +95,11 @@ func otherRules[T graph.Float](t *testing.T, widths ...int) map[string]train.Rul
 		"red-black": &rules.RedBlack[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Beta: .1, Sign: rules.RandomSign, Iterations: 4, Seed: 2},
 		"scheduled": &rules.Scheduled[T]{Schedule: rules.Spiking{Rest: .1}, Update: rules.ForwardUpdate,
 			PC: train.PC[T]{Model: toyModel[T](t, arch.Activities, widths...), Solver: plainDescent[T](.5), Stop: infer.Steps(4)}},
+		"highways": &rules.Highways[T]{Strength: .1, Std: .1, Draw: 2,
+			PC: train.PC[T]{Model: toyModel[T](t, arch.Activities, widths...), Solver: plainDescent[T](.2), Stop: infer.Steps(12)}},
+		"kolen-pollack": &rules.KolenPollack[T]{DirectFeedback: rules.DirectFeedback[T]{Model: toyModel[T](t, arch.Feedforward, widths...), Seed: 2}, Rate: .1, Decay: .01},
+		"average":       pcFrom(toyModel[T](t, arch.Activities, widths...), &train.Average[T]{Rate: .01}),
+		"recall":        pcFrom(toyModel[T](t, arch.Activities, widths...), &train.Recall[T]{Capacity: 40, Width: .3}),
 		"targets":       &rules.TargetProp[T]{Model: compiled(t, both, drawn(both), feedforward), Step: .1, Noise: .1, Seed: 2},
 		"hybrid":        hybrid[T](t, false, mirror...),
 		"dendritic":     dendritic[T](t, arch.Bidirectional{Chain: chain, Backward: 1e-3}),
@@ -117,8 +122,11 @@ func TestOtherRules_LearnMoons(t *testing.T) {
 		ok(t, err)
 		t.Logf("%s: test accuracy %.3f, loss %.4f", name, h.Last().Accuracy, h.Last().Loss)
 		want := .97
-		if name == "hybrid" {
+		switch name {
+		case "hybrid":
 			want = .75
+		case "average", "recall": // predictive coding at its equilibrium has .92 here from any start
+			want = .9
 		}
 		if h.Last().Accuracy < want {
 			t.Errorf("%s: test accuracy %.3f, want %.2f", name, h.Last().Accuracy, want)
@@ -138,6 +146,8 @@ func TestOtherRules_AllocateNothing(t *testing.T) {
 	for name, rule := range all {
 		subject := rule.Subject()
 		grad, terms := make([]float32, len(subject.Weights.Data())), make([]float64, len(subject.Terms))
+		_, err := rule.Gradient(grad, x, y, batch) // a start that remembers has its memory after two batches
+		ok(t, err)
 		n := testing.AllocsPerRun(5, func() {
 			if _, err := rule.Gradient(grad, x, y, batch); err != nil {
 				t.Fatal(err)

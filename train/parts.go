@@ -56,8 +56,8 @@ func notShared[T graph.Float](o optim.Optimizer[T], s infer.Solver[T]) error {
 	if !descends || Missing(o) || d == nil || Missing(d.Optimizer) {
 		return nil
 	}
-	for _, a := range unclipped(o) {
-		for _, b := range unclipped(d.Optimizer) {
+	for _, a := range unwrapped(o) {
+		for _, b := range unwrapped(d.Optimizer) {
 			of := reflect.TypeOf(a)
 			if of == reflect.TypeOf(b) && of.Kind() == reflect.Pointer && of.Elem().Size() > 0 && a == b { // all of size 0 may be one
 				return errors.Errorf("give the weights an optimiser of their own: this %T moves the activities too, in the infer.Descent of the rule", a)
@@ -67,15 +67,15 @@ func notShared[T graph.Float](o optim.Optimizer[T], s infer.Solver[T]) error {
 	return nil
 }
 
-// unclipped is an optimiser and, if it is an optim.Clip, what it hands gradients to.
-func unclipped[T graph.Float](o optim.Optimizer[T]) []optim.Optimizer[T] {
+// unwrapped is an optimiser and, if it is an optim.Wrapper, what it hands gradients to.
+func unwrapped[T graph.Float](o optim.Optimizer[T]) []optim.Optimizer[T] {
 	all := []optim.Optimizer[T]{o}
 	for {
-		c, is := o.(*optim.Clip[T])
-		if !is || c == nil || Missing(c.Opt) {
+		c, is := o.(optim.Wrapper[T])
+		if !is || Missing(o) || Missing(c.Wraps()) {
 			return all
 		}
-		o = c.Opt
+		o = c.Wraps()
 		all = append(all, o)
 	}
 }

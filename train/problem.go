@@ -14,5 +14,8 @@ func ProblemOf[T graph.Float](m *arch.Model[T]) infer.Problem[T] {
 	if p.NoNewton = m.TakesNewton(); p.NoNewton == nil {
 		p.Newton = m.Newton
 	}
+	if m.Multipliers() != nil {
+		p.Ascend = m.Ascend
+	}
 	return p
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
-// A Start sets the activities that an inference begins with: Feedforward, Gaussian, Amortised, Guess or Previous.
+// A Start sets the activities that an inference begins with: Feedforward, Gaussian, Amortised, Guess, Previous, Average or Recall.
 type Start[T graph.Float] interface {
 	// Begin sets the activities of m, to which x and y have been clamped.
 	Begin(m *arch.Model[T], x, y []T) error

@@ -431,6 +431,8 @@ func ways[T graph.Float](t *testing.T, widths ...int) map[string]train.Rule[T] {
 		"incremental":      &rules.Incremental[T]{PC: pc(arch.Activities, plainDescent[T](.2), 6)},
 		"nudged target":    &rules.Nudged[T]{PC: pc(arch.Activities, plainDescent[T](.2), 12), Beta: .5, Sign: rules.RandomSign},
 		"nudged cost":      &rules.Nudged[T]{PC: pc(arch.Activities, plainDescent[T](.1), 24), Beta: .05, Sign: rules.Centred, Nudge: rules.NudgedCost},
+		"pc-alm":           &rules.PCALM[T]{Model: toyModel[T](t, arch.Activities, widths...), Ascent: 1, Refresh: 7},
+		"pc-alm backwards": &rules.PCALM[T]{Model: toyModel[T](t, arch.Activities, widths...), Ascent: 1, Sweep: rules.Backwards},
 		"monte carlo":      &rules.MonteCarlo[T]{PC: pc(arch.Activities, noisy, 20), BurnIn: 10, Every: 3},
 	}
 }

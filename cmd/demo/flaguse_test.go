@@ -30,12 +30,14 @@ var always = map[string]string{
 	"stream":        "out seed solver data dir limit batch lr eval-every test units frames turn",
 	"linear":        "out seed solver data dir limit batch lr eval-every test",
 	"landscape":     "out x y w1 w2 lr updates",
+	"curvature":     "out seed arch scaling gamma loss errors precision data dir batch at scale updates tol products anyway",
 	"hybrid":        "out seed solver data dir limit batch lr eval-every test",
 	"bidirectional": "back out seed solver data dir limit batch lr eval-every test",
 	"claims":        "write",
 	"run":           "full out record cache cores",
 	"verify":        "cache cores",
 	"bench":         "json rows repeats threads quick child",
+	"separate":      "out seed domain method sources restarts samples try",
 	"data":          "mnist fashion cifar10 cifar100",
 }
 
@@ -113,6 +115,14 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"latent -tol 1 -steps 9", "tol", "adaptive"},
 		{"classify -solver heun -steps 2", "steps", "-solver sgd"},
 		{"classify -solver heun -rate 2", "rate", "-solver sgd and euler"},
+		{"separate a.wav -rate 8000", "rate", "a stream of raw frames"},
+		{"separate a.wav -channels 3", "channels", "a stream of raw frames"},
+		{"separate -try -format f32le", "format", "a stream of raw frames"},
+		{"separate a.wav -to b", "to", "a stream of raw frames"},
+		{"separate a.wav -state b", "state", "a stream of raw frames"},
+		{"separate - -reference b", "reference", "mixtures in files"},
+		{"curvature -looks 3", "looks", "-updates"},
+		{"curvature -lr .3", "lr", "-updates"},
 		{"claims -write d -long", "long", "the list"},
 	} {
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(c.args), strings.Fields(map[bool]string{true: "-out " + filepath.Join(t.TempDir(), "out")}[!strings.Contains(c.args, "overwrite") && !strings.HasPrefix(c.args, "claims")])...)...)

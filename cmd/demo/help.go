@@ -28,8 +28,13 @@ Examples, with what to expect:
   demo generate                       digits from labels, labels from digits: above 85 %
   demo complete -missing left         half a digit is given, inference finds the rest
   demo stream                         a turning digit, and what the network expects to see next
+  demo separate -try                  sounds and pictures, mixed and separated: above 20 dB; then demo separate mix.wav
   demo claims                         the papers' sentences that are checked here, with verdicts; demo verify measures again
   demo coordcheck                     sizes of activities and updates over width and depth: flat, or not
+  demo curvature -data mnist -act tanh -at origin -no-bias
+                                      the origin: flat for BP, a strict saddle for PC (arXiv 2408.11979); -scale .05 -updates 200: along the escape
+  demo curvature runs/mnist-TIME -anyway
+                                      the same of the weights that a run saved
   demo data                           which data sets are here, how to get the others, and how to give your own
 
 Flags are written -name or --name, as -name value or -name=value; one that has no use with the others is an error.

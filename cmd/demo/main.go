@@ -6,6 +6,7 @@
 //	demo train -data x.npz  any network on data of your own, arrays or a table (.csv)
 //	demo eval runs/NAME-TIME  what was saved, on the test set or on new data; demo predict: sample by sample
 //	demo compare -act tanh  gradients of any network
+//	demo separate mix.wav   the sources in a recording of several channels
 //	demo bench              speed and memory on this machine
 //	demo verify             the papers' claims, measured quickly
 //	demo data               which data sets are here
@@ -23,6 +24,7 @@ import (
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/claims"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/separate"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
 )
 
@@ -44,12 +46,14 @@ type commands struct {
 	Stream        study.StreamCmd        `cmd:"" help:"Temporal prediction: turning digits, frame by frame, inference beginning at what was expected."`
 	Linear        study.LinearCmd        `cmd:"" help:"A deep linear network on MNIST: energy along training against its closed form."`
 	Landscape     inspect.LandscapeCmd   `cmd:"" help:"The energies of the smallest chains as pictures: by weights, by activities, by depth; before and after inference."`
+	Curvature     inspect.CurvatureCmd   `cmd:"" help:"What kind of point the weights are, for PC and for BP: Hessians with respect to the weights, lowest and highest eigenvalues, verdict, both landscapes along the direction of escape."`
 	Hybrid        study.HybridCmd        `cmd:"" help:"A generator with an amortiser that guesses where its inference will end: three ways to a label."`
 	Bidirectional study.BidirectionalCmd `cmd:"" help:"One network in both directions: classifies pictures and generates them."`
 	Claims        claims.ListCmd         `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
 	Run           claims.RunCmd          `cmd:"" help:"Measure claims: verdicts, tables and figures."`
 	Verify        claims.VerifyCmd       `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Bench         bench.Cmd              `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
+	Separate      separate.Cmd           `cmd:"" help:"Separate mixtures (sounds, pictures, tables, a stream) into their sources, without knowing either; -try shows it."`
 	Data          study.DataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
 
 	Version cli.VersionFlag `help:"Print version, revision, Go and kernels, then exit."`
@@ -67,6 +71,6 @@ func main() {
 	}()
 	ignoreBrokenPipe()
 	info, err := os.Stdout.Stat()
-	c := &cli.Console{Context: ctx, Out: os.Stdout, Terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
+	c := &cli.Console{Context: ctx, In: os.Stdin, Out: os.Stdout, Terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
 	os.Exit(cli.Main(c, new(commands), teaching, os.Args[1:], os.Stderr))
 }

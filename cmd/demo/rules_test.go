@@ -12,7 +12,8 @@ import (
 // Every rule that is offered trains, under its own name, and lowers the loss of two moons.
 func TestTrain_ByEveryRule(t *testing.T) {
 	for name, short := range map[string]string{"incremental": "iPC", "nudged": "nPC", "centred": "cPC", "fixed": "FPC", "zil": "ZIL",
-		"montecarlo": "MCPC", "feedback": "FA", "direct": "DFA"} {
+		"montecarlo": "MCPC", "feedback": "FA", "direct": "DFA", "redblack": "RB-EP", "forward": "FU", "spiking": "SPC", "decaying": "DPC", "average": "AVG",
+		"recall": "REC", "highways": "HEP", "kolenpollack": "DKP"} {
 		out := filepath.Join(t.TempDir(), "run")
 		args := "train -data moons -widths 2,16,2 -act tanh -limit 300 -lr .01 -no-compare -rule " + name
 		if (cli.RuleFlag{Name: name}).Infers() {

@@ -54,9 +54,9 @@ const often = 20
 func (p narrowTask) drawn() bool { return p.Hidden == 5 && p.Width > 1 }
 
 var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []narrowTask {
-	hidden, widths, count := []int{1, 3, 5, 7}, []int{1, 4, 8}, 5
+	hidden, widths, count, limit := []int{1, 3, 5, 7}, []int{1, 4, 8}, 5, 0
 	if s == claim.Quick {
-		hidden, widths, count = []int{1, 5}, []int{4, 8}, 2
+		hidden, widths, count, limit = []int{1, 5}, []int{4, 8}, 2, 500
 	}
 	var grid []narrowTask
 	for _, small := range []bool{true, false} {
@@ -64,7 +64,7 @@ var narrow = claim.Grid("limits/narrow", 2, func(s claim.Scale) []narrowTask {
 			for _, h := range hidden {
 				for _, n := range widths {
 					for _, seed := range claim.Seeds(count) {
-						p := narrowTask{Hidden: h, Width: n, Skips: skips, Small: small, Seed: seed}
+						p := narrowTask{Hidden: h, Width: n, Skips: skips, Small: small, Seed: seed, Limit: limit}
 						grid = append(grid, p)
 						if small && !skips && h == 7 && n > 1 {
 							p.Limit = longSteps

@@ -69,7 +69,7 @@ var digits = sync.OnceValues(func() (xy [2]*mat.Dense, err error) {
 var trained = claim.Grid("limits/trained", 1, func(s claim.Scale) []course {
 	depths, widths := []int{2, 4, 8, 16, 32}, []int{2, 8, 32, 128, 256}
 	if s == claim.Quick {
-		depths, widths = []int{2, 4}, []int{2, 8, 24}
+		depths, widths = []int{2, 4}, []int{2, 24}
 	}
 	var grid []course
 	for _, l := range depths {

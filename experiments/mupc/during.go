@@ -39,7 +39,7 @@ var conditionTrained = claim.Grid("mupc/conditioning-training", 1, func(s claim.
 	base := Setup{Data: MNIST, Method: PC, Scaling: MuPC, Hidden: 8, Width: 128, Steps: 8, Rate: publishedRate, LR: muPCLR, Batch: 64, Iterations: 900, EvalEvery: 300, Test: 10000}
 	acts, count := []Act{Linear, Tanh, ReLU}, 3
 	if s == claim.Quick {
-		base.Hidden, base.Width, base.Steps, base.Iterations, base.EvalEvery, base.Test = 4, 32, 4, 300, 100, 500
+		base.Hidden, base.Width, base.Steps, base.Iterations, base.EvalEvery, base.Test = 4, 32, 4, 150, 50, 500
 		count = 1
 	}
 	var grid []watched

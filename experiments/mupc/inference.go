@@ -25,7 +25,7 @@ var amounts = trains("inference", func(s claim.Scale) []Setup {
 	base := Setup{Data: MNIST, Scaling: MuPC, Act: ReLU, Width: 128, Batch: 64, Iterations: 300, Test: 10000, Seed: 1}
 	hidden, factors := []int{8, 16, 32, 64}, []float64{.5, 1, 2, 4}
 	if s == claim.Quick {
-		base.Width, base.Iterations, base.Test = 64, 60, 1000
+		base.Width, base.Iterations, base.Test = 64, 40, 1000
 		hidden, factors = []int{4, 16}, []float64{1}
 	}
 	var grid []Setup

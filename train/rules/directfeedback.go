@@ -84,28 +84,39 @@ func (r *DirectFeedback[T]) Feedback() *graph.Vector[T] {
 	return r.back
 }
 
-// draw draws the graph for a batch size.
+// build draws the graph for a batch size.
 func (r *DirectFeedback[T]) build(batch int) (*localGraph[T], error) {
-	p, err := newPass(r.Model, batch)
+	p, _, err := r.draw(batch)
 	if err != nil {
 		return nil, err
 	}
+	return p.localGraph, nil
+}
+
+// draw draws the graph, and returns the nodes of the matrices.
+func (r *DirectFeedback[T]) draw(batch int) (*pass[T], []*graph.Node, error) {
+	p, err := newPass(r.Model, batch)
+	if err != nil {
+		return nil, nil, err
+	}
+	var backs []*graph.Node
 	for l := range len(p.chain) - 1 {
 		next, linear := p.net.Blocks[p.chain[l+1]].Layer.(layers.Linear)
 		if !linear {
-			return nil, errors.Errorf("block %q is no layers.Linear: Validate says more", p.net.Blocks[p.chain[l+1]].Name)
+			return nil, nil, errors.Errorf("block %q is no layers.Linear: Validate says more", p.net.Blocks[p.chain[l+1]].Name)
 		}
 		var back *graph.Node
 		p.b.Within("feedback", func() { back = graph.ParamOf(p.b, r.Feedback(), l) })
 		delta, err := p.through(p.b.Act(next.Act, p.mu[l]), p.b.MatMul(p.delta, back, false, false), p.mu[l])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := p.learnFrom(l, delta); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		backs = append(backs, back)
 	}
-	return p.localGraph, nil
+	return p, backs, nil
 }
 
 // Gradient writes the weight gradient for a batch to grad. Each site gets the error of the output through its own fixed matrix.

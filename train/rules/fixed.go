@@ -225,6 +225,20 @@ func (r *FixedPrediction[T]) Gradient(grad, x, y []T, batch int) (train.Report, 
 	return train.Report{Loss: loss, Energy: loss + kernel.SumSquares(errs)/2/float64(batch), Inference: result}, nil
 }
 
+// Errors are those of a hidden site [batch, ...] at the last gradient, valid until the next; nil for other sites and before the first.
+func (r *FixedPrediction[T]) Errors(site string) []T {
+	if r.now == nil {
+		return nil
+	}
+	v := r.now.m.StateVector()
+	for i, f := range v.Fields() {
+		if f.Name == site+"/"+errorName {
+			return v.Part(v.Data(), i)
+		}
+	}
+	return nil
+}
+
 // Subject is the model, with the terms sum |e_l|^2/2 of the errors, and those of the output.
 func (r *FixedPrediction[T]) Subject() train.Subject[T] {
 	s := r.PC.Subject()

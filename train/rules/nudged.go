@@ -71,8 +71,9 @@ func (r *Nudged[T]) Validate() error {
 	if err := r.PC.Validate(); err != nil {
 		return errors.WithMessage(err, "Nudged")
 	}
-	if _, is := r.Start.(*train.Previous[T]); is {
-		return errors.New("Nudged: Start: between two batches the model makes the feedforward pass, and a Previous would go on from that: leave it out")
+	switch r.Start.(type) {
+	case *train.Previous[T], *train.Average[T], *train.Recall[T]:
+		return errors.Errorf("Nudged: Start: between two batches the model makes the feedforward pass, and a %T would go on from that: leave it out", r.Start)
 	}
 	switch {
 	case !(r.Beta > 0) || math.IsInf(float64(T(r.Beta)), 1) || math.IsInf(float64(T(1/r.Beta)), 1) || T(1/r.Beta) == 0:

@@ -99,10 +99,13 @@ func TestBench_MeasuresEveryRowUnderItsName(t *testing.T) {
 	}
 	const bytes, start = "weights, MB; activities, MB; model, beside the weights, MB", "to the first finished step, s; peak memory, MB"
 	want := map[string]string{
-		"peak float32":          "matrix product, GFLOP/s; matrix product on one core, GFLOP/s; multiply-adds in registers, GFLOP/s",
-		"energy 3x8x4":          strings.Join(energy, "; "),
-		"energy 4x8x4":          strings.Join(energy, "; "),
-		"train 20-8-8-3/4":      strings.Join(train, "; "),
+		"peak float32":     "matrix product, GFLOP/s; matrix product on one core, GFLOP/s; multiply-adds in registers, GFLOP/s",
+		"energy 3x8x4":     strings.Join(energy, "; "),
+		"energy 4x8x4":     strings.Join(energy, "; "),
+		"train 20-8-8-3/4": strings.Join(train, "; "),
+		"curvature 6-5-5-2/4 float64": "weights, ms; weights allocations; weights on one core, ms; weights speed-up, x; product without inner solve, ms; that / weights, x; product without inner solve allocations; " +
+			"product without inner solve on one core, ms; product without inner solve speed-up, x; product, ms; product allocations; product on one core, ms; product speed-up, x; steps of the inner solve; " +
+			"BP, ms; BP allocations; BP on one core, ms; BP speed-up, x; BP product, ms; BP product / BP, x; BP product allocations; BP product on one core, ms; BP product speed-up, x",
 		"cnn 2x8x2":             bytes + "; patches of all convolutions would be, MB; " + strings.Join(net, "; "),
 		"transformer 4x2x2x3x2": bytes + "; " + strings.Join(net, "; "),
 		"growth depth":          "depth 3, step, ms; depth 3, call, ms; depth 6, step, ms; depth 6, call, ms; largest deviation from linear, step, %; largest deviation from linear, call, %",

@@ -18,6 +18,7 @@ import (
 // A Console is what a command talks to.
 type Console struct {
 	Context  context.Context
+	In       io.Reader // nil: nothing to read
 	Out      io.Writer
 	Errs     io.Writer
 	Args     []string // the command line
@@ -29,6 +30,20 @@ type Console struct {
 }
 
 func (c *Console) Printf(format string, args ...any) { fmt.Fprintf(c.Out, format, args...) }
+
+// Pipe gives standard output to data, and messages to standard error from now on.
+func (c *Console) Pipe() io.Writer {
+	if c.pulse == nil {
+		out := c.Out
+		c.Out = c.Errs
+		return out
+	}
+	c.pulse.mu.Lock()
+	defer c.pulse.mu.Unlock()
+	out := c.pulse.to
+	c.pulse.to, c.Terminal = c.Errs, false
+	return out
+}
 
 // screen is the terminal itself, for what draws on it.
 func (c *Console) screen() io.Writer {

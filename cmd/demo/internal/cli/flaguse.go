@@ -41,6 +41,9 @@ func byData(c Choice) string {
 	}
 	return "-data " + c.Data
 }
+func byMixtures(c Choice) string {
+	return map[string]string{"-": "a stream", "files": "files", "try": "-try"}[c.Data]
+}
 func bySolver(c Choice) string  { return "-solver " + c.Solver }
 func byCommand(c Choice) string { return "demo " + c.Command }
 
@@ -77,8 +80,8 @@ func with(flag string) func(Choice) bool {
 func without(flag string) string { return "no -" + flag }
 
 var (
-	netCommands  = []string{"train", "compare", "infer", "graph"}
-	dataCommands = []string{"train", "compare", "infer", "coordcheck"}
+	netCommands  = []string{"train", "compare", "infer", "graph", "curvature"}
+	dataCommands = []string{"train", "compare", "infer", "coordcheck", "curvature"}
 	taskCommands = []string{"classify", "generate", "latent", "complete", "stream", "linear", "hybrid", "bidirectional"}
 	ruleCommands = []string{"mnist", "train"}
 )
@@ -100,6 +103,7 @@ var FlagUses = []flagUse{
 	{ruleCommands, []string{"steps", "rate", "precision"}, infers, byRule, inferRules},
 	{nil, []string{"checkpoint-every"}, with("checkpoint"), func(Choice) string { return without("checkpoint") }, "trainings that are kept: name the folder with -checkpoint"},
 	{nil, []string{"overwrite"}, with("out"), func(Choice) string { return without("out") }, "a folder of your own: name it with -out"},
+	{[]string{"curvature"}, []string{"looks", "lr"}, with("updates"), func(Choice) string { return without("updates") }, "a training that is looked along: say how long with -updates"},
 	{[]string{"train", "compare", "infer"}, []string{"dir"}, Datasets("mnist", "fashion", "cifar10", "cifar100"), byData, "-data mnist, fashion, cifar10 and cifar100 (your own files: give the whole path as -data)"},
 	{nil, []string{"text", "window"}, Datasets("text"), byData, "-data text"},
 	{nil, []string{"augment"}, Datasets("cifar10", "cifar100"), byData, "-data cifar10 and cifar100"},
@@ -116,6 +120,8 @@ var FlagUses = []flagUse{
 	{taskCommands, []string{"tol"}, solvers(notebooks.Heun, notebooks.Bosh3, notebooks.Tsit5), bySolver, "-solver heun, bosh3 and tsit5, whose steps are adaptive"},
 	{taskCommands, []string{"steps"}, solvers(notebooks.SGD), bySolver, "-solver sgd"},
 	{taskCommands, []string{"rate"}, solvers(notebooks.SGD, notebooks.Euler), bySolver, "-solver sgd and euler"},
+	{[]string{"separate"}, []string{"rate", "channels", "format", "to", "state"}, Datasets("-"), byMixtures, "a stream of raw frames, the file -"},
+	{[]string{"separate"}, []string{"reference"}, Datasets("files"), byMixtures, "mixtures in files"},
 	{[]string{"claims"}, []string{"long"}, func(c Choice) bool { return !with("write")(c) }, func(Choice) string { return "-write" }, "the list in the terminal"},
 }
 

@@ -213,6 +213,15 @@ func (f *Folder) Write(name string, content func(io.Writer) error) error {
 	return nil
 }
 
+// Save makes a file of the run by a function that writes a path, whole or not at all.
+func (f *Folder) Save(name string, save func(path string) error) error {
+	if err := First(f.clear(), save(f.Path(name))); err != nil {
+		return err
+	}
+	f.add(name)
+	return nil
+}
+
 // Lines of metrics.jsonl wait in memory for this long, or until there are so many bytes.
 const (
 	flushAfter = 500 * time.Millisecond

@@ -247,17 +247,13 @@ func (r *RunDir) Used(sets ...*data.Set) error {
 
 // KeepWeights notes a file of weights that a rule has learned; save writes it to the path.
 func (r *RunDir) KeepWeights(name, rule string, save func(path string) error) error {
-	if err := r.clear(); err != nil {
-		return err
-	}
-	if err := save(r.Path(name)); err != nil {
+	if err := r.Save(name, save); err != nil {
 		return err
 	}
 	sum, err := SumOf(r.Path(name))
 	if err != nil {
 		return errors.Wrap(err, "output folder")
 	}
-	r.add(name)
 	r.Manifest.Weights = append(r.Manifest.Weights, weightsFile{File: name, Rule: rule, SHA256: sum})
 	return r.save()
 }

@@ -80,6 +80,7 @@ type LearnFlags struct {
 	Limit      int      `default:"0" help:"Weight updates at most; 0: all of the epochs." json:"limit"`
 	LR         float64  `name:"lr" default:"0.001" help:"Learning rate of Adam on the weights." json:"lr"`
 	Decay      float64  `default:"0" help:"Weight decay of AdamW, beside the gradient; biases, gains and precisions are not decayed." json:"decay"`
+	Normalise  bool     `help:"Scale every matrix and kernel after each update to the standard deviation 1/(sqrt m + sqrt n), for m outputs and n inputs (Meta-PCN; with -rule fixed), of the rule and of backprop alike." json:"normalise,omitempty"`
 	EvalEvery  int      `default:"100" help:"Evaluate on the test set every so many updates; 0: at the end only." json:"eval_every"`
 
 	OnDivergence divergenceFlag `default:"stop" help:"What becomes of a batch whose numbers go wrong: stop the training, or skip the batch." json:"on_divergence"`
@@ -92,10 +93,14 @@ func (f LearnFlags) Check() error {
 
 // Optimizer is that of the weights in words.
 func (f LearnFlags) Optimizer() string {
+	text := fmt.Sprintf("Adam at rate %g", f.LR)
 	if f.Decay > 0 {
-		return fmt.Sprintf("AdamW at rate %g with weight decay %g", f.LR, f.Decay)
+		text = fmt.Sprintf("AdamW at rate %g with weight decay %g", f.LR, f.Decay)
 	}
-	return fmt.Sprintf("Adam at rate %g", f.LR)
+	if f.Normalise {
+		text += ", weights normalised after each update"
+	}
+	return text
 }
 
 // NetFlags describe a network and its energy.

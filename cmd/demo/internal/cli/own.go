@@ -273,8 +273,11 @@ var flagOf = map[string]string{"Keys": "-keys", "Targets": "-targets", "TestFile
 	"HeldOut": "-held-out", "Shape": "-shape", "Task": "-task", "Raw": "-raw", "Seed": "-seed"}
 
 // SayGuesses prints what the reader of a file decided where the file leaves a choice, a line each.
-func SayGuesses(c *Console, set *data.Set) {
-	for _, g := range set.Guesses() {
+func SayGuesses(c *Console, set *data.Set) { PrintGuesses(c, set.Guesses()) }
+
+// PrintGuesses prints guesses, a line each.
+func PrintGuesses(c *Console, guesses []data.Guess) {
+	for _, g := range guesses {
 		word := "Guess"
 		if g.Likely {
 			word = "Warning"

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ type Rule struct {
 	infers bool   // relaxes activities by -steps and -rate
 	errors bool   // its inference can move prediction errors instead of activities
 	pass   bool   // its model has no activities to move: a feedforward pass
-	build  func(pc train.PC[float32], rate float64) train.Rule[float32]
+	build  func(pc train.PC[float32], in InferFlags) train.Rule[float32]
 }
 
 // nudge is the beta of nudged rules.
@@ -34,60 +35,102 @@ const nudge = .1
 // restingWeight is the weight of energies between spikes.
 const restingWeight = 1e-3
 
+// What the rows of starts, highways and learned feedback have where the papers leave it open.
+const (
+	averageRate    = .01
+	recallCapacity = 512
+	recallWidth    = .1 // of one number of the input
+	highwayStd     = .01
+	feedbackRate   = .1
+	feedbackDecay  = .01
+)
+
 // sampleStream is the second half of the seed of Monte Carlo's noise.
 const sampleStream = 3
 
 // rules is the one table of learning rules; the first row is the default.
 var allRules = []Rule{
 	{name: "pc", short: "PC", title: "predictive coding", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] { return &pc }},
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] { return &pc }},
 	{name: "incremental", short: "iPC", title: "incremental predictive coding", note: "iPC: weights move at every step of inference", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] { return &rules.Incremental[float32]{PC: pc} }},
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			return &rules.Incremental[float32]{PC: pc}
+		}},
 	{name: "nudged", short: "nPC", title: "nudged predictive coding", note: "the output pulls weakly", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge}
 		}},
 	{name: "centred", short: "cPC", title: "predictive coding with centred nudging", note: "the output pulls weakly, from both sides", infers: true, errors: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Nudged[float32]{PC: pc, Nudge: rules.NudgedCost, Beta: nudge, Sign: rules.Centred}
 		}},
 	{name: "redblack", short: "RB-EP", title: "red-black nudging with projections", note: "the output pulls weakly, sites of even and odd place move in turn", pass: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.RedBlack[float32]{Model: pc.Model, Beta: nudge, Sign: rules.Centred, Iterations: len(pc.Model.Network().Blocks) + 1, Seed: pc.Seed}
 		}},
 	{name: "forward", short: "FU", title: "predictive coding with the forward update", note: "weights learn with activities of the feedforward pass", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Update: rules.ForwardUpdate}
 		}},
 	{name: "spiking", short: "SPC", title: "predictive coding with spiking precisions and the forward update", note: "as forward; energies count most when the error arrives", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Spiking{Rest: restingWeight}, Update: rules.ForwardUpdate}
 		}},
 	{name: "decaying", short: "DPC", title: "predictive coding with decaying precisions and the forward update", note: "as forward; energies count less from step to step", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.Scheduled[float32]{PC: pc, Schedule: rules.Decaying{}, Update: rules.ForwardUpdate}
 		}},
+	{name: "average", short: "AVG", title: "predictive coding from average activities", note: "inference starts at the mean of settled activities of the label", infers: true,
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			pc.Start = &train.Average[float32]{Rate: averageRate}
+			return &pc
+		}},
+	{name: "recall", short: "REC", title: "predictive coding from recalled activities", note: "inference starts at settled activities of similar inputs", infers: true,
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			in, _ := pc.Model.Sizes()
+			pc.Start = &train.Recall[float32]{Capacity: recallCapacity, Width: recallWidth * math.Sqrt(float64(in))}
+			return &pc
+		}},
+	{name: "highways", short: "HEP", title: "predictive coding with error highways", note: "the output's error reaches every layer by a fixed matrix", infers: true,
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			return &rules.Highways[float32]{PC: pc, Strength: 1, Std: highwayStd, Draw: pc.Seed}
+		}},
 	{name: "fixed", short: "FPC", title: "predictive coding with fixed predictions", note: "fixed predictions: backprop at equilibrium", infers: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.FixedPrediction[float32]{PC: pc}
 		}},
 	{name: "zil", short: "ZIL", title: "zero-divergence inference learning", note: "backprop exactly, on blocks one after the other",
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.ZIL[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
 	{name: "montecarlo", short: "MCPC", title: "Monte Carlo predictive coding", note: "Langevin sampling of activities", infers: true, errors: true,
-		build: func(pc train.PC[float32], rate float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], in InferFlags) train.Rule[float32] {
 			steps := int(pc.Stop.(infer.Steps))
-			pc.Solver = &infer.Langevin[float32]{Rate: rate, Temperature: 1e-3, Source: rand.NewPCG(pc.Seed, sampleStream)}
+			pc.Solver = &infer.Langevin[float32]{Rate: in.Rate, Temperature: 1e-3, Source: rand.NewPCG(pc.Seed, sampleStream)}
 			return &rules.MonteCarlo[float32]{PC: pc, BurnIn: steps / 2}
 		}},
+	{name: "pcalm", short: "PC-ALM", title: "predictive coding by the method of multipliers", note: "PC-ALM: multipliers carry the error, towards backprop's gradient; without -steps and -rate twice as many as blocks, at a rate that is measured", infers: true,
+		build: func(pc train.PC[float32], in InferFlags) train.Rule[float32] {
+			r := &rules.PCALM[float32]{Model: pc.Model, Seed: pc.Seed, Ascent: 1}
+			if in.GivenSteps != nil {
+				r.Steps = in.Steps
+			}
+			if in.GivenRate != nil {
+				r.Rate = in.Rate
+			}
+			return r
+		}},
 	{name: "feedback", short: "FA", title: "feedback alignment", note: "feedback alignment, no inference", pass: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.FeedbackAlignment[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
 	{name: "direct", short: "DFA", title: "direct feedback alignment", note: "direct feedback alignment, no inference", pass: true,
-		build: func(pc train.PC[float32], _ float64) train.Rule[float32] {
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}
+		}},
+	{name: "kolenpollack", short: "DKP", title: "direct Kolen-Pollack feedback", note: "direct feedback alignment whose matrices learn", pass: true,
+		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
+			return &rules.KolenPollack[float32]{DirectFeedback: rules.DirectFeedback[float32]{Model: pc.Model, Seed: pc.Seed}, Rate: feedbackRate, Decay: feedbackDecay}
 		}},
 }
 
@@ -144,7 +187,7 @@ func (f RuleFlag) Coordinates(c arch.Coordinates) arch.Coordinates {
 
 // Build makes the rule for a model.
 func (f RuleFlag) Build(m *arch.Model[float32], in InferFlags, seed uint64) train.Rule[float32] {
-	return f.row().build(train.PC[float32]{Model: m, Solver: Descent[float32](in.Rate), Stop: infer.Steps(in.Steps), Seed: seed}, in.Rate)
+	return f.row().build(train.PC[float32]{Model: m, Solver: Descent[float32](in.Rate), Stop: infer.Steps(in.Steps), Seed: seed}, in)
 }
 
 // A scaling is a row of the table of scalings of the weights that -scaling chooses from.

@@ -90,8 +90,13 @@ const adamEpsilon = 1e-8
 
 // optimizer is that of a learner's weights. A precision of the output multiplies gradients; with epsilon multiplied likewise Adam's step
 // is that of the unscaled gradient.
-func (l *setup) optimizer(p *learner) *optim.AdamW[float32] {
-	return &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, p.rule.Subject().Weights)}
+func (l *setup) optimizer(p *learner) optim.Optimizer[float32] {
+	w := p.rule.Subject().Weights
+	o := &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, w)}
+	if l.learn.Normalise {
+		return &optim.Standardize[float32]{Opt: o, Parts: train.MetaPCNDeviations(l.net, w)}
+	}
+	return o
 }
 
 // A StepLine is a training step in metrics.jsonl. All but Seconds depends on the options alone.
