@@ -138,7 +138,7 @@ func (m HeatMap) Plot() *plot.Plot {
 }
 
 // legible is the size of type, in points, below which values are left out.
-const legible = 3.5
+const legible = 5
 
 // cellsOf draws the cells of a map.
 type cellsOf struct{ HeatMap }
