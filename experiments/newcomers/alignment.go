@@ -128,7 +128,6 @@ func alignmentCare(t claim.Table) string {
 // checkAlignment is the check of newcomers/target-alignment.
 func checkAlignment(t claim.Table) (string, error) {
 	type size struct{ width, depth int }
-	type row = claim.Row[aligned, alignments]
 	rows := claim.Rows[aligned, alignments](t)
 	lead := claim.By(rows, func(p aligned) size { return size{p.Width, p.Depth} }, func(r alignments) float64 { return r.PC - r.BP })
 	bp := claim.By(rows, func(p aligned) size { return size{p.Width, p.Depth} }, func(r alignments) float64 { return r.BP })
