@@ -117,7 +117,7 @@ func thinned(curve plotter.XYs) plotter.XYs {
 	return few
 }
 
-// A HeatMap is a table of numbers whose cells are coloured and have their values written in them.
+// A HeatMap is a table of numbers whose cells are coloured and have their values written in them, if they are wide enough to be read.
 type HeatMap struct {
 	Title, X, Y   string
 	Rows, Columns []string  // their names, rows from the bottom
@@ -136,6 +136,9 @@ func (m HeatMap) Plot() *plot.Plot {
 	p.X.Padding, p.Y.Padding = 0, 0
 	return p
 }
+
+// legible is the size of type, in points, below which values are left out.
+const legible = 5
 
 // cellsOf draws the cells of a map.
 type cellsOf struct{ HeatMap }
@@ -156,6 +159,9 @@ func (m cellsOf) Plot(c draw.Canvas, p *plot.Plot) {
 		var paint color.Color = Ink
 		if m.Dark(v) > .5 {
 			paint = color.White
+		}
+		if size < legible {
+			continue
 		}
 		c.FillText(TextStyle(size, paint), vg.Point{X: (x0 + x1) / 2, Y: (y0 + y1) / 2}, short(v))
 	}

@@ -303,8 +303,9 @@ func directionCare(t claim.Table) string {
 			ordered++
 		}
 	}
-	return fmt.Sprintf("In the mean over seeds, and in batch 1 (%d of %d single draws have the order). Each method goes its own way, and on the way the order is lost: SGD, PC and trust region %s.",
-		ordered, n, strings.Join(later, "; "))
+	apart := claim.Paired(pc, sgd)
+	return fmt.Sprintf("In the mean over seeds, where PC and SGD are apart by %s, and in batch 1 (%d of %d single draws have the order). Each method goes its own way, and on the way the order is lost: SGD, PC and trust region %s.",
+		apart, ordered, n, strings.Join(later, "; "))
 }
 
 // directionFigure is the figure of trustregion/direction.

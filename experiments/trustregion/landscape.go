@@ -208,7 +208,7 @@ func landscapeFigure(t claim.Table) []claim.Figure {
 
 // tick labels every seventh column or so.
 func tick(i int) string {
-	if i%7 != 0 && i != gridSize-1 {
+	if i%7 != 0 {
 		return ""
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", axisValue(i)), ".0")

@@ -446,8 +446,11 @@ var deepNets = claim.Claim{
 	Bounds: []claim.Bound{
 		{Text: "for every activation PC's loss is below .25 (a mean square of .05 per output) at an earlier batch than BP's, each at its best rate; where neither gets there PC's loss is the lower at the end, by a tenth or more", Origin: claim.Paper, Note: "the blog's figure; a tenth is ours"},
 	},
-	Check: deepRace,
-	Plot:  deepFigure,
+	Shuffled: "one race per cell and the best of three rates: a shuffle puts PC ahead of BP with all three activations in an eighth of the cases by chance",
+	Check:    deepRace,
+	Verdict:  claim.WithCare,
+	Care:     deepCare,
+	Plot:     deepFigure,
 }
 
 // deepRace is the check of trustregion/deep.
@@ -472,6 +475,22 @@ func deepRace(t claim.Table) (string, error) {
 		}
 	}
 	return "batches to a loss of .25: " + strings.Join(ours, "; "), off.Err()
+}
+
+// deepCare is the care of trustregion/deep.
+func deepCare(t claim.Table) string {
+	acts, of := winners(t)
+	var words []string
+	for _, act := range acts {
+		if bp, pc := of[act][SGD], of[act][PC]; bp.draws > 0 && pc.draws > 0 && bp.last < pc.last {
+			words = append(words, fmt.Sprintf("%s BP %.3g, PC %.3g", act, bp.last, pc.last))
+		}
+	}
+	s := "Of the way out of the first plateau: where the loss passes .25. One seed, three rates, networks of 64 units."
+	if len(words) > 0 {
+		s += " At the end of the training, at the rates that get there first, BP's loss is the lower with " + strings.Join(words, "; ") + ": PC's energy is flatter near a minimum."
+	}
+	return s + " ReLU networks show PC's advantage as the blog has it, and not as the paper's chains do; trustregion/chains-relu has chains."
 }
 
 // deepFigure is the figure of trustregion/deep.

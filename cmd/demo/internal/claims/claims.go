@@ -13,6 +13,7 @@ import (
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/experiments/claim"
+	"github.com/pcgraph/pcgraph/experiments/icl"
 	"github.com/pcgraph/pcgraph/experiments/jpc"
 	"github.com/pcgraph/pcgraph/experiments/limits"
 	"github.com/pcgraph/pcgraph/experiments/mupc"
@@ -21,12 +22,13 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/record"
 	"github.com/pcgraph/pcgraph/experiments/saddles"
 	"github.com/pcgraph/pcgraph/experiments/thesis"
+	"github.com/pcgraph/pcgraph/experiments/trustregion"
 	"github.com/pcgraph/pcgraph/report"
 )
 
 // everyClaim lists the claims of all experiments.
 func everyClaim() []claim.Claim {
-	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims(), newcomers.Claims(), thesis.Claims(), pem.Claims(), saddles.Claims())
+	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims(), newcomers.Claims(), thesis.Claims(), pem.Claims(), saddles.Claims(), trustregion.Claims(), icl.Claims())
 }
 
 // chosen are the claims that names stand for: an ID, or a folder for all of its claims.
