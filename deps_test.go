@@ -62,6 +62,7 @@ var allowed = map[string][]string{
 	"experiments/record":      {"experiments/claim"},
 	"experiments/limits":      all,
 	"experiments/mupc":        all,
+	"experiments/newcomers":   all,
 	"experiments/jpc":         all,
 	"experiments/thesis":      all,
 	"experiments/pem":         {"experiments/claim", "bss", "data"},
@@ -69,7 +70,7 @@ var allowed = map[string][]string{
 	"experiments/saddles":     all,
 	"experiments/icl":         append([]string{"icl"}, all...),
 	"examples":                append([]string{"report"}, all...),
-	"cmd/demo":                append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/jpc", "experiments/thesis", "experiments/pem", "experiments/trustregion", "experiments/saddles", "experiments/icl", "icl"}, all...),
+	"cmd/demo":                append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/newcomers", "experiments/jpc", "experiments/thesis", "experiments/pem", "experiments/trustregion", "experiments/saddles", "experiments/icl", "icl"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia; an example shows how a user does.

@@ -61,7 +61,7 @@ func TestReference(t *testing.T) {
 			check, known := checkers[c.Kind]
 			switch {
 			case c.Kind == "pem": // the test of package bss reads them
-			case slices.Contains([]string{"icl", "trustregion", "redblack", "forwardupdate", "schedules", "metapcn"}, c.Kind): // tests of their own read them, by checkPapers
+			case slices.Contains([]string{"icl", "trustregion", "pcalm", "redblack", "forwardupdate", "schedules", "metapcn"}, c.Kind): // tests of their own read them, by checkPapers
 			case c.Kind == "saddles": // TestReference_Saddles reads them
 			case !known:
 				t.Errorf("%s: unknown kind %q", file, c.Kind)

@@ -15,12 +15,12 @@ const s1 = "five sources in ten mixtures of 30 dB, correlated by a t-copula of 4
 var antisparseTable = claim.Claim{
 	ID:     "pem/antisparse",
 	Source: paper + ", figure of correlated antisparse sources (S1)",
-	Statement: "On " + s1 + ", antisparse: PEM's mSNR falls from 25.6 dB without correlation to 15.5 dB at rho .5; online CorInfoMax falls less, to 22.3 dB, u-PEM a little more, " +
+	Statement: "On " + s1 + ", antisparse: PEM's mSNR falls from 25.6 dB without correlation to 15.5 dB at rho .5; online CorInfoMax falls less, to 22.3 dB, " +
 		"and BSM, which needs uncorrelated sources, from 30 to 7.7 dB.",
-	Paper: "mSNR at rho 0, .25, .5: PEM 25.59 22.42 15.48, u-PEM 25.17 20.70 14.21, CorInfoMax 25.02 24.11 22.26, BSM 30.03 13.19 7.74 (" + stored + ")",
-	Grid:  correlated, Bounds: agreement(".5 dB (PEM, u-PEM), 1 dB (CorInfoMax, BSM)"),
-	Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/antisparse -full, about twenty minutes of one core"),
-	Check: func(t claim.Table) (string, error) { return reproduced(t, antiName, pemRule, upem, cim, bsm) },
+	Paper: "mSNR at rho 0, .25, .5: PEM 25.59 22.42 15.48, CorInfoMax 25.02 24.11 22.26, BSM 30.03 13.19 7.74 (" + stored + ")",
+	Grid:  correlated, Bounds: agreement(".5 dB (PEM), 1 dB (CorInfoMax, BSM)"),
+	Verdict: claim.Holds,
+	Check:   func(t claim.Table) (string, error) { return reproduced(t, antiName, pemRule, cim, bsm) },
 	Plot: func(t claim.Table) []claim.Figure {
 		return tableFigure(t, "pem-antisparse", antiName, "rho, correlation of the sources", "Five antisparse sources in ten mixtures of 30 dB.", false, pemRule, upem, cim, bsm)
 	},
@@ -29,15 +29,51 @@ var antisparseTable = claim.Claim{
 var nnantisparseTable = claim.Claim{
 	ID:     "pem/nnantisparse",
 	Source: paper + ", figure of correlated nonnegative antisparse sources (S2)",
-	Statement: "On " + s1 + ", nonnegative antisparse: PEM's mSNR falls from 26.5 dB without correlation to 22.2 dB at rho .5, u-PEM's to 17.9 dB, online CorInfoMax's to 24.0 dB, and that of NSM, " +
+	Statement: "On " + s1 + ", nonnegative antisparse: PEM's mSNR falls from 26.5 dB without correlation to 22.2 dB at rho .5, online CorInfoMax's to 24.0 dB, and that of NSM, " +
 		"which needs uncorrelated sources, from 30 to 7.6 dB.",
-	Paper: "mSNR at rho 0, .25, .5: PEM 26.50 24.78 22.19, u-PEM 26.49 23.66 17.85, CorInfoMax 26.15 25.51 24.02, NSM 30.09 13.12 7.57 (" + stored + ")",
-	Grid:  correlated, Bounds: agreement(".5 dB (PEM, u-PEM), 1 dB (CorInfoMax, NSM)"),
-	Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/nnantisparse -full, about twenty minutes of one core"),
-	Check: func(t claim.Table) (string, error) { return reproduced(t, nnName, pemRule, upem, cim, nsm) },
+	Paper: "mSNR at rho 0, .25, .5: PEM 26.50 24.78 22.19, CorInfoMax 26.15 25.51 24.02, NSM 30.09 13.12 7.57 (" + stored + ")",
+	Grid:  correlated, Bounds: agreement(".5 dB (PEM), 1 dB (CorInfoMax, NSM)"),
+	Verdict: claim.Fails, QuickPasses: true, Shuffled: failing,
+	Care: func(t claim.Table) string {
+		diverged, all := 0, 0
+		for _, r := range claim.Where[trial, score](t, func(p trial) bool { return p.Domain == nnName && p.Method == cim }) {
+			all++
+			if r.Result.Diverged {
+				diverged++
+			}
+		}
+		return fmt.Sprintf("By mSNR it holds at every point; PEM's SINR is .6 to .9 dB above the paper's at some, where fewer of our runs lose a source. The online rival with the matrix inverse diverged in %d of %d runs, "+
+			"which count as 0 dB: while an output is silent its inverse correlation grows as lambda^-t, until one sample makes it negative. Its medians are the paper's.", diverged, all)
+	},
+	Check: func(t claim.Table) (string, error) { return reproduced(t, nnName, pemRule, cim, nsm) },
 	Plot: func(t claim.Table) []claim.Figure {
 		return tableFigure(t, "pem-nnantisparse", nnName, "rho, correlation of the sources", "Five nonnegative antisparse sources in ten mixtures of 30 dB.", false, pemRule, upem, cim, nsm)
 	},
+}
+
+var upemCorrelated = claim.Claim{
+	ID:        "pem/unnormalised-correlated",
+	Source:    paper + ", figures of correlated sources (S1, S2): u-PEM",
+	Statement: "Without the normalisation of its cross term (u-PEM) PEM's mSNR falls further with the sources' correlation: on " + s1 + ", from 25.2 to 14.2 dB on antisparse, from 26.5 to 17.9 dB on nonnegative antisparse sources.",
+	Paper:     "mSNR at rho 0, .25, .5: antisparse 25.17 20.70 14.21, nonnegative antisparse 26.49 23.66 17.85 (" + stored + ")",
+	Grid:      correlated, Bounds: agreement(".5 dB"),
+	Verdict: claim.Fails, QuickPasses: true, Shuffled: failing,
+	Care:  claim.Constant("It falls less here: the medians and means are up to 2 dB above the paper's means at strong correlation, where fewer runs lose a source. That u-PEM falls further than PEM is so."),
+	Check: func(t claim.Table) (string, error) { return both(t, antiName, nnName) },
+}
+
+// both is reproduced for u-PEM on several domains.
+func both(t claim.Table, domains ...string) (string, error) {
+	var off claim.Off
+	var ours []string
+	for _, d := range domains {
+		text, err := reproduced(t, d, upem)
+		ours = append(ours, d+": "+text)
+		if err != nil {
+			off.Add("%s: %v", d, err)
+		}
+	}
+	return strings.Join(ours, "; "), off.Err()
 }
 
 // duels are the pairs whose order changes along S1 and S2. Side is the sign of the first one's lead at rho .5.
@@ -60,15 +96,27 @@ var crossovers = claim.Claim{
 		{Text: "at rho .5 the lead of each pair is on the paper's side, the 95 % interval of the paired difference included", Origin: claim.Paper, Note: stored},
 		{Text: "at rho 0 BSM and NSM are better than PEM, the 95 % interval included", Origin: claim.Paper, Note: stored + ": by 4.4 and 3.6 dB"},
 	},
-	Verdict: claim.Open, Care: claim.Constant("not measured in full yet: demo run pem/crossovers -full, about twenty minutes of one core"),
+	Verdict: claim.WithCare,
+	Care: func(t claim.Table) string {
+		at, by := indexed(t).leads(nnName, pemRule, cim)
+		if len(at) < 2 {
+			return "On nonnegative antisparse sources the crossing with online correlative information maximisation is not known well."
+		}
+		low, high := bootstrap(at, by)
+		if math.IsNaN(low) {
+			low, high = 0, .5
+		}
+		return fmt.Sprintf("On nonnegative antisparse sources the crossing with the online rival that needs a matrix inverse is not determined: its 95 %% interval is from %.2f to %.2f, since the curves are within a dB of "+
+			"each other up to rho .45 and single runs of the rival that lose a source move it. By the paper's means it is at .09.", low, high)
+	},
 	Check: curvesCross,
 	Plot:  leadFigure,
 }
 
 // leads are by how much the first method is ahead of the second at every rho, by seed; runs in which a method diverged are left out.
-func leads(t claim.Table, domain, first, second string) (at []float64, by []map[int]float64) {
+func (x index) leads(domain, first, second string) (at []float64, by []map[int]float64) {
 	for _, rho := range rhos {
-		a, b := runs(t, domain, first, rho), runs(t, domain, second, rho)
+		a, b := x.runs(domain, first, rho), x.runs(domain, second, rho)
 		d := map[int]float64{}
 		for seed, s := range a {
 			if o, ok := b[seed]; ok && !s.Diverged && !o.Diverged {
@@ -104,7 +152,7 @@ func bootstrap(at []float64, by []map[int]float64) (low, high float64) {
 	seeds = slices.Compact(seeds)
 	rng := rand.New(rand.NewPCG(2605, 19965))
 	var found []float64
-	for range 500 {
+	for range 200 {
 		mean, count := make([]float64, len(at)), make([]float64, len(at))
 		for range seeds {
 			seed := seeds[rng.IntN(len(seeds))]
@@ -117,11 +165,11 @@ func bootstrap(at []float64, by []map[int]float64) (low, high float64) {
 		for k := range mean {
 			mean[k] /= max(1, count[k])
 		}
-		if x := crossing(at, mean); !math.IsNaN(x) {
-			found = append(found, x)
+		if c := crossing(at, mean); !math.IsNaN(c) {
+			found = append(found, c)
 		}
 	}
-	if len(found) < 400 {
+	if len(found) < 160 {
 		return math.NaN(), math.NaN()
 	}
 	slices.Sort(found)
@@ -132,8 +180,9 @@ func bootstrap(at []float64, by []map[int]float64) (low, high float64) {
 func curvesCross(t claim.Table) (string, error) {
 	var off claim.Off
 	var ours []string
+	x := indexed(t)
 	for _, d := range duels {
-		at, by := leads(t, d.domain, d.first, d.second)
+		at, by := x.leads(d.domain, d.first, d.second)
 		if len(at) < 2 {
 			continue
 		}
@@ -145,10 +194,10 @@ func curvesCross(t claim.Table) (string, error) {
 		for k := range rhos {
 			paper[k] = published[d.domain][d.first][k] - published[d.domain][d.second][k]
 		}
-		x, want := crossing(at, mean), crossing(rhos, paper)
+		cross, want := crossing(at, mean), crossing(rhos, paper)
 		low, high := bootstrap(at, by)
 		name := fmt.Sprintf("%s and %s (%s)", d.first, d.second, d.domain)
-		ours = append(ours, fmt.Sprintf("%s %.3f [%.3f, %.3f], the paper's %.3f", name, x, low, high, want))
+		ours = append(ours, fmt.Sprintf("%s %.3f [%.3f, %.3f], the paper's %.3f", name, cross, low, high, want))
 		end := claim.Paired(by[len(by)-1], zeros(by[len(by)-1]))
 		if t.Scale == claim.Quick {
 			if d.second != cim && !(end.Mean*d.side > 0) {
@@ -156,8 +205,8 @@ func curvesCross(t claim.Table) (string, error) {
 			}
 			continue
 		}
-		if !(abs(x-want) <= .1 || low <= want && want <= high) {
-			off.Add("%s cross at %.3f [%.3f, %.3f], the paper's at %.3f", name, x, low, high, want)
+		if !(abs(cross-want) <= .1 || low <= want && want <= high) {
+			off.Add("%s cross at %.3f [%.3f, %.3f], the paper's at %.3f", name, cross, low, high, want)
 		}
 		if !(d.side > 0 && end.Above(0) || d.side < 0 && end.Below(0)) {
 			off.Add("%s: at rho .5 the lead is %s dB", name, end)
@@ -173,6 +222,7 @@ func curvesCross(t claim.Table) (string, error) {
 func leadFigure(t claim.Table) []claim.Figure {
 	f := claim.Figure{Name: "pem-crossovers", Caption: "By how many dB of mSNR one method is ahead of another on the same data, mean over seeds, band: standard error; grey: the difference of the paper's means. " +
 		"Above zero the first method is better. Five sources in ten mixtures of 30 dB."}
+	x := indexed(t)
 	for _, domain := range []string{antiName, nnName} {
 		panel := claim.Panel{Title: domain, X: claim.Axis{Label: "rho, correlation of the sources"}, Y: claim.Axis{Label: "lead in mSNR, dB"}}
 		series := 0
@@ -182,7 +232,7 @@ func leadFigure(t claim.Table) []claim.Figure {
 			}
 			series++
 			line := claim.Line{Name: d.first + " over " + d.second, Series: series, Points: true}
-			at, by := leads(t, domain, d.first, d.second)
+			at, by := x.leads(domain, d.first, d.second)
 			for k := range at {
 				line.Append(at[k], claim.Paired(by[k], zeros(by[k])))
 			}

@@ -21,7 +21,7 @@ import (
 
 // Claims are the claims of this package.
 func Claims() []claim.Claim {
-	return []claim.Claim{antisparseTable, nnantisparseTable, crossovers, sparseTable, nnsparseTable, simplexTable, normalisation, truncatedFull, mixingLaw, mixtureCount, taylorBounds, underdetermined, lateralGain, modulation, polytopes, imageSeparation, soundSeparation}
+	return []claim.Claim{antisparseTable, nnantisparseTable, upemCorrelated, crossovers, sparseTable, nnsparseTable, simplexTable, upemNoisy, normalisation, truncatedFull, mixingLaw, mixtureCount, taylorBounds, underdetermined, lateralGain, modulation, polytopes, imageSeparation, soundSeparation}
 }
 
 // paper begins the source of every claim.
@@ -29,6 +29,9 @@ const paper = "Normative Networks for Source Separation via Local Plasticity and
 
 // stored is where numbers of the paper are from.
 const stored = "computed again from the result files of the released code, 30 seeds"
+
+// failing says why a shuffle is no test of claims that fail.
+const failing = "it misses its bounds with the results in their places, and with others it does so too"
 
 // generator is the source of all randomness of a cell: stream 0 draws sources, mixing and noise, which all methods share, stream 1 what a
 // method begins with.
@@ -67,8 +70,11 @@ const (
 
 // Cost is about how many seconds it takes.
 func (t trial) Cost() float64 {
-	seconds := map[string]float64{cim: .6, ldmi: 10, ica: 6, nsm: .8}[t.Method]
-	return max(seconds, .4) * float64(t.Samples) / 1e5
+	seconds := map[string]float64{cim: .3, ldmi: 10, ica: 6, nsm: .8}[t.Method]
+	if t.Method == pemRule || t.Method == upem { // the first to be measured
+		seconds = .5
+	}
+	return max(seconds, .3) * float64(t.Samples) / 1e5
 }
 
 // A score is how well the outputs agree with the sources.

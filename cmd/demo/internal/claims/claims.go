@@ -16,6 +16,7 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/jpc"
 	"github.com/pcgraph/pcgraph/experiments/limits"
 	"github.com/pcgraph/pcgraph/experiments/mupc"
+	"github.com/pcgraph/pcgraph/experiments/newcomers"
 	"github.com/pcgraph/pcgraph/experiments/pem"
 	"github.com/pcgraph/pcgraph/experiments/record"
 	"github.com/pcgraph/pcgraph/experiments/saddles"
@@ -25,7 +26,7 @@ import (
 
 // everyClaim lists the claims of all experiments.
 func everyClaim() []claim.Claim {
-	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims(), thesis.Claims(), pem.Claims(), saddles.Claims())
+	return slices.Concat(limits.Claims(), mupc.Claims(), jpc.Claims(), newcomers.Claims(), thesis.Claims(), pem.Claims(), saddles.Claims())
 }
 
 // chosen are the claims that names stand for: an ID, or a folder for all of its claims.

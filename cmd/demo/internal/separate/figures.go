@@ -66,7 +66,7 @@ func (j *job) figures() []report.Figure {
 		if j.score != nil {
 			what = "SINR against the references"
 		}
-		list = append(list, report.Figure{File: name("learning"), Title: "Along the samples", Caption: what + ", for every run; the one that was kept is drawn thick.", Draw: j.drawLearning})
+		list = append(list, report.Figure{File: name("learning"), Title: "Along the samples", Caption: what + ", for every run; the one that was kept is drawn thick. Its result is the mean of its weights over the last fifth, and so better than single points.", Draw: j.drawLearning})
 	}
 	return list
 }
@@ -247,6 +247,7 @@ func (j *job) drawLearning() (io.WriterTo, error) {
 		y = "SINR (dB)"
 	}
 	p := report.NewPlot("", "samples seen", y)
+	var keys []report.Key
 	report.Grid(p)
 	x, s := j.x, (*mat.Dense)(nil)
 	if j.score != nil {
@@ -287,9 +288,8 @@ func (j *job) drawLearning() (io.WriterTo, error) {
 		}
 		l := report.Line(line, report.Colour(k), width, report.Dash(k))
 		p.Add(l)
-		p.Legend.Add(label, l)
+		keys = append(keys, report.Key{Name: label, Line: l.LineStyle})
 	}
-	p.Legend.Top = false
 	p.X.Tick.Marker = report.CountTicks{}
-	return report.Picture(7.6, 4, p), nil
+	return report.WithKeys(7.6, 4, [][]*plot.Plot{{p}}, keys, 2), nil
 }

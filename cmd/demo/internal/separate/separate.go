@@ -90,6 +90,12 @@ func (cmd Cmd) Validate() error {
 	case cmd.stream() && !cmd.Method.Online:
 		return errors.Errorf("-method %s needs all samples at once: for a stream want pem, upem or corinfomax", cmd.Method.Name)
 	}
+	if cmd.Sources == 1 {
+		return errors.New("-sources is 1: want 2 or more: one source is no separation")
+	}
+	if cmd.stream() && cmd.Channels < 2 {
+		return errors.Errorf("-channels is %d: want 2 or more: one mixture cannot be separated", cmd.Channels)
+	}
 	for _, f := range cmd.Files {
 		if f == "-" && len(cmd.Files) > 1 {
 			return errors.New("- stands alone: a stream has all of its channels in one")
@@ -166,7 +172,11 @@ func (j *job) fitsReference() error {
 	case ref.Samples != in.Samples:
 		return errors.Errorf("-reference: %d samples, and the mixtures have %d: give the sources over the same time", ref.Samples, in.Samples)
 	}
-	return nil
+	err := bss.CheckMixtures(mat.NewDense(ref.Samples, ref.Channels, ref.Values))
+	if constant := (*bss.ConstantError)(nil); errors.As(err, &constant) {
+		return errors.Errorf("-reference: %s is %.4g in every sample: leave it out", ref.Names[constant.Mixture-1], constant.Value)
+	}
+	return errors.WithMessage(err, "-reference")
 }
 
 // run prepares and separates.
@@ -259,7 +269,7 @@ func (cmd Cmd) count(c *cli.Console, j *job) (int, error) {
 	if rank < len(d) {
 		c.Printf("Warning: the %d mixtures have rank %d: some are the same but for a factor, or a sum of others.\n", len(d), rank)
 	}
-	n := cmd.Sources
+	n, hidden := cmd.Sources, 0
 	if n > rank {
 		return 0, errors.Errorf("-sources %d, and the %d mixtures have rank %d: some of them are sums of the others: ask for at most %d, or give mixtures that differ", n, len(d), rank, rank)
 	}
@@ -269,7 +279,10 @@ func (cmd Cmd) count(c *cli.Console, j *job) (int, error) {
 		}
 		n = min(max(n, 2), rank)
 		why := "as many as mixtures"
-		if n < len(d) {
+		switch {
+		case n < len(d) && d[n] > .1*d[n-1]: // see bss.CountSources
+			why, hidden = fmt.Sprintf("principal component %d of the mixtures has %.2g %% of the power of the one before it, and one source is hidden in a sum that is constant", n, 100*d[n-1]/d[n-2]), 1
+		case n < len(d):
 			why = fmt.Sprintf("principal component %d of the mixtures has %.2g %% of the power of the one before it", n+1, 100*d[n]/d[n-1])
 		}
 		c.Printf("Sources: %d (%s); -sources decides it otherwise.\n", n, why)
@@ -277,8 +290,8 @@ func (cmd Cmd) count(c *cli.Console, j *job) (int, error) {
 	if rank == 1 {
 		return 0, errors.New("the mixtures are one sound or picture with different factors: there is nothing to separate")
 	}
-	if weak := d[n-1] / d[0]; weak < 1e-3 {
-		c.Printf("Warning: principal component %d has %.2g %% of the power of the first: the mixtures are nearly alike, and noise in them grows when they are separated.\n", n, 100*weak)
+	if weak := d[n-1-hidden] / d[0]; weak < 1e-3 {
+		c.Printf("Warning: principal component %d has %.2g %% of the power of the first: the mixtures are nearly alike, and noise in them grows when they are separated.\n", n-hidden, 100*weak)
 	}
 	return n, nil
 }

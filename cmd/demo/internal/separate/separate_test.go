@@ -224,6 +224,13 @@ func TestFiles_WrongOnesLeaveNothing(t *testing.T) {
 		{"reference of another length", []string{good}, func(c *Cmd) { c.Reference = []string{put(t, sound, "short", s.RawMatrix().Data[:300], 3)} }, []string{"-reference", "100 samples", "1000"}},
 		{"reference of another kind", []string{good}, func(c *Cmd) { c.Reference = []string{put(t, array, "s", s.RawMatrix().Data, 3)} }, []string{"-reference", "same kind"}},
 		{"a domain that is not the method's", []string{good}, func(c *Cmd) { c.Method.Method, c.Domain.Projector = bss.Methods()[4], bss.Sparse }, []string{"not for the domain sparse"}},
+		{"a silent reference", []string{good}, func(c *Cmd) {
+			v := mat.DenseCopyOf(s)
+			v.Apply(func(_, j int, v float64) float64 { return v * float64(j) }, v)
+			c.Reference = []string{put(t, sound, "silent", v.RawMatrix().Data, 3)}
+		}, []string{"-reference", "silent 1 is 0 in every sample"}},
+		{"one source", []string{good}, func(c *Cmd) { c.Sources = 1 }, []string{"-sources is 1"}},
+		{"a stream of one channel", []string{"-"}, func(c *Cmd) { c.Channels = 1 }, []string{"-channels is 1"}},
 		{"no files", nil, nil, []string{"-try"}},
 		{"a domain and ICA", []string{good}, func(c *Cmd) { c.Method.Method, c.Domain.Projector = bss.Methods()[7], bss.Sparse }, []string{"-domain has no use"}},
 		{"LDMI on a stream", []string{"-"}, func(c *Cmd) { c.Method.Method = bss.Methods()[3] }, []string{"ldmi", "corinfomax"}},
@@ -363,7 +370,7 @@ func TestStream_Ends(t *testing.T) {
 	for _, c := range []struct {
 		text []byte
 		want string
-	}{{nil, "standard input is empty"}, {text[:len(text)-1], "within a sample of 6"}, {text[:60], "want at least 30"}} {
+	}{{nil, "standard input is empty"}, {text[:len(text)-1], "within a sample of 6"}, {text[:60], "want at least 30"}, {make([]byte, 600), "is silence"}} {
 		cmd := command(t, "-")
 		if _, _, err := run(t, cmd, bytes.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%d bytes: %v, want %q", len(c.text), err, c.want)
@@ -372,7 +379,14 @@ func TestStream_Ends(t *testing.T) {
 			t.Errorf("%d bytes: left a folder", len(c.text))
 		}
 	}
-	cmd := command(t, "-")
+	cmd := command(t, "-") // silence at the beginning stays silence
+	if _, _, err := run(t, cmd, bytes.NewReader(append(make([]byte, 600), text...))); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := os.ReadFile(filepath.Join(cmd.Out, "separated.raw")); err != nil || len(out) != 600+len(text) || !bytes.Equal(out[:600], make([]byte, 600)) {
+		t.Errorf("silence first: %d bytes, want %d; %v", len(out), 600+len(text), err)
+	}
+	cmd = command(t, "-")
 	cmd.To = "-"
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

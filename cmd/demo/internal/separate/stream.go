@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,6 +34,7 @@ type follower struct {
 	stream  *bss.Stream
 	gain    float64 // of the outputs
 	clipped int     // numbers
+	silent  int     // samples of digital silence that a new stream began with
 	went    int     // samples that the stream had seen when it went on; 0 for a new one
 	began   time.Time
 	path    plotter.XYs // the surrogate over seconds
@@ -132,6 +134,10 @@ func (f *follower) run(c *cli.Console, in *signal.Frames, to io.Writer) error {
 		if err != nil {
 			return err
 		}
+		if f.stream.Samples() == 0 && !slices.ContainsFunc(x, func(v float64) bool { return v != 0 }) {
+			f.silent++ // nothing can be learned from it
+			continue
+		}
 		y, err := f.stream.Observe(x)
 		var diverged *bss.DivergenceError
 		if errors.As(err, &diverged) {
@@ -158,7 +164,10 @@ func (f *follower) run(c *cli.Console, in *signal.Frames, to io.Writer) error {
 			f.look()
 		}
 	}
-	if f.stream.Samples() == f.went {
+	switch {
+	case f.stream.Samples() == f.went && f.silent > 0:
+		return errors.Errorf("standard input is silence: all of its %d samples are 0: look at its source, and at -format", f.silent)
+	case f.stream.Samples() == f.went:
 		return errors.New("standard input is empty: give raw frames, as \"sox in.wav -t raw -\" or \"ffmpeg -i in.wav -f s16le -\" writes them")
 	}
 	if !f.stream.Ready() {
@@ -192,6 +201,12 @@ func (f *follower) held(c *cli.Console) (bool, error) {
 		why = r.Choice.Why + "; -domain decides it otherwise"
 	}
 	c.Printf("The first %d samples: %d sources on the domain %v (%s). %d of %d runs failed. Outputs are written times %.4g.\n", rows, n, r.Domain, why, r.Failed(), len(r.Runs), f.gain)
+	nothing := make([]float64, n)
+	for range f.silent {
+		if err := f.write(nothing); err != nil {
+			return true, err
+		}
+	}
 	for i := range rows {
 		if err := f.write(y.RawRowView(i)); err != nil {
 			return true, err

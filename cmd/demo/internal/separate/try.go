@@ -27,8 +27,12 @@ func (cmd Cmd) tour(c *cli.Console) error {
 		rng := rand.New(rand.NewPCG(cmd.Seed, 5))
 		c.Printf("Sounds: strings, a bird and drums, mixed to five channels with noise 30 dB below.\n")
 		sound, err := cmd.stage(c, out, "sound-", []string{"strings", "bird", "drums"}, sounds(rng), &signal.Signal{Kind: signal.Sound, Rate: tourRate, Encoding: signal.PCM16}, 5, 30, rng)
-		if err != nil || c.Context.Err() != nil {
-			return cli.First(err, c.Context.Err())
+		if err != nil {
+			return err
+		}
+		if c.Context.Err() != nil { // the report says that it was interrupted
+			out.Page = cmd.page(sound)
+			return nil
 		}
 		c.Printf("\nPictures: rings, clouds and bricks, each picture saved from its darkest to its brightest point.\n")
 		picture, err := cmd.stage(c, out, "picture-", []string{"rings", "clouds", "bricks"}, pictures(rng), &signal.Signal{Kind: signal.Picture, Width: tourPixels, Height: tourPixels, Colours: 1, Depth: 8}, 3, 40, rng)

@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/pcgraph/pcgraph/bss"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data/signal"
 	"github.com/pcgraph/pcgraph/graph/safetensors"
@@ -58,10 +59,14 @@ func (j *job) turn() {
 		for k := range row {
 			row[k] = -row[k]
 		}
-		j.result.Offset[i] = -j.result.Offset[i]
+		middle := 0. // of the domain, about which it is turned
+		if j.result.Domain == bss.Projector(bss.NonnegAntisparse) {
+			middle = .5
+		}
+		j.result.Offset[i] = 2*middle - j.result.Offset[i]
 		rows, _ := j.y.Dims()
 		for k := range rows {
-			j.y.Set(k, i, -j.y.At(k, i))
+			j.y.Set(k, i, 2*middle-j.y.At(k, i))
 		}
 	}
 }
