@@ -8,6 +8,9 @@ import (
 	"github.com/pcgraph/pcgraph/optim"
 )
 
+// powerIterations are those of LargestCurvature.
+const powerIterations = 30
+
 // LargestCurvature estimates the largest absolute eigenvalue of the energy's Hessian around z: gradient descent on the energy is stable
 // at rates below 2 / curvature. It makes 30 power iterations on differences of the gradient over a distance of 0.01 per component,
 // which is long enough not to take a kink of the energy for a curvature, and comes within some per cent. The result is at least
@@ -24,7 +27,7 @@ func LargestCurvature[T Float](p Problem[T], z []T) (float64, error) {
 		v[i] = T(math.Sin(float64(1 + 7*i))) // a start that is along no axis
 	}
 	c, small := 0., .01*math.Sqrt(float64(len(z)))
-	for range 30 {
+	for range powerIterations {
 		norm := optim.Norm(v)
 		if norm == 0 {
 			break

@@ -40,6 +40,18 @@ func ExampleFlow() {
 	// Output: [0.6321 -0.9817] time limit <nil>
 }
 
+func ExampleAuto() {
+	z := []float64{0, 0}
+	auto := &infer.Auto[float64]{}
+	result, err := infer.Run(auto, twoUnits(), z, infer.Stationary{Tol: 1e-9}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%v, z = %.3f\n", result.Status, z)
+	// Output: converged, z = [1.000 -1.000]
+}
+
 func ExampleLBFGS() {
 	z := []float64{0, 0}
 	result, err := infer.Run(&infer.LBFGS[float64]{}, twoUnits(), z, infer.Stationary{Tol: 1e-9}, nil)

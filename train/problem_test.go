@@ -35,6 +35,7 @@ func TestProblemOf_EverySolverThroughEveryDoor(t *testing.T) {
 		"Flow": func() infer.Solver[float64] {
 			return &infer.Flow[float64]{Method: ode.Heun, Control: ode.Constant{Step: .1}, Horizon: .5}
 		},
+		"Auto":     func() infer.Solver[float64] { return &infer.Auto[float64]{} },
 		"LBFGS":    func() infer.Solver[float64] { return &infer.LBFGS[float64]{} },
 		"Newton":   func() infer.Solver[float64] { return &infer.Newton[float64]{} },
 		"Langevin": func() infer.Solver[float64] { return &infer.Langevin[float64]{Rate: .1} },

@@ -14,9 +14,9 @@ import (
 
 // always lists, by command, the flags that have a use whatever else is chosen. A new flag is listed here or in flagUses.
 var always = map[string]string{
-	"mnist":         "out seed rule batch epochs limit lr decay eval-every on-divergence checkpoint no-compare loss dir",
+	"mnist":         "out seed rule batch epochs limit lr decay normalise eval-every on-divergence checkpoint no-compare loss dir",
 	"toy":           "out seed steps rate batch epochs limit lr",
-	"train":         "out seed rule batch epochs limit lr decay eval-every on-divergence checkpoint no-compare arch scaling gamma loss data",
+	"train":         "out seed rule batch epochs limit lr decay normalise eval-every on-divergence checkpoint no-compare arch scaling gamma loss data",
 	"eval":          "data dir keys header separator decimal", // dir by savedFlags.samples, which knows the run's data
 	"predict":       "data dir rule to keys header separator decimal",
 	"compare":       "out seed arch scaling gamma loss errors precision data steps rate batch float32",

@@ -11,6 +11,7 @@
 package infertest
 
 import (
+	"encoding"
 	"fmt"
 	"math"
 	"slices"
@@ -191,8 +192,18 @@ func counts[T infer.Float](t *testing.T, s infer.Solver[T]) {
 	}
 }
 
+// resets compares a used solver with a fresh one; what a solver remembers over Reset by its MarshalBinary is taken back.
 func resets[T infer.Float](t *testing.T, used, fresh infer.Solver[T]) {
 	run(t, used, NewQuadratic[T](Size, 3).Problem(), make([]T, Size), infer.Steps(7))
+	if to, is := used.(encoding.BinaryUnmarshaler); is {
+		memory, err := fresh.(encoding.BinaryMarshaler).MarshalBinary()
+		if err == nil {
+			err = to.UnmarshalBinary(memory)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	got, want := make([]T, Size), make([]T, Size)
 	p := NewQuadratic[T](Size, 1).Problem()
 	run(t, used, p, got, infer.Steps(7))

@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"encoding/json"
+	"cmp"
 	"slices"
 
 	"github.com/pkg/errors"
@@ -63,23 +63,17 @@ type PCALM[T graph.Float] struct {
 	Refresh int    // batches from one measurement of the rate to the next; 0 means 100
 	Seed    uint64 // of what layers draw at random for every batch, as in PC
 
-	whole     train.BatchModel[T] // Model itself, for its curvature and its size
-	ahead     train.BatchModel[T] // penalty Penalty + Ascent
-	level     train.BatchModel[T] // penalty Penalty
-	made      pcalmModels[T]
-	solver    infer.Descent[T]
-	sgd       optim.SGD[T]
-	order     []int
-	move      func(site int, z, grad []T) // a step of sgd, bound once
-	grad      []T                         // with respect to the activities
-	terms     []float64
-	curvature pace
-}
-
-// A pace is the curvature that a rate came from, and how many batches ago.
-type pace struct {
-	Curvature float64 `json:"curvature"`
-	Batches   int     `json:"batches"`
+	whole  train.BatchModel[T] // Model itself, for its curvature and its size
+	ahead  train.BatchModel[T] // penalty Penalty + Ascent
+	level  train.BatchModel[T] // penalty Penalty
+	made   pcalmModels[T]
+	solver infer.Descent[T]
+	sgd    optim.SGD[T]
+	order  []int
+	move   func(site int, z, grad []T) // a step of sgd, bound once
+	grad   []T                         // with respect to the activities
+	terms  []float64
+	pace   infer.Pace[T]
 }
 
 // pcalmModels are the models of a PCALM with what they were made of.
@@ -205,38 +199,37 @@ func (r *PCALM[T]) compile() error {
 	return nil
 }
 
-// rate is Rate, or what the curvature of a batch says. The curvature is measured at the feedforward pass and lambda = 0.
+// rate is Rate, or what the curvature of a batch says. The curvature is measured at the feedforward pass and lambda = 0; at a given
+// Rate once, to see that it is stable.
 func (r *PCALM[T]) rate(x, y []T, batch int) (float64, error) {
-	refresh := r.Refresh
-	if refresh == 0 {
-		refresh = 100
-	}
-	if known := r.curvature.Curvature > 0; known && (r.Rate > 0 || r.curvature.Batches < refresh) {
-		r.curvature.Batches++
-	} else {
-		m, err := r.whole.Load(r.made.level, x, y, batch, r.Seed)
-		if err != nil {
-			return 0, err
-		}
-		if err := m.Forward(); err != nil {
-			return 0, err
-		}
-		c, err := infer.LargestCurvature(infer.Problem[T]{Energy: m.StateGrad}, m.State())
-		if err != nil {
-			return 0, err
-		}
-		if r.Rate > 0 && r.Sweep == Together && !known {
-			if most := r.limit(r.Rate, c); r.Rate*c*(2+r.Ascent/r.penalty()) > 4*stableMargin {
-				return 0, errors.Errorf("PCALM: Rate %.3g, Penalty %.3g and Ascent %.3g are unstable: the largest curvature is %.3g, so that Rate must be below %.3g and, at this rate, Ascent below %.3g; Rate 0 measures one that fits",
-					r.Rate, r.penalty(), r.Ascent, c, 4/(c*(2+r.Ascent/r.penalty())), max(0, most))
-			}
-		}
-		r.curvature = pace{Curvature: c, Batches: 1}
-	}
-	if r.Rate > 0 {
+	r.pace.Refresh = cmp.Or(r.Refresh, 100)
+	known := r.pace.Curvature() > 0
+	if r.Rate > 0 && known {
 		return r.Rate, nil
 	}
-	return 1 / r.curvature.Curvature, nil
+	var z []T
+	var p infer.Problem[T]
+	if r.pace.Due() {
+		m, err := r.start(&r.whole, r.made.level, x, y, batch)
+		if err != nil {
+			return 0, err
+		}
+		p.Energy, z = m.StateGrad, m.State()
+	}
+	c, _, err := r.pace.Use(p, z)
+	switch {
+	case err != nil:
+		return 0, err
+	case c == 0:
+		return 0, errors.New("PCALM: the curvature of the energy is not finite: the weights or the data are too large")
+	case r.Rate == 0:
+		return 1 / c, nil
+	}
+	if r.Sweep == Together && r.Rate*c*(2+r.Ascent/r.penalty()) > 4*stableMargin {
+		return 0, errors.Errorf("PCALM: Rate %.3g, Penalty %.3g and Ascent %.3g are unstable: the largest curvature is %.3g, so that Rate must be below %.3g and, at this rate, Ascent below %.3g; Rate 0 measures one that fits",
+			r.Rate, r.penalty(), r.Ascent, c, 4/(c*(2+r.Ascent/r.penalty())), max(0, r.limit(r.Rate, c)))
+	}
+	return r.Rate, nil
 }
 
 // together moves all activities at once.
@@ -377,14 +370,8 @@ func (r *PCALM[T]) Batch() *train.BatchModel[T] { return &r.level }
 
 // Memory is the number of batches, and the curvature that the rate comes from.
 func (r *PCALM[T]) Memory() train.Memory {
-	return train.Memories{"whole": &r.whole, "ahead": &r.ahead, "level": &r.level, "curvature": &r.curvature}
+	return train.Memories{"whole": &r.whole, "ahead": &r.ahead, "level": &r.level, "curvature": &r.pace}
 }
-
-// MarshalBinary is the pace as JSON.
-func (p *pace) MarshalBinary() ([]byte, error) { return json.Marshal(*p) }
-
-// UnmarshalBinary restores it.
-func (p *pace) UnmarshalBinary(text []byte) error { return json.Unmarshal(text, p) }
 
 // finite reports whether v is a number.
 func finite(v float64) bool { return v-v == 0 }

@@ -81,7 +81,7 @@ func TestPCALM_RateIsMeasured(t *testing.T) {
 	if err := r.model.Forward(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := infer.LargestCurvature(infer.Problem[float64]{Energy: r.model.StateGrad}, r.model.State())
+	c, _, err := new(infer.Pace[float64]).Use(infer.Problem[float64]{Energy: r.model.StateGrad}, r.model.State())
 	if err != nil {
 		t.Fatal(err)
 	}

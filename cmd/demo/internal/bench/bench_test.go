@@ -121,6 +121,9 @@ func TestBench_MeasuresEveryRowUnderItsName(t *testing.T) {
 		"tape 3x8x4":            "call, ms; call allocations",
 		"tape 4x8x4":            "call, ms; call allocations",
 	}
+	for _, domain := range []string{"antisparse", "nnantisparse", "sparse", "nnsparse", "simplex"} {
+		want["bss "+domain] = "run on one core, ms; allocations of a sample; inner iterations of a sample; inner iterations, million/s; their multiply-adds alone, ms; share of the multiply-adds, %"
+	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

@@ -23,6 +23,7 @@ type Rule struct {
 	short  string // in tables and curves
 	title  string // in a sentence
 	note   string // in the help of -rule, after the name; may be empty
+	auto   bool   // its inference may be left to infer.Auto
 	infers bool   // relaxes activities by -steps and -rate
 	errors bool   // its inference can move prediction errors instead of activities
 	pass   bool   // its model has no activities to move: a feedforward pass
@@ -50,7 +51,7 @@ const sampleStream = 3
 
 // rules is the one table of learning rules; the first row is the default.
 var allRules = []Rule{
-	{name: "pc", short: "PC", title: "predictive coding", infers: true, errors: true,
+	{name: "pc", short: "PC", title: "predictive coding", auto: true, infers: true, errors: true,
 		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] { return &pc }},
 	{name: "incremental", short: "iPC", title: "incremental predictive coding", note: "iPC: weights move at every step of inference", infers: true, errors: true,
 		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
@@ -187,7 +188,11 @@ func (f RuleFlag) Coordinates(c arch.Coordinates) arch.Coordinates {
 
 // Build makes the rule for a model.
 func (f RuleFlag) Build(m *arch.Model[float32], in InferFlags, seed uint64) train.Rule[float32] {
-	return f.row().build(train.PC[float32]{Model: m, Solver: Descent[float32](in.Rate), Stop: infer.Steps(in.Steps), Seed: seed}, in)
+	pc := train.PC[float32]{Model: m, Solver: Descent[float32](in.Rate), Stop: infer.Steps(in.Steps), Seed: seed}
+	if in.Auto {
+		pc.Solver, pc.Stop = &infer.Auto[float32]{}, infer.Any{infer.Stationary{Rel: AutoRest}, infer.Steps(AutoSteps)}
+	}
+	return f.row().build(pc, in)
 }
 
 // A scaling is a row of the table of scalings of the weights that -scaling chooses from.

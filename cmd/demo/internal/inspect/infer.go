@@ -74,6 +74,7 @@ const (
 	byDescent = iota
 	byMomentum
 	byLBFGS
+	byAuto
 	byNewton
 	byEuler
 	byHeun
@@ -255,9 +256,11 @@ func (cmd InferCmd) runs(a *benchmark) []SolverRun {
 	runs := []SolverRun{
 		{Name: fmt.Sprintf("descent, rate %.2g", stable(0)), solver: cli.Descent[float64](stable(0)), look: lineStyle{byDescent, 0}},
 		{Name: "momentum 0.8", solver: ball(0), look: lineStyle{byMomentum, 0}},
+		{Name: "Auto", solver: &infer.Auto[float64]{}, look: lineStyle{byAuto, 0}},
 		{Name: "L-BFGS", solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: lineStyle{byLBFGS, 0}},
 		{Name: "descent on errors", errors: true, solver: cli.Descent[float64](stable(1)), look: lineStyle{byDescent, 1}},
 		{Name: "momentum on errors", errors: true, solver: ball(1), kind: tableOnly, look: lineStyle{byMomentum, 1}},
+		{Name: "Auto on errors", errors: true, solver: &infer.Auto[float64]{}, look: lineStyle{byAuto, 1}},
 		{Name: "L-BFGS on errors", errors: true, solver: &infer.LBFGS[float64]{MaxSteps: cmd.Evals}, look: lineStyle{byLBFGS, 1}},
 	}
 	if f, err := a.models[1].Newton(make([]float64, len(a.models[1].State())), make([]float64, len(a.models[1].State())), a.models[1].State()); err == nil && f > 0 {

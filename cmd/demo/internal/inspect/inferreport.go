@@ -117,7 +117,7 @@ func (cmd InferCmd) horizonTable(runs []SolverRun) report.Table {
 
 // colour is that of the method.
 func (l lineStyle) colour() color.NRGBA {
-	return map[int]color.NRGBA{byDescent: report.Blue, byMomentum: report.Amber, byLBFGS: report.Green, byNewton: report.Purple, byEuler: report.Vermillion, byHeun: report.Blue, byTolerance: report.Ink}[l.method]
+	return map[int]color.NRGBA{byDescent: report.Blue, byMomentum: report.Amber, byLBFGS: report.Green, byAuto: report.Vermillion, byNewton: report.Purple, byEuler: report.Vermillion, byHeun: report.Blue, byTolerance: report.Ink}[l.method]
 }
 
 // lowest is where a logarithmic axis of something that goes to zero begins.

@@ -74,7 +74,7 @@ type compareFlags struct {
 
 // job loads the data and runs.
 func (cmd TrainCmd) job(c *cli.Console, name string) error {
-	cmd.Settle(cmd.Errors)
+	cmd.Settle(cmd.Errors, cmd.Kinked())
 	return c.Run(name, cmd, func(r *cli.RunDir) error {
 		training, test, err := cmd.Load(c, cmd.Seed, cmd.Widths)
 		if err != nil {
@@ -189,7 +189,7 @@ func (j *job) describe() {
 	}
 	rule := fmt.Sprintf("%s (%s, batches of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.Batch)
 	if j.learn.Rule.Infers() {
-		rule = fmt.Sprintf("%s (%s, %d inference steps of rate %g on %s per batch of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.Steps, j.learn.Rate, moved(j.flags.Errors), j.learn.Batch)
+		rule = fmt.Sprintf("%s (%s, %v on %s per batch of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.InferFlags, moved(j.flags.Errors), j.learn.Batch)
 	}
 	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by %s and by backprop (BP), both with %s.",
 		j.flags.Title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.Optimizer())
