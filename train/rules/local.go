@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/pkg/errors"
+
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/energy"
 	"github.com/pcgraph/pcgraph/graph"
@@ -30,6 +32,9 @@ type localGraph[T graph.Float] struct {
 
 // newLocalGraph starts the graph of a network for a batch size.
 func newLocalGraph[T graph.Float](n *arch.Network, w *graph.Vector[T], batch int) (*localGraph[T], error) {
+	if batch < 1 {
+		return nil, errors.Errorf("batch of %d samples: want one or more", batch)
+	}
 	s := &localGraph[T]{b: graph.NewBuilder[T](), net: n, w: w, batch: batch, grads: make([]*graph.Node, len(w.Fields()))}
 	var err error
 	s.blocks, err = arch.NewBlocks(s.b, n, w)

@@ -65,7 +65,7 @@ type curved struct {
 	parts *arch.WeightHessian[float64]
 	whole *curvature.Curvature
 	v     [2][]float64 // directions of the weights
-	u, z  []float64    // direction of the activities; the equilibrium
+	u     []float64    // direction of the activities
 	dst   []float64
 	turn  int
 }
