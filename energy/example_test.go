@@ -66,3 +66,11 @@ func ExampleFunctional() {
 	// block1 2.5
 	// sparse block1 0.4
 }
+
+// The multiplier of a hidden prediction is an input of the graph, zero where nothing has moved it.
+func ExampleAugmentedLagrangian() {
+	value(energy.AugmentedLagrangian{Penalty: 2, Ascent: 1})
+	// Output:
+	// block1 5
+	// block1/multiplier 0
+}

@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -50,4 +51,43 @@ func ExampleIncremental() {
 	}
 	fmt.Printf("%d weight steps, outputs %.2f\n", steps, out)
 	// Output: 800 weight steps, outputs [1.00 -1.00]
+}
+
+// Where PC-ALM converges its gradient is backprop's; predictive coding's equilibrium, Ascent 0, has another one.
+func ExamplePCALM() {
+	net, err := arch.ResMLP(arch.MuPC{}, layers.Tanh, 2, 6, 6, 6, 1)
+	if err != nil {
+		panic(err)
+	}
+	weights, err := arch.NewWeights[float64](net, rand.New(rand.NewPCG(1, 0)))
+	if err != nil {
+		panic(err)
+	}
+	compiled := func(c arch.Coordinates) *arch.Model[float64] {
+		m, err := arch.Compile(net, weights, arch.Plan{Batch: 2, Coordinates: c})
+		if err != nil {
+			panic(err)
+		}
+		return m
+	}
+	x, y := []float64{0, 1, 1, 0}, []float64{1, -1}
+	gradient := func(r train.Rule[float64]) []float64 {
+		g := make([]float64, len(weights.Data()))
+		if _, err := r.Gradient(g, x, y, 2); err != nil {
+			panic(err)
+		}
+		return g
+	}
+	bp := gradient(&train.Backprop[float64]{Model: compiled(arch.Feedforward)})
+	far := func(g []float64) float64 {
+		d, norm := 0., 0.
+		for i, b := range bp {
+			d, norm = math.Hypot(d, g[i]-b), math.Hypot(norm, b)
+		}
+		return d / norm
+	}
+	alm := gradient(&rules.PCALM[float64]{Model: compiled(arch.Activities), Steps: 3000, Ascent: 1})
+	pc := gradient(&rules.PCALM[float64]{Model: compiled(arch.Activities), Steps: 3000})
+	fmt.Println(far(alm) < 1e-6, far(pc) > .1)
+	// Output: true true
 }
