@@ -1,15 +1,10 @@
 package pcgraph_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -21,130 +16,36 @@ import (
 	"github.com/pcgraph/pcgraph/train"
 )
 
-// paperFolder has the cases of the papers, those of this file by the name saddles_*.
-const paperFolder = "testdata/papers"
-
 // Tolerances of the saddles: Hessians to 1e-9 of their largest entry, and 1e-10 absolutely where all are 0; the rest to 1e-10.
 const (
 	saddleTol  = 1e-10
 	hessianTol = 1e-9
 )
 
-// A saddleCase is one file of kind saddles.
-type saddleCase struct {
-	Kind, Name, Note string
-	Options          struct {
-		Case, Point     string
-		Sizes           []int
-		OutputPrecision float64 `json:"output_precision"`
-		Depth           int
-		Rate, Threshold float64
-		X, Y            float64
-		Steps           int
-		DT              float64
-	}
-	Units  map[string]string
-	Inputs []string
-	Values map[string]float64
-	Arrays map[string]refArray
-
-	seen map[string]bool
+// saddleOptions are those of a case of kind saddles.
+type saddleOptions struct {
+	Case, Point     string
+	Sizes           []int
+	OutputPrecision float64 `json:"output_precision"`
+	Depth           int
+	Rate, Threshold float64
+	X, Y            float64
+	Steps           int
+	DT              float64
 }
+
+// A saddleCase is one file of kind saddles.
+type saddleCase struct{ *paperCase[saddleOptions] }
 
 // TestReference_Saddles compares the landscapes of linear networks with an independent program's: points of theorem 1 to 3 with
-// their Hessians, the energy through unrolled inference, and descent away from the origin. It reads the files saddles_* of
-// testdata/papers, and all of that kind of the folder PCGRAPH_REFERENCE.
+// their Hessians, the energy through unrolled inference, and descent away from the origin.
 func TestReference_Saddles(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(paperFolder, "saddles_*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no cases in %s (%v)", paperFolder, err)
+	type check = func(*testing.T, *paperCase[saddleOptions])
+	of := func(f func(*testing.T, *saddleCase)) check {
+		return func(t *testing.T, c *paperCase[saddleOptions]) { f(t, &saddleCase{c}) }
 	}
-	if f := os.Getenv("PCGRAPH_REFERENCE"); f != "" {
-		more, err := filepath.Glob(filepath.Join(f, "*.json"))
-		if err != nil || len(more) == 0 {
-			t.Fatalf("no cases in %s (%v)", f, err)
-		}
-		files = append(files, more...)
-	}
-	checks := map[string]func(*testing.T, *saddleCase){"point": checkSaddlePoint, "unrolled": checkUnrolled, "escape": checkEscape, "escape_wide": checkEscapeWide}
-	count := map[string]int{}
-	for _, file := range files {
-		c, err := readSaddle(file)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if c == nil {
-			continue
-		}
-		check := checks[c.Options.Case]
-		if check == nil {
-			t.Errorf("%s: unknown case %q", file, c.Options.Case)
-			continue
-		}
-		count[c.Options.Case]++
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
-			check(t, c)
-			for name := range c.Arrays {
-				if !c.seen[name] {
-					t.Errorf("the array %s has not been looked at", name)
-				}
-			}
-			for name := range c.Values {
-				if !c.seen[name] {
-					t.Errorf("the value %s has not been looked at", name)
-				}
-			}
-		})
-	}
-	for name := range checks {
-		if count[name] == 0 {
-			t.Errorf("no case %q has been checked", name)
-		}
-	}
-	t.Logf("checked: %s", tally(count))
-}
-
-// readSaddle is nil for other kinds.
-func readSaddle(file string) (*saddleCase, error) {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var head struct{ Kind string }
-	if err := json.Unmarshal(raw, &head); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if head.Kind != "saddles" {
-		return nil, nil
-	}
-	c := &saddleCase{seen: map[string]bool{}}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return c, nil
-}
-
-func (c *saddleCase) array(t *testing.T, name string) []float64 {
-	t.Helper()
-	a, ok := c.Arrays[name]
-	if !ok {
-		t.Fatalf("%s has no array %q", c.Name, name)
-	}
-	c.seen[name] = true
-	return a.Data
-}
-
-func (c *saddleCase) value(t *testing.T, name string) []float64 {
-	t.Helper()
-	v, ok := c.Values[name]
-	if !ok {
-		t.Fatalf("%s has no value %q", c.Name, name)
-	}
-	c.seen[name] = true
-	return []float64{v}
+	checkPapers(t, "saddles", func(o saddleOptions) string { return o.Case }, map[string]check{
+		"point": of(checkSaddlePoint), "unrolled": of(checkUnrolled), "escape": of(checkEscape), "escape_wide": of(checkEscapeWide)})
 }
 
 // matrix is an array of two axes.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/pkg/errors"
@@ -226,8 +227,12 @@ func (r *PCALM[T]) rate(x, y []T, batch int) (float64, error) {
 		return 1 / c, nil
 	}
 	if r.Sweep == Together && r.Rate*c*(2+r.Ascent/r.penalty()) > 4*stableMargin {
-		return 0, errors.Errorf("PCALM: Rate %.3g, Penalty %.3g and Ascent %.3g are unstable: the largest curvature is %.3g, so that Rate must be below %.3g and, at this rate, Ascent below %.3g; Rate 0 measures one that fits",
-			r.Rate, r.penalty(), r.Ascent, c, 4/(c*(2+r.Ascent/r.penalty())), max(0, r.limit(r.Rate, c)))
+		advice := fmt.Sprintf("Rate must be below %.3g", 4/(c*(2+r.Ascent/r.penalty())))
+		if most := r.limit(r.Rate, c); most > 0 {
+			advice += fmt.Sprintf(", or Ascent below %.3g", most)
+		}
+		return 0, errors.Errorf("PCALM: Rate %.3g, Penalty %.3g and Ascent %.3g are unstable where the largest curvature is %.3g: %s; Rate 0 measures one that fits",
+			r.Rate, r.penalty(), r.Ascent, c, advice)
 	}
 	return r.Rate, nil
 }
