@@ -16,7 +16,7 @@ type Moment int
 // The moments of A and B [samples, ..] with means a and b.
 const (
 	Correlation        Moment = iota // A^T B/N
-	Covariance                       // A^T B/N - a b^T
+	Covariance                       // A^T B/N - a b^T: W predicts Y but for an offset, so that W X needs it, or centred sources
 	CovarianceReleased               // (A^T B - a b^T)/N, as the release has it: practically not centred
 )
 
