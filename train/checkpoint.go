@@ -160,10 +160,7 @@ func (t *Trainer[T]) open(total int, h *History) (*checkpointer[T], *History, er
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &checkpointer[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, settings: t.settings(total), saved: time.Now()}
-	if t.Schedule == nil { // which knows the rate of every step
-		k.rate = rateOf(t.Optimizer)
-	}
+	k := &checkpointer[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, rate: rateOf(t.Optimizer), settings: t.settings(total), saved: time.Now()}
 	p, err := k.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return k, h, k.save(h)
