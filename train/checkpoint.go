@@ -32,7 +32,7 @@ import (
 //
 // If the file is there, Trainer.Run goes on from it; a finished training returns its History at once, and one that is given
 // more Epochs or Steps than it had goes on. If it is not there, training begins. A file that is damaged, or of a training
-// with another rule, network, optimiser, data, batch or seed, is an error that says so, never a fresh start: remove the file,
+// with another rule, network, optimiser, schedule, data, batch or seed, is an error that says so, never a fresh start: remove the file,
 // or name another one. The data are known by data.Set.Sum, so a single number that has changed is another training. The file
 // is written before the first step, which finds out at once whether it can be, and then as Every says; it is replaced in one
 // step, so there is always a whole one.
@@ -40,9 +40,11 @@ import (
 // While Run goes, File.lock is locked: a second Run with the same file, of this process or of another one, is an error that
 // says who has it. The lock of a process that has ended, however it ended, is taken over, and so is what it left half written.
 //
-// It is a safetensors file: weights/NAME, optimizer/SLOT/NAME (see optim.State), state (JSON) and own. A training is kept if
+// It is a safetensors file: weights/NAME, optimizer/SLOT/NAME (see optim.State), average/NAME and best/NAME of a WeightAverage and an
+// EarlyStop, state (JSON) and own. A training is kept if
 // its optimiser is optim.Stateful and its rule says what it remembers (see Rule). The rate of an optimiser that is an
-// optim.Rater is kept as OnStep has left it.
+// optim.Rater is kept as OnStep has left it, unless there is a Schedule. A schedule is over the number of steps, so a training with
+// one cannot be given more of them later.
 type Checkpoint struct {
 	File  string // "" keeps nothing
 	Every int    // steps from one writing to the next; 0: at the start and the end only, which may be that of the context
@@ -87,6 +89,8 @@ const (
 	optimizerName = "optimizer"
 	stateName     = "state"
 	ownName       = "own"
+	averageName   = "average"
+	bestName      = "best"
 )
 
 // A position is the JSON of a checkpoint: where the training is, and what there is beside the slabs. Its numbers may be NaN
@@ -121,6 +125,8 @@ type checkpointer[T graph.Float] struct {
 	weights  *graph.Vector[T]
 	memory   Memory
 	optim    optim.State[T]
+	average  []T      // of the weights; nil: none
+	best     []T      // the weights of the best evaluation; nil: none
 	rate     *float64 // nil: not known to change
 	settings string
 	saved    time.Time // when the file was last written or read
@@ -150,7 +156,7 @@ func (t *Trainer[T]) lock() (*lockfile.Lock, error) {
 }
 
 // open prepares the checkpoint and restores the training from its file, if that is there.
-func (t *Trainer[T]) open(h *History) (*checkpointer[T], *History, error) {
+func (t *Trainer[T]) open(total int, h *History) (*checkpointer[T], *History, error) {
 	if t.Checkpoint.File == "" {
 		return nil, h, nil
 	}
@@ -159,10 +165,7 @@ func (t *Trainer[T]) open(h *History) (*checkpointer[T], *History, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &checkpointer[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, settings: t.settings(), saved: time.Now()}
-	if r, is := t.Optimizer.(optim.Rater); is {
-		k.rate = r.LearningRate()
-	}
+	k := &checkpointer[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, average: t.average, best: t.best, rate: rateOf(t.Optimizer), settings: t.settings(total), saved: time.Now()}
 	p, err := k.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return k, h, k.save(h)
@@ -170,7 +173,9 @@ func (t *Trainer[T]) open(h *History) (*checkpointer[T], *History, error) {
 	if err != nil {
 		return nil, nil, errors.WithMessagef(err, "train: checkpoint %s", k.File)
 	}
-	return k, p.history(), nil
+	h = p.history()
+	t.judge(h)
+	return k, h, nil
 }
 
 // stateOf is the state of an optimiser of n weights.
@@ -187,7 +192,7 @@ func stateOf[T graph.Float](o optim.Optimizer[T], n int) (optim.State[T], error)
 
 // settings describe what the result of a training depends on, a line for each part. Sets are described by their sizes and
 // the sum of all their samples.
-func (t *Trainer[T]) settings() string {
+func (t *Trainer[T]) settings(total int) string {
 	var zero T
 	lines := []string{
 		fmt.Sprintf("dtype: %T", zero),
@@ -201,6 +206,18 @@ func (t *Trainer[T]) settings() string {
 	}
 	if t.DropLast {
 		lines = append(lines, "drop last: true")
+	}
+	if t.Schedule != nil {
+		lines = append(lines, "schedule: "+describeSchedule(t.Schedule, total))
+	}
+	if t.LabelSmoothing > 0 {
+		lines = append(lines, fmt.Sprintf("label smoothing: %v", t.LabelSmoothing))
+	}
+	if t.WeightAverage > 0 {
+		lines = append(lines, fmt.Sprintf("weight average: %v", t.WeightAverage))
+	}
+	if e := t.EarlyStop; e.Patience > 0 {
+		lines = append(lines, fmt.Sprintf("early stop: after %d evaluations on %s", e.Patience, describeSet(t.stopSet())), fmt.Sprintf("evaluated every: %d", t.EvalEvery))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -258,18 +275,31 @@ func (k *checkpointer[T]) save(h *History) error {
 	return wrap(safetensors.WriteFile(k.File, f))
 }
 
-// slabs calls visit with all weights and what the optimiser remembers of each.
+// slabs calls visit with all weights, what the optimiser remembers of each, their average and the best ones.
 func (k *checkpointer[T]) slabs(visit func(name string, shape []int, part []T) error) error {
-	for s, slab := range append([][]T{k.weights.Data()}, k.optim.Slots...) {
-		name := weightsName
-		if s > 0 {
-			name = optimizerName + "/" + strconv.Itoa(s-1)
-		}
+	each := func(name string, slab []T) error {
 		for i, f := range k.weights.Fields() {
 			if err := visit(name+"/"+f.Name, f.Shape, k.weights.Part(slab, i)); err != nil {
 				return err
 			}
 		}
+		return nil
+	}
+	if err := each(weightsName, k.weights.Data()); err != nil {
+		return err
+	}
+	for s, slot := range k.optim.Slots {
+		if err := each(optimizerName+"/"+strconv.Itoa(s), slot); err != nil {
+			return err
+		}
+	}
+	if k.average != nil {
+		if err := each(averageName, k.average); err != nil {
+			return err
+		}
+	}
+	if k.best != nil {
+		return each(bestName, k.best)
 	}
 	return nil
 }
@@ -366,18 +396,26 @@ func sameSettings(was, now string) error {
 		for at < min(len(old), len(new)) && old[at] == new[at] {
 			at++
 		}
-		cut := func(s string) string {
-			lo, hi := max(0, at-60), min(len(s), at+60)
-			part := strings.ToValidUTF8(s[lo:hi], "")
-			if lo > 0 {
-				part = "..." + part
-			}
-			if hi < len(s) {
-				part += "..."
-			}
-			return part
-		}
-		return errors.Errorf("%s, whose %s is %s, where this one has %s", another, name, cut(old), cut(new))
+		return errors.Errorf("%s, whose %s is %s, where this one has %s", another, name, around(old, at), around(new, at))
+	}
+	switch n := min(len(a), len(b)); {
+	case len(a) > n:
+		return errors.Errorf("%s, which has the setting %s, and this one has not", another, around(a[n], 0))
+	case len(b) > n:
+		return errors.Errorf("%s, which has not the setting %s of this one", another, around(b[n], 0))
 	}
 	return errors.New(another)
+}
+
+// around is the part of a description next to a place in it.
+func around(s string, at int) string {
+	lo, hi := max(0, at-60), min(len(s), at+60)
+	part := strings.ToValidUTF8(s[lo:hi], "")
+	if lo > 0 {
+		part = "..." + part
+	}
+	if hi < len(s) {
+		part += "..."
+	}
+	return part
 }
