@@ -181,6 +181,44 @@ func TestFiles_OfEveryKindOfNumbers(t *testing.T) {
 	}
 }
 
+// TestFiles_ColumnsOfOtherUnits: columns that differ by many powers of ten, or whose squares overflow or vanish, are separated like others, and W of the
+// files is for the numbers as they are.
+func TestFiles_ColumnsOfOtherUnits(t *testing.T) {
+	x, s := sparse(t, 4000)
+	form := &signal.Signal{Kind: signal.Array}
+	for _, units := range [][]float64{{1, 1e-12, 1e9, 30}, {1e200, 1e200, 1e200, 1e200}, {1e-250, 1e-250, 1e-250, 1e-250}} {
+		scaled := mat.DenseCopyOf(x)
+		scaled.Apply(func(_, k int, v float64) float64 { return v * units[k] }, scaled)
+		cmd := command(t, put(t, form, "mixtures", scaled.RawMatrix().Data, 4))
+		cmd.Reference = []string{put(t, form, "sources", s.RawMatrix().Data, 3)}
+		cmd.Sources, cmd.Domain.Projector = 3, bss.Sparse
+		text, r, err := run(t, cmd, nil)
+		if err != nil {
+			t.Fatalf("%v: %v", units, err)
+		}
+		if v := r["sinr_db"].(float64); v < 20 || !strings.Contains(text, "each mixture was scaled") {
+			t.Errorf("%v: SINR %.1f dB, want 20:\n%s", units, v, text)
+		}
+		kept, err := safetensors.ReadFile(filepath.Join(cmd.Out, "unmixing.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := signal.Read(filepath.Join(cmd.Out, "sources.npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			sum := 0.
+			for k, w := range kept.Tensor("W").Data.([]float64)[4*i : 4*i+4] {
+				sum += w * scaled.At(7, k)
+			}
+			if want := got.Values[7*3+i]; math.Abs(sum-want) > 1e-9 {
+				t.Errorf("%v: W x is %v for source %d, the file has %v", units, sum, i+1, want)
+			}
+		}
+	}
+}
+
 // TestFiles_WrongOnesLeaveNothing: which file, what, and what to do; and no folder.
 func TestFiles_WrongOnesLeaveNothing(t *testing.T) {
 	x, s := sparse(t, 1000)
