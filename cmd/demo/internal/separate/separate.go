@@ -98,6 +98,9 @@ func (cmd Cmd) Validate() error {
 	if cmd.stream() && cmd.Channels < 2 {
 		return errors.Errorf("-channels is %d: want 2 or more: one mixture cannot be separated", cmd.Channels)
 	}
+	if cmd.stream() && cmd.Sources > cmd.Channels {
+		return errors.Errorf("-sources %d, and -channels is %d: a linear separation needs as many mixtures as sources: ask for fewer", cmd.Sources, cmd.Channels)
+	}
 	for _, f := range cmd.Files {
 		if f == "-" && len(cmd.Files) > 1 {
 			return errors.New("- stands alone: a stream has all of its channels in one")

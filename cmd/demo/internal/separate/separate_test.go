@@ -401,16 +401,22 @@ func TestStream_MemoryDoesNotGrow(t *testing.T) {
 	}
 }
 
-// TestStream_Ends: on nothing, within a sample, and when it is interrupted while nothing comes.
+// TestStream_Ends: on nothing, within a sample, on what cannot be separated, and when it is interrupted while nothing comes. The error is of the stream, not of the
+// file that is written.
 func TestStream_Ends(t *testing.T) {
 	x, _ := sparse(t, 2000)
 	text := frames(t, x, 0, 2000, signal.PCM16)
+	same := mat.DenseCopyOf(x)
+	same.Apply(func(i, _ int, _ float64) float64 { return x.At(i, 0) }, same)
+	silent := mat.DenseCopyOf(x)
+	silent.Apply(func(_, k int, v float64) float64 { return v * []float64{1, 0, 1, 1}[k] }, silent)
 	for _, c := range []struct {
 		text []byte
 		want string
-	}{{nil, "standard input is empty"}, {text[:len(text)-1], "within a sample of 6"}, {text[:60], "want at least 30"}, {make([]byte, 600), "is silence"}} {
+	}{{nil, "standard input is empty"}, {frames(t, same, 0, 2000, signal.PCM16), "the 3 channels are one sound"}, {frames(t, silent, 0, 2000, signal.PCM16), "the first 2000 samples: bss: mixture 2 is 0"},
+		{append([]byte("RIFF\x00\x00\x00\x00WAVE"), text...), "the stream is a WAV file"}, {text[:len(text)-1], "within a sample of 6"}, {text[:60], "want at least 30"}, {make([]byte, 600), "is silence"}} {
 		cmd := command(t, "-")
-		if _, _, err := run(t, cmd, bytes.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := run(t, cmd, bytes.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "separated.raw") {
 			t.Errorf("%d bytes: %v, want %q", len(c.text), err, c.want)
 		}
 		if _, err := os.Stat(cmd.Out); err == nil {
