@@ -190,8 +190,8 @@ func (f RuleFlag) Coordinates(c arch.Coordinates) arch.Coordinates {
 // TakesSolver reports whether the rule infers by the solver that -solver chooses.
 func (f RuleFlag) TakesSolver() bool { return f.row().infers && !f.row().own }
 
-// Build makes the rule for a model, from settled flags.
-func (f LearnFlags) Build(m *arch.Model[float32], seed uint64) train.Rule[float32] {
+// NewRule makes the rule for a model, from settled flags.
+func (f LearnFlags) NewRule(m *arch.Model[float32], seed uint64) train.Rule[float32] {
 	s := f.solver()
 	pc := train.PC[float32]{Model: m, Solver: s.of(f.Rate, f.Momentum), Stop: infer.Steps(f.Steps), Seed: seed}
 	if s.rests {

@@ -117,7 +117,7 @@ func (l *setup) newLearner(name string, k uint64) (*learner, error) {
 	if name == "BP" {
 		p.rule = &train.Backprop[float32]{Model: m, Seed: seed}
 	} else {
-		p.rule = l.learn.Build(m, seed)
+		p.rule = l.learn.NewRule(m, seed)
 	}
 	return p, nil
 }
