@@ -336,9 +336,7 @@ var nudgingLearns = claim.Claim{
 		{Text: "the gradient of mod-PGD is at most as far from backprop's, after training, as PGD's, on the mean", Origin: claim.Paper, Note: "\"mod-PGD (best)\""},
 		{Text: "the cosine of mod-PGD's gradient to backprop's is above .99 after training", Origin: claim.Derived, Note: "centred: an error of order beta^2, .0004"},
 	},
-	Check:   checkNudgedTraining,
-	Verdict: claim.Open,
-	Care:    claim.Constant("Not measured in full: `demo run newcomers/nudging-mnist -full`, about ten minutes of a core."),
+	Check: checkNudgedTraining,
 }
 
 // checkNudgedTraining is the check of newcomers/nudging-mnist.
