@@ -153,11 +153,11 @@ func (r recorded) took() string {
 	if r.table == nil {
 		return "-"
 	}
-	return duration(r.table.Seconds())
+	return Duration(r.table.Seconds())
 }
 
-// duration writes seconds for people.
-func duration(seconds float64) string {
+// Duration writes seconds for people.
+func Duration(seconds float64) string {
 	switch {
 	case seconds < 9.95:
 		return fmt.Sprintf("%.1f s", seconds)
@@ -213,8 +213,8 @@ func explain(c *cli.Console, texts []labelled) {
 	}
 }
 
-// run measures claims, showing the progress, and returns a table for each; what went wrong with single cells is the error.
-func (f measureFlags) run(c *cli.Console, s claim.Scale, claims []claim.Claim) ([]claim.Table, error) {
+// Measure measures with a runner of the flags, showing the progress. What went wrong with single cells is the error; the tables have the rest.
+func (f MeasureFlags) Measure(c *cli.Console, measure func(*claim.Runner) ([]claim.Table, error)) ([]claim.Table, error) {
 	var bar *report.Progress
 	var found float64 // the share of the work that an earlier run did: the time left is estimated from the rest
 	step := func(p claim.Progress) {
@@ -226,17 +226,27 @@ func (f measureFlags) run(c *cli.Console, s claim.Scale, claims []claim.Claim) (
 			bar.Step(min(int(percent), 100), 100, func() string { return fmt.Sprintf("%d/%d cells", p.Done, p.Cells) })
 		}
 	}
-	r := claim.Runner{Dir: f.Cache, Cores: f.Cores, Progress: step,
-		Warn: func(err error) { fmt.Fprintf(c.Errs, "demo: %v\n", err) }}
-	tables, err := r.Run(c.Context, s, claims...)
+	r := f.Runner(c)
+	r.Progress = step
+	tables, err := measure(r)
 	if bar != nil {
 		bar.End()
 	}
 	return tables, err
 }
 
-// measureFlags say how cells are measured.
-type measureFlags struct {
+// Runner is one of the flags, which warns on the console.
+func (f MeasureFlags) Runner(c *cli.Console) *claim.Runner {
+	return &claim.Runner{Dir: f.Cache, Cores: f.Cores, Warn: func(err error) { fmt.Fprintf(c.Errs, "demo: %v\n", err) }}
+}
+
+// run measures claims and returns a table for each.
+func (f MeasureFlags) run(c *cli.Console, s claim.Scale, claims []claim.Claim) ([]claim.Table, error) {
+	return f.Measure(c, func(r *claim.Runner) ([]claim.Table, error) { return r.Run(c.Context, s, claims...) })
+}
+
+// MeasureFlags say how cells are measured.
+type MeasureFlags struct {
 	Cache string `default:"runs/cells" placeholder:"DIR" help:"Where the results of single cells are kept, and found by the next run; empty keeps nothing." json:"cache"`
 	Cores int    `default:"0" help:"Cores to use; 0: all." json:"cores"`
 }
@@ -247,7 +257,7 @@ type RunCmd struct {
 	Full bool     `help:"At full scale: minutes to hours. An interrupted run goes on where it was." json:"full"`
 	cli.FolderFlags
 	Record string `placeholder:"DIR" help:"Also write the tables there, as experiments/record has them." json:"-"`
-	measureFlags
+	MeasureFlags
 }
 
 // Validate is called by kong.
@@ -315,7 +325,7 @@ func (cmd RunCmd) judge(c *cli.Console, claims []claim.Claim, out *cli.RunDir) e
 			continue
 		}
 		for _, f := range cl.Plot(t) {
-			r.Figures = append(r.Figures, report.Figure{File: f.Name + ".png", Title: cl.Statement, Caption: f.Caption, Draw: illustration(f)})
+			r.Figures = append(r.Figures, report.Figure{File: f.Name + ".png", Title: cl.Statement, Caption: f.Caption, Draw: Illustration(f)})
 		}
 	}
 	r.Tables = append([]report.Table{verdicts}, r.Tables...)
@@ -337,12 +347,12 @@ func (cmd RunCmd) keep(c *cli.Console, out *cli.Folder, t claim.Table, cl claim.
 	if err != nil {
 		return err
 	}
-	r.Tables = append(r.Tables, report.Table{Title: fmt.Sprintf("%s: %d cells, %s", t.Experiment, len(t.Results), duration(t.Seconds())),
+	r.Tables = append(r.Tables, report.Table{Title: fmt.Sprintf("%s: %d cells, %s", t.Experiment, len(t.Results), Duration(t.Seconds())),
 		Note: text.Note, Head: text.Head, Rows: text.Rows})
 	if cmd.Record == "" {
 		return nil
 	}
-	return recordTable(c, cmd.Record, cl.Grid, t)
+	return RecordTable(c, cmd.Record, cl.Grid, t)
 }
 
 // VerifyCmd measures all claims quickly.
@@ -358,7 +368,7 @@ func (cmd VerifyCmd) Run(c *cli.Console) error { return cmd.verify(c, everyClaim
 
 func (cmd VerifyCmd) verify(c *cli.Console, claims []claim.Claim) error {
 	start := time.Now()
-	tables, err := measureFlags{Cores: cmd.Cores}.run(c, claim.Quick, claims)
+	tables, err := MeasureFlags{Cores: cmd.Cores}.run(c, claim.Quick, claims)
 	if c.Context.Err() != nil {
 		return cli.ErrInterrupted
 	}
@@ -381,7 +391,7 @@ func (cmd VerifyCmd) verify(c *cli.Console, claims []claim.Claim) error {
 			c.Printf("      recorded: %s\n      %s\n      %s\n", cl.Verdict, cl.Statement, outcome.Reason)
 		}
 	}
-	c.Printf("%d claims in %s\n", len(claims), duration(time.Since(start).Seconds()))
+	c.Printf("%d claims in %s\n", len(claims), Duration(time.Since(start).Seconds()))
 	if len(other) > 0 {
 		return errors.Errorf("%d claims do not come out as recorded: %s", len(other), strings.Join(other, ", "))
 	}
