@@ -1,6 +1,6 @@
 // Package data gives supervised data sets as batches of numbers: pictures from files (MNIST, FashionMNIST, CIFAR10, CIFAR100),
 // text from any file (Corpus), a user's own numbers (Arrays in memory, NumPy and CSV files), and tasks made from a seed: small
-// ones (XOR, Moons, Spirals, Linear, Sine), pictures (BarsAndStripes) and sequences (Copy, InContext).
+// ones (XOR, Moons, Spirals, Linear, Sine), signals (MNIST1D), pictures (BarsAndStripes) and sequences (Copy, InContext).
 //
 //	train, test, err := data.MNIST{}.Load()
 //	batches := data.Batches{N: train.Len(), Size: 64, Seed: 1}
@@ -35,6 +35,7 @@ var (
 	_ Source = Copy{}
 	_ Source = InContext{}
 	_ Source = BarsAndStripes{}
+	_ Source = MNIST1D{}
 	_ Source = Augmented{}
 	_ Source = XOR{}
 	_ Source = Moons{}

@@ -121,12 +121,22 @@ func (p *Page) Print(w io.Writer) {
 	}
 }
 
-// Print writes the table as text, its columns aligned.
+// longest is how many characters of a cell Print shows: a list of numbers would make every row of its column as long as itself.
+const longest = 60
+
+// Print writes the table as text, its columns aligned. Of long cells it writes the beginning and "...": HTML and Markdown have them whole.
 func (t Table) Print(out io.Writer) {
 	io.WriteString(out, t.Title+"\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, row := range append([][]string{t.Head}, t.Rows...) {
-		io.WriteString(w, "  "+strings.Join(row, "\t")+"\t\n")
+	for i, row := range append([][]string{t.Head}, t.Rows...) {
+		io.WriteString(w, "  ")
+		for _, cell := range row {
+			if r := []rune(cell); i > 0 && len(r) > longest {
+				cell = string(r[:longest-3]) + "..."
+			}
+			io.WriteString(w, cell+"\t")
+		}
+		io.WriteString(w, "\n")
 	}
 	w.Flush()
 	for _, text := range []string{t.Note, t.Legend} {

@@ -71,4 +71,9 @@ func TestPage_PrintLeavesOutWideTables(t *testing.T) {
 	if got, want := out.String(), "narrow\n     a  bcd\n    12    3\n  note\n\nsaid\nwords\n\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	out.Reset()
+	Table{Title: "long", Head: []string{"list"}, Rows: [][]string{{strings.Repeat("µ", 61)}, {strings.Repeat("1", 60)}}}.Print(&out)
+	if got, want := out.String(), "long\n"+strings.Repeat(" ", 60)+"list\n    "+strings.Repeat("µ", 57)+"...\n    "+strings.Repeat("1", 60)+"\n\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

@@ -109,7 +109,7 @@ var originData = claim.Claim{
 	Source: paper + ", figure 4 (Hessian_Analysis_of_DLNs of the release: MNIST and MNIST-1D, H = 1, 2, 4)",
 	Statement: "On real data the lowest eigenvalue of the energy at the origin is minus the frequency of the commonest class in the batch from two hidden layers on, whatever the " +
 		"inputs, and the loss is flat there.",
-	Paper: "spectra on MNIST [1, 10], [2, 10], [4, 5] and MNIST-1D. MNIST-1D has a generator of its own, in Python, and is not measured; Fashion-MNIST is measured in its place",
+	Paper: "spectra on MNIST [1, 10], [2, 10], [4, 5] and MNIST-1D. MNIST-1D is of data.MNIST1D, whose distribution is that of the published set; Fashion-MNIST is ours",
 	Grid:  spectra,
 	Bounds: []claim.Bound{
 		{Text: "the lowest of the energy is the closed form's to 1e-6", Origin: claim.Paper, Note: "theorem 2"},
@@ -150,11 +150,11 @@ func originDataIsStrict(t claim.Table) (string, error) {
 
 // dataFigure is the figure of saddles/origin-data: lowest eigenvalues by depth.
 func dataFigure(t claim.Table) []claim.Figure {
-	f := claim.Figure{Name: "saddles-origin-data", Caption: "Lowest eigenvalue of both Hessians with respect to the weights, linear networks on 64 pictures with one-hot targets; each point is a draw of the batch."}
+	f := claim.Figure{Name: "saddles-origin-data", Caption: "Lowest eigenvalue of both Hessians with respect to the weights, linear networks on 64 pictures or signals with one-hot targets; each point is a draw of the batch."}
 	for _, where := range []place{atOrigin, atZeroRank} {
 		p := claim.Panel{Title: map[place]string{atOrigin: "At the origin", atZeroRank: "All weights zero but those before the last"}[where],
 			X: claim.Axis{Label: "hidden layers H"}, Y: claim.Axis{Label: "lowest eigenvalue"}}
-		for i, set := range []source{digits, clothes} {
+		for i, set := range []source{digits, clothes, signals} {
 			for k, name := range []string{"energy (PC)", "loss (BP)"} {
 				l := claim.Line{Name: fmt.Sprintf("%s, %s", set, name), NoLine: true, Points: true, Series: 1 + 2*i + k}
 				for _, r := range atPoints(t, where, false) {

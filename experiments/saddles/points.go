@@ -77,7 +77,7 @@ var spectra = claim.Grid("saddles/points", 1, func(s claim.Scale) []point {
 			add(p, seeds)
 		}
 	}
-	sources, sizes := []source{digits, clothes}, [][2]int{{1, 10}, {2, 10}, {3, 5}, {4, 5}}
+	sources, sizes := []source{digits, clothes, signals}, [][2]int{{1, 10}, {2, 10}, {3, 5}, {4, 5}}
 	if s == claim.Quick {
 		sources, sizes = sources[:1], [][2]int{{1, 2}, {3, 2}}
 	}

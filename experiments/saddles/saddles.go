@@ -68,12 +68,13 @@ const (
 	gaussians source = "toy"
 	digits    source = "MNIST"
 	clothes   source = "Fashion-MNIST"
+	signals   source = "MNIST-1D"
 	objects   source = "CIFAR-10"
 )
 
 // load loads a set's two parts once.
 func (s source) load() ([2]*data.Set, error) {
-	f := map[source]func() ([2]*data.Set, error){digits: mnist, clothes: fashion, objects: cifar}[s]
+	f := map[source]func() ([2]*data.Set, error){digits: mnist, clothes: fashion, signals: mnist1d, objects: cifar}[s]
 	if f == nil {
 		return [2]*data.Set{}, errors.Errorf("saddles: no data set %q", s)
 	}
@@ -84,6 +85,7 @@ func (s source) load() ([2]*data.Set, error) {
 var (
 	mnist   = sync.OnceValues(func() ([2]*data.Set, error) { return both(data.MNIST{}.Load()) })
 	fashion = sync.OnceValues(func() ([2]*data.Set, error) { return both(data.FashionMNIST{}.Load()) })
+	mnist1d = sync.OnceValues(func() ([2]*data.Set, error) { return both(data.MNIST1D{Seed: 2020}.Load()) })
 	cifar   = sync.OnceValues(func() ([2]*data.Set, error) { return both(data.CIFAR10{}.Load()) })
 )
 

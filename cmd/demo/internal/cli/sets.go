@@ -14,14 +14,14 @@ import (
 // are read from files.
 var (
 	Toys      = []string{"xor", "moons", "spirals", "linear", "sine"}
-	Generated = []string{"bars", "copy", "icl"}
+	Generated = []string{"bars", "mnist1d", "copy", "icl"}
 	stored    = []string{"mnist", "fashion", "cifar10", "cifar100", "text"}
 	DataNames = slices.Concat(stored, []string{"random"}, Toys, Generated)
 )
 
 // DataFlags choose a data set.
 type DataFlags struct {
-	Data     string `default:"mnist" help:"Data: mnist, fashion, cifar10, cifar100, text, xor, moons, spirals, linear, sine, bars, copy, icl, random (regression on noise, of the widths given), or your own: FILE.npz, a folder of .npy, FILE.csv." json:"data"`
+	Data     string `default:"mnist" help:"Data: mnist, fashion, cifar10, cifar100, text, xor, moons, spirals, linear, sine, bars, mnist1d, copy, icl, random (regression on noise, of the widths given), or your own: FILE.npz, a folder of .npy, FILE.csv." json:"data"`
 	Dir      string `placeholder:"DIR" help:"Folder of the data set's files (default: searched, see \"demo data\")." json:"-"`
 	Text     string `placeholder:"FILE" help:"Text in UTF-8 for -data text (default: a small one that is built in)." json:"text,omitempty"`
 	Window   int    `default:"32" help:"Characters of a window of -data text." json:"window"`
@@ -112,6 +112,8 @@ func MadeSource(name string, seed uint64) data.Source {
 	switch name {
 	case "bars":
 		return data.BarsAndStripes{Side: 8, Flips: .05, Seed: seed}
+	case "mnist1d":
+		return data.MNIST1D{Seed: seed}
 	case "copy":
 		return data.Copy{Train: 4000, Seed: seed}
 	case "icl":
