@@ -32,7 +32,7 @@ import (
 //
 // If the file is there, Trainer.Run goes on from it; a finished training returns its History at once, and one that is given
 // more Epochs or Steps than it had goes on. If it is not there, training begins. A file that is damaged, or of a training
-// with another rule, network, optimiser, data, batch or seed, is an error that says so, never a fresh start: remove the file,
+// with another rule, network, optimiser, schedule, data, batch or seed, is an error that says so, never a fresh start: remove the file,
 // or name another one. The data are known by data.Set.Sum, so a single number that has changed is another training. The file
 // is written before the first step, which finds out at once whether it can be, and then as Every says; it is replaced in one
 // step, so there is always a whole one.
@@ -42,7 +42,8 @@ import (
 //
 // It is a safetensors file: weights/NAME, optimizer/SLOT/NAME (see optim.State), state (JSON) and own. A training is kept if
 // its optimiser is optim.Stateful and its rule says what it remembers (see Rule). The rate of an optimiser that is an
-// optim.Rater is kept as OnStep has left it.
+// optim.Rater is kept as OnStep has left it, unless there is a Schedule. A schedule is over the number of steps, so a training with
+// one cannot be given more of them later.
 type Checkpoint struct {
 	File  string // "" keeps nothing
 	Every int    // steps from one writing to the next; 0: at the start and the end only, which may be that of the context
@@ -150,7 +151,7 @@ func (t *Trainer[T]) lock() (*lockfile.Lock, error) {
 }
 
 // open prepares the checkpoint and restores the training from its file, if that is there.
-func (t *Trainer[T]) open(h *History) (*checkpointer[T], *History, error) {
+func (t *Trainer[T]) open(total int, h *History) (*checkpointer[T], *History, error) {
 	if t.Checkpoint.File == "" {
 		return nil, h, nil
 	}
@@ -159,10 +160,7 @@ func (t *Trainer[T]) open(h *History) (*checkpointer[T], *History, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &checkpointer[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, settings: t.settings(), saved: time.Now()}
-	if r, is := t.Optimizer.(optim.Rater); is {
-		k.rate = r.LearningRate()
-	}
+	k := &checkpointer[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, rate: rateOf(t.Optimizer), settings: t.settings(total), saved: time.Now()}
 	p, err := k.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return k, h, k.save(h)
@@ -187,7 +185,7 @@ func stateOf[T graph.Float](o optim.Optimizer[T], n int) (optim.State[T], error)
 
 // settings describe what the result of a training depends on, a line for each part. Sets are described by their sizes and
 // the sum of all their samples.
-func (t *Trainer[T]) settings() string {
+func (t *Trainer[T]) settings(total int) string {
 	var zero T
 	lines := []string{
 		fmt.Sprintf("dtype: %T", zero),
@@ -201,6 +199,9 @@ func (t *Trainer[T]) settings() string {
 	}
 	if t.DropLast {
 		lines = append(lines, "drop last: true")
+	}
+	if t.Schedule != nil {
+		lines = append(lines, "schedule: "+describeSchedule(t.Schedule, total))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -366,18 +367,26 @@ func sameSettings(was, now string) error {
 		for at < min(len(old), len(new)) && old[at] == new[at] {
 			at++
 		}
-		cut := func(s string) string {
-			lo, hi := max(0, at-60), min(len(s), at+60)
-			part := strings.ToValidUTF8(s[lo:hi], "")
-			if lo > 0 {
-				part = "..." + part
-			}
-			if hi < len(s) {
-				part += "..."
-			}
-			return part
-		}
-		return errors.Errorf("%s, whose %s is %s, where this one has %s", another, name, cut(old), cut(new))
+		return errors.Errorf("%s, whose %s is %s, where this one has %s", another, name, around(old, at), around(new, at))
+	}
+	switch n := min(len(a), len(b)); {
+	case len(a) > n:
+		return errors.Errorf("%s, which has the setting %s, and this one has not", another, around(a[n], 0))
+	case len(b) > n:
+		return errors.Errorf("%s, which has not the setting %s of this one", another, around(b[n], 0))
 	}
 	return errors.New(another)
+}
+
+// around is the part of a description next to a place in it.
+func around(s string, at int) string {
+	lo, hi := max(0, at-60), min(len(s), at+60)
+	part := strings.ToValidUTF8(s[lo:hi], "")
+	if lo > 0 {
+		part = "..." + part
+	}
+	if hi < len(s) {
+		part += "..."
+	}
+	return part
 }

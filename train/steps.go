@@ -24,6 +24,7 @@ type Step[T graph.Float] struct {
 	Epoch       int       // counted from 0
 	Samples     int       // in the batch
 	Terms       []float64 // energies by term, in the order of Subject.Terms
+	Rate        float64   // of the optimiser, as the weights moved by it; 0 if it is no optim.Rater
 	Elapsed     time.Duration
 
 	X, Y    []T // the batch, [Samples, in] and [Samples, out]
@@ -108,7 +109,9 @@ func (t *Trainer[T]) train(ctx context.Context, history **History, yield func(St
 		return err
 	}
 	defer lock.Release()
-	saver, h, err := t.open(&History{Rest: Rest{Statuses: make(map[infer.Status]int)}})
+	schedule, restore := t.schedule()
+	defer restore()
+	saver, h, err := t.open(total, &History{Rest: Rest{Statuses: make(map[infer.Status]int)}})
 	if err != nil {
 		return err
 	}
@@ -117,6 +120,7 @@ func (t *Trainer[T]) train(ctx context.Context, history **History, yield func(St
 	}
 	t.history, *history = h, h
 	r := newRun(t, h, total, saver, yield)
+	r.schedule = schedule
 	err = r.steps(ctx)
 	var diverged *DivergenceError
 	if t.Divergence == RecordAndStop && errors.As(err, &diverged) {
@@ -177,6 +181,8 @@ type run[T graph.Float] struct {
 	saver *checkpointer[T]
 	yield func(Step[T], error) bool
 	stepper[T]
+	schedule *scheduler // nil: the rate stays
+	rate     *float64   // of the optimiser; nil: not known
 
 	now        Step[T]   // the step under way
 	set        *data.Set // Train as it is in this epoch
@@ -184,7 +190,7 @@ type run[T graph.Float] struct {
 }
 
 func newRun[T graph.Float](t *Trainer[T], h *History, total int, saver *checkpointer[T], yield func(Step[T], error) bool) *run[T] {
-	r := &run[T]{Trainer: t, h: h, total: total, saver: saver, yield: yield, stepper: newStepper(t.Rule, t.Optimizer)}
+	r := &run[T]{Trainer: t, h: h, total: total, saver: saver, yield: yield, stepper: newStepper(t.Rule, t.Optimizer), rate: rateOf(t.Optimizer)}
 	r.now = Step[T]{Total: total, Terms: make([]float64, len(r.subject.Terms)), Grad: r.grad, Weights: r.subject.Weights.Data(), norm: math.NaN()}
 	if t.OnGradient != nil {
 		r.look = r.beforeStep
@@ -244,6 +250,12 @@ func (r *run[T]) one(epoch int, idx []int) error {
 	h, start := r.h, time.Now()
 	if err := r.load(epoch, idx); err != nil {
 		return err
+	}
+	if err := r.schedule.set(r.now.Step, r.total); err != nil {
+		return err
+	}
+	if r.rate != nil {
+		r.now.Rate = *r.rate
 	}
 	report, err := r.learn(r.now.X, r.now.Y, r.now.Samples)
 	var diverged *DivergenceError

@@ -27,6 +27,11 @@ type Trainer[T graph.Float] struct {
 	Seed      uint64
 	EvalEvery int // evaluates on Test every that many steps, and at the end; 0: at the end only
 
+	// Schedule changes the rate of the optimiser from step to step; nil leaves it as it is, and as OnStep sets it. At every step,
+	// of a Learner at all updates of a batch, the rate is what it was before the training times the schedule's factor. After the
+	// training it is what it was before.
+	Schedule Schedule
+
 	// Feed, if it is set, gives the batch of a step, counted from 1, instead of Train: x [n, in...] and y [n, out...] for any n
 	// from 1 on, which are used until the next call. For data that arrive, and for batches of the caller's choice. MaxSteps
 	// says how many; Train, Batch, DropLast and Epochs are left out, and every step is of epoch 0. A training that is to go on
@@ -100,7 +105,7 @@ func (t *Trainer[T]) Validate() error {
 	case t.Divergence < StopTraining || t.Divergence > RecordAndStop:
 		return errors.Errorf("train: unknown Divergence %d: want StopTraining, SkipBatch or RecordAndStop", int(t.Divergence))
 	}
-	if err := t.Checkpoint.validate(); err != nil {
+	if err := cmp.Or(t.Checkpoint.validate(), errors.WithMessage(validateSchedule(t.Schedule), "train")); err != nil {
 		return err
 	}
 	for _, part := range []any{t.Rule, t.Optimizer} {
@@ -109,6 +114,9 @@ func (t *Trainer[T]) Validate() error {
 				return errors.WithMessage(err, "train")
 			}
 		}
+	}
+	if t.Schedule != nil && rateOf(t.Optimizer) == nil {
+		return errors.Errorf("train: Schedule: the rate of a %T cannot be set: it is no optim.Rater; leave Schedule nil, or give it a LearningRate", t.Optimizer)
 	}
 	subject := t.Rule.Subject()
 	if subject.Weights == nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/experiments/claim"
 )
 
@@ -122,12 +123,15 @@ func TestGrowing_BetaIsThatOfTheEpoch(t *testing.T) {
 		if g, is := tr.rule.(*growing); is {
 			g.PerEpoch = 1
 		}
+		defer tr.stop()
+		x, y := make([]float32, 20*set.In()), make([]float32, 20*set.Out())
+		data.Fill(set, x, y, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19})
 		var first []float32
 		for range 4 { // an epoch each, and one beyond the last
 			if _, err := tr.cosine(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := tr.rule.Gradient(tr.g, tr.x, tr.y, 20); err != nil {
+			if _, err := tr.rule.Gradient(tr.g, x, y, 20); err != nil {
 				t.Fatal(err)
 			}
 			first = append(first, tr.g[0])

@@ -3,6 +3,7 @@ package benchmark
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -59,14 +60,22 @@ func (l Learn) validate() error {
 }
 
 // optimizer is that of the weights.
-func (l Learn) optimizer(net *arch.Network, w *graph.Vector[float32], batches int) optim.Optimizer[float32] {
+func (l Learn) optimizer(net *arch.Network, w *graph.Vector[float32]) optim.Optimizer[float32] {
 	switch l.Optimizer {
 	case "adamw":
-		return l.scheduled(&optim.AdamW[float32]{Rate: l.LR, Decay: l.Decay, Spans: train.AdamSpans(net, w)}, batches)
+		return &optim.AdamW[float32]{Rate: l.LR, Decay: l.Decay, Spans: train.AdamSpans(net, w)}
 	case "sgd":
-		return l.scheduled(&optim.SGD[float32]{Rate: l.LR, Spans: train.SGDSpans(net, w)}, batches)
+		return &optim.SGD[float32]{Rate: l.LR, Spans: train.SGDSpans(net, w)}
 	}
-	return l.scheduled(&optim.Adam[float32]{Rate: l.LR, Spans: train.AdamSpans(net, w)}, batches)
+	return &optim.Adam[float32]{Rate: l.LR, Spans: train.AdamSpans(net, w)}
+}
+
+// schedule is that of the rate.
+func (l Learn) schedule() train.Schedule {
+	if l.Schedule == "warmup-cosine" { // arXiv 2407.01163's, by its repository
+		return train.WarmUp{Part: .1, From: 1, Then: train.CosineDecay{From: 1.1, To: .1}}
+	}
+	return nil
 }
 
 // Measure trains the cell and evaluates it after every epoch. With a folder of the cell's own it goes on where it was interrupted.
@@ -89,6 +98,7 @@ func (c Cell) Measure(ctx context.Context, at *claim.Cell) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, errors.WithMessagef(err, "row %s", c.Row)
 	}
+	defer t.stop()
 	folder, err := at.Folder()
 	if err != nil {
 		return Outcome{}, err
@@ -99,7 +109,7 @@ func (c Cell) Measure(ctx context.Context, at *claim.Cell) (Outcome, error) {
 	}
 	trainer := &train.Trainer[float32]{
 		Rule: t.rule, Optimizer: t.optimizer, Train: training, Test: test, Batch: batch, DropLast: c.Learn.DropLast, Epochs: c.Learn.Epochs,
-		MaxSteps: c.Learn.Limit, Seed: c.Seed, EvalEvery: t.perEpoch, Divergence: train.RecordAndStop,
+		MaxSteps: c.Learn.Limit, Schedule: c.Learn.schedule(), Seed: c.Seed, EvalEvery: t.perEpoch, Divergence: train.RecordAndStop,
 		OnStep: func(s train.Step[float32]) {
 			t.time(s)
 			at.Progress(s.Step, s.Total)
@@ -154,17 +164,16 @@ func (o *Outcome) read(h *train.History, test *data.Set) {
 type training struct {
 	w         *graph.Vector[float32]
 	rule      train.Rule[float32]
-	bp        *train.Backprop[float32]
+	bp        *train.Backprop[float32] // over the same weights
 	optimizer optim.Optimizer[float32]
 	perEpoch  int
 	total     int
-
 	set       *data.Set
-	x, y      []float32 // a batch
-	idx       []int
-	other     *graph.Vector[float32] // weights that timing moves
-	update    train.Update[float32]
+	batch     int
 	g, want   []float32
+
+	twin      func() (train.Step[float32], error, bool) // a step of backprop from the same start, on weights of its own
+	stop      func()
 	timed     int
 	bpSeconds float64
 	failed    error
@@ -177,15 +186,13 @@ func (c Cell) training(set *data.Set, batch int) (*training, error) {
 		return nil, err
 	}
 	batches := data.Batches{N: set.Len(), Size: batch, DropLast: c.Learn.DropLast}
-	t := &training{perEpoch: max(1, batches.Steps()), set: set, x: make([]float32, batch*set.In()), y: make([]float32, batch*set.Out()), idx: make([]int, batch)}
+	t := &training{perEpoch: max(1, batches.Steps()), set: set, batch: batch}
 	t.total = t.perEpoch * c.Learn.Epochs
 	if c.Learn.Limit > 0 {
 		t.total = min(t.total, c.Learn.Limit)
 	}
-	for _, w := range []**graph.Vector[float32]{&t.w, &t.other} {
-		if *w, err = arch.NewWeights[float32](net, rand.New(rand.NewPCG(c.Seed, weightStream))); err != nil {
-			return nil, err
-		}
+	if t.w, t.bp, err = c.backprop(net, batch); err != nil {
+		return nil, err
 	}
 	m, err := c.compile(net, t.w, batch)
 	if err != nil {
@@ -194,30 +201,42 @@ func (c Cell) training(set *data.Set, batch int) (*training, error) {
 	if t.rule, err = c.rule(m, t.perEpoch); err != nil {
 		return nil, err
 	}
-	feedforward, err := arch.Compile(net, t.w, arch.Plan{Batch: batch, Energy: c.Rule.energy(), Coordinates: arch.Feedforward})
+	w, bp, err := c.backprop(net, batch)
 	if err != nil {
 		return nil, err
 	}
-	t.bp = &train.Backprop[float32]{Model: feedforward, Seed: c.Seed}
-	t.optimizer, t.update.Optimizer = c.Learn.optimizer(net, t.w, t.total), c.Learn.optimizer(net, t.other, t.total)
+	t.optimizer = c.Learn.optimizer(net, t.w)
+	twin := &train.Trainer[float32]{Rule: bp, Optimizer: c.Learn.optimizer(net, w), Train: set, Batch: batch, DropLast: c.Learn.DropLast, MaxSteps: 2 * (timings + 2),
+		Seed: c.Seed, Divergence: train.RecordAndStop}
+	t.twin, t.stop = iter.Pull2(twin.Steps(context.Background()))
 	t.g, t.want = make([]float32, len(t.w.Data())), make([]float32, len(t.w.Data()))
 	return t, nil
 }
 
+// backprop draws the weights at which every rule starts, and compiles backprop over them.
+func (c Cell) backprop(net *arch.Network, batch int) (*graph.Vector[float32], *train.Backprop[float32], error) {
+	w, err := arch.NewWeights[float32](net, rand.New(rand.NewPCG(c.Seed, weightStream)))
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := arch.Compile(net, w, arch.Plan{Batch: batch, Energy: c.Rule.energy(), Coordinates: arch.Feedforward})
+	return w, &train.Backprop[float32]{Model: m, Seed: c.Seed}, err
+}
+
 // cosine is that of the angle between the rule's weight gradient on the first training batch and backprop's. The rule remembers nothing of it.
 func (t *training) cosine() (claim.Nullable, error) {
-	batch := len(t.idx)
-	for _, idx := range data.InOrder(batch, batch) {
-		data.Fill(t.set, t.x, t.y, idx)
+	x, y := make([]float32, t.batch*t.set.In()), make([]float32, t.batch*t.set.Out())
+	for _, idx := range data.InOrder(t.batch, t.batch) {
+		data.Fill(t.set, x, y, idx)
 	}
 	memory := train.RuleMemory(t.rule)
 	before, err := memory.MarshalBinary()
 	if err != nil {
 		return 0, err
 	}
-	report, err := t.rule.Gradient(t.g, t.x, t.y, batch)
+	report, err := t.rule.Gradient(t.g, x, y, t.batch)
 	if err == nil {
-		_, err = t.bp.Gradient(t.want, t.x, t.y, batch)
+		_, err = t.bp.Gradient(t.want, x, y, t.batch)
 	}
 	if err != nil {
 		return 0, err
@@ -229,30 +248,24 @@ func (t *training) cosine() (claim.Nullable, error) {
 	return nullable(cosine), memory.UnmarshalBinary(before)
 }
 
-// time times a step of backprop as the trainer makes it, beside the training, under the load that the machine has at that time. The first of
-// two warms the cache.
+// time times a step of backprop beside the training, under the load that the machine has at that time. The first of two warms the cache.
 func (t *training) time(s train.Step[float32]) {
 	if t.failed != nil || s.Step%max(1, t.total/timings) != 0 {
 		return
 	}
-	var took time.Duration
-	for i := range 2 {
-		for k := range t.idx {
-			t.idx[k] = (s.Step*(2*i+1) + k) % t.set.Len()
+	var passed [2]time.Duration
+	for i := range passed {
+		step, err, more := t.twin()
+		if !more { // it diverged, or has made all its steps
+			return
 		}
-		t.w.Touch() // nothing of the pass before counts as known
-		start := time.Now()
-		data.Fill(t.set, t.x, t.y, t.idx)
-		if _, err := t.bp.Gradient(t.want, t.x, t.y, len(t.idx)); err != nil {
+		if err != nil {
 			t.failed = err
 			return
 		}
-		if t.update.Finite(t.want) {
-			t.update.Step(t.other, t.want)
-		}
-		took = time.Since(start)
+		passed[i] = step.Elapsed
 	}
-	t.bpSeconds += took.Seconds()
+	t.bpSeconds += (passed[1] - passed[0]).Seconds()
 	t.timed++
 }
 
@@ -260,6 +273,3 @@ func (t *training) time(s train.Step[float32]) {
 func marshal(v any) ([]byte, error) { return json.Marshal(v) }
 
 func unmarshal(text []byte, v any) error { return errors.Wrap(json.Unmarshal(text, v), "benchmark") }
-
-// scheduled gives the optimiser its schedule.
-func (l Learn) scheduled(o optim.Optimizer[float32], batches int) optim.Optimizer[float32] { return o }
