@@ -220,7 +220,7 @@ func (cmd Cmd) measure(c *cli.Console, out *cli.RunDir, t benchmark.Table, cells
 	for _, f := range benchmark.Figures(t.Name, rows) {
 		out.Page.Figures = append(out.Page.Figures, report.Figure{File: f.Name + ".png", Title: t.Title, Caption: f.Caption, Draw: claims.Illustration(f)})
 	}
-	if err := out.Write("benchmark.md", func(w io.Writer) error {
+	if err := out.Write("report.md", func(w io.Writer) error {
 		page := out.Page
 		page.Markdown(w)
 		return nil

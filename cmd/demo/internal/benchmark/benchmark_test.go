@@ -55,7 +55,7 @@ func TestBenchmark_TourFromEndToEnd(t *testing.T) {
 	if code != cli.ExitOK || !strings.Contains(out, "4 cells, 2 of them kept by an earlier run") {
 		t.Fatalf("exit code %d: %s%s", code, out, stderr)
 	}
-	for _, name := range []string{"report.html", "manifest.json", "benchmark.md", "rows.json", "rows.csv", "curves.csv", "benchmark-tour-epochs.png", "benchmark-tour-time.png"} {
+	for _, name := range []string{"report.html", "manifest.json", "report.md", "rows.json", "rows.csv", "curves.csv", "benchmark-tour-epochs.png", "benchmark-tour-time.png"} {
 		if info, err := os.Stat(filepath.Join(dir, "b", name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s is not there", name)
 		}
