@@ -18,7 +18,8 @@
 //	sources := bss.Apply(net.Unmixing(), X)                      // [samples, 5]
 //
 // Randomness comes from a *rand.Rand that the caller seeds. The package knows nothing of files, networks of package arch or graphs;
-// it uses gonum for eigenvalues and factorisations, and its own loops where samples are seen one by one.
+// it uses gonum for eigenvalues and factorisations, its own loops where samples are seen one by one, and the library's kernels where
+// batch methods (LDMI, InfoMax) see all.
 //
 // Source: Bozkurt, Gorguner, Innocenti, Bogacz, "Normative Networks for Source Separation via Local Plasticity and Dendritic
 // Computation", arXiv 2605.19965.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/pkg/errors"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/pcgraph/pcgraph/internal/kernel"
 )
 
 // InfoMax is extended infomax ICA (Lee, Girolami, Sejnowski 1999) on centred, whitened samples Z, in blocks of
@@ -99,53 +102,63 @@ type infomax struct {
 	first  bool
 	before []float64 // change of W in the epoch before
 	angle  float64   // degrees; -1 in the first epoch
+
+	// Of the samples in hand, a column each, no more than block: Z, then tanh(U) over U.
+	columns, both []float64
 }
 
 func newInfomax(z *mat.Dense, rate float64) *infomax {
 	samples, n := z.Dims()
 	r := &infomax{z: z, w: mat.NewDense(n, n, identity(n)), b: make([]float64, n), signs: make([]float64, n), rate: rate,
 		block: max(1, int(math.Sqrt(float64(samples)/3))), first: true}
+	r.columns, r.both = make([]float64, n*r.block), make([]float64, 2*n*r.block)
 	for i := range r.signs {
 		r.signs[i] = -1
 	}
 	return r
 }
 
+// outputs computes tanh(U) and U = W Z + offset [sources, len(samples)] of no more samples than a block has; they are valid until the
+// next call.
+func (r *infomax) outputs(samples []int, offset []float64) (tanh, u []float64) {
+	n, width := len(r.b), len(samples)
+	for i, at := range samples {
+		for k, v := range r.z.RawRowView(at) {
+			r.columns[k*width+i] = v
+		}
+	}
+	tanh, u = r.both[:n*width], r.both[n*width:2*n*width]
+	for k, v := range offset {
+		kernel.Fill(u[k*width:(k+1)*width], v)
+	}
+	kernel.Gemm(false, false, n, width, n, 1, r.w.RawMatrix().Data, n, r.columns, width, 1, u, width)
+	kernel.Activate(kernel.Tanh, tanh, u)
+	return tanh, u
+}
+
 // epoch makes one pass in the given order and returns the squared change of W; false if W grew without bound.
 func (r *infomax) epoch(order, signSample []int) (float64, bool) {
 	n := len(r.b)
 	start := mat.DenseCopyOf(r.w)
-	u := mat.NewDense(r.block, n, nil)
-	t := mat.NewDense(r.block, n, nil)
-	var g, uu, dw mat.Dense
+	g, moments, dw := mat.NewDense(n, n, nil), make([]float64, 2*n*n), mat.NewDense(n, n, nil)
 	for at := 0; at+r.block <= len(order); at += r.block {
-		for i := range r.block {
-			z, row := r.z.RawRowView(order[at+i]), u.RawRowView(i)
-			product(row, r.w.RawMatrix().Data, z)
-			tanh := t.RawRowView(i)
-			for j := range row {
-				row[j] += r.b[j]
-				tanh[j] = math.Tanh(row[j])
+		tanh, u := r.outputs(order[at:at+r.block], r.b)
+		kernel.Gemm(false, true, 2*n, n, r.block, 1, r.both, r.block, u, r.block, 0, moments, n) // tanh(U) U^T over U U^T
+		for i := range n {
+			for j := range n {
+				v := -r.signs[i]*moments[i*n+j] - moments[(n+i)*n+j]
+				if i == j {
+					v += float64(r.block)
+				}
+				g.Set(i, j, r.rate*v)
 			}
 		}
-		g.Mul(t.T(), u)
-		uu.Mul(u.T(), u)
-		g.Apply(func(i, j int, v float64) float64 {
-			v = -r.signs[i]*v - uu.At(i, j)
-			if i == j {
-				v += float64(r.block)
-			}
-			return v
-		}, &g)
-		dw.Mul(&g, r.w)
-		dw.Scale(r.rate, &dw)
-		r.w.Add(r.w, &dw)
-		for i := range r.block {
-			for j, v := range t.RawRowView(i) {
-				r.b[j] -= 2 * r.rate * v
-			}
+		dw.Mul(g, r.w)
+		r.w.Add(r.w, dw)
+		for j := range r.b {
+			r.b[j] -= 2 * r.rate * kernel.Sum(tanh[j*r.block:(j+1)*r.block])
 		}
-		if m := mat.Max(r.w); !(m < 1e8) || !(mat.Min(r.w) > -1e8) {
+		if !(kernel.MaxAbs(r.w.RawMatrix().Data) < 1e8) {
 			return 0, false
 		}
 	}
@@ -165,29 +178,26 @@ func (r *infomax) epoch(order, signSample []int) (float64, bool) {
 	return size, true
 }
 
-// estimateSigns sets sign_i = sgn(mean sech^2(u) mean u^2 - mean tanh(u) u), u = W z.
+// estimateSigns sets sign_i = sgn(mean sech^2(u) mean u^2 - mean tanh(u) u), u = W z; nil are all samples.
 func (r *infomax) estimateSigns(sample []int) {
 	n := len(r.b)
-	count, _ := r.z.Dims()
-	if sample != nil {
-		count = len(sample)
+	if sample == nil {
+		rows, _ := r.z.Dims()
+		for i := range rows {
+			sample = append(sample, i)
+		}
 	}
-	u := make([]float64, n)
 	sech, square, slope := make([]float64, n), make([]float64, n), make([]float64, n)
-	for i := range count {
-		k := i
-		if sample != nil {
-			k = sample[i]
-		}
-		product(u, r.w.RawMatrix().Data, r.z.RawRowView(k))
-		for j, v := range u {
-			t := math.Tanh(v)
-			sech[j] += 1 - t*t
-			square[j] += v * v
-			slope[j] += t * v
+	for part := range slices.Chunk(sample, r.block) {
+		tanh, u := r.outputs(part, make([]float64, n))
+		for j := range n {
+			t, v := tanh[j*len(part):(j+1)*len(part)], u[j*len(part):(j+1)*len(part)]
+			sech[j] += float64(len(part)) - kernel.SumSquares(t)
+			square[j] += kernel.SumSquares(v)
+			slope[j] += kernel.Dot(t, v)
 		}
 	}
-	c := float64(count)
+	c := float64(len(sample))
 	for j := range r.signs {
 		r.signs[j] = sign(sech[j]/c*(square[j]/c) - slope[j]/c)
 	}

@@ -74,7 +74,8 @@ func PaperCorInfoMax(d Domain) (CorInfoMax, error) {
 	return c, nil
 }
 
-// PaperLDMI has the published settings of LDMI for a domain.
+// PaperLDMI has the published settings of LDMI for a domain. Those for nonnegative domains have CovarianceReleased, as the release
+// computes it: sources that are not centred are then outputs of W alone.
 func PaperLDMI(d Domain) (LDMI, error) {
 	l := LDMI{Eps: 1e-5, Iterations: 5000, Samples: 10000}
 	exponential := func(rate float64) Schedule { return Schedule{Law: Exponential, Rate: rate, Decay: .995} }
@@ -82,11 +83,11 @@ func PaperLDMI(d Domain) (LDMI, error) {
 	case Antisparse:
 		l.Domain, l.Rate, l.Regularise = Antisparse, exponential(600), true
 	case NonnegAntisparse:
-		l.Domain, l.Moment, l.Rate, l.Regularise = NonnegAntisparse, Covariance, exponential(100), true
+		l.Domain, l.Moment, l.Rate, l.Regularise = NonnegAntisparse, CovarianceReleased, exponential(100), true
 	case Sparse:
 		l.Domain, l.Rate = Sparse, Schedule{Law: Sqrt, Rate: 100}
 	case NonnegSparse:
-		l.Domain, l.Moment, l.Rate, l.Regularise, l.Eps = NonnegSparse, Covariance, Schedule{Law: Sqrt, Rate: 100}, true, 1e-3
+		l.Domain, l.Moment, l.Rate, l.Regularise, l.Eps = NonnegSparse, CovarianceReleased, Schedule{Law: Sqrt, Rate: 100}, true, 1e-3
 	case Simplex:
 		l.Domain, l.Rate, l.Eps = Simplex, exponential(250), 1e-3
 	default:

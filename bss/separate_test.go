@@ -103,13 +103,27 @@ func TestSeparation_SameBitsOnAnyNumberOfCores(t *testing.T) {
 	}
 }
 
-// TestSeparation_EveryMethod: each separates sources of the first of its domains, or uniform ones if it needs none.
+// TestSeparation_EveryMethod: each separates sources of the first of its domains, or uniform ones if it needs none; LDMI those of all.
 func TestSeparation_EveryMethod(t *testing.T) {
+	type run struct {
+		m Method
+		d Projector
+	}
+	var runs []run
 	for _, m := range Methods() {
-		d := Antisparse
-		if m.Domains != nil {
-			d = m.Domains[0]
+		switch {
+		case m.Name == "ldmi":
+			for _, d := range m.Domains {
+				runs = append(runs, run{m, d})
+			}
+		case m.Domains != nil:
+			runs = append(runs, run{m, m.Domains[0]})
+		default:
+			runs = append(runs, run{m, Antisparse})
 		}
+	}
+	for _, c := range runs {
+		m, d := c.m, c.d
 		samples := 6000
 		if m.Name == "ldmi" {
 			samples = 1200 // 5000 iterations over all samples
@@ -118,11 +132,11 @@ func TestSeparation_EveryMethod(t *testing.T) {
 		sep := Separation{Method: m, Domain: d, Sources: 3, Samples: 20000}
 		r, err := sep.Separate(t.Context(), x, rng)
 		if err != nil {
-			t.Errorf("%s: %v", m.Name, err)
+			t.Errorf("%s, %v: %v", m.Name, d, err)
 			continue
 		}
 		if got := sinr(t, r, x, s); got < 15 {
-			t.Errorf("%s: SINR %.1f dB, want 15", m.Name, got)
+			t.Errorf("%s, %v: SINR %.1f dB, want 15", m.Name, d, got)
 		}
 	}
 	if _, err := MethodNamed("pca"); err == nil || !strings.Contains(err.Error(), "fastica") {

@@ -21,7 +21,7 @@ import (
 
 // Claims are the claims of this package.
 func Claims() []claim.Claim {
-	return []claim.Claim{antisparseTable, nnantisparseTable, upemCorrelated, crossovers, sparseTable, nnsparseTable, simplexTable, upemNoisy, normalisation, truncatedFull, mixingLaw, mixtureCount, taylorBounds, underdetermined, lateralGain, modulation, polytopes, imageSeparation, soundSeparation}
+	return []claim.Claim{antisparseTable, nnantisparseTable, upemCorrelated, crossovers, sparseTable, nnsparseTable, simplexTable, upemNoisy, normalisation, truncatedFull, mixingLaw, mixtureCount, taylorBounds, underdetermined, lateralGain, modulation, polytopes, imageSeparation, soundSeparation, ldmiTable, infomaxTable, batchOrder}
 }
 
 // paper begins the source of every claim.
@@ -70,7 +70,10 @@ const (
 
 // Cost is about how many seconds it takes.
 func (t trial) Cost() float64 {
-	seconds := map[string]float64{cim: .3, ldmi: 10, ica: 6, nsm: .8}[t.Method]
+	if t.Method == ldmi { // learns from the first samples alone
+		return 2e-4 * float64(min(t.Samples, 10_000))
+	}
+	seconds := map[string]float64{cim: .3, ica: .6, nsm: .8}[t.Method]
 	if t.Method == pemRule || t.Method == upem { // the first to be measured
 		seconds = .5
 	}
