@@ -67,7 +67,9 @@ func TestBenchmark_TourFromEndToEnd(t *testing.T) {
 	if lines := table(t, filepath.Join(dir, "b", "rows.csv")); len(lines) != 3 || lines[2][0] != "PC-ALM" || !strings.HasSuffix(lines[2][len(lines[2])-1], "demo benchmark tour -only PC-ALM -seeds 2") {
 		t.Errorf("rows.csv: %v", lines)
 	}
-	var rows struct{ Rows []struct{ Figures map[string]struct{ N int } } }
+	var rows struct {
+		Rows []struct{ Figures map[string]struct{ N int } }
+	}
 	text, _ := os.ReadFile(filepath.Join(dir, "b", "rows.json"))
 	if err := json.Unmarshal(text, &rows); err != nil || len(rows.Rows) != 2 || rows.Rows[0].Figures["last"].N != 2 {
 		t.Errorf("rows.json: %v\n%s", err, text)
