@@ -34,10 +34,11 @@ var always = map[string]string{
 	"hybrid":        "out seed solver data dir limit batch lr eval-every test",
 	"bidirectional": "back out seed solver data dir limit batch lr eval-every test",
 	"claims":        "write",
-	"run":           "full out record cache cores",
+	"run":           "full out record cache cores shard shared",
+	"merge":         "into",
 	"verify":        "cache cores",
 	"bench":         "json rows repeats threads quick child",
-	"benchmark":     "grid rules seeds only list cached out record write cache cores",
+	"benchmark":     "grid rules seeds only list cached out record write cache cores shard shared",
 	"separate":      "out seed domain method sources restarts samples try",
 	"data":          "mnist fashion cifar10 cifar100",
 }

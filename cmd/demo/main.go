@@ -53,6 +53,7 @@ type commands struct {
 	Bidirectional study.BidirectionalCmd `cmd:"" help:"One network in both directions: classifies pictures and generates them."`
 	Claims        claims.ListCmd         `cmd:"" help:"The papers' claims that are checked here, with their verdicts."`
 	Run           claims.RunCmd          `cmd:"" help:"Measure claims: verdicts, tables and figures."`
+	Merge         claims.MergeCmd        `cmd:"" help:"Put the cells that several machines measured into one folder."`
 	Verify        claims.VerifyCmd       `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Bench         bench.Cmd              `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
 	Benchmark     benchmark.Cmd          `cmd:"" help:"Every learning rule beside every other and backprop: accuracy over seeds, price, state of inference, angle to backprop's gradient."`

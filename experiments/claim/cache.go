@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/pkg/errors"
 
@@ -39,9 +40,14 @@ func newEntry(root string, t *task) (*entry, error) {
 		return &entry{task: t}, nil
 	}
 	e := &entry{dir: filepath.Join(root, filepath.FromSlash(t.experiment.name)), task: t}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s", t.experiment.name, t.experiment.version, t.params))
-	e.name = hex.EncodeToString(sum[:16])
+	e.name = entryName(t.experiment.name, t.experiment.version, t.params)
 	return e, errors.Wrap(os.MkdirAll(e.dir, 0o755), "cached results")
+}
+
+// entryName is the name of a cell's file without its ending.
+func entryName(experiment string, version int, params []byte) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s", experiment, version, params))
+	return hex.EncodeToString(sum[:16])
 }
 
 func (e *entry) path() string { return filepath.Join(e.dir, e.name+".json") }
@@ -111,4 +117,78 @@ func (e *entry) folder() (string, error) {
 		return "", nil
 	}
 	return e.work(), errors.Wrap(os.MkdirAll(e.work(), 0o755), "folder of a cell")
+}
+
+// Merge copies the results of cells from cache folders of other machines to the folder into, which is made if need be, and returns how
+// many it copied and how many were there already. Errors, before anything is copied: files that are not what their names and checksums
+// say, and two results of one cell that differ other than in the time they took.
+func Merge(into string, from ...string) (copied, there int, err error) {
+	files := map[string]string{} // file by its path in a cache folder
+	sums := map[string]string{}
+	list := func(root string) error {
+		return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".json" || strings.HasSuffix(filepath.Dir(path), ".work") {
+				return err
+			}
+			name, err := filepath.Rel(root, path)
+			if err != nil {
+				return err
+			}
+			c, err := readCached(path)
+			if err != nil {
+				return err
+			}
+			switch sum, known := sums[name]; {
+			case !known:
+				files[name], sums[name] = path, c.Sum
+			case sum != c.Sum:
+				return errors.Errorf("two results of one cell of %s that differ: %s and %s: remove the one that is wrong", c.Experiment, files[name], path)
+			}
+			return nil
+		})
+	}
+	if err := os.MkdirAll(into, 0o755); err != nil {
+		return 0, 0, errors.Wrap(err, "merge")
+	}
+	for i, root := range append([]string{into}, from...) {
+		if err := list(root); err != nil {
+			return 0, 0, errors.WithMessage(err, "merge")
+		}
+		if i == 0 {
+			there = len(files)
+		}
+	}
+	for name, path := range files {
+		target := filepath.Join(into, name)
+		if path == target {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(target), 0o755)
+		}
+		if err == nil {
+			err = atomicfile.Write(target, func(w io.Writer) error { _, err := w.Write(text); return err })
+		}
+		if err != nil {
+			return copied, there, errors.Wrap(err, "merge")
+		}
+		copied++
+	}
+	return copied, there, nil
+}
+
+// readCached reads a result of any experiment.
+func readCached(path string) (c cached, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return c, errors.WithStack(err)
+	}
+	if err := strict(text, &c); err != nil {
+		return c, errors.Errorf("%s is no result of a cell: %v", path, err)
+	}
+	if c.Sum != sumOf(c.Result) || filepath.Base(path) != entryName(c.Experiment, c.Version, c.Params)+".json" {
+		return c, errors.Errorf("%s is not what its name and checksum say: remove it", path)
+	}
+	return c, nil
 }

@@ -18,6 +18,13 @@ type Runner struct {
 	Dir string
 	// Cores limits the cores that cells keep busy together; 0 means all of GOMAXPROCS.
 	Cores int
+	// Shard leaves out all cells but those of a part, which other processes do not have. The tables hold what is in Dir of the others.
+	Shard Shard
+	// Shared divides the cells among all processes, on any machines, that run with the same Dir and Shared: each leases a cell before it
+	// measures it, waits for those of others, and takes over those of processes that have died. Dir must not be empty.
+	Shared bool
+	// Version is what a lease says of the program. Processes of different versions do not share a folder.
+	Version string
 	// Progress is called with the state of the run: at its start, at its end, and at most ten times a second in between. Nil
 	// disables the callback.
 	Progress func(Progress)
@@ -28,8 +35,8 @@ type Runner struct {
 
 // Progress is how far a run is.
 type Progress struct {
-	Done, Cells int     // cells that are done, of all
-	Found       int     // of those done, how many an earlier run had cached
+	Done, Cells int     // cells that are done, of all that this process waits for
+	Found       int     // of those done, how many an earlier run or another process had cached
 	Fraction    float64 // of the work of all cells, with the done part of those under way
 	Elapsed     time.Duration
 	Left        time.Duration // estimated; 0 before anything is known
@@ -41,6 +48,8 @@ type task struct {
 	experiment Experiment
 	result     *Result
 	fraction   float64 // how far the measurement is
+	elsewhere  bool    // it is of another shard
+	tenure     tenure  // of Shared
 }
 
 // Run measures the cells of all claims, each once however many claims share it, and returns a table per claim. Cached results
@@ -157,27 +166,51 @@ func (r *Runner) recall(w *watch, tasks []*task) error {
 	return nil
 }
 
-// measure measures the cells that have no result yet, the longest first, as many at once as there are cores for.
+// measure measures the cells of the shard that have no result yet, the longest first, as many at once as there are cores for.
 func (r *Runner) measure(ctx context.Context, w *watch, all []*task) error {
-	var left []*task
-	for _, t := range all {
-		if t.result == nil {
-			left = append(left, t)
-		}
+	if r.Shared && r.Dir == "" {
+		return errors.New("cells are shared through the folder in which results are cached, and there is none: set Dir")
 	}
+	left := slices.Clone(all)
 	slices.SortStableFunc(left, func(a, b *task) int { return cmp.Compare(b.cost, a.cost) })
+	for place, t := range left {
+		t.elsewhere = !r.Shard.has(place)
+	}
+	left = slices.DeleteFunc(left, func(t *task) bool { return t.elsewhere || t.result != nil })
 	w.begin()
 	defer w.end()
+	var errs []error
+	for len(left) > 0 {
+		busy, failed := r.round(ctx, w, left)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		errs = append(errs, failed...)
+		if len(busy) == len(left) {
+			w.wait()
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(leaseLook):
+			}
+		}
+		left = busy
+	}
+	return joined(errs)
+}
 
+// round measures cells, and returns those that other processes have.
+func (r *Runner) round(ctx context.Context, w *watch, left []*task) (busy []*task, errs []error) {
 	cores := r.Cores
 	if cores <= 0 {
 		cores = runtime.GOMAXPROCS(0)
 	}
-	var (
-		wait sync.WaitGroup
-		mu   sync.Mutex
-		errs []error
-	)
+	measure := func(t *task) (bool, error) { return false, r.one(ctx, w, t) }
+	if r.Shared {
+		measure = func(t *task) (bool, error) { return r.leased(ctx, w, t) }
+	}
+	var wait sync.WaitGroup
+	var mu sync.Mutex
 	free := make(chan struct{}, cores) // a token per core that is in use
 	for _, t := range left {
 		need := max(1, min(t.cores, cores))
@@ -191,21 +224,22 @@ func (r *Runner) measure(ctx context.Context, w *watch, all []*task) error {
 			break
 		}
 		wait.Go(func() {
-			if err := r.one(ctx, w, t); err != nil && ctx.Err() == nil {
-				mu.Lock()
+			has, err := measure(t)
+			mu.Lock()
+			if err != nil && ctx.Err() == nil {
 				errs = append(errs, err)
-				mu.Unlock()
 			}
+			if has {
+				busy = append(busy, t)
+			}
+			mu.Unlock()
 			for range need {
 				<-free
 			}
 		})
 	}
 	wait.Wait()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return joined(errs)
+	return busy, errs
 }
 
 // one measures a cell and caches the result.
@@ -294,6 +328,22 @@ func (w *watch) finish(t *task, result *Result) {
 	w.report(false)
 }
 
+// finishElsewhere notes a result that another process stored.
+func (w *watch) finishElsewhere(t *task, result *Result) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t.result, t.fraction = result, 0
+	w.found++
+	w.report(false)
+}
+
+// wait reports that nothing can be measured now.
+func (w *watch) wait() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.report(false)
+}
+
 // report calls Progress: always if it must, otherwise if the last call is long enough ago.
 func (w *watch) report(must bool) {
 	now := time.Now()
@@ -301,9 +351,13 @@ func (w *watch) report(must bool) {
 		return
 	}
 	w.last = now
-	p := Progress{Cells: len(w.tasks), Found: w.found, Elapsed: now.Sub(w.start)}
+	p := Progress{Found: w.found, Elapsed: now.Sub(w.start)}
 	var all, done, here float64 // work: of all cells, done by anybody, done by this run
 	for _, t := range w.tasks {
+		if t.elsewhere && t.result == nil {
+			continue
+		}
+		p.Cells++
 		all += t.cost
 		switch {
 		case t.result == nil:

@@ -39,7 +39,7 @@ type Cmd struct {
 	cli.FolderFlags
 	Record string `placeholder:"DIR" help:"Also write the whole table as far as it is measured there, as experiments/record has it." json:"-"`
 	Write  string `placeholder:"DIR" help:"Write BENCHMARK.md and its pictures there, from the record, instead of measuring." json:"-"`
-	claims.MeasureFlags
+	cli.CellFlags
 }
 
 // Help is the text of -help.
@@ -88,7 +88,7 @@ func (cmd Cmd) Validate() error {
 	if cmd.Record != "" && cmd.Table == "" {
 		return errors.New("-record is for named tables")
 	}
-	return cli.First(cli.Count("seeds", cmd.Seeds, 0), cli.Count("cores", cmd.Cores, 0), cli.Count("epochs", cmd.Epochs, 1), cli.Count("batch", cmd.Batch, 1),
+	return cli.First(cmd.CellFlags.Check(), cli.Count("seeds", cmd.Seeds, 0), cli.Count("epochs", cmd.Epochs, 1), cli.Count("batch", cmd.Batch, 1),
 		cli.Count("limit", cmd.Limit, 0), cli.Positive("lr", cmd.LR))
 }
 
@@ -173,15 +173,19 @@ func selected(cells []benchmark.Cell, names []string) ([]benchmark.Cell, error) 
 // measure measures the cells and reports.
 func (cmd Cmd) measure(c *cli.Console, out *cli.RunDir, t benchmark.Table, cells []benchmark.Cell) error {
 	e := benchmark.Experiment(t.Name, cells)
+	runner, end, err := cmd.Runner(c)
+	if err != nil {
+		return err
+	}
 	var table claim.Table
 	var failed error
 	if cmd.Cached {
-		var err error
-		if table, err = cmd.Runner(c).Recall(claim.Full, e); err != nil {
+		if table, err = runner.Recall(claim.Full, e); err != nil {
 			return err
 		}
 	} else {
-		tables, err := cmd.Measure(c, func(r *claim.Runner) ([]claim.Table, error) { return r.Measure(c.Context, claim.Full, e) })
+		tables, err := runner.Measure(c.Context, claim.Full, e)
+		end()
 		if len(tables) != 1 { // nothing could be begun
 			return errors.WithMessage(err, "benchmark (give another folder with -cache, or -cache= for none)")
 		}
@@ -192,7 +196,7 @@ func (cmd Cmd) measure(c *cli.Console, out *cli.RunDir, t benchmark.Table, cells
 		if err != nil {
 			return err
 		}
-		all, err := cmd.Runner(c).Recall(claim.Full, whole.Experiment())
+		all, err := runner.Recall(claim.Full, whole.Experiment())
 		if err == nil && len(all.Results) > 0 {
 			err = claims.RecordTable(c, cmd.Record, whole.Experiment(), all)
 		}
@@ -227,7 +231,7 @@ func (cmd Cmd) measure(c *cli.Console, out *cli.RunDir, t benchmark.Table, cells
 	}); err != nil {
 		return err
 	}
-	err := out.Report()
+	err = out.Report()
 	if errors.Is(err, cli.ErrInterrupted) {
 		c.Printf(goesOn)
 	}

@@ -213,42 +213,14 @@ func explain(c *cli.Console, texts []labelled) {
 	}
 }
 
-// Measure measures with a runner of the flags, showing the progress. What went wrong with single cells is the error; the tables have the rest.
-func (f MeasureFlags) Measure(c *cli.Console, measure func(*claim.Runner) ([]claim.Table, error)) ([]claim.Table, error) {
-	var bar *report.Progress
-	var found float64 // the share of the work that an earlier run did: the time left is estimated from the rest
-	step := func(p claim.Progress) {
-		if bar == nil {
-			c.Printf("%d cells, %d of them kept by an earlier run\n", p.Cells, p.Found)
-			bar, found = c.Progress("cells, %", ""), p.Fraction
-		}
-		if percent := 100 * (p.Fraction - found) / (1 - found); percent >= 1 {
-			bar.Step(min(int(percent), 100), 100, func() string { return fmt.Sprintf("%d/%d cells", p.Done, p.Cells) })
-		}
+// measure measures claims, showing the progress, and returns a table for each; what went wrong with single cells is the error.
+func measure(c *cli.Console, f cli.CellFlags, s claim.Scale, claims []claim.Claim) ([]claim.Table, error) {
+	r, end, err := f.Runner(c)
+	if err != nil {
+		return nil, err
 	}
-	r := f.Runner(c)
-	r.Progress = step
-	tables, err := measure(r)
-	if bar != nil {
-		bar.End()
-	}
-	return tables, err
-}
-
-// Runner is one of the flags, which warns on the console.
-func (f MeasureFlags) Runner(c *cli.Console) *claim.Runner {
-	return &claim.Runner{Dir: f.Cache, Cores: f.Cores, Warn: func(err error) { fmt.Fprintf(c.Errs, "demo: %v\n", err) }}
-}
-
-// run measures claims and returns a table for each.
-func (f MeasureFlags) run(c *cli.Console, s claim.Scale, claims []claim.Claim) ([]claim.Table, error) {
-	return f.Measure(c, func(r *claim.Runner) ([]claim.Table, error) { return r.Run(c.Context, s, claims...) })
-}
-
-// MeasureFlags say how cells are measured.
-type MeasureFlags struct {
-	Cache string `default:"runs/cells" placeholder:"DIR" help:"Where the results of single cells are kept, and found by the next run; empty keeps nothing." json:"cache"`
-	Cores int    `default:"0" help:"Cores to use; 0: all." json:"cores"`
+	defer end()
+	return r.Run(c.Context, s, claims...)
 }
 
 // RunCmd measures claims.
@@ -257,13 +229,13 @@ type RunCmd struct {
 	Full bool     `help:"At full scale: minutes to hours. An interrupted run goes on where it was." json:"full"`
 	cli.FolderFlags
 	Record string `placeholder:"DIR" help:"Also write the tables there, as experiments/record has them." json:"-"`
-	MeasureFlags
+	cli.CellFlags
 }
 
 // Validate is called by kong.
 func (cmd RunCmd) Validate() error {
 	_, err := chosen(cmd.ID)
-	return cli.First(err, cli.Count("cores", cmd.Cores, 0))
+	return cli.First(err, cmd.Check())
 }
 
 func (cmd RunCmd) scale() claim.Scale {
@@ -285,7 +257,7 @@ func (cmd RunCmd) Run(c *cli.Console) error {
 // judge measures, judges and draws claims.
 func (cmd RunCmd) judge(c *cli.Console, claims []claim.Claim, out *cli.RunDir) error {
 	m := out.Manifest
-	tables, failed := cmd.run(c, cmd.scale(), claims)
+	tables, failed := measure(c, cmd.CellFlags, cmd.scale(), claims)
 	if len(tables) != len(claims) { // nothing could be begun
 		return errors.WithMessage(failed, "claims (give another folder with -cache, or -cache= for none)")
 	}
@@ -308,6 +280,9 @@ func (cmd RunCmd) judge(c *cli.Console, claims []claim.Claim, out *cli.RunDir) e
 		}
 		if !t.Complete() {
 			partly := fmt.Sprintf("%d of %d cells", len(t.Results), t.Cells)
+			if cmd.Shard != "" {
+				partly += ": the verdict needs those of all parts, in one folder (demo merge) or in a shared one"
+			}
 			c.Printf("\n%s: %s\n", cl.ID, partly)
 			verdicts.Rows = append(verdicts.Rows, []string{cl.ID, partly, "", cl.Paper})
 			continue
@@ -368,7 +343,7 @@ func (cmd VerifyCmd) Run(c *cli.Console) error { return cmd.verify(c, everyClaim
 
 func (cmd VerifyCmd) verify(c *cli.Console, claims []claim.Claim) error {
 	start := time.Now()
-	tables, err := MeasureFlags{Cores: cmd.Cores}.run(c, claim.Quick, claims)
+	tables, err := measure(c, cli.CellFlags{Cores: cmd.Cores}, claim.Quick, claims)
 	if c.Context.Err() != nil {
 		return cli.ErrInterrupted
 	}
@@ -395,5 +370,21 @@ func (cmd VerifyCmd) verify(c *cli.Console, claims []claim.Claim) error {
 	if len(other) > 0 {
 		return errors.Errorf("%d claims do not come out as recorded: %s", len(other), strings.Join(other, ", "))
 	}
+	return nil
+}
+
+// MergeCmd puts the cells of several folders into one.
+type MergeCmd struct {
+	From []string `arg:"" name:"DIR" help:"Folders of cells (-cache) of other machines or parts."`
+	Into string   `default:"runs/cells" placeholder:"DIR" help:"Folder to copy to; \"demo run\" and \"demo benchmark\" with it as -cache make the tables."`
+}
+
+// Run copies what is whole, and nothing if anything is not.
+func (cmd MergeCmd) Run(c *cli.Console) error {
+	copied, there, err := claim.Merge(cmd.Into, cmd.From...)
+	if err != nil {
+		return err
+	}
+	c.Printf("%d cells copied to %s, where %d were already.\n", copied, cmd.Into, there)
 	return nil
 }
