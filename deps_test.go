@@ -66,7 +66,7 @@ var allowed = map[string][]string{
 	"experiments/newcomers":   all,
 	"experiments/jpc":         all,
 	"experiments/thesis":      all,
-	"experiments/pem":         {"experiments/claim", "bss", "data"},
+	"experiments/pem":         {"experiments/claim", "bss", "data", "data/signal"},
 	"experiments/trustregion": all,
 	"experiments/saddles":     all,
 	"experiments/icl":         append([]string{"icl"}, all...),

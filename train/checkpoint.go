@@ -40,7 +40,8 @@ import (
 // While Run goes, File.lock is locked: a second Run with the same file, of this process or of another one, is an error that
 // says who has it. The lock of a process that has ended, however it ended, is taken over, and so is what it left half written.
 //
-// It is a safetensors file: weights/NAME, optimizer/SLOT/NAME (see optim.State), state (JSON) and own. A training is kept if
+// It is a safetensors file: weights/NAME, optimizer/SLOT/NAME (see optim.State), average/NAME and best/NAME of a WeightAverage and an
+// EarlyStop, state (JSON) and own. A training is kept if
 // its optimiser is optim.Stateful and its rule says what it remembers (see Rule). The rate of an optimiser that is an
 // optim.Rater is kept as OnStep has left it, unless there is a Schedule. A schedule is over the number of steps, so a training with
 // one cannot be given more of them later.
@@ -88,6 +89,8 @@ const (
 	optimizerName = "optimizer"
 	stateName     = "state"
 	ownName       = "own"
+	averageName   = "average"
+	bestName      = "best"
 )
 
 // A position is the JSON of a checkpoint: where the training is, and what there is beside the slabs. Its numbers may be NaN
@@ -122,6 +125,8 @@ type checkpointer[T graph.Float] struct {
 	weights  *graph.Vector[T]
 	memory   Memory
 	optim    optim.State[T]
+	average  []T      // of the weights; nil: none
+	best     []T      // the weights of the best evaluation; nil: none
 	rate     *float64 // nil: not known to change
 	settings string
 	saved    time.Time // when the file was last written or read
@@ -160,7 +165,7 @@ func (t *Trainer[T]) open(total int, h *History) (*checkpointer[T], *History, er
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &checkpointer[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, rate: rateOf(t.Optimizer), settings: t.settings(total), saved: time.Now()}
+	k := &checkpointer[T]{Checkpoint: t.Checkpoint, weights: w, memory: RuleMemory(t.Rule), optim: state, average: t.average, best: t.best, rate: rateOf(t.Optimizer), settings: t.settings(total), saved: time.Now()}
 	p, err := k.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return k, h, k.save(h)
@@ -168,7 +173,9 @@ func (t *Trainer[T]) open(total int, h *History) (*checkpointer[T], *History, er
 	if err != nil {
 		return nil, nil, errors.WithMessagef(err, "train: checkpoint %s", k.File)
 	}
-	return k, p.history(), nil
+	h = p.history()
+	t.judge(h)
+	return k, h, nil
 }
 
 // stateOf is the state of an optimiser of n weights.
@@ -202,6 +209,15 @@ func (t *Trainer[T]) settings(total int) string {
 	}
 	if t.Schedule != nil {
 		lines = append(lines, "schedule: "+describeSchedule(t.Schedule, total))
+	}
+	if t.LabelSmoothing > 0 {
+		lines = append(lines, fmt.Sprintf("label smoothing: %v", t.LabelSmoothing))
+	}
+	if t.WeightAverage > 0 {
+		lines = append(lines, fmt.Sprintf("weight average: %v", t.WeightAverage))
+	}
+	if e := t.EarlyStop; e.Patience > 0 {
+		lines = append(lines, fmt.Sprintf("early stop: after %d evaluations on %s", e.Patience, describeSet(t.stopSet())), fmt.Sprintf("evaluated every: %d", t.EvalEvery))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -259,18 +275,31 @@ func (k *checkpointer[T]) save(h *History) error {
 	return wrap(safetensors.WriteFile(k.File, f))
 }
 
-// slabs calls visit with all weights and what the optimiser remembers of each.
+// slabs calls visit with all weights, what the optimiser remembers of each, their average and the best ones.
 func (k *checkpointer[T]) slabs(visit func(name string, shape []int, part []T) error) error {
-	for s, slab := range append([][]T{k.weights.Data()}, k.optim.Slots...) {
-		name := weightsName
-		if s > 0 {
-			name = optimizerName + "/" + strconv.Itoa(s-1)
-		}
+	each := func(name string, slab []T) error {
 		for i, f := range k.weights.Fields() {
 			if err := visit(name+"/"+f.Name, f.Shape, k.weights.Part(slab, i)); err != nil {
 				return err
 			}
 		}
+		return nil
+	}
+	if err := each(weightsName, k.weights.Data()); err != nil {
+		return err
+	}
+	for s, slot := range k.optim.Slots {
+		if err := each(optimizerName+"/"+strconv.Itoa(s), slot); err != nil {
+			return err
+		}
+	}
+	if k.average != nil {
+		if err := each(averageName, k.average); err != nil {
+			return err
+		}
+	}
+	if k.best != nil {
+		return each(bestName, k.best)
 	}
 	return nil
 }

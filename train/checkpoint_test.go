@@ -89,8 +89,15 @@ func kept[T graph.Float](t *testing.T, rule train.Rule[T], o optim.Optimizer[T],
 var untimed = cmp.Options{cmpopts.IgnoreFields(train.History{}, "Elapsed"), cmpopts.IgnoreFields(train.Eval{}, "Elapsed")}
 
 // resumes holds a training that is interrupted after some steps, each time with all new, against one that is not.
-func resumes[T graph.Float](t *testing.T, name string, rule func() train.Rule[T], o func() optim.Optimizer[T]) {
+func resumes[T graph.Float](t *testing.T, name string, rule func() train.Rule[T], o func() optim.Optimizer[T], change ...func(*train.Trainer[T])) {
 	t.Helper()
+	kept := func(t *testing.T, rule train.Rule[T], o optim.Optimizer[T], c train.Checkpoint) *train.Trainer[T] {
+		r := kept(t, rule, o, c)
+		for _, f := range change {
+			f(r)
+		}
+		return r
+	}
 	whole := kept(t, rule(), o(), train.Checkpoint{File: filepath.Join(t.TempDir(), "whole")})
 	want, err := whole.Run(t.Context())
 	ok(t, err)

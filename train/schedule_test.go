@@ -57,17 +57,18 @@ func TestSchedule_IsItsFormula(t *testing.T) {
 // TestSchedule_IsTheRateOfEveryStep: of every kind of optimiser, and of a rule that moves the weights several times in a batch, the
 // training is the one whose rate is set by hand; afterwards the optimiser has its own rate again.
 func TestSchedule_IsTheRateOfEveryStep(t *testing.T) {
-	for _, name := range []string{"pc", "incremental"} {
-		for opt := range everyOptimizer[float32]() {
+	for opt := range everyOptimizer[float32]() {
+		one, other := everyRule[float32](t), everyRule[float32](t)
+		for _, name := range []string{"pc", "incremental"} {
 			var rates []float64
-			byHand := kept(t, everyRule[float32](t)[name], everyOptimizer[float32]()[opt], train.Checkpoint{})
+			byHand := kept(t, one[name], everyOptimizer[float32]()[opt], train.Checkpoint{})
 			rate := byHand.Optimizer.(optim.Rater).LearningRate()
 			base := *rate
 			byHand.OnGradient = func(s train.Step[float32]) error { *rate = base * pcx.Factor(s.Step, s.Total); return nil }
 			byHand.OnStep = nil
 			_, err := byHand.Run(t.Context())
 			ok(t, err)
-			scheduled := kept(t, everyRule[float32](t)[name], everyOptimizer[float32]()[opt], train.Checkpoint{})
+			scheduled := kept(t, other[name], everyOptimizer[float32]()[opt], train.Checkpoint{})
 			scheduled.Schedule = pcx
 			scheduled.OnStep = func(s train.Step[float32]) { rates = append(rates, s.Rate) }
 			_, err = scheduled.Run(t.Context())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/pkg/errors"
@@ -96,7 +97,7 @@ func (t *Trainer[T]) train(ctx context.Context, history **History, yield func(St
 		return errors.New("train: give each goroutine a Trainer, rule, models and optimiser of its own: this Trainer is running")
 	}
 	defer t.running.Store(false)
-	t.history = nil
+	t.history, t.average, t.best = nil, nil, nil
 	total, err := t.total()
 	if err != nil {
 		return err
@@ -109,6 +110,12 @@ func (t *Trainer[T]) train(ctx context.Context, history **History, yield func(St
 		return err
 	}
 	defer lock.Release()
+	if w := t.Rule.Subject().Weights.Data(); t.WeightAverage > 0 {
+		t.average = slices.Clone(w)
+	}
+	if w := t.Rule.Subject().Weights.Data(); t.EarlyStop.Patience > 0 {
+		t.best = slices.Clone(w)
+	}
 	schedule, restore := t.schedule()
 	defer restore()
 	saver, h, err := t.open(total, &History{Rest: Rest{Statuses: make(map[infer.Status]int)}})
@@ -126,8 +133,13 @@ func (t *Trainer[T]) train(ctx context.Context, history **History, yield func(St
 	if t.Divergence == RecordAndStop && errors.As(err, &diverged) {
 		h.Diverged, err = diverged, nil
 	}
-	if err == nil && h.Interrupted {
+	switch {
+	case err == nil && h.Interrupted:
 		err = ctx.Err()
+	case err == nil && h.Best > 0 && h.Diverged == nil:
+		w := t.Rule.Subject().Weights
+		copy(w.Data(), t.best)
+		w.Touch()
 	}
 	return err
 }
@@ -217,7 +229,7 @@ func (r *run[T]) steps(ctx context.Context) error {
 	if err := r.evaluate(ctx); err != nil { // if the training ended just before
 		return err
 	}
-	if h.Steps < r.total && !h.Interrupted {
+	if h.Steps < r.total && !h.Interrupted && !h.Stopped {
 		for epoch, idx := range r.order(h.Steps) {
 			if ctx.Err() != nil {
 				h.Interrupted = true
@@ -229,7 +241,7 @@ func (r *run[T]) steps(ctx context.Context) error {
 			if err := r.evaluate(ctx); err != nil {
 				return err
 			}
-			if h.Interrupted || h.Steps == r.total {
+			if h.Interrupted || h.Stopped || h.Steps == r.total {
 				break
 			}
 			if r.saver.due(h.Steps) {
@@ -275,6 +287,9 @@ func (r *run[T]) one(epoch int, idx []int) error {
 			r.OnSkip(h.Steps, err)
 		}
 	} else {
+		if r.average != nil {
+			averageWeights(r.average, r.subject.Weights.Data(), r.WeightAverage, h.Steps-h.Skipped)
+		}
 		s := r.now
 		s.Report, s.Elapsed, s.norm = report, h.Elapsed, r.norm
 		r.subject.TermEnergies(s.Terms)
@@ -310,21 +325,24 @@ func (r *run[T]) load(epoch int, idx []int) error {
 	s.Samples = len(idx)
 	s.X, s.Y = r.xMem[:len(idx)*r.Train.In()], r.yMem[:len(idx)*r.Train.Out()]
 	data.Fill(r.set, s.X, s.Y, idx)
+	if r.LabelSmoothing > 0 {
+		smooth(s.Y, r.Train.Classes(), r.LabelSmoothing)
+	}
 	return nil
 }
 
-// evaluate scores the rule on Test if that is due after the steps made and has not been done.
+// evaluate scores the rule on Test, and on what an EarlyStop looks at, if that is due after the steps made and has not been done.
 func (r *run[T]) evaluate(ctx context.Context) error {
 	h := r.h
 	due := h.Steps == r.total || r.EvalEvery > 0 && h.Steps > 0 && h.Steps%r.EvalEvery == 0
-	if r.Test == nil || !due || len(h.Evals) > 0 && h.Last().Step == h.Steps {
+	if r.stopSet() == nil || !due || len(h.Evals) > 0 && h.Last().Step == h.Steps {
 		return nil
 	}
 	if ctx.Err() != nil {
 		h.Interrupted = true
 		return nil
 	}
-	score, err := Evaluate(r.subject.Predict, r.Test)
+	e, err := r.scores()
 	if err != nil {
 		epoch := 0
 		if r.Feed == nil {
@@ -332,11 +350,41 @@ func (r *run[T]) evaluate(ctx context.Context) error {
 		}
 		return atStep(err, h.Steps, epoch)
 	}
-	h.Evals = append(h.Evals, Eval{Step: h.Steps, Score: score, Elapsed: h.Elapsed})
+	h.Evals = append(h.Evals, e)
+	if r.judge(h) {
+		copy(r.best, r.subject.Weights.Data())
+	}
 	if r.OnEval != nil {
 		r.OnEval(h.Last())
 	}
 	return nil
+}
+
+// scores evaluates all that is to be evaluated. Without a Test the Score is that of the EarlyStop.
+func (r *run[T]) scores() (e Eval, err error) {
+	e = Eval{Step: r.h.Steps, Elapsed: r.h.Elapsed}
+	score := func(set *data.Set) (s Score) {
+		if err == nil {
+			s, err = Evaluate(r.subject.Predict, set)
+		}
+		return s
+	}
+	if on := r.stopSet(); on != r.Test {
+		s := score(on)
+		e.Stop, e.Score = &s, s
+	}
+	if r.Test == nil {
+		return e, err
+	}
+	e.Score = score(r.Test)
+	if r.average != nil && err == nil {
+		err = r.UseAverage(func() error {
+			s := score(r.Test)
+			e.Averaged = &s
+			return errors.WithMessage(err, "the averaged weights")
+		})
+	}
+	return e, err
 }
 
 // A stepper turns batches into steps: nothing else moves the weights of a rule by an optimiser.

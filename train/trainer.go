@@ -32,6 +32,19 @@ type Trainer[T graph.Float] struct {
 	// training it is what it was before.
 	Schedule Schedule
 
+	// LabelSmoothing is the part of every one-hot target of Train that is spread over all K classes, y <- (1-s) y + s/K; 0: none. With a
+	// cross-entropy it keeps logits finite: the loss is least at log((1-s+s/K)/(s/K)) between the right logit and the others. With a squared
+	// error it is the same regression with targets that are shrunk towards 1/K, so that outputs are too: the squared error of
+	// evaluations, whose targets stay as they are, grows, and which output is the largest hardly changes.
+	LabelSmoothing float64
+
+	// WeightAverage is the decay d of an exponential moving average of the weights, w' <- d w' + (1-d) w after every step, and the mean of
+	// all of them while there are fewer than 1/(1-d) (Polyak and Juditsky 1992); 0: none. Training does not depend on it. It is
+	// evaluated beside the weights, see Eval.Averaged; UseAverage and AveragedWeights have it.
+	WeightAverage float64
+
+	EarlyStop EarlyStop // ends the training when evaluations no longer improve; the zero value: never
+
 	// Feed, if it is set, gives the batch of a step, counted from 1, instead of Train: x [n, in...] and y [n, out...] for any n
 	// from 1 on, which are used until the next call. For data that arrive, and for batches of the caller's choice. MaxSteps
 	// says how many; Train, Batch, DropLast and Epochs are left out, and every step is of epoch 0. A training that is to go on
@@ -50,13 +63,17 @@ type Trainer[T graph.Float] struct {
 
 	running atomic.Bool
 	history *History
+	average []T // of the weights
+	best    []T // the weights of the best evaluation
 }
 
 // An Eval is an evaluation on the test set.
 type Eval struct {
 	Step int
 	Score
-	Elapsed time.Duration // of training so far, evaluations not counted
+	Averaged *Score        `json:",omitempty"` // of the averaged weights; nil without WeightAverage
+	Stop     *Score        `json:",omitempty"` // on EarlyStop.On; nil without
+	Elapsed  time.Duration // of training so far, evaluations not counted
 }
 
 // History is what a run came to.
@@ -67,6 +84,11 @@ type History struct {
 	Rest                      // how near to equilibrium the weights learned
 	Elapsed     time.Duration // of training, evaluations not counted
 	Interrupted bool          // the context was cancelled before the end
+
+	// Best is the step of the best evaluation, as an EarlyStop has it: the weights are those after that step once the training has
+	// ended. 0 without EarlyStop. Stopped reports whether it ended the training.
+	Best    int
+	Stopped bool
 
 	// Diverged says at which step and place the training ended under RecordAndStop; nil if it did not diverge.
 	Diverged *DivergenceError
@@ -105,7 +127,10 @@ func (t *Trainer[T]) Validate() error {
 	case t.Divergence < StopTraining || t.Divergence > RecordAndStop:
 		return errors.Errorf("train: unknown Divergence %d: want StopTraining, SkipBatch or RecordAndStop", int(t.Divergence))
 	}
-	if err := cmp.Or(t.Checkpoint.validate(), errors.WithMessage(validateSchedule(t.Schedule), "train")); err != nil {
+	if !(t.WeightAverage >= 0 && t.WeightAverage < 1) {
+		return errors.Errorf("train: WeightAverage is %v: want a decay in [0, 1)", t.WeightAverage)
+	}
+	if err := cmp.Or(t.Checkpoint.validate(), t.validateStop(), t.validateSmoothing(), errors.WithMessage(validateSchedule(t.Schedule), "train")); err != nil {
 		return err
 	}
 	for _, part := range []any{t.Rule, t.Optimizer} {
@@ -125,7 +150,7 @@ func (t *Trainer[T]) Validate() error {
 	if err := cmp.Or(notShared(t.Optimizer, subject.Solver), optim.Fits(t.Optimizer, len(subject.Weights.Data()))); err != nil {
 		return errors.WithMessage(err, "train")
 	}
-	for _, set := range []*data.Set{t.Train, t.Test} {
+	for _, set := range []*data.Set{t.Train, t.Test, t.EarlyStop.On} {
 		if set == nil {
 			continue
 		}
@@ -165,15 +190,16 @@ func (t *Trainer[T]) Run(ctx context.Context) (*History, error) {
 // predicts reports a rule that cannot predict what Test is to be evaluated on: better now than after the training. It tries
 // with one sample, unless the rule is a Prober.
 func (t *Trainer[T]) predicts() error {
-	if t.Test == nil {
+	set := t.stopSet()
+	if set == nil {
 		return nil
 	}
 	var err error
 	if p, is := t.Rule.(Prober); is {
 		err = p.Probe()
 	} else {
-		x := make([]T, t.Test.In())
-		data.Fill(t.Test, x, make([]T, t.Test.Out()), []int{0})
+		x := make([]T, set.In())
+		data.Fill(set, x, make([]T, set.Out()), []int{0})
 		_, err = t.Rule.Subject().Predict(x)
 	}
 	return errors.WithMessage(err, "train: the rule cannot predict, and Test is to be evaluated: leave Test nil, or train by one that can")

@@ -21,7 +21,7 @@ import (
 
 // Claims are the claims of this package.
 func Claims() []claim.Claim {
-	return []claim.Claim{antisparseTable, nnantisparseTable, upemCorrelated, crossovers, sparseTable, nnsparseTable, simplexTable, upemNoisy, normalisation, truncatedFull, mixingLaw, mixtureCount, taylorBounds, underdetermined, lateralGain, modulation, polytopes, imageSeparation, soundSeparation, ldmiTable, infomaxTable, batchOrder}
+	return []claim.Claim{antisparseTable, nnantisparseTable, upemCorrelated, crossovers, sparseTable, nnsparseTable, simplexTable, upemNoisy, normalisation, truncatedFull, mixingLaw, mixtureCount, taylorBounds, underdetermined, lateralGain, modulation, polytopes, imageSeparation, soundSeparation, ldmiTable, infomaxTable, batchOrder, receptiveFields, features}
 }
 
 // paper begins the source of every claim.

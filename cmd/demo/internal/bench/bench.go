@@ -20,7 +20,7 @@ import (
 // Cmd is the command.
 type Cmd struct {
 	JSON    string   `name:"json" placeholder:"FILE" help:"Write the figures as JSON too; -: to standard output, instead of the tables."`
-	Rows    []string `placeholder:"KIND" help:"What to measure, with commas between: energy, train, arch, curvature, growth, start, memory, mupc, tape, bss (default: all)."`
+	Rows    []string `placeholder:"KIND" help:"What to measure, with commas between: energy, train, arch, curvature, growth, start, memory, mupc, tape, bss, separate (default: all)."`
 	Repeats int      `default:"7" help:"Repetitions of a measurement, whose median, least and largest are given."`
 	Threads int      `default:"0" help:"Cores to use; 0: all."`
 	Quick   bool     `help:"Tiny sizes, to see that everything works: the figures mean nothing."`
@@ -42,12 +42,13 @@ var kinds = []struct {
 	{"mupc", (*run).mupcRows},
 	{"tape", (*run).tapeRows},
 	{"bss", (*run).bssRows},
+	{"separate", (*run).separateRows},
 }
 
 // Validate is called by kong.
 func (cmd Cmd) Validate() error {
 	for _, r := range cmd.Rows {
-		if err := cli.Known("kind of rows", r, "energy", "train", "arch", "curvature", "growth", "start", "memory", "mupc", "tape", "bss"); err != nil {
+		if err := cli.Known("kind of rows", r, "energy", "train", "arch", "curvature", "growth", "start", "memory", "mupc", "tape", "bss", "separate"); err != nil {
 			return err
 		}
 	}

@@ -121,6 +121,9 @@ func TestBench_MeasuresEveryRowUnderItsName(t *testing.T) {
 		"tape 3x8x4":            "call, ms; call allocations",
 		"tape 4x8x4":            "call, ms; call allocations",
 	}
+	const process = "; the whole process, with its report, s; peak memory, MB"
+	want["separate 3 sounds of 5 s in 5 channels"] = "read, separated and written, s" + process
+	want["separate 48 kHz stereo stream"] = "length, s; times real time, x" + process
 	for _, domain := range []string{"antisparse", "nnantisparse", "sparse", "nnsparse", "simplex"} {
 		want["bss "+domain] = "run on one core, ms; allocations of a sample; inner iterations of a sample; inner iterations, million/s; their multiply-adds alone, ms; share of the multiply-adds, %"
 	}

@@ -21,7 +21,8 @@ import (
 
 // child is the measured process: it prints its peak memory when it has done what -child names.
 func (cmd Cmd) child(c *cli.Console) (err error) {
-	switch cmd.Child {
+	child, dir, _ := strings.Cut(cmd.Child, "=")
+	switch child {
 	case "made": // one training step on random data
 		err = cmd.madeStep()
 	case "mnist": // one training step on MNIST
@@ -32,6 +33,8 @@ func (cmd Cmd) child(c *cli.Console) (err error) {
 			steps = 2
 		}
 		err = trainMNIST(c.Context, steps, true)
+	case "separate", "stream": // of the mixtures in a folder
+		err = separateIn(c, child, dir)
 	default:
 		err = errors.Errorf("no process %q to measure", cmd.Child)
 	}

@@ -16,7 +16,7 @@ import (
 
 // Sizes of the tour's mixtures.
 const (
-	tourRate    = 16000
+	SoundRate   = 16000 // samples per second
 	tourSeconds = 5
 	tourPixels  = 192
 )
@@ -26,7 +26,7 @@ func (cmd Cmd) tour(c *cli.Console) error {
 	return c.Run("separate-try", cmd, func(out *cli.RunDir) error {
 		rng := rand.New(rand.NewPCG(cmd.Seed, 5))
 		c.Printf("Sounds: strings, a bird and drums, mixed to five channels with noise 30 dB below.\n")
-		sound, err := cmd.stage(c, out, "sound-", []string{"strings", "bird", "drums"}, sounds(rng), &signal.Signal{Kind: signal.Sound, Rate: tourRate, Encoding: signal.PCM16}, 5, 30, rng)
+		sound, err := cmd.stage(c, out, "sound-", []string{"strings", "bird", "drums"}, Sounds(rng), &signal.Signal{Kind: signal.Sound, Rate: SoundRate, Encoding: signal.PCM16}, 5, 30, rng)
 		if err != nil {
 			return err
 		}
@@ -106,15 +106,15 @@ func (cmd Cmd) stage(c *cli.Console, out *cli.RunDir, prefix string, names []str
 	return j, nil
 }
 
-// sounds are plucked strings, a bird and drums [samples, 3], each with its peak at 1.
-func sounds(rng *rand.Rand) *mat.Dense {
-	n := tourRate * tourSeconds
+// Sounds are plucked strings, a bird and drums [samples, 3], 5 s at SoundRate, each with its peak at 1.
+func Sounds(rng *rand.Rand) *mat.Dense {
+	n := SoundRate * tourSeconds
 	s := mat.NewDense(n, 3, nil)
 	tones := []float64{220, 277.2, 329.6, 440, 329.6, 277.2, 246.9, 185}
-	for k := 0; k*tourRate*9/20 < n; k++ { // strings: harmonics that die away, the higher the sooner
-		at, f := k*tourRate*9/20, tones[k%len(tones)]
-		for i := at; i < min(n, at+tourRate*6/5); i++ {
-			t := float64(i-at) / tourRate
+	for k := 0; k*SoundRate*9/20 < n; k++ { // strings: harmonics that die away, the higher the sooner
+		at, f := k*SoundRate*9/20, tones[k%len(tones)]
+		for i := at; i < min(n, at+SoundRate*6/5); i++ {
+			t := float64(i-at) / SoundRate
 			v := 0.
 			for h := 1.; h <= 8; h++ {
 				v += math.Exp(-t*(2.5+1.5*h)) / h * math.Sin(2*math.Pi*f*h*t)
@@ -122,19 +122,19 @@ func sounds(rng *rand.Rand) *mat.Dense {
 			s.Set(i, 0, s.At(i, 0)+v)
 		}
 	}
-	for at := tourRate / 5; at < n; at += tourRate/4 + rng.IntN(tourRate*3/5) { // bird: calls whose pitch falls and trembles
-		long, f := tourRate/10+rng.IntN(tourRate/5), 2200+1500*rng.Float64()
+	for at := SoundRate / 5; at < n; at += SoundRate/4 + rng.IntN(SoundRate*3/5) { // bird: calls whose pitch falls and trembles
+		long, f := SoundRate/10+rng.IntN(SoundRate/5), 2200+1500*rng.Float64()
 		phase := 0.
 		for i := at; i < min(n, at+long); i++ {
 			part := float64(i-at) / float64(long)
-			phase += 2 * math.Pi * (f*(1-.4*part) + 250*math.Sin(2*math.Pi*28*float64(i-at)/tourRate)) / tourRate
+			phase += 2 * math.Pi * (f*(1-.4*part) + 250*math.Sin(2*math.Pi*28*float64(i-at)/SoundRate)) / SoundRate
 			s.Set(i, 1, s.At(i, 1)+math.Sin(math.Pi*part)*math.Sin(phase))
 		}
 	}
-	for k := 0; k*tourRate/3 < n; k++ { // drums: noise that dies away, and a deep one every other time
-		at := k * tourRate / 3
-		for i := at; i < min(n, at+tourRate/3); i++ {
-			t := float64(i-at) / tourRate
+	for k := 0; k*SoundRate/3 < n; k++ { // drums: noise that dies away, and a deep one every other time
+		at := k * SoundRate / 3
+		for i := at; i < min(n, at+SoundRate/3); i++ {
+			t := float64(i-at) / SoundRate
 			v := .6 * math.Exp(-t*30) * rng.NormFloat64()
 			if k%2 == 0 {
 				v += 1.5 * math.Exp(-t*14) * math.Sin(2*math.Pi*(55+60*math.Exp(-t*25))*t)
