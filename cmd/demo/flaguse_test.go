@@ -19,6 +19,7 @@ var always = map[string]string{
 	"train":         "out seed rule batch epochs limit lr decay normalise eval-every on-divergence checkpoint no-compare arch scaling gamma loss data",
 	"eval":          "data dir keys header separator decimal", // dir by savedFlags.samples, which knows the run's data
 	"predict":       "data dir rule to keys header separator decimal",
+	"export":        "rule beside dir",
 	"compare":       "out seed arch scaling gamma loss errors precision data steps rate batch float32",
 	"coordcheck":    "out seed arch scalings widths depths width depth loss optim lr updates seeds batch bp band data",
 	"infer":         "out seed arch scaling gamma loss precision data batch horizons tols rates evals warmup clock",

@@ -24,6 +24,8 @@ Examples, with what to expect:
                                       Ctrl-C, then the same line again: goes on where it was, to the same table
   demo eval runs/mnist-TIME           the weights that a run saved, pc.safetensors and bp.safetensors, on the test set
   demo predict iris -data new.csv     what the network in folder iris says of new samples, scaled as its own were
+  demo export runs/mnist-TIME digits.onnx
+                                      the network for onnxruntime and others, at any batch size
   demo classify deep                  a notebook of JPC at its own budget: 30 layers, above 93 % in 900 updates
   demo generate                       digits from labels, labels from digits: above 85 %
   demo complete -missing left         half a digit is given, inference finds the rest

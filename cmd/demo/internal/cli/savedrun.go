@@ -124,6 +124,18 @@ func (s *SavedRun) names() []string {
 	return names
 }
 
+// OfRule are the weights of a rule, by its name in the table of eval; the first ones if it is empty.
+func (s *SavedRun) OfRule(rule string) (weightsFile, error) {
+	var rules []string
+	for _, w := range s.Weights {
+		if rule == "" || w.Rule == rule {
+			return w, nil
+		}
+		rules = append(rules, w.Rule)
+	}
+	return weightsFile{}, Known("rule of this run", rule, rules...)
+}
+
 // Load reads weights, which must be those that the run wrote.
 func (s *SavedRun) Load(w weightsFile, net *arch.Network) (*graph.Vector[float32], error) {
 	path := filepath.Join(s.Dir, w.File)

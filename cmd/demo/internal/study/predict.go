@@ -32,19 +32,9 @@ func (cmd PredictCmd) Run(c *cli.Console) error {
 	if err != nil {
 		return err
 	}
-	file := s.Weights[0]
-	if cmd.Rule != "" {
-		var rules []string
-		found := false
-		for _, w := range s.Weights {
-			rules = append(rules, w.Rule)
-			if w.Rule == cmd.Rule {
-				file, found = w, true
-			}
-		}
-		if !found {
-			return cli.Known("rule of this run", cmd.Rule, rules...)
-		}
+	file, err := s.OfRule(cmd.Rule)
+	if err != nil {
+		return err
 	}
 	notes := *c // standard output is the table's
 	notes.Out = c.Errs
