@@ -14,9 +14,9 @@ import (
 
 // always lists, by command, the flags that have a use whatever else is chosen. A new flag is listed here or in flagUses.
 var always = map[string]string{
-	"mnist":         "out seed rule batch epochs limit lr decay normalise eval-every on-divergence checkpoint no-compare loss dir",
+	"mnist":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint no-compare loss dir",
 	"toy":           "out seed steps rate batch epochs limit lr",
-	"train":         "out seed rule batch epochs limit lr decay normalise eval-every on-divergence checkpoint no-compare arch scaling gamma loss data",
+	"train":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint no-compare arch scaling gamma loss data",
 	"eval":          "data dir keys header separator decimal", // dir by savedFlags.samples, which knows the run's data
 	"predict":       "data dir rule to keys header separator decimal",
 	"export":        "rule beside dir",
@@ -96,6 +96,11 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"-rule zil -steps 3", "steps", "rules that infer"},
 		{"-rule feedback -rate 3", "rate", "rules that infer"},
 		{"train -rule direct -precision .1", "precision", "rules that infer"},
+		{"-solver lbfgs -rate .1", "rate", "-solver descent"},
+		{"train -rule pcalm -solver lbfgs", "solver", "rules whose inference takes a solver"},
+		{"train -rule zil -momentum .5", "momentum", "-solver descent"},
+		{"train -solver auto -momentum .5", "momentum", "-solver descent"},
+		{"train -validation .1", "validation", "-patience"},
 		{"-checkpoint-every 3", "checkpoint-every", "-checkpoint"},
 		{"toy moons -overwrite", "overwrite", "-out"},
 		{"train -data moons -dir /nonexistent", "dir", "-data mnist, fashion"},
