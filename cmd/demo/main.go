@@ -28,6 +28,7 @@ import (
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/separate"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/tools"
 )
 
 // commands are the subcommands, one field each.
@@ -60,7 +61,11 @@ type commands struct {
 	Benchmark     benchmark.Cmd          `cmd:"" help:"Every learning rule beside every other and backprop: accuracy over seeds, price, state of inference, angle to backprop's gradient."`
 	Separate      separate.Cmd           `cmd:"" help:"Separate mixtures (sounds, pictures, tables, a stream) into their sources, without knowing either; -try shows it."`
 	Data          study.DataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
+	Diff          tools.DiffCmd          `cmd:"" help:"What differs between two runs: options, program, data, results."`
+	Doctor        tools.DoctorCmd        `cmd:"" help:"Look at this machine: kernels, cores, memory, writing, data sets, and what to do about them."`
+	Completion    tools.CompletionCmd    `cmd:"" help:"A script with which bash, zsh or fish completes commands and flags."`
 
+	Config  cli.ConfigFlag  `placeholder:"RUN" help:"Do what a run did: the arguments in its manifest.json, or that of its folder, with those given here instead."`
 	Version cli.VersionFlag `help:"Print version, revision, Go and kernels, then exit."`
 }
 
