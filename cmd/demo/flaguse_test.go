@@ -40,6 +40,7 @@ var always = map[string]string{
 	"doctor":        "dir",
 	"verify":        "cache cores",
 	"bench":         "json rows repeats threads quick child",
+	"benchmark":     "grid rules seeds only list cached out record write cache cores shard shared",
 	"separate":      "out seed domain method sources restarts samples try",
 	"data":          "mnist fashion cifar10 cifar100",
 }
@@ -131,6 +132,12 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"separate - -reference b", "reference", "mixtures in files"},
 		{"curvature -looks 3", "looks", "-updates"},
 		{"curvature -lr .3", "lr", "-updates"},
+		{"benchmark mlp -nets mlp:8", "nets", "-rules"},
+		{"benchmark mlp -sets moons", "sets", "-rules"},
+		{"benchmark mlp -epochs 2", "epochs", "-rules"},
+		{"benchmark mlp -batch 2", "batch", "-rules"},
+		{"benchmark mlp -limit 2", "limit", "-rules"},
+		{"benchmark mlp -lr 2", "lr", "-rules"},
 		{"claims -write d -long", "long", "the list"},
 	} {
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(c.args), strings.Fields(map[bool]string{true: "-out " + filepath.Join(t.TempDir(), "out")}[!strings.Contains(c.args, "overwrite") && !strings.HasPrefix(c.args, "claims")])...)...)

@@ -142,6 +142,7 @@ var FlagUses = []flagUse{
 	{taskCommands, []string{"rate"}, solvers(notebooks.SGD, notebooks.Euler), bySolver, "-solver sgd and euler"},
 	{[]string{"separate"}, []string{"rate", "channels", "format", "to", "state"}, Datasets("-"), byMixtures, "a stream of raw frames, the file -"},
 	{[]string{"separate"}, []string{"reference"}, Datasets("files"), byMixtures, "mixtures in files"},
+	{[]string{"benchmark"}, []string{"nets", "sets", "epochs", "batch", "limit", "lr"}, with("rules"), func(Choice) string { return without("rules") }, "a table by flags: name its rules with -rules (a named table and -grid say these themselves)"},
 	{[]string{"claims"}, []string{"long"}, func(c Choice) bool { return !with("write")(c) }, func(Choice) string { return "-write" }, "the list in the terminal"},
 }
 
