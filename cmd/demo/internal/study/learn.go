@@ -61,7 +61,7 @@ type setup struct {
 
 // newLearner compiles the network for a rule, "BP" or the setup's, from the start that the seed gives.
 func (l *setup) newLearner(name string) (*learner, error) {
-	w, err := cli.NewWeights[float32](l.net, l.seed)
+	w, err := cli.Start[float32](l.flags, l.net, l.seed)
 	if err != nil {
 		return nil, err
 	}
