@@ -61,6 +61,7 @@ var allowed = map[string][]string{
 	"experiments/claim":       {},
 	"experiments/closedform":  {"train", "graph", "theory"},
 	"experiments/record":      {"experiments/claim"},
+	"experiments/benchmark":   all,
 	"experiments/limits":      all,
 	"experiments/mupc":        all,
 	"experiments/newcomers":   all,
@@ -71,7 +72,7 @@ var allowed = map[string][]string{
 	"experiments/saddles":     all,
 	"experiments/icl":         append([]string{"icl"}, all...),
 	"examples":                append([]string{"report"}, all...),
-	"cmd/demo":                append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/limits", "experiments/mupc", "experiments/newcomers", "experiments/jpc", "experiments/thesis", "experiments/pem", "experiments/trustregion", "experiments/saddles", "experiments/icl", "icl"}, all...),
+	"cmd/demo":                append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/benchmark", "experiments/limits", "experiments/mupc", "experiments/newcomers", "experiments/jpc", "experiments/thesis", "experiments/pem", "experiments/trustregion", "experiments/saddles", "experiments/icl", "icl"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia; an example shows how a user does.

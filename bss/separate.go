@@ -178,23 +178,27 @@ func subset(x *mat.Dense, rows []int) *mat.Dense {
 	return out
 }
 
-// CheckMixtures reports mixtures [samples, mixtures] that nothing can be separated from: NaN and infinities, constant ones, too few samples.
+// CheckMixtures reports mixtures [samples, mixtures] that nothing can be separated from: NaN and infinities, numbers whose squares overflow or
+// vanish, constant ones, too few samples.
 func CheckMixtures(x *mat.Dense) error {
 	n, m := x.Dims()
 	if n < 10*m {
 		return errors.Errorf("bss: %d samples of %d mixtures: want at least %d", n, m, 10*m)
 	}
 	for j := range m {
-		constant := true
+		constant, size := true, 0.
 		for i := range n {
 			v := x.At(i, j)
 			if v-v != 0 {
 				return errors.Errorf("bss: sample %d of mixture %d is %v: want finite numbers", i+1, j+1, v)
 			}
-			constant = constant && v == x.At(0, j)
+			constant, size = constant && v == x.At(0, j), max(size, math.Abs(v))
 		}
 		if constant {
 			return &ConstantError{Mixture: j + 1, Value: x.At(0, j)}
+		}
+		if size > 1e100 || size < 1e-100 {
+			return errors.Errorf("bss: the largest number of mixture %d is %.3g, whose square has no room: give it in another unit", j+1, size)
 		}
 	}
 	return nil

@@ -173,6 +173,8 @@ func TestSeparation_WrongMixturesAreNamed(t *testing.T) {
 			}
 			return v
 		}), Separation{}, "mixture 2 is 0.25 in every sample"},
+		{"too large", with(func(_, j int, v float64) float64 { return v * []float64{1, 1, 1e150, 1, 1}[j] }), Separation{}, "largest number of mixture 3 is"},
+		{"too small", with(func(_, _ int, v float64) float64 { return v * 1e-150 }), Separation{}, "another unit"},
 		{"rank", with(func(i, j int, _ float64) float64 { return good.At(i, j%2) }), Separation{Sources: 3, Domain: Antisparse}, "rank 2, and 3 sources"},
 		{"too many sources", good, Separation{Sources: 6}, "6 sources in 5 mixtures"},
 		{"few samples", mat.DenseCopyOf(good.Slice(0, 20, 0, 5)), Separation{}, "20 samples of 5 mixtures"},

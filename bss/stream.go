@@ -130,7 +130,7 @@ func (s *Stream) warm() error {
 	x := mat.NewDense(len(s.held)/s.mixtures, s.mixtures, s.held)
 	r, err := s.options.Separate(context.Background(), x, rand.New(rand.NewPCG(s.options.Seed, 0)))
 	if err != nil {
-		return err
+		return errors.WithMessagef(err, "the first %d samples", len(s.held)/s.mixtures)
 	}
 	s.first = r
 	y := r.Apply(x)

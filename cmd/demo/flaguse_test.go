@@ -14,9 +14,9 @@ import (
 
 // always lists, by command, the flags that have a use whatever else is chosen. A new flag is listed here or in flagUses.
 var always = map[string]string{
-	"mnist":         "out seed rule batch epochs limit lr decay normalise eval-every on-divergence checkpoint no-compare loss dir",
+	"mnist":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint no-compare loss dir",
 	"toy":           "out seed steps rate batch epochs limit lr",
-	"train":         "out seed rule batch epochs limit lr decay normalise eval-every on-divergence checkpoint no-compare arch loss data",
+	"train":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint no-compare arch loss data",
 	"eval":          "data dir keys header separator decimal", // dir by savedFlags.samples, which knows the run's data
 	"predict":       "data dir rule to keys header separator decimal",
 	"export":        "rule beside dir",
@@ -38,8 +38,10 @@ var always = map[string]string{
 	"claims":        "write",
 	"run":           "full out record cache cores shard shared",
 	"merge":         "into",
+	"doctor":        "dir",
 	"verify":        "cache cores",
 	"bench":         "json rows repeats threads quick child",
+	"benchmark":     "grid rules seeds only list cached out record write cache cores shard shared",
 	"separate":      "out seed domain method sources restarts samples try",
 	"data":          "mnist fashion cifar10 cifar100",
 }
@@ -54,7 +56,7 @@ func TestFlags_EachHasAUseThatIsKnown(t *testing.T) {
 		listed := strings.Fields(always[node.Name])
 		for _, group := range node.AllFlags(false) {
 			for _, f := range group {
-				if f.Name == "help" || f.Name == "version" {
+				if f.Name == "help" || f.Name == "version" || f.Name == "config" {
 					continue
 				}
 				rows := 0
@@ -98,6 +100,11 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"-rule zil -steps 3", "steps", "rules that infer"},
 		{"-rule feedback -rate 3", "rate", "rules that infer"},
 		{"train -rule direct -precision .1", "precision", "rules that infer"},
+		{"-solver lbfgs -rate .1", "rate", "-solver descent"},
+		{"train -rule pcalm -solver lbfgs", "solver", "rules whose inference takes a solver"},
+		{"train -rule zil -momentum .5", "momentum", "-solver descent"},
+		{"train -solver auto -momentum .5", "momentum", "-solver descent"},
+		{"train -validation .1", "validation", "-patience"},
 		{"-checkpoint-every 3", "checkpoint-every", "-checkpoint"},
 		{"toy moons -overwrite", "overwrite", "-out"},
 		{"train -data moons -dir /nonexistent", "dir", "-data mnist, fashion"},
@@ -128,6 +135,12 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"separate - -reference b", "reference", "mixtures in files"},
 		{"curvature -looks 3", "looks", "-updates"},
 		{"curvature -lr .3", "lr", "-updates"},
+		{"benchmark mlp -nets mlp:8", "nets", "-rules"},
+		{"benchmark mlp -sets moons", "sets", "-rules"},
+		{"benchmark mlp -epochs 2", "epochs", "-rules"},
+		{"benchmark mlp -batch 2", "batch", "-rules"},
+		{"benchmark mlp -limit 2", "limit", "-rules"},
+		{"benchmark mlp -lr 2", "lr", "-rules"},
 		{"claims -write d -long", "long", "the list"},
 	} {
 		code, stdout, stderr := demo(t, t.Context(), append(strings.Fields(c.args), strings.Fields(map[bool]string{true: "-out " + filepath.Join(t.TempDir(), "out")}[!strings.Contains(c.args, "overwrite") && !strings.HasPrefix(c.args, "claims")])...)...)

@@ -38,6 +38,8 @@ Examples, with what to expect:
                                       the origin: flat for BP, a strict saddle for PC (arXiv 2408.11979); -scale .05 -updates 200: along the escape
   demo curvature runs/mnist-TIME -anyway
                                       the same of the weights that a run saved
+  demo -config runs/NAME-TIME -lr .01 what a run did, with another rate; demo diff RUN RUN: what that changed
+  demo doctor                         what this machine has: kernels, cores, memory, data; demo completion bash: for the shell
   demo data                           which data sets are here, how to get the others, and how to give your own
 
 Flags are written -name or --name, as -name value or -name=value; one that has no use with the others is an error.

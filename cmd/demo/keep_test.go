@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -54,9 +55,10 @@ func resultsOf(t *testing.T, dir string) map[string]any {
 // time to the end, and once more: metrics, results and weights are those of a run without interruption, to the last bit.
 func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 	dir := t.TempDir()
+	const options = "train -data moons -widths 2,8,8,2 -rule montecarlo -act tanh -schedule pcx -clip 1 -ema .9 -smoothing .05 -patience 100 "
 	train := func(ctx context.Context, out string, more ...string) (code int, stdout string) {
 		t.Helper()
-		args := append(strings.Fields("train -data moons -widths 2,8,8,2 -rule montecarlo -act tanh -epochs 40 -eval-every 50 -out"), filepath.Join(dir, out))
+		args := append(strings.Fields(options+"-epochs 40 -eval-every 50 -out"), filepath.Join(dir, out))
 		code, stdout, stderr := demo(t, ctx, append(args, more...)...)
 		if code != cli.ExitOK && code != cli.ExitInterrupted {
 			t.Fatalf("exit code %d, %s", code, stderr)
@@ -97,15 +99,68 @@ func TestTrain_GoesOnFromItsCheckpoint(t *testing.T) {
 		if diff := cmp.Diff(resultsOf(t, filepath.Join(dir, "whole")), resultsOf(t, filepath.Join(dir, run))); diff != "" {
 			t.Errorf("%s: %s", run, diff)
 		}
-		for _, learner := range []string{"bp.safetensors", "mcpc.safetensors"} {
+		for _, learner := range []string{"bp.safetensors", "mcpc.safetensors", "bp-ema.safetensors", "mcpc-ema.safetensors"} {
 			if diff := cmp.Diff(weightsIn(t, filepath.Join(dir, "whole", learner)), weightsIn(t, filepath.Join(dir, run, learner))); diff != "" {
 				t.Errorf("%s, %s: other weights", run, learner)
 			}
 		}
 	}
-	code, _, stderr := demo(t, t.Context(), append(strings.Fields("train -data moons -widths 2,8,8,2 -rule montecarlo -act tanh -lr .002 -out "+filepath.Join(dir, "other")), kept...)...)
+	code, _, stderr := demo(t, t.Context(), append(strings.Fields(options+"-lr .002 -out "+filepath.Join(dir, "other")), kept...)...)
 	if code != cli.ExitFailure || !strings.Contains(stderr, "Rate: 0.002") || !strings.Contains(stderr, "another training") {
 		t.Errorf("another rate: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestTrain_SeveralSeeds: each training is that of its seed alone, to the bit, in one run folder, with mean and standard error; what
+// is held out and where it stops is as asked for.
+func TestTrain_SeveralSeeds(t *testing.T) {
+	dir := t.TempDir()
+	run := func(out, more string) string {
+		t.Helper()
+		args := "train -data xor -widths 2,6,2 -epochs 60 -eval-every 5 -batch 32 -no-compare -lr .02 -patience 3 -validation .25 -solver lbfgs " + more + " -out " + filepath.Join(dir, out)
+		code, stdout, stderr := demo(t, t.Context(), strings.Fields(args)...)
+		if code != cli.ExitOK {
+			t.Fatalf("exit code %d, %s%s", code, stdout, stderr)
+		}
+		return stdout
+	}
+	stdout := run("all", "-seeds 3")
+	all := resultsOf(t, filepath.Join(dir, "all"))
+	for _, learner := range []string{"PC", "BP"} {
+		var scores []float64
+		mean := 0.
+		for seed := 1; seed <= 3; seed++ {
+			name := learner
+			if seed > 1 {
+				name += fmt.Sprintf(" seed %d", seed)
+			}
+			r := all[name].(map[string]any)
+			scores = append(scores, 100*r["test"].(map[string]any)["accuracy"].(float64))
+			mean += scores[seed-1] / 3
+			if r["best"].(float64) < 5 || r["updates"].(float64) > 60*5 {
+				t.Errorf("%s: %v", name, r)
+			}
+		}
+		se := 0.
+		for _, s := range scores {
+			se += (s - mean) * (s - mean) / 6 // n - 1 and n
+		}
+		got := all[learner+" seeds"].(map[string]any)
+		if math.Abs(got["mean"].(float64)-mean) > 1e-9 || math.Abs(got["standard_error"].(float64)-math.Sqrt(se)) > 1e-9 {
+			t.Errorf("%s: %v, want %v and %v", learner, got, mean, math.Sqrt(se))
+		}
+		if want := fmt.Sprintf("%.2f ± %.2f", mean, math.Sqrt(se)); !strings.Contains(stdout, want) {
+			t.Errorf("no %q in %s", want, stdout)
+		}
+	}
+	if !strings.Contains(strings.Join(strings.Fields(stdout), " "), "best on the 250 training samples that were held out") {
+		t.Error(stdout)
+	}
+	run("one", "")
+	for _, file := range []string{"pc.safetensors", "bp.safetensors"} {
+		if diff := cmp.Diff(weightsIn(t, filepath.Join(dir, "all", file)), weightsIn(t, filepath.Join(dir, "one", file))); diff != "" {
+			t.Errorf("%s: other weights than alone", file)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@
 //	demo eval runs/NAME-TIME  what was saved, on the test set or on new data; demo predict: sample by sample
 //	demo compare -act tanh  gradients of any network
 //	demo separate mix.wav   the sources in a recording of several channels
+//	demo benchmark          learning rules beside each other and backprop
 //	demo bench              speed and memory on this machine
 //	demo verify             the papers' claims, measured quickly
 //	demo data               which data sets are here
@@ -21,11 +22,13 @@ import (
 	"syscall"
 
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/bench"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/benchmark"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/claims"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/inspect"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/separate"
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/study"
+	"github.com/pcgraph/pcgraph/cmd/demo/internal/tools"
 )
 
 // commands are the subcommands, one field each.
@@ -56,9 +59,14 @@ type commands struct {
 	Merge         claims.MergeCmd        `cmd:"" help:"Put the cells that several machines measured into one folder."`
 	Verify        claims.VerifyCmd       `cmd:"" help:"Measure all claims at quick scale; fails if one does not come out as recorded."`
 	Bench         bench.Cmd              `cmd:"" help:"Measure speed and memory: evaluations, training steps, growth, start, peak memory, and Gorgonia's own machine."`
+	Benchmark     benchmark.Cmd          `cmd:"" help:"Every learning rule beside every other and backprop: accuracy over seeds, price, state of inference, angle to backprop's gradient."`
 	Separate      separate.Cmd           `cmd:"" help:"Separate mixtures (sounds, pictures, tables, a stream) into their sources, without knowing either; -try shows it."`
 	Data          study.DataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
+	Diff          tools.DiffCmd          `cmd:"" help:"What differs between two runs: options, program, data, results."`
+	Doctor        tools.DoctorCmd        `cmd:"" help:"Look at this machine: kernels, cores, memory, writing, data sets, and what to do about them."`
+	Completion    tools.CompletionCmd    `cmd:"" help:"A script with which bash, zsh or fish completes commands and flags."`
 
+	Config  cli.ConfigFlag  `placeholder:"RUN" help:"Do what a run did: the arguments in its manifest.json, or that of its folder, with those given here instead."`
 	Version cli.VersionFlag `help:"Print version, revision, Go and kernels, then exit."`
 }
 

@@ -2,6 +2,7 @@ package signal
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"io"
 	"math"
@@ -89,7 +90,7 @@ type Frames struct {
 	read     int64
 }
 
-// NewFrames reads from r.
+// NewFrames reads from r. A stream that begins as a file with a header does is an error of the first Next.
 func NewFrames(r io.Reader, e Encoding, channels int) *Frames {
 	return &Frames{encoding: e, from: bufio.NewReaderSize(r, 1<<16), frame: make([]byte, channels*e.Bytes())}
 }
@@ -97,6 +98,11 @@ func NewFrames(r io.Reader, e Encoding, channels int) *Frames {
 // Next reads one sample of all channels to dst. It returns io.EOF at the end, and an error for a stream that ends within a sample, which
 // means that the format or the number of channels is another. It allocates nothing.
 func (f *Frames) Next(dst []float64) error {
+	if f.read == 0 {
+		if err := f.header(); err != nil {
+			return err
+		}
+	}
 	n, err := io.ReadFull(f.from, f.frame)
 	switch {
 	case err == io.EOF:
@@ -110,6 +116,24 @@ func (f *Frames) Next(dst []float64) error {
 	size := f.encoding.Bytes()
 	for i := range dst {
 		dst[i] = f.encoding.decode(f.frame[i*size:])
+	}
+	return nil
+}
+
+// header reports a file where frames are expected. Only beginnings that samples hardly have are looked for.
+func (f *Frames) header() error {
+	head, _ := f.from.Peek(12) // what is wrong is found by who reads
+	begins := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
+	for _, file := range []struct {
+		is   bool
+		what string
+	}{
+		{begins("RIFF") && bytes.HasSuffix(head, []byte("WAVE")), "WAV"}, {begins("fLaC"), "FLAC"}, {begins("OggS"), "Ogg"}, {begins("ID3\x03") || begins("ID3\x04"), "MP3"},
+		{begins("\x89PNG"), "PNG"}, {begins("\x93NUMPY"), "NPY"},
+	} {
+		if file.is {
+			return errors.Errorf("the stream is a %s file, and raw frames without a header are expected: give the file by its name, or its frames, as \"sox in.wav -t raw -\" or \"ffmpeg -i in.wav -f s16le -\" writes them", file.what)
+		}
 	}
 	return nil
 }

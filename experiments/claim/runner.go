@@ -56,7 +56,19 @@ type task struct {
 // are not measured again. After an error of one cell the others go on; when ctx ends, the cells under way are given up. In
 // both cases the tables hold the results that there are, and the error says why they are not complete.
 func (r *Runner) Run(ctx context.Context, s Scale, claims ...Claim) ([]Table, error) {
-	work, err := plan(s, claims)
+	grids := make([]Experiment, len(claims))
+	for i, c := range claims {
+		if err := c.Validate(); err != nil {
+			return nil, err
+		}
+		grids[i] = c.Grid
+	}
+	return r.Measure(ctx, s, grids...)
+}
+
+// Measure is Run for experiments of no claim, a table each.
+func (r *Runner) Measure(ctx context.Context, s Scale, experiments ...Experiment) ([]Table, error) {
+	work, err := plan(s, experiments)
 	if err != nil {
 		return nil, err
 	}
@@ -69,27 +81,43 @@ func (r *Runner) Run(ctx context.Context, s Scale, claims ...Claim) ([]Table, er
 		return nil, err
 	}
 	err = r.measure(ctx, watch, all)
-	tables := make([]Table, len(claims))
-	for i, c := range claims {
-		e := c.Grid
-		tables[i] = Table{Experiment: e.name, Version: e.version, Scale: s, Cells: len(work[e.name])}
-		for _, t := range work[e.name] {
-			if t.result != nil {
-				tables[i].Results = append(tables[i].Results, *t.result)
-			}
-		}
+	tables := make([]Table, len(experiments))
+	for i, e := range experiments {
+		tables[i] = tableOf(e, s, work[e.name])
 	}
 	return tables, err
 }
 
-// plan lists the cells of every experiment in the order of its grid.
-func plan(s Scale, claims []Claim) (map[string][]*task, error) {
-	work, versions := map[string][]*task{}, map[string]int{}
-	for _, c := range claims {
-		if err := c.Validate(); err != nil {
-			return nil, err
+// Recall returns the table of the results that are cached, and measures nothing.
+func (r *Runner) Recall(s Scale, e Experiment) (Table, error) {
+	work, err := plan(s, []Experiment{e})
+	if err != nil {
+		return Table{}, err
+	}
+	if err := r.recall(new(watch), work[e.name]); err != nil {
+		return Table{}, err
+	}
+	return tableOf(e, s, work[e.name]), nil
+}
+
+// tableOf is the table of the tasks that are done.
+func tableOf(e Experiment, s Scale, tasks []*task) Table {
+	table := Table{Experiment: e.name, Version: e.version, Scale: s, Cells: len(tasks)}
+	for _, t := range tasks {
+		if t.result != nil {
+			table.Results = append(table.Results, *t.result)
 		}
-		e := c.Grid
+	}
+	return table
+}
+
+// plan lists the cells of every experiment in the order of its grid.
+func plan(s Scale, experiments []Experiment) (map[string][]*task, error) {
+	work, versions := map[string][]*task{}, map[string]int{}
+	for _, e := range experiments {
+		if e.measure == nil {
+			return nil, errors.New("an experiment without cells: make it by Grid")
+		}
 		if v, known := versions[e.name]; known {
 			if v != e.version {
 				return nil, errors.Errorf("experiment %s: versions %d and %d in one run: names must differ", e.name, v, e.version)

@@ -376,3 +376,31 @@ func TestRun_KilledResumes(t *testing.T) {
 		t.Errorf("%d results were found of %d; %d measurements begun for 20 cells", found, before, len(begun))
 	}
 }
+
+// TestMeasure_RecallGivesWhatIsCached: experiments of no claim are measured alike, part of a grid leaves its results for the whole one,
+// and Recall measures nothing.
+func TestMeasure_RecallGivesWhatIsCached(t *testing.T) {
+	measured := 0
+	grid := func(n int) Experiment {
+		return Grid("test/recall", 1, points(n), func(_ context.Context, p point, _ *Cell) (square, error) {
+			measured++
+			return square{Square: float64(p.X * p.X)}, nil
+		})
+	}
+	r := &Runner{Dir: t.TempDir(), Cores: 1}
+	tables, err := r.Measure(t.Context(), Quick, grid(2))
+	if err != nil || len(tables) != 1 || !tables[0].Complete() {
+		t.Fatalf("%v: %v", tables, err)
+	}
+	before := measured
+	whole, err := r.Recall(Quick, grid(5))
+	if err != nil || measured != before || whole.Complete() || len(whole.Results) != len(tables[0].Results) || whole.Cells != 10 {
+		t.Errorf("%d of %d cells, %d measured, error %v: want the %d that were measured before", len(whole.Results), whole.Cells, measured-before, err, len(tables[0].Results))
+	}
+	if err := whole.Fits(grid(5)); err != nil {
+		t.Errorf("a table of a part is not one of the whole grid: %v", err)
+	}
+	if _, err := r.Measure(t.Context(), Quick, Experiment{}); err == nil {
+		t.Error("an experiment that nothing made was measured")
+	}
+}

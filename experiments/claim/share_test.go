@@ -98,7 +98,7 @@ func TestShared_LiveLeasesAreNotTaken(t *testing.T) {
 func TestShared_OtherVersionsAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	c := sums(1, nil)
-	work, err := plan(Quick, []Claim{c})
+	work, err := plan(Quick, []Experiment{c.Grid})
 	ok(t, err)
 	e, err := newEntry(dir, work["test/squares"][0])
 	ok(t, err)
@@ -118,7 +118,7 @@ func TestShared_OtherVersionsAreRefused(t *testing.T) {
 func TestLease_RubbishIsGivenUp(t *testing.T) {
 	dir := t.TempDir()
 	c := sums(1, nil)
-	work, err := plan(Quick, []Claim{c})
+	work, err := plan(Quick, []Experiment{c.Grid})
 	ok(t, err)
 	for k, text := range []string{"", "{", `{"beat": "x"}`, "\x00\x00"} {
 		e, err := newEntry(dir, work["test/squares"][k%2])

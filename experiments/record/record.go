@@ -12,6 +12,7 @@ import (
 )
 
 //go:generate go run ../../cmd/demo claims -write ../../docs
+//go:generate go run ../../cmd/demo benchmark -write ../../docs
 
 //go:embed */*.json
 var files embed.FS

@@ -153,11 +153,11 @@ func (r recorded) took() string {
 	if r.table == nil {
 		return "-"
 	}
-	return duration(r.table.Seconds())
+	return Duration(r.table.Seconds())
 }
 
-// duration writes seconds for people.
-func duration(seconds float64) string {
+// Duration writes seconds for people.
+func Duration(seconds float64) string {
 	switch {
 	case seconds < 9.95:
 		return fmt.Sprintf("%.1f s", seconds)
@@ -300,7 +300,7 @@ func (cmd RunCmd) judge(c *cli.Console, claims []claim.Claim, out *cli.RunDir) e
 			continue
 		}
 		for _, f := range cl.Plot(t) {
-			r.Figures = append(r.Figures, report.Figure{File: f.Name + ".png", Title: cl.Statement, Caption: f.Caption, Draw: illustration(f)})
+			r.Figures = append(r.Figures, report.Figure{File: f.Name + ".png", Title: cl.Statement, Caption: f.Caption, Draw: Illustration(f)})
 		}
 	}
 	r.Tables = append([]report.Table{verdicts}, r.Tables...)
@@ -322,12 +322,12 @@ func (cmd RunCmd) keep(c *cli.Console, out *cli.Folder, t claim.Table, cl claim.
 	if err != nil {
 		return err
 	}
-	r.Tables = append(r.Tables, report.Table{Title: fmt.Sprintf("%s: %d cells, %s", t.Experiment, len(t.Results), duration(t.Seconds())),
+	r.Tables = append(r.Tables, report.Table{Title: fmt.Sprintf("%s: %d cells, %s", t.Experiment, len(t.Results), Duration(t.Seconds())),
 		Note: text.Note, Head: text.Head, Rows: text.Rows})
 	if cmd.Record == "" {
 		return nil
 	}
-	return recordTable(c, cmd.Record, cl.Grid, t)
+	return RecordTable(c, cmd.Record, cl.Grid, t)
 }
 
 // VerifyCmd measures all claims quickly.
@@ -366,7 +366,7 @@ func (cmd VerifyCmd) verify(c *cli.Console, claims []claim.Claim) error {
 			c.Printf("      recorded: %s\n      %s\n      %s\n", cl.Verdict, cl.Statement, outcome.Reason)
 		}
 	}
-	c.Printf("%d claims in %s\n", len(claims), duration(time.Since(start).Seconds()))
+	c.Printf("%d claims in %s\n", len(claims), Duration(time.Since(start).Seconds()))
 	if len(other) > 0 {
 		return errors.Errorf("%d claims do not come out as recorded: %s", len(other), strings.Join(other, ", "))
 	}

@@ -205,7 +205,7 @@ func TestIllustration_DrawsWhatThereIs(t *testing.T) {
 		{X: claim.Axis{Label: "x"}, Y: claim.Axis{Label: "y"}, Map: &claim.Map{High: 1, Columns: []string{"1", "2"}, Rows: []string{"1"},
 			Values: [][]float64{{math.NaN(), .5}}}},
 	}}
-	picture, err := illustration(f)()
+	picture, err := Illustration(f)()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/pcgraph/pcgraph/experiments/record"
 )
 
-// recordTable writes a table where experiments/record has it, unless there is one with more cells: an interrupted run does
+// RecordTable writes a table where experiments/record has it, unless there is one with more cells: an interrupted run does
 // not take the place of one that was not.
-func recordTable(c *cli.Console, dir string, e claim.Experiment, t claim.Table) error {
+func RecordTable(c *cli.Console, dir string, e claim.Experiment, t claim.Table) error {
 	path := filepath.Join(dir, filepath.FromSlash(record.Path(e, t.Scale)))
 	if old, err := os.Open(path); err == nil {
 		known, err := claim.ReadTable(old)
@@ -53,14 +53,7 @@ func writeClaims(c *cli.Console, dir string, claims []recorded) error {
 			if c.Context.Err() != nil {
 				return cli.ErrInterrupted
 			}
-			picture, err := illustration(f)()
-			if err != nil {
-				return errors.Wrapf(err, "draw %s", f.Name)
-			}
-			if err := pictures.Write(f.Name+".png", func(w io.Writer) error {
-				_, err := picture.WriteTo(w)
-				return err
-			}); err != nil {
+			if err := WritePicture(pictures, f); err != nil {
 				return err
 			}
 		}
@@ -73,6 +66,18 @@ func writeClaims(c *cli.Console, dir string, claims []recorded) error {
 	}
 	c.Printf("%d claims in %s\n", len(claims), docs.Path("CLAIMS.md"))
 	return nil
+}
+
+// WritePicture writes a figure as a PNG.
+func WritePicture(into *cli.Folder, f claim.Figure) error {
+	picture, err := Illustration(f)()
+	if err != nil {
+		return errors.Wrapf(err, "draw %s", f.Name)
+	}
+	return into.Write(f.Name+".png", func(w io.Writer) error {
+		_, err := picture.WriteTo(w)
+		return err
+	})
 }
 
 const claimsIntro = `# Claims

@@ -17,8 +17,8 @@ import (
 	"github.com/pcgraph/pcgraph/report"
 )
 
-// illustration draws a figure of a claim in the style of all figures, legends beside the plots.
-func illustration(f claim.Figure) report.Drawing {
+// Illustration draws a figure of a claim in the style of all figures, legends beside the plots.
+func Illustration(f claim.Figure) report.Drawing {
 	return func() (io.WriterTo, error) {
 		columns := f.Columns
 		if columns == 0 {

@@ -70,11 +70,16 @@ func (c *Console) note(parsed *kong.Context) {
 
 // Again is the command line that gives a run again, quoted for a shell.
 func (c *Console) Again(seed uint64) string {
-	line := append([]string{"demo"}, c.Args...)
+	return shellescape.QuoteCommand(append([]string{"demo"}, c.arguments(seed)...))
+}
+
+// arguments are those of the command line that gives a run again.
+func (c *Console) arguments(seed uint64) []string {
+	args := slices.Clone(c.Args)
 	if c.Has("seed") && !slices.Contains(c.Given, "seed") {
-		line = append(line, "-seed", strconv.FormatUint(seed, 10))
+		args = append(args, "-seed", strconv.FormatUint(seed, 10))
 	}
-	return shellescape.QuoteCommand(line)
+	return args
 }
 
 // Doing names what is going on, for whoever waits: if nothing is printed for longestSilence, a line says so and for how long it

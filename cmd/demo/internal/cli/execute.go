@@ -49,7 +49,14 @@ func Main(c *Console, commands any, description string, args []string, stderr io
 		fmt.Fprintf(stderr, "demo: %v\n", err)
 		return ExitFailure
 	}
-	parsed, err := parser.Parse(LongFlags(args))
+	args = LongFlags(args)
+	if whole, err := configured(parser, args); err != nil {
+		fmt.Fprintf(stderr, "demo: %v\n", err)
+		return ExitUsage
+	} else if len(whole) > 0 {
+		args, c.Args = whole, whole
+	}
+	parsed, err := parser.Parse(args)
 	if exited >= 0 {
 		return exited
 	}

@@ -68,9 +68,15 @@ func takesErrors(c Choice) bool { return RuleFlag{c.Rule}.TakesErrors() }
 
 func infers(c Choice) bool { return RuleFlag{c.Rule}.Infers() }
 
+func takesSolver(c Choice) bool { return RuleFlag{c.Rule}.TakesSolver() }
+
+func descends(c Choice) bool { return c.Solver == defaultSolver || c.Solver == descentSolver }
+
 var (
 	errorRules = "-rule " + rulesThat(func(r Rule) bool { return r.errors })
 	inferRules = "rules that infer: " + rulesThat(func(r Rule) bool { return r.infers })
+
+	solverRules = "rules whose inference takes a solver: " + rulesThat(func(r Rule) bool { return r.infers && !r.own })
 )
 
 func with(flag string) func(Choice) bool {
@@ -101,7 +107,21 @@ var FlagUses = []flagUse{
 	{[]string{"infer", "graph"}, []string{"errors"}, func(Choice) bool { return false }, byCommand, "demo train and demo compare (infer measures both coordinates, graph draws activities)"},
 	{[]string{"mnist"}, []string{"activities"}, takesErrors, byRule, errorRules + " (the others move activities, or nothing)"},
 	{ruleCommands, []string{"errors"}, takesErrors, byRule, errorRules + ", whose inference can move either"},
-	{ruleCommands, []string{"steps", "rate", "precision"}, infers, byRule, inferRules},
+	{ruleCommands, []string{"steps", "precision"}, infers, byRule, inferRules},
+	{ruleCommands, []string{"rate"}, func(c Choice) bool { return infers(c) && descends(c) }, func(c Choice) string {
+		if !infers(c) {
+			return byRule(c)
+		}
+		return bySolver(c)
+	}, "-solver descent, of " + inferRules},
+	{ruleCommands, []string{"solver"}, takesSolver, byRule, solverRules},
+	{ruleCommands, []string{"momentum"}, func(c Choice) bool { return takesSolver(c) && descends(c) }, func(c Choice) string {
+		if !takesSolver(c) {
+			return byRule(c)
+		}
+		return bySolver(c)
+	}, "-solver descent, of " + solverRules},
+	{ruleCommands, []string{"validation"}, with("patience"), func(Choice) string { return without("patience") }, "a training that -patience may end"},
 	{nil, []string{"checkpoint-every"}, with("checkpoint"), func(Choice) string { return without("checkpoint") }, "trainings that are kept: name the folder with -checkpoint"},
 	{nil, []string{"overwrite"}, with("out"), func(Choice) string { return without("out") }, "a folder of your own: name it with -out"},
 	{[]string{"curvature"}, []string{"looks", "lr"}, with("updates"), func(Choice) string { return without("updates") }, "a training that is looked along: say how long with -updates"},
@@ -123,6 +143,7 @@ var FlagUses = []flagUse{
 	{taskCommands, []string{"rate"}, solvers(notebooks.SGD, notebooks.Euler), bySolver, "-solver sgd and euler"},
 	{[]string{"separate"}, []string{"rate", "channels", "format", "to", "state"}, Datasets("-"), byMixtures, "a stream of raw frames, the file -"},
 	{[]string{"separate"}, []string{"reference"}, Datasets("files"), byMixtures, "mixtures in files"},
+	{[]string{"benchmark"}, []string{"nets", "sets", "epochs", "batch", "limit", "lr"}, with("rules"), func(Choice) string { return without("rules") }, "a table by flags: name its rules with -rules (a named table and -grid say these themselves)"},
 	{[]string{"claims"}, []string{"long"}, func(c Choice) bool { return !with("write")(c) }, func(Choice) string { return "-write" }, "the list in the terminal"},
 }
 

@@ -37,6 +37,7 @@ type Manifest struct {
 	Command     string             `json:"command"`
 	State       State              `json:"state"`
 	Again       string             `json:"again"` // the command line that gives the run again
+	Args        []string           `json:"args"`  // of the same line, one by one: -config reads them
 	Options     any                `json:"options"`
 	Seed        uint64             `json:"seed"`
 	Started     time.Time          `json:"started"`
@@ -93,7 +94,7 @@ func (c *Console) Run(name string, options RunOptions, work func(r *RunDir) erro
 	if err != nil {
 		return err
 	}
-	m := &Manifest{Command: name, State: Running, Again: c.Again(seed), Options: options, Seed: seed, Started: start, Version: ReadVersion(),
+	m := &Manifest{Command: name, State: Running, Again: c.Again(seed), Args: c.arguments(seed), Options: options, Seed: seed, Started: start, Version: ReadVersion(),
 		Checkpoint: checkpoint, Data: []data.File{}, Files: []string{}, Weights: []weightsFile{}, Results: make(map[string]any), Seconds: make(map[string]float64)}
 	r := &RunDir{Folder: f, Manifest: m, console: c}
 	c.Doing("working")

@@ -50,9 +50,6 @@ const (
 
 // String says how inference is made, in the coordinates given in words.
 func (f InferFlags) String() string {
-	if f.Auto {
-		return fmt.Sprintf("accelerated inference at a measured rate until %g %% of the gradient are left, %d steps at most,", 100*AutoRest, AutoSteps)
-	}
 	return fmt.Sprintf("%d inference steps of rate %g", f.Steps, f.Rate)
 }
 
@@ -100,6 +97,16 @@ type LearnFlags struct {
 	Normalise  bool     `help:"Scale every matrix and kernel after each update to the standard deviation 1/(sqrt m + sqrt n), for m outputs and n inputs (Meta-PCN; with -rule fixed), of the rule and of backprop alike." json:"normalise,omitempty"`
 	EvalEvery  int      `default:"100" help:"Evaluate on the test set every so many updates; 0: at the end only." json:"eval_every"`
 
+	Solver     SolverFlag   `default:"default" help:"Solver of inference: ${train_solvers}." json:"solver,omitempty"`
+	Momentum   float64      `default:"0" help:"Momentum of descent in inference, in [0, 1); above 0 it chooses -solver descent." json:"momentum,omitempty"`
+	Schedule   ScheduleFlag `default:"constant" help:"Learning rate over the training: ${schedules}." json:"schedule,omitempty"`
+	Clip       float64      `default:"0" help:"Largest norm of a gradient: longer ones are shortened; 0: none are." json:"clip,omitempty"`
+	EMA        float64      `name:"ema" default:"0" help:"Decay of an exponential moving average of the weights, such as 0.999, which is evaluated and saved beside them; 0: none." json:"ema,omitempty"`
+	Smoothing  float64      `default:"0" help:"Label smoothing: the part of every one-hot target that is spread over all classes." json:"smoothing,omitempty"`
+	Patience   int          `default:"0" help:"Stop after so many evaluations in a row that are no better than the best one, and keep the weights of that; 0: never. Without -validation it is the test set that picks, so that its score is too good." json:"patience,omitempty"`
+	Validation float64      `default:"0" help:"Part of the training set, its last samples, that is held out for -patience to look at." json:"validation,omitempty"`
+	Seeds      int          `default:"1" help:"Trainings of each rule, from seeds -seed, -seed + 1 and so on of weights and order: the data stay. The report has a line for each, mean and standard error." json:"seeds,omitempty"`
+
 	OnDivergence divergenceFlag `default:"stop" help:"What becomes of a batch whose numbers go wrong: stop the training, or skip the batch." json:"on_divergence"`
 }
 
@@ -107,12 +114,37 @@ type LearnFlags struct {
 // kinks, at which the gradient never gets small, and a few plain steps do as well.
 func (f *LearnFlags) Settle(onErrors, kinked bool) {
 	f.InferFlags.Settle(onErrors)
-	f.Auto = f.Rule.row().auto && !kinked && f.GivenSteps == nil && f.GivenRate == nil
+	if f.Momentum > 0 && f.Solver.Name() == defaultSolver {
+		f.Solver.name = descentSolver
+	}
+	switch f.Solver.Name() {
+	case defaultSolver:
+		f.Auto = f.Rule.row().auto && !kinked && f.GivenSteps == nil && f.GivenRate == nil
+	case autoSolver:
+		f.Auto = f.Rule.TakesSolver()
+	}
 }
 
 func (f LearnFlags) Check() error {
 	return First(f.InferFlags.Check(), Count("batch", f.Batch, 1), Count("epochs", f.Epochs, 1), Count("limit", f.Limit, 0),
-		Positive("lr", f.LR), NotNegative("decay", f.Decay), Count("eval-every", f.EvalEvery, 0))
+		Positive("lr", f.LR), NotNegative("decay", f.Decay), Count("eval-every", f.EvalEvery, 0), fraction("momentum", f.Momentum), NotNegative("clip", f.Clip),
+		fraction("ema", f.EMA), fraction("smoothing", f.Smoothing), Count("patience", f.Patience, 0), fraction("validation", f.Validation), Count("seeds", f.Seeds, 0), f.checkStop())
+}
+
+// checkStop reports a patience that has nothing to look at.
+func (f LearnFlags) checkStop() error {
+	if f.Patience > 0 && f.EvalEvery == 0 {
+		return errors.New("-patience counts evaluations: set -eval-every to the updates from one to the next")
+	}
+	return nil
+}
+
+// fraction checks a number in [0, 1).
+func fraction(flag string, v float64) error {
+	if v >= 0 && v < 1 {
+		return nil
+	}
+	return errors.Errorf("-%s is %v: want a number from 0 to below 1", flag, v)
 }
 
 // Optimizer is that of the weights in words.
@@ -120,6 +152,15 @@ func (f LearnFlags) Optimizer() string {
 	text := fmt.Sprintf("Adam at rate %g", f.LR)
 	if f.Decay > 0 {
 		text = fmt.Sprintf("AdamW at rate %g with weight decay %g", f.LR, f.Decay)
+	}
+	if s := f.Schedule.Name(); s != "" {
+		text += " with schedule " + s
+	}
+	if f.Clip > 0 {
+		text += fmt.Sprintf(", gradients clipped at %g", f.Clip)
+	}
+	if f.Smoothing > 0 {
+		text += fmt.Sprintf(", labels smoothed by %g", f.Smoothing)
 	}
 	if f.Normalise {
 		text += ", weights normalised after each update"

@@ -25,6 +25,7 @@ type Rule struct {
 	note   string // in the help of -rule, after the name; may be empty
 	auto   bool   // its inference may be left to infer.Auto
 	infers bool   // relaxes activities by -steps and -rate
+	own    bool   // by a solver of its own, not by -solver
 	errors bool   // its inference can move prediction errors instead of activities
 	pass   bool   // its model has no activities to move: a feedforward pass
 	build  func(pc train.PC[float32], in InferFlags) train.Rule[float32]
@@ -104,13 +105,13 @@ var allRules = []Rule{
 		build: func(pc train.PC[float32], _ InferFlags) train.Rule[float32] {
 			return &rules.ZIL[float32]{Model: pc.Model, Seed: pc.Seed}
 		}},
-	{name: "montecarlo", short: "MCPC", title: "Monte Carlo predictive coding", note: "Langevin sampling of activities", infers: true, errors: true,
+	{name: "montecarlo", short: "MCPC", title: "Monte Carlo predictive coding", note: "Langevin sampling of activities", infers: true, own: true, errors: true,
 		build: func(pc train.PC[float32], in InferFlags) train.Rule[float32] {
 			steps := int(pc.Stop.(infer.Steps))
 			pc.Solver = &infer.Langevin[float32]{Rate: in.Rate, Temperature: 1e-3, Source: rand.NewPCG(pc.Seed, sampleStream)}
 			return &rules.MonteCarlo[float32]{PC: pc, BurnIn: steps / 2}
 		}},
-	{name: "pcalm", short: "PC-ALM", title: "predictive coding by the method of multipliers", note: "PC-ALM: multipliers carry the error, towards backprop's gradient; without -steps and -rate twice as many as blocks, at a rate that is measured", infers: true,
+	{name: "pcalm", short: "PC-ALM", title: "predictive coding by the method of multipliers", note: "PC-ALM: multipliers carry the error, towards backprop's gradient; without -steps and -rate twice as many as blocks, at a rate that is measured", infers: true, own: true,
 		build: func(pc train.PC[float32], in InferFlags) train.Rule[float32] {
 			r := &rules.PCALM[float32]{Model: pc.Model, Seed: pc.Seed, Ascent: 1}
 			if in.GivenSteps != nil {
@@ -186,13 +187,17 @@ func (f RuleFlag) Coordinates(c arch.Coordinates) arch.Coordinates {
 	return c
 }
 
-// Build makes the rule for a model.
-func (f RuleFlag) Build(m *arch.Model[float32], in InferFlags, seed uint64) train.Rule[float32] {
-	pc := train.PC[float32]{Model: m, Solver: Descent[float32](in.Rate), Stop: infer.Steps(in.Steps), Seed: seed}
-	if in.Auto {
-		pc.Solver, pc.Stop = &infer.Auto[float32]{}, infer.Any{infer.Stationary{Rel: AutoRest}, infer.Steps(AutoSteps)}
+// TakesSolver reports whether the rule infers by the solver that -solver chooses.
+func (f RuleFlag) TakesSolver() bool { return f.row().infers && !f.row().own }
+
+// NewRule makes the rule for a model, from settled flags.
+func (f LearnFlags) NewRule(m *arch.Model[float32], seed uint64) train.Rule[float32] {
+	s := f.solver()
+	pc := train.PC[float32]{Model: m, Solver: s.of(f.Rate, f.Momentum), Stop: infer.Steps(f.Steps), Seed: seed}
+	if s.rests {
+		pc.Stop = infer.Any{infer.Stationary{Rel: AutoRest}, infer.Steps(f.most())}
 	}
-	return f.row().build(pc, in)
+	return f.Rule.row().build(pc, f.InferFlags)
 }
 
 // A scaling is a row of the table of scalings of the weights that -scaling chooses from.
@@ -249,17 +254,11 @@ func namesOf[R any](table []R, nameOf func(R) string) []string {
 
 // Vars are what help texts take from the tables: ${rules}, ${scalings}.
 func Vars() kong.Vars {
-	var list []string
-	for _, r := range allRules {
-		text := r.name
-		if r.note != "" {
-			text += " (" + r.note + ")"
-		}
-		list = append(list, text)
-	}
-	return kong.Vars{"rules": strings.Join(list, "; "),
-		"scalings": strings.Join(namesOf(scalings, func(s scaling) string { return s.name }), ", "),
-		"solvers":  strings.Join(notebooks.Solvers, ", ")}
+	return kong.Vars{"rules": listed(allRules, func(r Rule) (string, string) { return r.name, r.note }),
+		"schedules":     listed(schedules, func(s schedule) (string, string) { return s.name, s.note }),
+		"train_solvers": listed(trainSolvers, func(s trainSolver) (string, string) { return s.name, s.note }),
+		"scalings":      strings.Join(namesOf(scalings, func(s scaling) string { return s.name }), ", "),
+		"solvers":       strings.Join(notebooks.Solvers, ", ")}
 }
 
 // WeightStream is the second half of the seed of the initial weights: the same seed starts every rule at the same point.

@@ -6,7 +6,9 @@ package separate
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,6 +97,9 @@ func (cmd Cmd) Validate() error {
 	}
 	if cmd.stream() && cmd.Channels < 2 {
 		return errors.Errorf("-channels is %d: want 2 or more: one mixture cannot be separated", cmd.Channels)
+	}
+	if cmd.stream() && cmd.Sources > cmd.Channels {
+		return errors.Errorf("-sources %d, and -channels is %d: a linear separation needs as many mixtures as sources: ask for fewer", cmd.Sources, cmd.Channels)
 	}
 	for _, f := range cmd.Files {
 		if f == "-" && len(cmd.Files) > 1 {
@@ -196,6 +201,7 @@ func (cmd Cmd) run(c *cli.Console, out *cli.RunDir, j *job) error {
 		return errors.Errorf("%s: one mixture: separation needs two or more recordings of the same sources at the same time", in.Files[0].Path)
 	}
 	j.x = mat.NewDense(in.Samples, in.Channels, in.Values)
+	units := j.balance(c)
 	if err := bss.CheckMixtures(j.x); err != nil {
 		if constant := (*bss.ConstantError)(nil); errors.As(err, &constant) {
 			return errors.Errorf("%s is %.4g in every sample (silence, or one colour): leave it out", in.Names[constant.Mixture-1], constant.Value)
@@ -227,6 +233,11 @@ func (cmd Cmd) run(c *cli.Console, out *cli.RunDir, j *job) error {
 			j.result.Offset[i] += j.y.At(0, i) - moved.At(0, i)
 		}
 	}
+	for k, unit := range units { // W is for the mixtures as they are in the file
+		for i := range j.y.RawMatrix().Cols {
+			j.result.Unmixing.Set(i, k, unit*j.result.Unmixing.At(i, k))
+		}
+	}
 	j.took = time.Since(start)
 	c.Doing("")
 	if d := j.result.Domain; d != nil {
@@ -249,6 +260,37 @@ func (cmd Cmd) run(c *cli.Console, out *cli.RunDir, j *job) error {
 		}
 	}
 	return nil
+}
+
+// balance gives the columns of tables and arrays that are of very different sizes, as in other units, about the same: else the small ones would
+// be taken for the rounding of the large ones. It returns the factors; nil if nothing was done. A factor is a power of two, which rounds nothing.
+func (j *job) balance(c *cli.Console) []float64 {
+	if j.in.Kind == signal.Sound || j.in.Kind == signal.Picture {
+		return nil // one unit
+	}
+	sizes := make([]float64, j.in.Channels)
+	for k := range sizes {
+		column := mat.Col(nil, k, j.x)
+		low, high := slices.Min(column), slices.Max(column)
+		if low == high {
+			return nil // an error of the checks that follow
+		}
+		sizes[k] = max(high, -low)
+	}
+	least, most := slices.Min(sizes), slices.Max(sizes)
+	if most < 1e100 && least > 1e-100 && most < 1e3*least {
+		return nil
+	}
+	units := make([]float64, len(sizes))
+	for k, size := range sizes {
+		_, exponent := math.Frexp(size)
+		units[k] = math.Ldexp(1, min(max(-exponent, -1022), 1023))
+		for i := range j.in.Samples {
+			j.x.Set(i, k, units[k]*j.x.At(i, k))
+		}
+	}
+	c.Printf("The largest numbers of the mixtures are from %.3g to %.3g: each mixture was scaled to about 1 before; W is for the numbers of the file.\n", least, most)
+	return units
 }
 
 // centred is a copy without means: files have them as they happen to be written.

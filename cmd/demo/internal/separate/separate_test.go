@@ -181,6 +181,44 @@ func TestFiles_OfEveryKindOfNumbers(t *testing.T) {
 	}
 }
 
+// TestFiles_ColumnsOfOtherUnits: columns that differ by many powers of ten, or whose squares overflow or vanish, are separated like others, and W of the
+// files is for the numbers as they are.
+func TestFiles_ColumnsOfOtherUnits(t *testing.T) {
+	x, s := sparse(t, 4000)
+	form := &signal.Signal{Kind: signal.Array}
+	for _, units := range [][]float64{{1, 1e-12, 1e9, 30}, {1e200, 1e200, 1e200, 1e200}, {1e-250, 1e-250, 1e-250, 1e-250}} {
+		scaled := mat.DenseCopyOf(x)
+		scaled.Apply(func(_, k int, v float64) float64 { return v * units[k] }, scaled)
+		cmd := command(t, put(t, form, "mixtures", scaled.RawMatrix().Data, 4))
+		cmd.Reference = []string{put(t, form, "sources", s.RawMatrix().Data, 3)}
+		cmd.Sources, cmd.Domain.Projector = 3, bss.Sparse
+		text, r, err := run(t, cmd, nil)
+		if err != nil {
+			t.Fatalf("%v: %v", units, err)
+		}
+		if v := r["sinr_db"].(float64); v < 20 || !strings.Contains(text, "each mixture was scaled") {
+			t.Errorf("%v: SINR %.1f dB, want 20:\n%s", units, v, text)
+		}
+		kept, err := safetensors.ReadFile(filepath.Join(cmd.Out, "unmixing.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := signal.Read(filepath.Join(cmd.Out, "sources.npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			sum := 0.
+			for k, w := range kept.Tensor("W").Data.([]float64)[4*i : 4*i+4] {
+				sum += w * scaled.At(7, k)
+			}
+			if want := got.Values[7*3+i]; math.Abs(sum-want) > 1e-9 {
+				t.Errorf("%v: W x is %v for source %d, the file has %v", units, sum, i+1, want)
+			}
+		}
+	}
+}
+
 // TestFiles_WrongOnesLeaveNothing: which file, what, and what to do; and no folder.
 func TestFiles_WrongOnesLeaveNothing(t *testing.T) {
 	x, s := sparse(t, 1000)
@@ -363,16 +401,22 @@ func TestStream_MemoryDoesNotGrow(t *testing.T) {
 	}
 }
 
-// TestStream_Ends: on nothing, within a sample, and when it is interrupted while nothing comes.
+// TestStream_Ends: on nothing, within a sample, on what cannot be separated, and when it is interrupted while nothing comes. The error is of the stream, not of the
+// file that is written.
 func TestStream_Ends(t *testing.T) {
 	x, _ := sparse(t, 2000)
 	text := frames(t, x, 0, 2000, signal.PCM16)
+	same := mat.DenseCopyOf(x)
+	same.Apply(func(i, _ int, _ float64) float64 { return x.At(i, 0) }, same)
+	silent := mat.DenseCopyOf(x)
+	silent.Apply(func(_, k int, v float64) float64 { return v * []float64{1, 0, 1, 1}[k] }, silent)
 	for _, c := range []struct {
 		text []byte
 		want string
-	}{{nil, "standard input is empty"}, {text[:len(text)-1], "within a sample of 6"}, {text[:60], "want at least 30"}, {make([]byte, 600), "is silence"}} {
+	}{{nil, "standard input is empty"}, {frames(t, same, 0, 2000, signal.PCM16), "the 3 channels are one sound"}, {frames(t, silent, 0, 2000, signal.PCM16), "the first 2000 samples: bss: mixture 2 is 0"},
+		{append([]byte("RIFF\x00\x00\x00\x00WAVE"), text...), "the stream is a WAV file"}, {text[:len(text)-1], "within a sample of 6"}, {text[:60], "want at least 30"}, {make([]byte, 600), "is silence"}} {
 		cmd := command(t, "-")
-		if _, _, err := run(t, cmd, bytes.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := run(t, cmd, bytes.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "separated.raw") {
 			t.Errorf("%d bytes: %v, want %q", len(c.text), err, c.want)
 		}
 		if _, err := os.Stat(cmd.Out); err == nil {

@@ -40,6 +40,7 @@ type follower struct {
 	path    plotter.XYs // the surrogate over seconds
 	every   int         // samples between points of path
 	heap    uint64      // the most that was seen
+	wrong   error       // what is wrong with the stream that came in
 	writer  *signal.FrameWriter
 	scaled  []float64
 }
@@ -70,6 +71,9 @@ func (cmd Cmd) follow(c *cli.Console) error {
 			err = out.Write("separated.raw", write)
 		default:
 			err = atomicfile.Write(cmd.To, write)
+		}
+		if f.wrong != nil { // not of the file that is written
+			return f.wrong
 		}
 		if err != nil {
 			return err
@@ -125,6 +129,10 @@ func (f *follower) keep() error {
 
 // run separates frame by frame.
 func (f *follower) run(c *cli.Console, in *signal.Frames, to io.Writer) error {
+	wrong := func(err error) error {
+		f.wrong = err
+		return err
+	}
 	x := make([]float64, f.cmd.Channels)
 	for n := 0; ; n++ {
 		err := in.Next(x)
@@ -132,7 +140,7 @@ func (f *follower) run(c *cli.Console, in *signal.Frames, to io.Writer) error {
 			break
 		}
 		if err != nil {
-			return err
+			return wrong(err)
 		}
 		if f.stream.Samples() == 0 && !slices.ContainsFunc(x, func(v float64) bool { return v != 0 }) {
 			f.silent++ // nothing can be learned from it
@@ -141,10 +149,10 @@ func (f *follower) run(c *cli.Console, in *signal.Frames, to io.Writer) error {
 		y, err := f.stream.Observe(x)
 		var diverged *bss.DivergenceError
 		if errors.As(err, &diverged) {
-			return cli.DivergenceErrorf("the stream: %v", err)
+			return wrong(cli.DivergenceErrorf("the stream: %v", err))
 		}
 		if err != nil {
-			return err
+			return wrong(err)
 		}
 		if y == nil {
 			continue
@@ -166,13 +174,13 @@ func (f *follower) run(c *cli.Console, in *signal.Frames, to io.Writer) error {
 	}
 	switch {
 	case f.stream.Samples() == f.went && f.silent > 0:
-		return errors.Errorf("standard input is silence: all of its %d samples are 0: look at its source, and at -format", f.silent)
+		return wrong(errors.Errorf("standard input is silence: all of its %d samples are 0: look at its source, and at -format", f.silent))
 	case f.stream.Samples() == f.went:
-		return errors.New("standard input is empty: give raw frames, as \"sox in.wav -t raw -\" or \"ffmpeg -i in.wav -f s16le -\" writes them")
+		return wrong(errors.New("standard input is empty: give raw frames, as \"sox in.wav -t raw -\" or \"ffmpeg -i in.wav -f s16le -\" writes them"))
 	}
 	if !f.stream.Ready() {
 		if err := f.stream.Finish(); err != nil {
-			return err
+			return wrong(err)
 		}
 		f.writer, f.scaled = signal.NewFrameWriter(to, f.cmd.Format, f.stream.Sources()), make([]float64, f.stream.Sources())
 		if _, err := f.held(c); err != nil {
@@ -196,6 +204,10 @@ func (f *follower) held(c *cli.Console) (bool, error) {
 	}
 	f.gain = headroom / peak
 	r := f.stream.First()
+	if n == 1 {
+		f.wrong = errors.Errorf("the first %d samples: the %d channels are one sound with different factors: there is nothing to separate", rows, f.cmd.Channels)
+		return true, f.wrong
+	}
 	why := "as -domain says"
 	if r.Choice != nil {
 		why = r.Choice.Why + "; -domain decides it otherwise"

@@ -54,7 +54,7 @@ func (j *job) compare(c *cli.Console) error {
 		return err
 	}
 	rate := stable / 2
-	if j.learn.Rule.Infers() && !j.flags.Errors && !j.learn.Auto {
+	if j.learn.Descends() && !j.flags.Errors {
 		rate = min(rate, j.learn.Rate)
 	}
 	a, err := b.inference(c.Context, 1, cli.InferFlags{Steps: horizon, Rate: rate})

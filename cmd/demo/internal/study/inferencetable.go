@@ -26,9 +26,9 @@ type closeness struct {
 // inferenceTable adds to the page how inference ended in the learners' trainings, and a warning where the weights learned far from
 // equilibrium.
 func inferenceTable(c *cli.Console, r *cli.RunDir, learners []*learner, by closeness) error {
-	t := report.Table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "skipped", "residual", "residual left", "evaluations"},
+	t := report.Table{Title: "Inference", Head: []string{"rule", "converged", "step limit", "time limit", "diverged", "skipped", "residual", "residual left", "evaluations", "per update"},
 		Legend: "How inference ended, in per cent of the batches: converged to its tolerance, or stopped by the limit on steps or on time, or diverged to NaN or infinity; skipped: batches that changed no weight because they diverged. " +
-			"Residual: root mean square of dF/dz where inference ended, mean over the batches, 0 at equilibrium; residual left: the same in per cent of what it was where inference began. Evaluations: of the energy and dF/dz, in all."}
+			"Residual: root mean square of dF/dz where inference ended, mean over the batches, 0 at equilibrium; residual left: the same in per cent of what it was where inference began. Evaluations: of the energy and dF/dz, in all, and per update of the weights."}
 	linear := false
 	for _, p := range learners {
 		rest := p.history.Rest
@@ -40,7 +40,7 @@ func inferenceTable(c *cli.Console, r *cli.RunDir, learners []*learner, by close
 			row = append(row, fmt.Sprintf("%.4g %%", 100*rest.Fraction(s)))
 			shares[s.String()] = rest.Fraction(s)
 		}
-		row = append(row, fmt.Sprint(p.history.Skipped), fmt.Sprintf("%.2g", rest.Residual), fmt.Sprintf("%.3g %%", 100*rest.Left), fmt.Sprint(rest.Evaluations))
+		row = append(row, fmt.Sprint(p.history.Skipped), fmt.Sprintf("%.2g", rest.Residual), fmt.Sprintf("%.3g %%", 100*rest.Left), fmt.Sprint(rest.Evaluations), fmt.Sprintf("%.3g", p.gradients()))
 		if by.excess != nil {
 			x, ok, err := by.excess(p)
 			if err != nil {

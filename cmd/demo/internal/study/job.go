@@ -2,6 +2,7 @@ package study
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -122,9 +123,10 @@ const leastPrecision = 1e-6
 // A job is the training of both learners, then the comparison of their gradients.
 type job struct {
 	setup
-	agree    bool   // compares gradients after training
-	read     string // what was made of a user's own data
-	learners []*learner
+	agree    bool                         // compares gradients after training
+	read     string                       // what was made of a user's own data
+	learners []*learner                   // of the first seed
+	all      []*learner                   // of every seed
 	pictures func(j *job) []report.Figure // of the task itself; nil for the predicted digits
 }
 
@@ -136,38 +138,30 @@ func (j *job) do(c *cli.Console) error {
 	if p := j.flags.Precision; p < leastPrecision && j.learn.Rule.Infers() && !j.flags.Errors {
 		c.Printf("Note: at a precision of %g prediction errors of hidden layers are lost in the rounding of float32 activities: -errors keeps them.\n", p)
 	}
-	var learners []*learner
-	for _, name := range []string{"BP", j.learn.Rule.Short()} {
-		p, err := j.newLearner(name)
-		if err != nil {
+	if err := j.holdOut(c); err != nil {
+		return err
+	}
+	for k := range max(1, j.learn.Seeds) {
+		if err := j.fitBoth(c, uint64(k)); err != nil {
 			return err
 		}
-		if v, ok := p.rule.(interface{ Validate() error }); ok { // before the other one trains for long
-			if err := v.Validate(); err != nil {
-				return errors.WithMessagef(err, "-rule %s does not go with the other flags (feedback and pc take any network)", j.learn.Rule)
-			}
-		}
-		learners = append(learners, p)
 	}
-	for _, p := range learners {
-		if c.Context.Err() != nil {
-			break
-		}
-		start := time.Now()
-		err := j.fit(c, p)
-		j.Manifest.Seconds[p.name] = time.Since(start).Seconds()
-		if err != nil {
-			return errors.WithMessage(cli.InFlags(err), p.name)
-		}
-		j.learners = append([]*learner{p}, j.learners...) // PC first
-	}
-	for _, p := range j.learners {
+	for _, p := range j.all {
 		if err := j.KeepWeights(p.file()+cli.WeightsSuffix, p.name, func(path string) error { return arch.SaveWeights(path, j.net, p.rule.Subject().Weights) }); err != nil {
+			return err
+		}
+		if p.trainer.AveragedWeights() == nil {
+			continue
+		}
+		if err := p.trainer.UseAverage(func() error {
+			return j.KeepWeights(p.file()+"-ema"+cli.WeightsSuffix, p.name+" averaged", func(path string) error { return arch.SaveWeights(path, j.net, p.rule.Subject().Weights) })
+		}); err != nil {
 			return err
 		}
 	}
 	if len(j.learners) > 0 {
 		j.describe()
+		j.seedsTable()
 		if err := j.rest(c); err != nil {
 			return err
 		}
@@ -179,6 +173,54 @@ func (j *job) do(c *cli.Console) error {
 		if err := j.compare(c); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// holdOut takes the validation set from the end of the training set.
+func (j *job) holdOut(c *cli.Console) error {
+	n := int(j.learn.Validation * float64(j.train.Len()))
+	if j.learn.Validation == 0 {
+		return nil
+	}
+	if n == 0 {
+		return errors.Errorf("-validation %g of %d training samples is none", j.learn.Validation, j.train.Len())
+	}
+	j.train, j.validation = j.train.Slice(0, j.train.Len()-n), j.train.Slice(j.train.Len()-n, j.train.Len())
+	c.Printf("The last %d training samples are held out for -patience\n", n)
+	return nil
+}
+
+// fitBoth trains by backprop and by the rule, from the k-th seed. After an interruption it does nothing.
+func (j *job) fitBoth(c *cli.Console, k uint64) error {
+	var learners []*learner
+	for _, name := range []string{"BP", j.learn.Rule.Short()} {
+		p, err := j.newLearner(name, k)
+		if err != nil {
+			return err
+		}
+		if v, ok := p.rule.(interface{ Validate() error }); ok { // before the other one trains for long
+			if err := v.Validate(); err != nil {
+				return errors.WithMessagef(err, "-rule %s does not go with the other flags (feedback and pc take any network)", j.learn.Rule)
+			}
+		}
+		learners = append(learners, p)
+	}
+	var fitted []*learner // PC first
+	for _, p := range learners {
+		if c.Context.Err() != nil {
+			break
+		}
+		start := time.Now()
+		err := j.fit(c, p)
+		j.Manifest.Seconds[p.name] = time.Since(start).Seconds()
+		if err != nil {
+			return errors.WithMessage(cli.InFlags(err), p.name)
+		}
+		fitted = append([]*learner{p}, fitted...)
+	}
+	if j.all = append(j.all, fitted...); k == 0 {
+		j.learners = fitted
 	}
 	return nil
 }
@@ -201,34 +243,61 @@ func (j *job) describe() {
 	}
 	rule := fmt.Sprintf("%s (%s, batches of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.Batch)
 	if j.learn.Rule.Infers() {
-		rule = fmt.Sprintf("%s (%s, %v on %s per batch of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.InferFlags, moved(j.flags.Errors), j.learn.Batch)
+		rule = fmt.Sprintf("%s (%s, %s on %s per batch of %d)", j.learn.Rule.Title(), j.learn.Rule.Short(), j.learn.Inference(), moved(j.flags.Errors), j.learn.Batch)
 	}
 	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by %s and by backprop (BP), both with %s.",
 		j.flags.Title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.Optimizer())
 	if j.read != "" {
 		r.Lead += " " + j.read + "."
 	}
-	t := report.Table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "evaluations"},
-		Legend: "Updates: of the weights. Seconds: of training, without the evaluations on the test set. Evaluations: of the energy and its gradient dF/dz during inference, in all; BP needs none."}
+	t := report.Table{Title: "Training", Head: []string{"rule", "updates", "test loss", "test accuracy", "seconds", "updates/s", "step / BP", "evaluations"},
+		Legend: "Updates: of the weights. Seconds: of training, without the evaluations on the test set. Step / BP: time per update, as a multiple of BP's. Evaluations: of the energy and its gradient dF/dz during inference, in all; BP needs none."}
+	text := j.flags.Loss.CE && len(j.test.OutShape()) > 1
+	if text {
+		t.Head = append(t.Head, "perplexity")
+		t.Legend += " Perplexity: exp of the test loss, of as many equally likely tokens the model is as unsure."
+	}
+	bp := j.learners[len(j.learners)-1]
 	for _, p := range j.learners {
-		h, last := p.history, p.history.Last()
+		h, last := p.history, p.last()
 		updates := strconv.Itoa(h.Steps)
-		if h.Interrupted {
+		switch {
+		case h.Interrupted:
 			updates += " (interrupted)"
+		case h.Stopped:
+			updates += fmt.Sprintf(" (best at %d)", h.Best)
 		}
 		accuracy, lossText := "-", "-"
 		if len(h.Evals) > 0 {
-			lossText = report.Number(j.loss(last))
+			lossText = report.Number(j.loss(last.Score))
 			tile := report.Tile{Value: lossText, Label: p.name + ", test loss", Class: strings.ToLower(p.name)}
 			if classes {
 				accuracy = fmt.Sprintf("%.2f %%", 100*last.Accuracy)
 				tile.Value, tile.Label = accuracy, p.name+", test accuracy"
 			}
 			r.Tiles = append(r.Tiles, tile)
-			j.Manifest.Results[p.name] = map[string]any{"test": j.evalLine(p.name, last), "updates": h.Steps}
+			j.Manifest.Results[p.name] = j.result(p)
 		}
-		t.Rows = append(t.Rows, []string{p.name, updates, lossText, accuracy, fmt.Sprintf("%.2f", h.Elapsed.Seconds()),
-			fmt.Sprintf("%.0f", float64(h.Steps)/h.Elapsed.Seconds()), strconv.Itoa(h.Evaluations)})
+		j.Manifest.Seconds[p.name+" per update"] = p.perUpdate()
+		row := []string{p.name, updates, lossText, accuracy, fmt.Sprintf("%.2f", h.Elapsed.Seconds()),
+			fmt.Sprintf("%.0f", float64(h.Steps)/h.Elapsed.Seconds()), fmt.Sprintf("%.3g", p.perUpdate()/bp.perUpdate()), strconv.Itoa(h.Evaluations)}
+		if text {
+			row = append(row, fmt.Sprintf("%.4g", math.Exp(last.CrossEntropy)))
+		}
+		t.Rows = append(t.Rows, row)
+		if a := h.Last().Averaged; a != nil {
+			row := []string{p.name + " averaged", "", report.Number(j.loss(*a)), "-", "", "", "", ""}
+			if classes {
+				row[3] = fmt.Sprintf("%.2f %%", 100*a.Accuracy)
+			}
+			if text {
+				row = append(row, fmt.Sprintf("%.4g", math.Exp(a.CrossEntropy)))
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	if j.learn.Patience > 0 {
+		t.Legend += " With -patience the weights and scores are those of the evaluation that was best on " + j.picks() + "; an average of the weights is that at the end."
 	}
 	for _, p := range j.learners {
 		r.Tiles = append(r.Tiles, report.Tile{Value: p.seconds().String(), Label: p.name + ", training", Class: strings.ToLower(p.name)})
@@ -256,10 +325,10 @@ func (j *job) describe() {
 
 // Choice is what the use of some flags depends on.
 func (cmd MNISTCmd) Choice() cli.Choice {
-	return cli.Choice{Arch: "mlp", Data: "mnist", Rule: cmd.Rule.String()}
+	return cli.Choice{Arch: "mlp", Data: "mnist", Rule: cmd.Rule.String(), Solver: cmd.Solver.Name()}
 }
 
 // Choice is what the use of some flags depends on.
 func (cmd TrainCmd) Choice() cli.Choice {
-	return cli.Choice{Arch: cmd.Kind(), Data: cmd.Data, Rule: cmd.Rule.String()}
+	return cli.Choice{Arch: cmd.Kind(), Data: cmd.Data, Rule: cmd.Rule.String(), Solver: cmd.Solver.Name()}
 }

@@ -21,8 +21,11 @@ const writeStream = 2
 
 // A learner is a network under one rule, and what came of it.
 type learner struct {
-	name    string // "PC", "BP", or another rule's
+	name    string // "PC", "BP", or another rule's; of a further seed with it
+	kind    string // name without the seed
+	seed    uint64
 	rule    train.Rule[float32]
+	trainer *train.Trainer[float32]
 	history *train.History
 	trace   []point
 
@@ -30,7 +33,27 @@ type learner struct {
 }
 
 // file is what the learner's files begin with.
-func (p *learner) file() string { return strings.ToLower(p.name) }
+func (p *learner) file() string { return strings.ReplaceAll(strings.ToLower(p.name), " ", "-") }
+
+// last is the evaluation of the weights that it has: the last one, or the best one where that ended the training.
+func (p *learner) last() train.Eval {
+	for _, e := range p.history.Evals {
+		if e.Step == p.history.Best {
+			return e
+		}
+	}
+	return p.history.Last()
+}
+
+// perUpdate is the time of an update, in seconds.
+func (p *learner) perUpdate() float64 {
+	return p.history.Elapsed.Seconds() / float64(max(1, p.history.Steps))
+}
+
+// gradients is how many energy gradients an update took.
+func (p *learner) gradients() float64 {
+	return float64(p.history.Evaluations) / float64(max(1, p.history.Steps))
+}
 
 // A point is one training step of a curve.
 type point struct {
@@ -57,15 +80,29 @@ type setup struct {
 	test  *data.Set
 	*cli.RunDir
 	keep keepFlags
+
+	validation *data.Set // nil: the test set is what -patience looks at
 }
 
-// newLearner compiles the network for a rule, "BP" or the setup's, from the start that the seed gives.
-func (l *setup) newLearner(name string) (*learner, error) {
-	w, err := cli.Start[float32](l.flags, l.net, l.seed)
+// picks names what the best evaluation is the best on.
+func (l *setup) picks() string {
+	if l.validation != nil {
+		return fmt.Sprintf("the %d training samples that were held out", l.validation.Len())
+	}
+	return "the test set itself, so that its score is too good (-validation holds samples out)"
+}
+
+// newLearner compiles the network for a rule, "BP" or the setup's, from the start that the k-th seed gives.
+func (l *setup) newLearner(name string, k uint64) (*learner, error) {
+	seed := l.seed + k
+	w, err := cli.Start[float32](l.flags, l.net, seed)
 	if err != nil {
 		return nil, err
 	}
-	p := &learner{name: name, precision: l.flags.Precision}
+	p := &learner{name: name, kind: name, seed: seed, precision: l.flags.Precision}
+	if k > 0 {
+		p.name = fmt.Sprintf("%s seed %d", name, seed)
+	}
 	plan := arch.Plan{Batch: min(l.learn.Batch, l.train.Len())}
 	if name == "BP" { // whose gradient a precision would only multiply, against an epsilon of Adam that stays
 		p.precision, plan.Coordinates = 1, arch.Feedforward
@@ -78,9 +115,9 @@ func (l *setup) newLearner(name string) (*learner, error) {
 		return nil, err
 	}
 	if name == "BP" {
-		p.rule = &train.Backprop[float32]{Model: m, Seed: l.seed}
+		p.rule = &train.Backprop[float32]{Model: m, Seed: seed}
 	} else {
-		p.rule = l.learn.Rule.Build(m, l.learn.InferFlags, l.seed)
+		p.rule = l.learn.NewRule(m, seed)
 	}
 	return p, nil
 }
@@ -92,7 +129,10 @@ const adamEpsilon = 1e-8
 // is that of the unscaled gradient.
 func (l *setup) optimizer(p *learner) optim.Optimizer[float32] {
 	w := p.rule.Subject().Weights
-	o := &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, w)}
+	var o optim.Optimizer[float32] = &optim.AdamW[float32]{Rate: l.learn.LR, Decay: l.learn.Decay, Eps: adamEpsilon * p.precision, Spans: train.AdamSpans(l.net, w)}
+	if l.learn.Clip > 0 { // of the gradient without the output's precision
+		o = &optim.Clip[float32]{Max: l.learn.Clip * p.precision, Opt: o}
+	}
 	if l.learn.Normalise {
 		return &optim.Standardize[float32]{Opt: o, Parts: train.MetaPCNDeviations(l.net, w)}
 	}
@@ -111,6 +151,7 @@ type StepLine struct {
 	Status     string             `json:"status,omitempty"`
 	Steps      int                `json:"inference_steps"`
 	Residual   *float64           `json:"residual,omitempty"`
+	Rate       float64            `json:"rate"` // of the weights
 	GradNorm   float64            `json:"grad_norm"`
 	WeightNorm float64            `json:"weight_norm"`
 	Seconds    float64            `json:"seconds"`
@@ -125,16 +166,30 @@ type EvalLine struct {
 	Loss     float64 `json:"loss"` // squared error per sample, or cross-entropy per label in nats
 	Accuracy float64 `json:"accuracy"`
 	Seconds  float64 `json:"seconds"`
+
+	Averaged   *train.Score `json:"averaged,omitempty"`   // of the averaged weights
+	Validation *train.Score `json:"validation,omitempty"` // of what -patience looks at
 }
 
 func evalLineOf(name string, e train.Eval, loss float64) EvalLine {
-	return EvalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Loss: loss, Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds()}
+	return EvalLine{Kind: "eval", Rule: name, Step: e.Step, Samples: e.Samples, Loss: loss, Accuracy: e.Accuracy, Seconds: e.Elapsed.Seconds(), Averaged: e.Averaged, Validation: e.Stop}
 }
 
-func (l *setup) evalLine(name string, e train.Eval) EvalLine { return evalLineOf(name, e, l.loss(e)) }
+func (l *setup) evalLine(name string, e train.Eval) EvalLine {
+	return evalLineOf(name, e, l.loss(e.Score))
+}
+
+// result is what a learner came to, for the manifest.
+func (l *setup) result(p *learner) map[string]any {
+	r := map[string]any{"test": l.evalLine(p.name, p.last()), "updates": p.history.Steps, "gradients_per_update": p.gradients()}
+	if p.history.Best > 0 {
+		r["best"], r["stopped"] = p.history.Best, p.history.Stopped
+	}
+	return r
+}
 
 // loss is the test loss as the setup's likelihood has it.
-func (l *setup) loss(e train.Eval) float64 {
+func (l *setup) loss(e train.Score) float64 {
 	if l.flags.Loss.CE {
 		return e.CrossEntropy
 	}
@@ -173,7 +228,7 @@ func (o *observer) step(terms []string, s train.Step[float32]) error {
 	})
 	p.trace = append(p.trace, point{step: s.Step, loss: loss, energy: s.Energy})
 	line := StepLine{Kind: "step", Rule: p.name, Step: s.Step, Epoch: s.Epoch, Loss: loss, Energy: s.Energy,
-		Terms: make(map[string]float64, len(terms)), GradNorm: s.GradNorm(), WeightNorm: s.WeightNorm(), Seconds: s.Elapsed.Seconds()}
+		Terms: make(map[string]float64, len(terms)), Rate: s.Rate, GradNorm: s.GradNorm(), WeightNorm: s.WeightNorm(), Seconds: s.Elapsed.Seconds()}
 	for i, name := range terms {
 		line.Terms[name] = s.Terms[i]
 	}
@@ -216,16 +271,23 @@ func (l *setup) fit(c *cli.Console, p *learner) error {
 	}}
 	terms := p.rule.Subject().Terms
 	var failed error
-	t := train.Trainer[float32]{
+	total := l.learn.Updates(l.train)
+	if l.learn.Limit > 0 {
+		total = min(total, l.learn.Limit)
+	}
+	t := &train.Trainer[float32]{
 		Rule:      p.rule,
 		Optimizer: l.optimizer(p),
 		Train:     l.train, Test: l.test,
-		Batch: l.learn.Batch, Epochs: l.learn.Epochs, MaxSteps: l.learn.Limit, Seed: l.seed, EvalEvery: l.learn.EvalEvery,
+		Batch: l.learn.Batch, Epochs: l.learn.Epochs, MaxSteps: l.learn.Limit, Seed: p.seed, EvalEvery: l.learn.EvalEvery,
 		Divergence: l.learn.OnDivergence.Divergence, Checkpoint: checkpoint,
-		OnSkip: func(step int, why error) { c.Printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
-		OnStep: func(s train.Step[float32]) { failed = cli.First(failed, o.step(terms, s)) },
-		OnEval: func(e train.Eval) { failed = cli.First(failed, o.eval(e, l.loss(e))) },
+		Schedule: l.learn.Schedule.Over(total), LabelSmoothing: l.learn.Smoothing, WeightAverage: l.learn.EMA,
+		EarlyStop: train.EarlyStop{Patience: l.learn.Patience, On: l.validation},
+		OnSkip:    func(step int, why error) { c.Printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
+		OnStep:    func(s train.Step[float32]) { failed = cli.First(failed, o.step(terms, s)) },
+		OnEval:    func(e train.Eval) { failed = cli.First(failed, o.eval(e, l.loss(e.Score))) },
 	}
+	p.trainer = t
 	c.Doing(p.name + " learns")
 	p.history, err = t.Run(c.Context)
 	o.end()
