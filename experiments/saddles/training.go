@@ -77,7 +77,7 @@ func lessons(name string, conv bool) claim.Experiment {
 				for _, m := range []method{released, releasedBP, matchedBP} {
 					l := lesson{Data: set, Act: act, Conv: conv, Hidden: 4, Width: 500, Method: m, Faster: 1, Updates: 937, Seed: 1}
 					if conv {
-						l.Data, l.Channels, l.Width, l.Hidden, l.Updates = clothes, 16, 1024, 0, 468
+						l.Data, l.Channels, l.Width, l.Hidden, l.Updates = clothes, 8, 512, 0, 468
 					}
 					if s == claim.Quick {
 						l.Width, l.Hidden, l.Faster, l.Updates = 24, 3, 10, 160

@@ -3,6 +3,7 @@ package study
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/pcgraph/pcgraph/cmd/demo/internal/cli"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/report"
+	"github.com/pcgraph/pcgraph/train"
 )
 
 // MNISTCmd is the main job.
@@ -88,17 +90,59 @@ func (cmd TrainCmd) job(c *cli.Console, name string) error {
 		if err != nil {
 			return err
 		}
-		r.Manifest.Options = cmd // with what the data decide
+		chosen := ""
+		if cmd.Auto && cmd.Rule.TakesErrors() && !cmd.Errors && !slices.Contains(c.Given, "errors") && !slices.Contains(c.Given, "activities") {
+			if chosen, err = cmd.coordinates(c, net, training); err != nil {
+				return err
+			}
+		}
+		options := cmd // with what the data decide
+		if cmd.OfModel() {
+			for _, note := range cmd.Imported.Notes {
+				c.Printf("%s\n", note)
+			}
+			if err := r.Save(cli.ModelName, func(path string) error {
+				return arch.ExportONNX(path, net, cmd.Imported.Weights, arch.ONNX{})
+			}); err != nil {
+				return err
+			}
+			options.Arch = cli.ModelName
+		}
+		r.Manifest.Options = options
 		if err := r.Used(training, test); err != nil {
 			return err
 		}
-		j := &job{setup: setup{net: net, flags: cmd.NetFlags, learn: cmd.LearnFlags, seed: cmd.Seed, train: training, test: test, RunDir: r, keep: cmd.keepFlags}, agree: !cmd.NoCompare}
+		j := &job{chosen: chosen, setup: setup{net: net, flags: cmd.NetFlags, learn: cmd.LearnFlags, seed: cmd.Seed, train: training, test: test, RunDir: r, keep: cmd.keepFlags}, agree: !cmd.NoCompare}
 		if cli.KindOf(cmd.Data) != cli.NamedData {
 			j.read = cmd.Read(training, test)
 		}
 		j.Page.Title = fmt.Sprintf("Predictive coding and backprop on %s", strings.TrimSuffix(training.Name, " train"))
 		return j.do(c)
 	})
+}
+
+// lookSamples is how many training samples the coordinates of inference are chosen on.
+const lookSamples = 16
+
+// coordinates chooses between activities and prediction errors where neither was asked for, and says why.
+func (cmd *TrainCmd) coordinates(c *cli.Console, net *arch.Network, set *data.Set) (why string, err error) {
+	w, err := cli.NewWeights[float32](net, cmd.Seed)
+	if err != nil {
+		return "", err
+	}
+	n := min(cmd.Batch, set.Len(), lookSamples)
+	x, y := make([]float32, n*set.In()), make([]float32, n*set.Out())
+	for _, idx := range data.InOrder(n, n) {
+		data.Fill(set, x, y, idx)
+	}
+	choice, err := train.ChooseCoordinates(net, w, arch.Plan{Batch: n, Energy: cmd.Energy(cmd.Precision)}, x, y)
+	if err != nil {
+		return "", err
+	}
+	cmd.Errors = choice.Chosen == arch.Errors
+	cmd.Settle(cmd.Errors, cmd.Kinked())
+	c.Printf("Inference moves %s (-errors or -errors=false says it yourself)\n", choice.Why)
+	return choice.Why, nil
 }
 
 // fewUpdates is how many updates of the weights are hardly enough.
@@ -111,6 +155,7 @@ const leastPrecision = 1e-6
 // A job is the training of both learners, then the comparison of their gradients.
 type job struct {
 	setup
+	chosen   string                       // why inference moves what it moves, if the program chose
 	agree    bool                         // compares gradients after training
 	read     string                       // what was made of a user's own data
 	learners []*learner                   // of the first seed
@@ -235,6 +280,9 @@ func (j *job) describe() {
 	}
 	r.Lead = fmt.Sprintf("A %s learned %s (%s) twice, from the same start and in the same order: by %s and by backprop (BP), both with %s.",
 		j.flags.Title(), strings.TrimSuffix(j.train.Name, " train"), loss, rule, j.learn.Optimizer())
+	if j.chosen != "" {
+		r.Lead += " Inference moves " + j.chosen + "."
+	}
 	if j.read != "" {
 		r.Lead += " " + j.read + "."
 	}
