@@ -102,7 +102,19 @@ func (cmd TrainCmd) job(c *cli.Console, name string) error {
 				return err
 			}
 		}
-		r.Manifest.Options = cmd // with what the data decide
+		options := cmd // with what the data decide
+		if cmd.OfModel() {
+			for _, note := range cmd.Imported.Notes {
+				c.Printf("%s\n", note)
+			}
+			if err := r.Save(cli.ModelName, func(path string) error {
+				return arch.ExportONNX(path, net, cmd.Imported.Weights, arch.ONNX{})
+			}); err != nil {
+				return err
+			}
+			options.Arch = cli.ModelName
+		}
+		r.Manifest.Options = options
 		if err := r.Used(training, test); err != nil {
 			return err
 		}
