@@ -45,3 +45,17 @@ func ExampleExportONNX() {
 	// Tanh [block1/Gemm]
 	// Gemm [block2/Tanh block2/W block2/b]
 }
+
+// A network that PyTorch exported: an activation is in front of the weights behind it, a sum is a block with a skip.
+func ExampleImportONNX() {
+	path := filepath.Join("testdata", "onnx", "residual.onnx")
+	imported, err := arch.ImportONNX[float32](path)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(arch.Describe(imported.Network.Blocks[1]))
+	fmt.Println(imported.Notes[0])
+	// Output:
+	// arch.Block{Name: "block2", Layer: layers.Linear{In: 8, Out: 8, Act: tanh, Bias: true}, Skips: [arch.Skip{Layer: layers.Identity{}}]}
+	// Softmax at the output "y" is left out: outputs are logits here, trained by cross-entropy (energy.Categorical).
+}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,7 @@ func onnxCases() []onnxCase {
 		{name: "linear", net: one(layers.Linear{In: 5, Out: 3, Bias: true}, 5)},
 		{name: "linear without bias", net: one(layers.Linear{In: 5, Out: 3}, 5)},
 		{name: "linear of tokens", net: one(layers.Linear{In: 5, Out: 3, Act: layers.Tanh, Bias: true}, 4, 5)},
+		{name: "activation", net: one(layers.Activate{Act: layers.GELU}, 5)},
 		{name: "identity", net: one(layers.Identity{}, 5)},
 		{name: "conv", net: one(layers.Conv2D{In: 3, Out: 4, Kernel: both(3), Bias: true, Act: layers.Tanh, Post: layers.ReLU}, 6, 7, 3)},
 		{name: "conv stride pad dilation groups", net: one(layers.Conv2D{In: 4, Out: 6, Kernel: [2]int{3, 2}, Stride: [2]int{2, 3}, Pad: [2]int{2, 1}, Dilation: [2]int{2, 1}, Groups: 2, Bias: true}, 9, 8, 4)},
@@ -105,6 +107,76 @@ func onnxCases() []onnxCase {
 		cases = append(cases, onnxCase{name: "act " + act.String(), net: one(layers.Linear{In: 5, Out: 3, Act: act, Post: act}, 5)})
 	}
 	return cases
+}
+
+// TestFromONNX_ReadsWhatIsExported: a network that is exported and imported again predicts the same. The tolerance is that of factors
+// which were rounded into weights.
+func TestFromONNX_ReadsWhatIsExported(t *testing.T) {
+	reads := []string{"linear", "linear without bias", "linear of tokens", "activation", "identity", "conv", "conv stride pad dilation groups", "conv of each channel",
+		"transposed conv", "transposed conv stride pad dilation groups extra", "max pool", "max pool stride pad", "mean pool", "mean pool stride pad", "global mean pool",
+		"layer norm", "layer norm of tokens", "embedding", "position", "feed-forward", "dropout", "lateral", "reshape", "flatten", "compose", "residual",
+		"mlp", "mlp mupc", "mlp ntp with biases", "cnn", "resnet", "dropout alone and a copy"}
+	for _, c := range onnxCases() {
+		if !slices.Contains(reads, c.name) && !strings.HasPrefix(c.name, "act ") {
+			continue
+		}
+		rng := rand.New(rand.NewPCG(3, 2))
+		w, err := arch.NewWeights[float32](c.net, rng)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range w.Data() {
+			w.Data()[i] += .1 * float32(rng.NormFloat64())
+		}
+		model, err := arch.NewONNX(c.net, w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := arch.FromONNX[float32](model)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		const batch = 3
+		var outs [2][]float32
+		var x []float32
+		for k, m := range []func() (*arch.Model[float32], error){
+			func() (*arch.Model[float32], error) {
+				return arch.Compile(c.net, w, arch.Plan{Batch: batch, Coordinates: arch.Feedforward})
+			},
+			func() (*arch.Model[float32], error) {
+				return arch.Compile(in.Network, in.Weights, arch.Plan{Batch: batch, Coordinates: arch.Feedforward})
+			},
+		} {
+			model, err := m()
+			if err != nil {
+				t.Fatal(c.name, err)
+			}
+			if x == nil {
+				n, _ := model.Sizes()
+				x = make([]float32, batch*n)
+				for i := range x {
+					x[i] = float32(rng.NormFloat64())
+					if c.ids > 0 {
+						x[i] = float32(rng.IntN(c.ids))
+					}
+				}
+			}
+			if outs[k], err = model.Predict(x); err != nil {
+				t.Fatal(c.name, err)
+			}
+		}
+		if len(outs[0]) != len(outs[1]) {
+			t.Errorf("%s: %d numbers, want %d", c.name, len(outs[1]), len(outs[0]))
+			continue
+		}
+		for i, v := range outs[0] {
+			if !(math.Abs(float64(v-outs[1][i])) <= 3e-6*max(1, math.Abs(float64(v)))) {
+				t.Errorf("%s: output %d is %v, was %v\n%s", c.name, i, outs[1][i], v, in)
+				break
+			}
+		}
+	}
 }
 
 // gatedUnit is a user's layer.

@@ -16,6 +16,12 @@ func TestIdentity_Conforms(t *testing.T) {
 	layertest.Run(t, layers.Identity{}, 2, 3, 3)
 }
 
+func TestActivate_Conforms(t *testing.T) {
+	for _, act := range layers.Acts() {
+		layertest.Run(t, layers.Activate{Act: act}, 2, 3)
+	}
+}
+
 // TestLinear_Conforms covers every activation before and after the product, with and without bias.
 func TestLinear_Conforms(t *testing.T) {
 	for _, act := range layers.Acts() {

@@ -54,3 +54,37 @@ func TestExport_SavedNetwork(t *testing.T) {
 		t.Error("a file is there after an error")
 	}
 }
+
+// TestImport_GoesOnUnderPC: what leaves comes in again, is trained on, and is evaluated from the run's own folder when the file is gone.
+func TestImport_GoesOnUnderPC(t *testing.T) {
+	dir := t.TempDir()
+	model, imported, run := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "imported"), filepath.Join(dir, "run")
+	for _, args := range [][]string{
+		{"export", trainedRun(t), model},
+		{"import", model, "-out", imported},
+		{"train", "-arch", filepath.Join(imported, cli.ModelName), "-data", "../../data/testdata/irises.csv", "-targets", "species", "-limit", "2", "-no-compare", "-out", run},
+		{"eval", run, "-data", "../../data/testdata/irises.csv"},
+	} {
+		c := quiet(t.Context())
+		if code := onConsole(c, args, c.Out); code != cli.ExitOK {
+			t.Fatalf("%v: exit code %d", args, code)
+		}
+		if args[0] == "train" {
+			if err := os.RemoveAll(imported); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, args := range [][]string{
+		{"import", filepath.Join(run, "pc.safetensors"), "-out", imported},
+		{"train", "-arch", model, "-data", "moons", "-limit", "2", "-out", imported},
+	} {
+		c := quiet(t.Context())
+		if code := onConsole(c, args, c.Out); code == cli.ExitOK {
+			t.Errorf("%v: no error", args)
+		}
+		if _, err := os.Stat(imported); err == nil {
+			t.Errorf("%v: a folder is there after an error", args)
+		}
+	}
+}

@@ -26,6 +26,7 @@ Examples, with what to expect:
   demo predict iris -data new.csv     what the network in folder iris says of new samples, scaled as its own were
   demo export runs/mnist-TIME digits.onnx
                                       the network for onnxruntime and others, at any batch size
+  demo import net.onnx                a network from PyTorch and others; then demo train -arch net.onnx -data mnist -loss ce
   demo classify deep                  a notebook of JPC at its own budget: 30 layers, above 93 % in 900 updates
   demo generate                       digits from labels, labels from digits: above 85 %
   demo complete -missing left         half a digit is given, inference finds the rest

@@ -39,6 +39,7 @@ type commands struct {
 	Eval          study.EvalCmd          `cmd:"" help:"Evaluate saved networks, the weights in a run's folder, on the test set."`
 	Predict       study.PredictCmd       `cmd:"" help:"What a saved network says of new samples, as a table."`
 	Export        study.ExportCmd        `cmd:"" help:"A saved network as an ONNX model, for other frameworks and runtimes."`
+	Import        study.ImportCmd        `cmd:"" help:"The network of an ONNX model, as demo train takes it."`
 	Compare       study.CompareCmd       `cmd:"" help:"Compare PC's and BP's weight gradients of any network along inference; nothing is trained."`
 	Coord         inspect.CoordCmd       `cmd:"" name:"coordcheck" help:"Whether the sizes of activities and of their changes in training depend on width or depth, scaling by scaling."`
 	Infer         inspect.InferCmd       `cmd:"" help:"Which solver for inference: energy and gradient error against evaluations and time, for every solver on one network."`

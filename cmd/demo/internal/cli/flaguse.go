@@ -99,6 +99,7 @@ var FlagUses = []flagUse{
 	{netCommands, []string{"skips"}, archs("mlp"), byArch, "-arch mlp (resnet and transformer always have skips)"},
 	{netCommands, []string{"width", "depth"}, archs("cnn", "resnet", "transformer"), byArch, "-arch cnn, resnet and transformer (the size of mlp: -widths)"},
 	{netCommands, []string{"heads", "norm"}, archs("transformer"), byArch, "-arch transformer"},
+	{netCommands, []string{"scaling", "gamma"}, archs("mlp", "cnn", "resnet", "transformer"), byArch, "networks that are made here (that of a file has its factors in its weights)"},
 	{netCommands, []string{"no-bias"}, archs("mlp", "cnn"), byArch, "-arch mlp and cnn"},
 	{netCommands, []string{"act"}, archs("mlp", "cnn", "resnet"), byArch, "-arch mlp, cnn and resnet"},
 	{[]string{"coordcheck"}, []string{"act"}, archs("mlp", "cnn", "resnet"), byArch, "-arch mlp, cnn and resnet"},

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/pcgraph/pcgraph/arch"
 	"github.com/pcgraph/pcgraph/data"
 	"github.com/pcgraph/pcgraph/energy"
+	"github.com/pcgraph/pcgraph/graph"
 	"github.com/pcgraph/pcgraph/layers"
 	"github.com/pcgraph/pcgraph/train"
 )
@@ -168,7 +170,7 @@ func (f LearnFlags) Optimizer() string {
 
 // NetFlags describe a network and its energy.
 type NetFlags struct {
-	Arch      string      `default:"mlp" help:"Architecture: mlp; cnn (stages of convolution and pool), resnet (three stages, every element a site), both for pictures; transformer, for sequences." json:"arch"`
+	Arch      string      `default:"mlp" help:"Architecture: mlp; cnn (stages of convolution and pool), resnet (three stages, every element a site), both for pictures; transformer, for sequences; or FILE.onnx, the network of an ONNX model, from whose weights the training starts." json:"arch"`
 	Width     int         `default:"0" help:"Channels of cnn (of its first stage) and resnet, width of transformer; 0: 8, 8 and 32." json:"width"`
 	Depth     int         `default:"0" help:"Stages of cnn, residual blocks per stage of resnet, blocks of transformer; 0: 2, 1 and 2." json:"depth"`
 	Heads     int         `default:"4" help:"Attention heads of transformer." json:"heads"`
@@ -182,6 +184,46 @@ type NetFlags struct {
 	Loss      LossFlag    `default:"mse" help:"Likelihood of the output: mse or ce." json:"loss"`
 	Errors    bool        `help:"Let inference move prediction errors instead of activities: the same energy, and in deep networks a shorter way." json:"errors"`
 	Precision float64     `default:"1" help:"Precision of the output: small lets PC approach BP. BP trains at 1 whatever it is, and the epsilon of PC's Adam is multiplied by it, so that neither learns less for it." json:"precision"`
+
+	Imported *arch.Imported[float64] `kong:"-" json:"-"` // of -arch FILE.onnx, after Network
+}
+
+// onnxSuffix ends the names of ONNX models.
+const onnxSuffix = ".onnx"
+
+// OfModel reports whether the network is that of a file.
+func (f NetFlags) OfModel() bool { return strings.HasSuffix(f.Arch, onnxSuffix) }
+
+// ModelName is the file of an imported network in the folder of a run that trains it.
+const ModelName = "network" + onnxSuffix
+
+// Start is what the network's weights start from: drawn from the seed, or those of the file that it comes from.
+func Start[T graph.Float](f NetFlags, net *arch.Network, seed uint64) (*graph.Vector[T], error) {
+	if f.Imported == nil {
+		return NewWeights[T](net, seed)
+	}
+	return graph.Convert[T](f.Imported.Weights), nil
+}
+
+// model reads the network of a file for samples of some shapes.
+func (f *NetFlags) model(set string, in, out []int) (*arch.Network, error) {
+	var err error
+	if f.Imported, err = arch.ImportONNX[float64](f.Arch); err != nil {
+		return nil, err
+	}
+	net := f.Imported.Network
+	if in == nil {
+		return net, nil
+	}
+	m, err := arch.Compile(net, f.Imported.Weights, arch.Plan{Batch: 1, Coordinates: arch.Feedforward})
+	if err != nil {
+		return nil, err
+	}
+	size := func(shape []int) int { return graph.Field{Shape: shape}.Size() }
+	if x, y := m.Sizes(); x != size(in) || y != size(out) {
+		return nil, errors.Errorf("-arch %s has %d inputs and %d outputs, and samples of %s have %v -> %v: choose other data, or another network", f.Arch, x, y, set, in, out)
+	}
+	return net, nil
 }
 
 func (f NetFlags) Check() error {
@@ -207,7 +249,11 @@ func (f NetFlags) Check() error {
 	if f.Kind() == "transformer" { // else the field may be zero: commands whose network is fixed have no such flag
 		heads = Count("heads", f.Heads, 1)
 	}
-	return First(Known("architecture", f.Kind(), "mlp", "cnn", "resnet", "transformer"), heads, within("gamma", f.Gamma, 1e-12, 1e12), within("precision", f.Precision, 1e-12, 1e12))
+	var known error
+	if !f.OfModel() {
+		known = Known("architecture", f.Kind(), "mlp", "cnn", "resnet", "transformer", "FILE.onnx")
+	}
+	return First(known, heads, within("gamma", f.Gamma, 1e-12, 1e12), within("precision", f.Precision, 1e-12, 1e12))
 }
 
 // Network is the network for a data set, hidden being the hidden widths where the flags do not say.
@@ -247,6 +293,9 @@ func (f *NetFlags) Build(set string, in, out []int) (*arch.Network, error) {
 		}
 		return v
 	}
+	if f.OfModel() {
+		return f.model(set, in, out)
+	}
 	switch f.Kind() {
 	case "cnn", "resnet":
 		if len(in) != 3 || len(out) != 1 {
@@ -275,6 +324,9 @@ func (f *NetFlags) Build(set string, in, out []int) (*arch.Network, error) {
 
 // Title describes the network in words.
 func (f NetFlags) Title() string {
+	if f.OfModel() {
+		return "network of " + filepath.Base(f.Arch)
+	}
 	switch f.Kind() {
 	case "cnn":
 		return fmt.Sprintf("%s cnn of %d stages from %d channels", f.Act, f.Depth, f.Width)
@@ -413,6 +465,9 @@ func Widths(widths []int) string {
 
 // Kinked reports whether the slope of the network's activation jumps. A transformer has gelu, whatever -act says.
 func (f NetFlags) Kinked() bool {
+	if f.OfModel() { // whose activations may be any
+		return true
+	}
 	a := f.Act.Act
 	return f.Kind() != "transformer" && (a == layers.ReLU || a == layers.LeakyReLU || a == layers.HardTanh || a == layers.SELU)
 }

@@ -108,7 +108,7 @@ func (cmd *CurvatureCmd) subject(c *cli.Console, out *cli.RunDir) (*subject, err
 		if s.net, err = cmd.Network(training, cmd.Hidden(training)...); err != nil {
 			return nil, err
 		}
-		w, err := cli.NewWeights[float64](s.net, cmd.Seed)
+		w, err := cli.Start[float64](cmd.NetFlags, s.net, cmd.Seed)
 		if err != nil {
 			return nil, err
 		}

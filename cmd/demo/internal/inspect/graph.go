@@ -85,6 +85,9 @@ func (cmd *GraphCmd) dot() ([]byte, error) {
 	if cmd.Kind() == "transformer" {
 		in, out = []int{4, 5}, []int{4, 5}
 	}
+	if cmd.OfModel() {
+		in, out = nil, nil
+	}
 	net, err := cmd.Build("the picture", in, out)
 	if err != nil {
 		return nil, err

@@ -162,7 +162,7 @@ func (cmd InferCmd) measure(c *cli.Console, out *cli.RunDir) error {
 
 // benchmark compiles the network in both coordinates over one set of weights and looks for the equilibrium.
 func (cmd InferCmd) benchmark(ctx context.Context, net *arch.Network, set *data.Set) (*benchmark, error) {
-	w, err := cli.NewWeights[float64](net, cmd.Seed)
+	w, err := cli.Start[float64](cmd.NetFlags, net, cmd.Seed)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (cmd CompareCmd) Run(c *cli.Console) error {
 
 // compareIn compares in the precision T.
 func compareIn[T graph.Float](c *cli.Console, cmd CompareCmd, net *arch.Network, set *data.Set, out *cli.RunDir) error {
-	w, err := cli.NewWeights[T](net, cmd.Seed)
+	w, err := cli.Start[T](cmd.NetFlags, net, cmd.Seed)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func (l *setup) picks() string {
 // newLearner compiles the network for a rule, "BP" or the setup's, from the start that the k-th seed gives.
 func (l *setup) newLearner(name string, k uint64) (*learner, error) {
 	seed := l.seed + k
-	w, err := cli.NewWeights[float32](l.net, seed)
+	w, err := cli.Start[float32](l.flags, l.net, seed)
 	if err != nil {
 		return nil, err
 	}

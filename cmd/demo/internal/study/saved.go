@@ -20,6 +20,12 @@ func (f savedFlags) open() (*saved, error) {
 	s := new(saved)
 	var err error
 	s.SavedRun, err = cli.OpenSaved(f.From, &s.options)
+	if err == nil && s.options.OfModel() { // which is in the folder
+		if s.options.Arch != cli.ModelName {
+			return nil, errors.Errorf("%s: the network of the run is in %q: want %s, in its folder", filepath.Join(s.Dir, cli.ManifestName), s.options.Arch, cli.ModelName)
+		}
+		s.options.Arch = filepath.Join(s.Dir, cli.ModelName)
+	}
 	return s, err
 }
 
