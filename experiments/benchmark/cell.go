@@ -41,6 +41,7 @@ type Net struct {
 	Heads    int    `json:"heads,omitempty"`    // of transformer; 0: 1
 	Channels []int  `json:"channels,omitempty"` // of vgg
 	Act      string `json:"act,omitempty"`      // activation, behind the product in mlp and vgg, before it in resmlp; empty: gelu
+	Norm     bool   `json:"norm,omitempty"`     // layer normalisation in transformer
 	Scaling  string `json:"scaling,omitempty"`  // of the weights, one of Scalings; empty: sp
 }
 
@@ -54,6 +55,10 @@ type Rule struct {
 	Rest     float64 `json:"rest,omitempty"`     // of auto: stops when this part of the gradient is left
 	Rate     float64 `json:"rate,omitempty"`     // of descent on the activities, per sample
 	Momentum float64 `json:"momentum,omitempty"` // of descent
+
+	// Precision of the output, 0 for 1: small lets predictive coding approach backprop, whose precision is 1 in any case. Adam's epsilon is
+	// multiplied by it.
+	Precision float64 `json:"precision,omitempty"`
 
 	Nudge  string  `json:"nudge,omitempty"`  // cost (empty), or target: what beta multiplies
 	Sign   string  `json:"sign,omitempty"`   // of beta: positive (empty), negative, centred, random

@@ -249,7 +249,10 @@ func ParseNet(text string) (Net, error) {
 func (n Net) short() string {
 	size := dashes(append(slices.Clone(n.Hidden), n.Channels...))
 	if n.Width > 0 {
-		size = fmt.Sprintf("%dx%d", n.Width, n.Depth)
+		size = fmt.Sprint(n.Width)
+		if n.Depth > 0 {
+			size += fmt.Sprintf("x%d", n.Depth)
+		}
 	}
 	text := n.Kind + ":" + size
 	for _, more := range []string{n.Act, n.Scaling} {

@@ -59,15 +59,22 @@ func (l Learn) validate() error {
 	return nil
 }
 
-// optimizer is that of the weights.
-func (l Learn) optimizer(net *arch.Network, w *graph.Vector[float32]) optim.Optimizer[float32] {
+// adamEps is the epsilon of Adam and AdamW at an output precision of 1.
+const adamEps = 1e-8
+
+// optimizer is that of the weights, for gradients that have the factor precision, 0 for 1.
+func (l Learn) optimizer(net *arch.Network, w *graph.Vector[float32], precision float64) optim.Optimizer[float32] {
+	eps := adamEps
+	if precision != 0 {
+		eps *= precision
+	}
 	switch l.Optimizer {
 	case "adamw":
-		return &optim.AdamW[float32]{Rate: l.LR, Decay: l.Decay, Spans: train.AdamSpans(net, w)}
+		return &optim.AdamW[float32]{Rate: l.LR, Decay: l.Decay, Eps: eps, Spans: train.AdamSpans(net, w)}
 	case "sgd":
 		return &optim.SGD[float32]{Rate: l.LR, Spans: train.SGDSpans(net, w)}
 	}
-	return &optim.Adam[float32]{Rate: l.LR, Spans: train.AdamSpans(net, w)}
+	return &optim.Adam[float32]{Rate: l.LR, Eps: eps, Spans: train.AdamSpans(net, w)}
 }
 
 // schedule is that of the rate.
@@ -205,8 +212,8 @@ func (c Cell) training(set *data.Set, batch int) (*training, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.optimizer = c.Learn.optimizer(net, t.w)
-	twin := &train.Trainer[float32]{Rule: bp, Optimizer: c.Learn.optimizer(net, w), Train: set, Batch: batch, DropLast: c.Learn.DropLast, MaxSteps: 2 * (timings + 2),
+	t.optimizer = c.Learn.optimizer(net, t.w, c.Rule.Precision)
+	twin := &train.Trainer[float32]{Rule: bp, Optimizer: c.Learn.optimizer(net, w, 0), Train: set, Batch: batch, DropLast: c.Learn.DropLast, MaxSteps: 2 * (timings + 2),
 		Seed: c.Seed, Divergence: train.RecordAndStop}
 	t.twin, t.stop = iter.Pull2(twin.Steps(context.Background()))
 	t.g, t.want = make([]float32, len(t.w.Data())), make([]float32, len(t.w.Data()))
@@ -219,7 +226,7 @@ func (c Cell) backprop(net *arch.Network, batch int) (*graph.Vector[float32], *t
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := arch.Compile(net, w, arch.Plan{Batch: batch, Energy: c.Rule.energy(), Coordinates: arch.Feedforward})
+	m, err := arch.Compile(net, w, arch.Plan{Batch: batch, Energy: c.Rule.energy(0), Coordinates: arch.Feedforward})
 	return w, &train.Backprop[float32]{Model: m, Seed: c.Seed}, err
 }
 

@@ -134,6 +134,7 @@ func (n Net) network(set *data.Set) (*arch.Network, error) {
 		{"width", n.Width != 0, []string{"resmlp", "transformer"}},
 		{"depth", n.Depth != 0, []string{"resmlp", "transformer"}},
 		{"heads", n.Heads != 0, []string{"transformer"}},
+		{"norm", n.Norm, []string{"transformer"}},
 		{"channels", n.Channels != nil, []string{"vgg"}},
 		{"act", n.Act != "", []string{"mlp", "resmlp", "vgg"}},
 	} {
@@ -154,7 +155,7 @@ func (n Net) network(set *data.Set) (*arch.Network, error) {
 		if len(in) != 2 || len(set.OutShape()) != 2 {
 			return nil, errors.Errorf("network transformer: it is for sequences of tokens, and %s has samples %v -> %v: choose text", set.Name, in, set.OutShape())
 		}
-		return arch.Transformer{Scaling: scaling, Vocab: in[1], Tokens: in[0], Width: n.Width, Heads: n.Heads, Blocks: n.Depth}.Network()
+		return arch.Transformer{Scaling: scaling, Vocab: in[1], Tokens: in[0], Width: n.Width, Heads: n.Heads, Blocks: n.Depth, Norm: n.Norm}.Network()
 	}
 	return n.mlp(scaling, act, set)
 }

@@ -32,16 +32,19 @@ type method struct {
 }
 
 var (
-	descends = []string{"steps", "rate", "momentum", "solver"}
+	descends = []string{"steps", "rate", "momentum", "solver", "precision"}
 	moves    = append([]string{"errors", "rest"}, descends...)
 	nudges   = append([]string{"nudge", "sign", "beta", "growth"}, moves...)
 )
 
-// autoSteps are about how many steps inference takes that ends by its gradient.
-const autoSteps = 12
+// autoSteps are about how many steps inference takes that ends where autoRest or more of the gradient are left.
+const (
+	autoSteps = 12
+	autoRest  = .05
+)
 
 func steps(c Cell) float64 {
-	if c.Rule.Solver == auto {
+	if c.Rule.Solver == auto && c.Rule.Rest >= autoRest {
 		return min(autoSteps, float64(c.Rule.Steps))
 	}
 	return float64(c.Rule.Steps)
@@ -135,12 +138,12 @@ var methods = []method{
 		build: func(c Cell, pc train.PC[float32], _ int) train.Rule[float32] {
 			return &rules.ZIL[float32]{Model: pc.Model, Seed: c.Seed}
 		}},
-	{name: "montecarlo", title: "Monte Carlo predictive coding", takes: []string{"errors", "steps", "rate"}, gradients: steps,
+	{name: "montecarlo", title: "Monte Carlo predictive coding", takes: []string{"errors", "steps", "rate", "precision"}, gradients: steps,
 		build: func(c Cell, pc train.PC[float32], _ int) train.Rule[float32] {
 			pc.Solver = &infer.Langevin[float32]{Rate: c.Rule.Rate, Temperature: temperature, Source: rand.NewPCG(c.Seed, sampleStream)}
 			return &rules.MonteCarlo[float32]{PC: pc, BurnIn: c.Rule.Steps / 2}
 		}},
-	{name: "pcalm", title: "predictive coding by the method of multipliers (PC-ALM)", takes: []string{"steps", "rate"}, gradients: steps,
+	{name: "pcalm", title: "predictive coding by the method of multipliers (PC-ALM)", takes: []string{"steps", "rate", "precision"}, gradients: steps,
 		build: func(c Cell, pc train.PC[float32], _ int) train.Rule[float32] {
 			return &rules.PCALM[float32]{Model: pc.Model, Seed: c.Seed, Ascent: 1, Steps: c.Rule.Steps, Rate: c.Rule.Rate}
 		}},
@@ -246,7 +249,7 @@ func (r Rule) Settled(n Net) Rule {
 	case m.auto && (r.Solver == auto || r.Solver == "" && r.Steps == 0 && r.Rate == 0 && r.Momentum == 0 && !n.kinked()):
 		r.Solver = auto
 		orInt(&r.Steps, 64)
-		or(&r.Rest, .05)
+		or(&r.Rest, autoRest)
 	case has("rate"):
 		if r.Errors {
 			orInt(&r.Steps, 8)
@@ -294,18 +297,20 @@ func (r Rule) validate() error {
 		return errors.Errorf("rule %s: solver auto measures its rate: leave out rate and momentum, or the solver", r.Name)
 	case r.Solver != auto && r.Rest != 0:
 		return errors.Errorf("rule %s: rest is for solver auto", r.Name)
+	case !(r.Precision >= 0) || r.Precision != 0 && !(r.Precision >= 1e-6 && r.Precision <= 1e6):
+		return errors.Errorf("rule %s: precision %g: want 1e-6 to 1e6", r.Name, r.Precision)
 	case !(r.Beta >= 0) || !(r.Rest >= 0 && r.Rest < 1) || r.Steps < 0 || r.Steps > 1<<20 || !(r.Rate >= 0) || !(r.Momentum >= 0 && r.Momentum < 1):
 		return errors.Errorf("rule %s: beta %g, rest %g, steps %d, rate %g, momentum %g: want none below 0, rest and momentum below 1 (the sign of beta is sign)", r.Name, r.Beta, r.Rest, r.Steps, r.Rate, r.Momentum)
 	}
 	return nil
 }
 
-// energy is the functional of the loss.
-func (r Rule) energy() energy.Functional {
+// energy is the functional of the loss at a precision of the output, 0 for 1.
+func (r Rule) energy(precision float64) energy.Functional {
 	if r.Loss == "ce" {
-		return energy.PC{Output: energy.Categorical{}}
+		return energy.PC{Output: energy.Categorical{Precision: precision}}
 	}
-	return energy.PC{}
+	return energy.PC{Output: energy.Gaussian{Precision: precision}}
 }
 
 // compile compiles the network for the rule.
@@ -321,7 +326,7 @@ func (c Cell) compile(net *arch.Network, w *graph.Vector[float32], batch int) (*
 	case c.Rule.Errors:
 		coordinates = arch.Errors
 	}
-	return arch.Compile(net, w, arch.Plan{Batch: batch, Energy: c.Rule.energy(), Coordinates: coordinates})
+	return arch.Compile(net, w, arch.Plan{Batch: batch, Energy: c.Rule.energy(c.Rule.Precision), Coordinates: coordinates})
 }
 
 // rule is the learning rule over a model.

@@ -3,6 +3,7 @@ package benchmark
 import (
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/pcgraph/pcgraph/experiments/claim"
 )
@@ -31,7 +32,7 @@ func (t Table) Cells() []Cell {
 func (t Table) Experiment() claim.Experiment { return Experiment(t.Name, t.Cells()) }
 
 // Tables are the named tables.
-var Tables = []Table{tour, pcxMLP}
+var Tables = []Table{tour, pcxMLP, depth, vgg5, text}
 
 // TableNamed is a table by name.
 func TableNamed(name string) (Table, error) {
@@ -52,10 +53,7 @@ var tour = Table{
 	About: "A network of two hidden layers of 32 on 800 points, 10 epochs, in seconds: what the larger tables look like.",
 	cells: func() []Cell {
 		var cells []Cell
-		for _, r := range []struct {
-			row  string
-			rule Rule
-		}{
+		for _, r := range []named{
 			{"BP", Rule{Name: "bp"}},
 			{"PC", Rule{Name: "pc"}},
 			{"ePC", Rule{Name: "pc", Errors: true, Steps: 5, Rate: .4}},
@@ -120,10 +118,7 @@ var pcxMLP = Table{
 					}
 				}
 			}
-			for _, ours := range []struct {
-				row  string
-				rule Rule
-			}{
+			for _, ours := range []named{
 				{"PC at rest", Rule{Name: "pc", Solver: auto, Steps: 64, Rest: .05}},
 				{"ePC at rest", Rule{Name: "pc", Errors: true, Solver: auto, Steps: 64, Rest: .05}},
 				{"ePC, 5 steps", Rule{Name: "pc", Errors: true, Solver: descent, Steps: 5, Rate: .2}},
@@ -139,3 +134,84 @@ var pcxMLP = Table{
 
 // muPCRate is the rate of Adam for a residual network of muPC (arXiv 2605.31022): 1e-3 sqrt(N/L).
 func muPCRate(width, depth int) float64 { return 1e-3 * math.Sqrt(float64(width)/float64(depth)) }
+
+// A named rule is a row of a table.
+type named struct {
+	row  string
+	rule Rule
+}
+
+// depthWidth is that of the table depth.
+const depthWidth = 128
+
+var depth = Table{
+	Name: "depth", Seeds: 3,
+	Title: "Residual MLPs of 8 to 128 layers",
+	About: "Bias-free residual MLPs of L = 8, 16, 32, 64 and 128 layers of width 128, ReLU before the product, scaled by muPC, one epoch of MNIST, pixels in [-1, 1], batch 64, the last one " +
+		"left out, Adam at 1e-3 sqrt(128/L) (the networks and rates of PC-ALM's paper, arXiv 2605.31022) for every rule. Inference is as short as the signal allows: PC and the forward update make L steps, PC-ALM " +
+		"2L, red-black nudging L/2 + 1 sweeps to each side, ePC 5 steps on the errors at every depth. Nothing is tuned by depth.",
+	cells: func() []Cell {
+		var cells []Cell
+		for _, l := range []int{8, 16, 32, 64, 128} {
+			for _, r := range []named{
+				{"BP", Rule{Name: "bp"}},
+				{"PC", Rule{Name: "pc", Solver: auto, Steps: l, Rest: .01}},
+				{"ePC", Rule{Name: "pc", Errors: true, Solver: descent, Steps: 5, Rate: .2}},
+				{"PC-ALM", Rule{Name: "pcalm", Steps: 2 * l}},
+				{"red-black", Rule{Name: "redblack", Sign: "centred", Beta: .1, Steps: l/2 + 1}},
+				{"Z-IL", Rule{Name: "zil"}},
+				{"forward update", Rule{Name: "forward", Solver: descent, Steps: l, Rate: .25}},
+			} {
+				cells = append(cells, Cell{Row: "L" + strconv.Itoa(l) + "/" + r.row, Data: Data{Name: "mnist", Pixels: .5},
+					Net:   Net{Kind: "resmlp", Width: depthWidth, Depth: l, Act: "relu", Scaling: "mupc"},
+					Rule:  r.rule,
+					Learn: Learn{LR: muPCRate(depthWidth, l), Batch: 64, DropLast: true, Epochs: 1}})
+			}
+		}
+		return cells
+	},
+}
+
+var vgg5 = Table{
+	Name: "vgg5", Seeds: 3,
+	Title: "A small VGG-5 on Fashion-MNIST",
+	About: "Convolutions 3 x 3 of 32, 64, 128 and 128 channels, GELU and maxima of 2 x 2 behind each, every stage one site, and a linear readout: pcx's VGG-5 with a quarter of its channels. It trains " +
+		"on the first 20,000 pictures, a third of the set, for 5 epochs: what two cores can do; accuracies are below those of the whole set. Pixels in [-1, 1], batch 128, AdamW with warm-up and cosine, " +
+		"with the rate and decay that pcx tuned for negative nudging on CIFAR-10, for every row.",
+	cells: func() []Cell {
+		var cells []Cell
+		for _, r := range []named{
+			{"BP", Rule{Name: "bp"}},
+			{"PC", Rule{Name: "pc", Solver: auto, Steps: 8, Rest: .1}},
+			{"ePC", Rule{Name: "pc", Errors: true, Solver: descent, Steps: 5, Rate: .2}},
+			{"centred nudging", Rule{Name: "nudged", Nudge: "target", Sign: "centred", Beta: .179, Solver: descent, Steps: 7, Rate: .028, Momentum: .5}},
+		} {
+			cells = append(cells, Cell{Row: r.row, Data: Data{Name: "fashion", Pixels: .5, Train: 20000},
+				Net:   Net{Kind: "vgg", Channels: []int{32, 64, 128, 128}, Act: "gelu"},
+				Rule:  r.rule,
+				Learn: Learn{Optimizer: "adamw", LR: 2.6e-4, Decay: 9e-4, Schedule: "warmup-cosine", Batch: 128, DropLast: true, Epochs: 5}})
+		}
+		return cells
+	},
+}
+
+var text = Table{
+	Name: "text", Seeds: 3,
+	Title: "A character transformer",
+	About: "Two blocks of width 32 with 4 heads and layer normalisation, scaled by muPC with Adam's rates, on windows of 32 characters of the built-in text of 3,400 characters, cross-entropy, 6 epochs, batch 64, " +
+		"Adam at .03. The score is the perplexity by character on the last tenth of the text. With so small a text it says how rules compare, not how well a transformer can do.",
+	cells: func() []Cell {
+		var cells []Cell
+		for _, r := range []named{
+			{"BP", Rule{Name: "bp"}},
+			{"PC", Rule{Name: "pc", Solver: auto, Steps: 16, Rest: .1}},
+			{"ePC", Rule{Name: "pc", Errors: true, Precision: .1, Solver: descent, Steps: 5, Rate: .2}},
+			{"PC-ALM", Rule{Name: "pcalm", Steps: 8}},
+		} {
+			r.rule.Loss = "ce"
+			cells = append(cells, Cell{Row: r.row, Data: Data{Name: "text"}, Net: Net{Kind: "transformer", Width: 32, Depth: 2, Heads: 4, Norm: true, Scaling: "mupc-adam"},
+				Rule: r.rule, Learn: Learn{LR: 3e-2, Batch: 64, Epochs: 6}})
+		}
+		return cells
+	},
+}

@@ -147,6 +147,9 @@ func settings(c benchmark.Cell) string {
 	if r.Momentum > 0 {
 		add("momentum %g", r.Momentum)
 	}
+	if r.Precision > 0 {
+		add("output precision %g", r.Precision)
+	}
 	if r.Beta > 0 {
 		sign := r.Sign
 		if sign == "" {
