@@ -74,3 +74,30 @@ func ExampleTrainer_Steps() {
 	fmt.Printf("left before the end: %v\n", trainer.History().Steps < 600)
 	// Output: left before the end: true
 }
+
+// The schedule of pcx and optax: linearly from the rate to 1.1 times the rate over a tenth of the steps, then by a cosine to a tenth of it.
+func ExampleWarmUp() {
+	schedule := train.WarmUp{Part: .1, From: 1, Then: train.CosineDecay{From: 1.1, To: .1}}
+	for _, step := range []int{1, 51, 101, 551, 1000} {
+		fmt.Printf("%.2f ", schedule.Factor(step, 1000))
+	}
+	// Output: 1.00 1.05 1.10 0.60 0.10
+}
+
+// Train at a rate that falls, with clipped gradients and smoothed labels, until evaluations no longer improve.
+func ExampleTrainer_Run_schedule() {
+	trainer, err := moons()
+	if err != nil {
+		panic(err)
+	}
+	trainer.Optimizer = &optim.Clip[float32]{Max: 1, Opt: trainer.Optimizer}
+	trainer.Schedule = train.WarmUp{Part: .1, Then: train.CosineDecay{}}
+	trainer.LabelSmoothing, trainer.WeightAverage = .1, .9
+	trainer.EvalEvery, trainer.EarlyStop = 20, train.EarlyStop{Patience: 5}
+	history, err := trainer.Run(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("stopped early: %v, at the weights of the best evaluation: %v\n", history.Stopped, history.Best < history.Steps)
+	// Output: stopped early: true, at the weights of the best evaluation: true
+}

@@ -164,6 +164,22 @@ func TestTrain_SeveralSeeds(t *testing.T) {
 	}
 }
 
+// TestTrain_RefusesWhatDoesNotFitTheData, or the coordinates, before it trains.
+func TestTrain_RefusesWhatDoesNotFitTheData(t *testing.T) {
+	for args, want := range map[string]string{
+		"-data moons -solver newton":                "add -errors",
+		"-data sine -smoothing .1":                  "-smoothing is for classes",
+		"-data moons -solver lbfgs -rule forward":   "does not go with the other flags",
+		"-data moons -patience 2 -eval-every 0":     "-patience counts evaluations",
+		"-data moons -patience 2 -validation .0001": "is none",
+	} {
+		code, stdout, stderr := demo(t, t.Context(), strings.Fields("train "+args+" -out "+filepath.Join(t.TempDir(), "run"))...)
+		if code == cli.ExitOK || !strings.Contains(stderr, want) || strings.Contains(stdout, "step") {
+			t.Errorf("%s: exit code %d, %s%s", args, code, stdout, stderr)
+		}
+	}
+}
+
 // TestEval_GivesWhatTheTrainingDid, for every architecture, by folder and by file.
 func TestEval_GivesWhatTheTrainingDid(t *testing.T) {
 	for _, args := range []string{

@@ -63,6 +63,7 @@ const (
 	defaultSolver = "default"
 	autoSolver    = "auto"
 	descentSolver = "descent"
+	newtonSolver  = "newton"
 )
 
 // A trainSolver is a row of the table of solvers that -solver of demo train chooses from.
@@ -81,7 +82,7 @@ var trainSolvers = []trainSolver{
 	{descentSolver, "-steps of -rate, with -momentum", "", false, descend},
 	{"lbfgs", "L-BFGS, no rate", "inference by L-BFGS", true,
 		func(_, _ float64) infer.Solver[float32] { return &infer.LBFGS[float32]{} }},
-	{"newton", "Gauss-Newton, with -errors, no rate", "inference by Gauss-Newton", true,
+	{newtonSolver, "Gauss-Newton, with -errors, no rate", "inference by Gauss-Newton", true,
 		func(_, _ float64) infer.Solver[float32] { return &infer.Newton[float32]{} }},
 }
 
@@ -137,6 +138,9 @@ func (f LearnFlags) most() int {
 
 // Descends reports whether inference is descent by -steps of -rate.
 func (f LearnFlags) Descends() bool { return f.Rule.Infers() && !f.solver().rests }
+
+// SolvesErrors reports whether the solver needs the coordinates of errors.
+func (f LearnFlags) SolvesErrors() bool { return f.Solver.Name() == newtonSolver }
 
 // Inference says how inference is made, in the coordinates given in words.
 func (f LearnFlags) Inference() string {

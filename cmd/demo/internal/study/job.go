@@ -78,6 +78,9 @@ type compareFlags struct {
 // job loads the data and runs.
 func (cmd TrainCmd) job(c *cli.Console, name string) error {
 	cmd.Settle(cmd.Errors, cmd.Kinked())
+	if cmd.SolvesErrors() && !cmd.Errors {
+		return errors.Errorf("-solver %s solves for prediction errors: add -errors, or take -solver lbfgs", cmd.Solver.Name())
+	}
 	return c.Run(name, cmd, func(r *cli.RunDir) error {
 		training, test, err := cmd.Load(c, cmd.Seed, cmd.Widths)
 		if err != nil {
@@ -85,6 +88,9 @@ func (cmd TrainCmd) job(c *cli.Console, name string) error {
 		}
 		if n := cmd.Updates(training); cli.KindOf(cmd.Data) != cli.NamedData && cmd.Limit == 0 && n < fewUpdates {
 			c.Printf("Only %s: -epochs %d makes %d.\n", report.Plural(n, "weight update"), (fewUpdates*cmd.Epochs+n-1)/n, fewUpdates)
+		}
+		if cmd.Smoothing > 0 && training.Classes() == 0 {
+			return errors.Errorf("-smoothing is for classes, and %s is a regression: leave it out", training.Name)
 		}
 		net, err := cmd.Network(training, cmd.Hidden(training)...)
 		if err != nil {
@@ -126,7 +132,7 @@ const lookSamples = 16
 
 // coordinates chooses between activities and prediction errors where neither was asked for, and says why.
 func (cmd *TrainCmd) coordinates(c *cli.Console, net *arch.Network, set *data.Set) (why string, err error) {
-	w, err := cli.NewWeights[float32](net, cmd.Seed)
+	w, err := cli.Start[float32](cmd.NetFlags, net, cmd.Seed)
 	if err != nil {
 		return "", err
 	}

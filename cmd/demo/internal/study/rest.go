@@ -10,7 +10,15 @@ import (
 
 // rest adds to the page how near to equilibrium the weights learned, and warns if that was far.
 func (j *job) rest(c *cli.Console) error {
-	return inferenceTable(c, j.RunDir, j.learners, closeness{errors: j.flags.Errors, rate: j.learn.Rate, excess: j.excess, samples: min(compareBatch, j.test.Len()), stable: j.stableRate})
+	return inferenceTable(c, j.RunDir, j.learners, closeness{errors: j.flags.Errors, rate: j.descentRate(), excess: j.excess, samples: min(compareBatch, j.test.Len()), stable: j.stableRate})
+}
+
+// descentRate is the rate of descent; 0 if another solver infers.
+func (j *job) descentRate() float64 {
+	if !j.learn.Descends() {
+		return 0
+	}
+	return j.learn.Rate
 }
 
 // excess is F(z_T)/F* - 1 after the learner's inference on test samples; ok is false unless the network is a linear chain.
