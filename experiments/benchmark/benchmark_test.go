@@ -3,6 +3,7 @@ package benchmark
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -210,6 +211,42 @@ func TestRows_AgainstHandValues(t *testing.T) {
 	}
 	if figures := Figures("test", rows); len(figures) != 2 || len(figures[0].Panels) != 1 || len(figures[0].Panels[0].Lines) != 2 {
 		t.Errorf("figures %+v", figures)
+	}
+}
+
+// TestRows_OfTrainingsThatDivergedAtOnce: nothing but the reason, in tables and pictures.
+func TestRows_OfTrainingsThatDivergedAtOnce(t *testing.T) {
+	c := moons(Rule{Name: "pc", Solver: descent, Steps: 400, Rate: 50})
+	c.Net.Act = "relu"
+	whole := moons(Rule{Name: "bp"})
+	tables, err := (&claim.Runner{}).Measure(t.Context(), claim.Full, Experiment("test", []Cell{c, whole}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := Rows(tables[0], []Cell{c, whole})
+	if len(rows) != 2 || len(rows[0].Diverged) != 1 || rows[0].Measure != "" || rows[0].Last.N != 0 || rows[1].Measure != "accuracy" {
+		t.Fatalf("%+v", rows)
+	}
+	if figures := Figures("test", rows); len(figures) != 2 || len(figures[0].Panels[0].Lines) != 1 {
+		t.Errorf("figures %+v", figures)
+	}
+	if figures := Figures("test", rows[:1]); figures != nil {
+		t.Errorf("figures of nothing: %+v", figures)
+	}
+}
+
+// TestFigures_OverDepth: networks that differ in depth are one picture, with a line for each rule.
+func TestFigures_OverDepth(t *testing.T) {
+	var rows []Row
+	for _, l := range []int{8, 16} {
+		for _, rule := range []string{"bp", "pc"} {
+			rows = append(rows, Row{Cell: Cell{Row: fmt.Sprintf("L%d/%s", l, rule), Data: Data{Name: "mnist"}, Net: Net{Kind: "resmlp", Width: 8, Depth: l}},
+				Measure: "accuracy", Last: claim.Mean(90, 92), Ratio: claim.Mean(2, 3), Curve: []Point{{}}})
+		}
+	}
+	figures := Figures("depth", append(rows, Row{Cell: Cell{Row: "L32/zil"}}))
+	if len(figures) != 1 || len(figures[0].Panels) != 2 || len(figures[0].Panels[0].Lines) != 2 || !slices.Equal(figures[0].Panels[0].Lines[1].X, []float64{8, 16}) {
+		t.Errorf("%+v", figures)
 	}
 }
 

@@ -18,6 +18,9 @@ func Figures(name string, rows []Row) []claim.Figure {
 	overTime := claim.Figure{Name: "benchmark-" + name + "-time", Caption: "The same against the seconds of training, evaluations not counted, on a machine that may be busy with other work."}
 	var panels []string
 	for _, r := range rows {
+		if r.Measure == "" {
+			continue
+		}
 		if p := panelOf(r); !slices.Contains(panels, p) {
 			panels = append(panels, p)
 		}
@@ -60,6 +63,9 @@ func overDepth(name string, rows []Row) (claim.Figure, bool) {
 	var lines, prices []claim.Line
 	index := map[string]int{}
 	for _, r := range rows {
+		if r.Measure == "" {
+			continue
+		}
 		if r.Net.Kind != "resmlp" || r.Measure != "accuracy" || r.Data.Name != rows[0].Data.Name || r.Net.Width != rows[0].Net.Width {
 			return claim.Figure{}, false
 		}

@@ -16,7 +16,7 @@ type Row struct {
 	// Last and Best are of the test set: accuracy in per cent, of text the perplexity, otherwise the loss. Best is that of the best
 	// evaluation, which is a selection on the test set.
 	Last, Best claim.Estimate
-	Measure    string // "accuracy", "perplexity" or "loss"
+	Measure    string // "accuracy", "perplexity" or "loss"; empty if all seeds diverged before the first evaluation
 
 	Weights    int
 	Epoch      claim.Estimate // seconds of training an epoch
@@ -71,7 +71,7 @@ func Rows(t claim.Table, cells []Cell) []Row {
 
 // newRow is the row of cells that differ in their seed.
 func newRow(cells []claim.Row[Cell, Outcome], wanted int, took float64) Row {
-	r := Row{Cell: cells[0].Params, Wanted: wanted, Weights: cells[0].Result.Weights, Time: took, Measure: cells[0].Result.measure()}
+	r := Row{Cell: cells[0].Params, Wanted: wanted, Weights: cells[0].Result.Weights, Time: took}
 	over := func(value func(Outcome) float64) claim.Estimate {
 		var vs []float64
 		for _, c := range cells {
@@ -83,6 +83,9 @@ func newRow(cells []claim.Row[Cell, Outcome], wanted int, took float64) Row {
 	}
 	for _, c := range cells {
 		r.Seeds = append(r.Seeds, c.Params.Seed)
+		if len(c.Result.Steps) > 0 {
+			r.Measure = c.Result.measure()
+		}
 		if d := c.Result.Diverged; d != "" {
 			r.Diverged = append(r.Diverged, d)
 		}

@@ -217,7 +217,9 @@ func (cmd Cmd) measure(c *cli.Console, out *cli.RunDir, t benchmark.Table, cells
 		return err
 	}
 	for _, r := range rows {
-		out.Manifest.Results[r.Row] = map[string]any{r.Measure: r.Last.Mean, "best": r.Best.Mean, "seeds": len(r.Seeds)}
+		if r.Measure != "" { // else it has diverged, as the page says
+			out.Manifest.Results[r.Row] = map[string]any{r.Measure: r.Last.Mean, "best": r.Best.Mean, "seeds": len(r.Seeds)}
+		}
 	}
 	out.Manifest.Seconds["measurements"] = table.Seconds()
 	out.Page = v.page()

@@ -71,12 +71,15 @@ func (v view) text() report.Table {
 	t := report.Table{Title: v.table.Title, Note: v.table.About, Legend: legend}
 	var units []string
 	for _, r := range v.rows {
-		if !slices.Contains(units, unit(r)) {
+		if r.Measure != "" && !slices.Contains(units, unit(r)) {
 			units = append(units, unit(r))
 		}
 	}
-	what := strings.Join(units, " or ")
-	t.Head = []string{"row", "seeds", "last, " + what, "best, " + what, "s/epoch", "x BP", "gradients", "left %", "residual", "far %", "cosine start", "end"}
+	what := ""
+	if len(units) > 0 {
+		what = ", " + strings.Join(units, " or ")
+	}
+	t.Head = []string{"row", "seeds", "last" + what, "best" + what, "s/epoch", "x BP", "gradients", "left %", "residual", "far %", "cosine start", "end"}
 	for _, r := range v.rows {
 		t.Rows = append(t.Rows, []string{r.Row, seeds(r), number(r.Last, 2), number(r.Best, 2), small(r.Epoch), mean(r.Ratio, 2), mean(r.Gradients, 1),
 			mean(r.Left, 1), small(r.Residual), mean(r.Far, 0), mean(r.Start, 4), mean(r.End, 4)})

@@ -132,7 +132,7 @@ const lookSamples = 16
 
 // coordinates chooses between activities and prediction errors where neither was asked for, and says why.
 func (cmd *TrainCmd) coordinates(c *cli.Console, net *arch.Network, set *data.Set) (why string, err error) {
-	w, err := cli.NewWeights[float32](net, cmd.Seed)
+	w, err := cli.Start[float32](cmd.NetFlags, net, cmd.Seed)
 	if err != nil {
 		return "", err
 	}
