@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -65,6 +66,9 @@ func Run(t *testing.T, claims []claim.Claim) {
 	}
 }
 
+// notFinite finds NaN and infinities in a text, and not "Inference".
+var notFinite = regexp.MustCompile(`\b(NaN|Inf)\b`)
+
 // Recorded holds claims against the tables of their full runs. Each must have the recorded verdict, must not survive a shuffle
 // of the results among the cells (see Survives) unless its Shuffled says why a shuffle is no test of it, and must not panic on
 // tables with missing cells. A claim for which table returns fs.ErrNotExist passes.
@@ -91,7 +95,7 @@ func Recorded(t *testing.T, claims []claim.Claim, table func(claim.Experiment) (
 			if outcome.Verdict != c.Verdict {
 				t.Errorf("by the record it %s, by the code it %s: %s", outcome.Verdict, c.Verdict, outcome.Reason)
 			}
-			if care := c.Cared(full); strings.Contains(care, "NaN") || strings.Contains(care, "Inf") {
+			if care := c.Cared(full); notFinite.MatchString(care) {
 				t.Errorf("its care has numbers that are none: %s", care)
 			}
 			survived, err := Survives(c, full)
