@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -199,27 +200,29 @@ func (l lesson) learn(ctx context.Context, at *claim.Cell) (c learnt, err error)
 }
 
 func trainingClaims() []claim.Claim {
-	still := claim.Bound{Text: "BP's loss in the last tenth is within 2 % of its first, at the release's rate and at PC's", Origin: claim.Paper, Note: "figure 5: it stays at .100"}
 	moves := claim.Bound{Text: "PC's loss in the last tenth is below .95 of its first", Origin: claim.Paper, Note: "figure 5; B-T6 of the specification: below .095 after an epoch"}
-	steep := claim.Bound{Text: "PC's largest weight gradient is at least 10 times BP's of the same rate", Origin: claim.Paper, Note: "figures 11 and 12: BP's stays near 0"}
-	slow := claim.Bound{Text: "BP's loss in the last tenth is within 2 % of its first, at the release's rate", Origin: claim.Paper, Note: "figure 5: it stays at .0935 to .097"}
-	care := func(id, took string) func(claim.Table) string {
-		return claim.Constant("Not measured in full: `demo run " + id + " -full` takes " + took + " on two cores and goes on where it was interrupted. Inference is the release's 50 steps at .1 without its " +
-			"halving of the step. CIFAR-10 was not here: with it in PCGRAPH_CIFAR10, `demo train -data cifar10 -arch cnn` trains by both rules.")
+	steep := claim.Bound{Text: "PC's largest weight gradient is at least 10 times BP's at the release's rates; in full alone", Origin: claim.Paper, Note: "figures 11 and 12: BP's stays near 0"}
+	still := claim.Bound{Text: "BP's loss in the last tenth is within 2 % of its first, at the release's rate", Origin: claim.Paper, Note: "figure 5: it stays at .100, or at .0935 to .097 with convolutions"}
+	later := claim.Bound{Text: "at PC's rate BP's loss falls by a hundredth later than PC's, or not at all", Origin: claim.After, Note: "the bound was that it does not fall in an epoch, which it does"}
+	care := func(text string) func(claim.Table) string {
+		return claim.Constant(text + " PC infers by the release's 50 steps at .1, without its halving of the step. CIFAR-10 was not here: with it in PCGRAPH_CIFAR10, `demo train -data cifar10 " +
+			"-arch cnn` trains by both rules.")
 	}
 	return []claim.Claim{{
 		ID: "saddles/training", Source: paper + ", figures 5, 11 and 12 (PC_vs_BP_Convergence of the release): MNIST and Fashion-MNIST",
-		Statement: "Four hidden layers that start near the origin, linear, tanh or relu, learn within an epoch by predictive coding and not at all by backprop, at the release's rates " +
-			"and at the same rate.",
+		Statement: "Four hidden layers that start near the origin, linear, tanh or relu, learn within an epoch by predictive coding and not at all by backprop, at the release's rates; " +
+			"at the same rate backprop begins to learn later.",
 		Paper: "loss .100 at the start; BP stays there; PC on MNIST .04 (linear), .018 (tanh), .012 (relu) at the end, on Fashion-MNIST .037 to .03. The release's steps of PC are 320 times those of BP",
-		Grid:  dense, Bounds: []claim.Bound{still, moves, steep}, Check: leavesOrigin, Verdict: claim.Open, Care: care("saddles/training", "about half an hour"), Plot: func(t claim.Table) []claim.Figure { return lessonFigure("saddles-training", t) },
+		Grid:  dense, Bounds: []claim.Bound{still, moves, steep, later}, Check: leavesOrigin, Verdict: claim.WithCare,
+		Care: care("The release's rates differ by 320. This claim said at first that backprop does not learn at PC's rate either; within an epoch it does, linear and tanh, some 400 updates after PC: " +
+			"of the paper's difference that is what the landscape makes and not the rate."), Plot: func(t claim.Table) []claim.Figure { return lessonFigure("saddles-training", t) },
 	}, {
 		ID: "saddles/convolution", Source: paper + ", figure 5 (CIFAR-10: three convolutions with max pooling, two dense layers)",
 		Statement: "A convolutional network that starts near the origin learns Fashion-MNIST (the paper: CIFAR-10) by predictive coding at the release's rates, where backprop does not begin to.",
 		Paper:     "BP stays at .0935 (linear, tanh; 5468 batches) and .097 (relu); PC is below .09 within about 50 and ends at .072",
-		Grid:      convolutional, Bounds: []claim.Bound{slow, moves}, Check: leavesOrigin, Verdict: claim.Open, Care: func(t claim.Table) string {
-			return care("saddles/convolution", "many hours")(t) + " At PC's rate backprop learns the mean of the classes (.09) too, in the small network of quick scale: the convolutions' biases take it off the saddle."
-		}, Plot: func(t claim.Table) []claim.Figure { return lessonFigure("saddles-convolution", t) },
+		Grid:      convolutional, Bounds: []claim.Bound{still, moves}, Check: leavesOrigin, Verdict: claim.WithCare,
+		Care: care("The release's rates differ by 320, and here that is all: at PC's rate backprop comes to the mean of the classes (.09) as soon, for the convolutions' biases take it off the saddle. Channels are 8, 16 and 32 " +
+			"(the paper: 64, 128 and 256), half an epoch."), Plot: func(t claim.Table) []claim.Figure { return lessonFigure("saddles-convolution", t) },
 	}}
 }
 
@@ -227,31 +230,44 @@ func trainingClaims() []claim.Claim {
 func leavesOrigin(t claim.Table) (string, error) {
 	var off claim.Off
 	var ours []string
-	norms := map[lesson]map[method]float64{}
+	type pair struct {
+		norm   float64
+		leaves int // the point of its course at which the loss has fallen by a hundredth
+	}
+	runs := map[lesson]map[method]pair{}
 	for _, r := range claim.Rows[lesson, learnt](t) {
 		l, c := r.Params, r.Result
 		fell := float64(c.Last / c.First)
 		at := fmt.Sprintf("%s, %s, %s", l.Data, l.Act, l.Method)
 		key := l
 		key.Method = ""
-		if norms[key] == nil {
-			norms[key] = map[method]float64{}
+		if runs[key] == nil {
+			runs[key] = map[method]pair{}
 		}
-		if !l.Conv {
-			norms[key][l.Method] = float64(c.Norm)
+		course := numbers(c.Losses)
+		leaves := slices.IndexFunc(course, func(v float64) bool { return v < .99*float64(c.First) })
+		if leaves < 0 {
+			leaves = len(course)
 		}
-		if l.Conv && l.Method == matchedBP { // its biases take it to the mean of the classes: reported, not promised
-			ours = append(ours, fmt.Sprintf("%s: %.4f to %.4f", at, c.First, c.Last))
-			continue
-		}
-		if l.Method == released && !(fell < .95) || l.Method != released && !(math.Abs(fell-1) < .02) {
+		runs[key][l.Method] = pair{float64(c.Norm), leaves}
+		if l.Method == released && !(fell < .95) || l.Method == releasedBP && !(math.Abs(fell-1) < .02) {
 			off.Add("%s: loss %.4f, at first %.4f", at, c.Last, c.First)
 		}
 		ours = append(ours, fmt.Sprintf("%s: %.4f to %.4f", at, c.First, c.Last))
 	}
-	for key, n := range norms {
-		if pc, bp := n[released], n[matchedBP]; pc > 0 && bp > 0 && !(pc > 10*bp) {
-			off.Add("%s, %s: largest gradients %.2g (PC) and %.2g (BP)", key.Data, key.Act, pc, bp)
+	for key, run := range runs {
+		pc, has := run[released]
+		bp, hasBP := run[releasedBP]
+		same, hasSame := run[matchedBP]
+		at := fmt.Sprintf("%s, %s", key.Data, key.Act)
+		if key.Conv || !has { // with convolutions, biases take backprop off the saddle: reported, not promised
+			continue
+		}
+		if hasBP && t.Scale == claim.Full && !(pc.norm > 10*bp.norm) {
+			off.Add("%s: largest gradients %.2g (PC) and %.2g (BP)", at, pc.norm, bp.norm)
+		}
+		if hasSame && !(pc.leaves < same.leaves) {
+			off.Add("%s: the loss falls at point %d of %d by PC, at %d by BP at the same rate", at, pc.leaves, courses, same.leaves)
 		}
 	}
 	return strings.Join(ours, "; "), off.Err()
