@@ -34,7 +34,7 @@ const (
 	// saveEvery is the time between two writings of a training's checkpoint.
 	saveEvery = 30 * time.Second
 	// timings is how often in a training a step of backprop is timed beside it.
-	timings = 20
+	timings = 60
 )
 
 // validate reports numbers out of range and unknown names.
