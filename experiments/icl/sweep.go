@@ -47,10 +47,10 @@ var sweep = claim.Claim{
 		{Text: "the mean cosine within the context, over blocks, is above .1", Origin: claim.After, Note: "the independent program's least is .15, of the defaults alone"},
 		{Text: "what is trained for 100 steps ends below nine tenths of where it began, but for D = 8", Origin: claim.After, Note: "a prediction of zero does not; at D = 8 the released rate of .05 diverges, which was found"},
 	},
-	Check:    sweepHolds,
-	Verdict:  claim.WithCare,
-	Care:     claim.Constant("At eight dimensions the released rate is too high: the loss grows, and the identity holds nevertheless. One seed; contexts of 1000 pairs and batches of 4096 tasks before training alone."),
-	Plot:     sweepFigure,
+	Check:   sweepHolds,
+	Verdict: claim.WithCare,
+	Care:    claim.Constant("At eight dimensions the released rate is too high: the loss grows, and the identity holds nevertheless. One seed; contexts of 1000 pairs and batches of 4096 tasks before training alone."),
+	Plot:    sweepFigure,
 }
 
 // name says what is swept.
