@@ -17,14 +17,19 @@ import (
 // and the activities that it reads have not moved, so the gradient is backprop's to rounding. It is for chains with hidden
 // likelihoods of unit precision; the output's may be any.
 //
-// It is not fast: a batch takes L-1 energy gradients and L weight gradients, all layers in each.
+// A step moves the activity that the error has just come to. Those behind it would move too, which changes no gradient, and at rate 1
+// they grow without limit in deep networks. The Report's Energy is F with every hidden activity moved once.
+//
+// It is not fast: a batch takes L-1 gradients by one activity each, and L weight gradients, all layers in each.
 type ZIL[T graph.Float] struct {
 	Model *arch.Model[T] // in the coordinates of activities
 	Seed  uint64         // of what layers draw at random for every batch, as in PC
 
 	batch  train.BatchModel[T]
-	dz, dw []T
-	blocks []int // of each weight
+	dw     []T
+	site   [1]int                      // to be moved
+	move   func(site int, z, grad []T) // a step of rate 1, bound once
+	blocks []int                       // of each weight
 }
 
 var _ train.Rule[float32] = (*ZIL[float32])(nil)
@@ -55,7 +60,8 @@ func (r *ZIL[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 		return train.Report{}, err
 	}
 	if m != last {
-		r.dz, r.dw = make([]T, len(m.State())), make([]T, len(grad))
+		r.dw = make([]T, len(grad))
+		r.move = func(_ int, z, grad []T) { kernel.SGD(z, grad, 1, 0) }
 		r.blocks = r.blocks[:0]
 		for _, w := range m.Network().Weights() {
 			r.blocks = append(r.blocks, blockOf(m.Network(), w.Name))
@@ -82,10 +88,10 @@ func (r *ZIL[T]) Gradient(grad, x, y []T, batch int) (train.Report, error) {
 		if l == 0 {
 			break
 		}
-		if _, err := m.StateGrad(r.dz, m.State()); err != nil {
+		r.site[0] = l - 1 // a chain's activities are those of its blocks but the last
+		if err := m.Sweep(r.site[:], r.move); err != nil {
 			return report, err
 		}
-		kernel.SGD(m.State(), r.dz, 1, 0)
 		report.Inference.Status = infer.StepLimit
 		report.Inference.Step++
 		report.Inference.Evals++
