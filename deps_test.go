@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	".":                   {},
 	"internal/atomicfile": {},
 	"internal/buildinfo":  {},
+	"internal/protobuf":   {},
 	"internal/jsonfloat":  {},
 	"internal/layered":    {},
 	"internal/mutate":     {},
@@ -45,8 +46,9 @@ var allowed = map[string][]string{
 	"data/internal/words":     {},
 	"theory":                  {},
 	"report":                  {},
+	"report/tfevents":         {"internal/protobuf"},
 	"graph/safetensors":       {},
-	"graph/onnx":              {},
+	"graph/onnx":              {"internal/protobuf"},
 	"graph":                   {"internal/kernel", "graph/onnx"},
 	"infer":                   {"optim", "infer/ode", "internal/kernel"},
 	"infer/ode":               {"internal/kernel"},
@@ -72,7 +74,7 @@ var allowed = map[string][]string{
 	"experiments/saddles":     all,
 	"experiments/icl":         append([]string{"icl"}, all...),
 	"examples":                append([]string{"report"}, all...),
-	"cmd/demo":                append([]string{"report", "bss", "data/signal", "experiments/record", "experiments/benchmark", "experiments/limits", "experiments/mupc", "experiments/newcomers", "experiments/jpc", "experiments/thesis", "experiments/pem", "experiments/trustregion", "experiments/saddles", "experiments/icl", "icl"}, all...),
+	"cmd/demo":                append([]string{"report", "report/tfevents", "bss", "data/signal", "experiments/record", "experiments/benchmark", "experiments/limits", "experiments/mupc", "experiments/newcomers", "experiments/jpc", "experiments/thesis", "experiments/pem", "experiments/trustregion", "experiments/saddles", "experiments/icl", "icl"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia; an example shows how a user does.

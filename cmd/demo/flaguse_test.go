@@ -14,9 +14,9 @@ import (
 
 // always lists, by command, the flags that have a use whatever else is chosen. A new flag is listed here or in flagUses.
 var always = map[string]string{
-	"mnist":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint no-compare loss dir",
+	"mnist":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves no-compare loss dir",
 	"toy":           "out seed steps rate batch epochs limit lr",
-	"train":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint no-compare arch loss data",
+	"train":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves no-compare arch loss data",
 	"eval":          "data dir keys header separator decimal", // dir by savedFlags.samples, which knows the run's data
 	"predict":       "data dir rule to keys header separator decimal",
 	"export":        "rule beside dir",

@@ -8,10 +8,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
-)
 
-// The encoding of protobuf: a message is fields, each a key (number << 3 | wire type) and a value: a varint (0), 8 bytes (1), a length
-// and so many bytes (2: text, messages, packed numbers), or 4 bytes (5).
+	"github.com/pcgraph/pcgraph/internal/protobuf"
+)
 
 // Numbers of fields, as onnx.proto has them.
 const (
@@ -25,44 +24,12 @@ const (
 	pairKey, pairValue                                                                                                  = 1, 2
 )
 
-// A message is an encoding that grows.
-type message []byte
-
-func (m *message) key(field, wire int) { *m = binary.AppendUvarint(*m, uint64(field)<<3|uint64(wire)) }
-
-func (m *message) int(field int, v int64) {
-	m.key(field, 0)
-	*m = binary.AppendUvarint(*m, uint64(v))
-}
-
-func (m *message) bytes(field int, v []byte) {
-	m.key(field, 2)
-	*m = append(binary.AppendUvarint(*m, uint64(len(v))), v...)
-}
-
-func (m *message) text(field int, v string) {
-	if v != "" {
-		m.bytes(field, []byte(v))
-	}
-}
-
-// in adds a message.
-func (m *message) in(field int, write func(m *message)) {
-	var inner message
-	write(&inner)
-	m.bytes(field, inner)
-}
-
-func (m *message) pair(field int, key, value string) {
-	m.in(field, func(m *message) {
-		m.text(pairKey, key)
-		m.text(pairValue, value)
+// pair adds a key and a value.
+func pair(m *protobuf.Message, field int, key, value string) {
+	m.In(field, func(m *protobuf.Message) {
+		m.Text(pairKey, key)
+		m.Text(pairValue, value)
 	})
-}
-
-func (m *message) float(field int, v float32) {
-	m.key(field, 5)
-	*m = binary.LittleEndian.AppendUint32(*m, math.Float32bits(v))
 }
 
 // Marshal is the model's encoding. The same model gives the same bytes. Tensors that cannot be encoded are errors.
@@ -72,84 +39,84 @@ func Marshal(model *Model) ([]byte, error) {
 			return nil, err
 		}
 	}
-	var m message
-	m.int(modelIR, model.IR)
-	m.text(modelProducer, model.Producer)
-	m.text(modelVersion, model.Version)
-	m.text(modelDoc, model.Doc)
-	m.in(modelGraph, func(m *message) { marshalGraph(m, &model.Graph) })
-	m.in(modelOpset, func(m *message) { m.int(pairValue, model.Opset) })
+	var m protobuf.Message
+	m.Int(modelIR, model.IR)
+	m.Text(modelProducer, model.Producer)
+	m.Text(modelVersion, model.Version)
+	m.Text(modelDoc, model.Doc)
+	m.In(modelGraph, func(m *protobuf.Message) { marshalGraph(m, &model.Graph) })
+	m.In(modelOpset, func(m *protobuf.Message) { m.Int(pairValue, model.Opset) })
 	for _, key := range slices.Sorted(maps.Keys(model.Meta)) {
-		m.pair(modelMeta, key, model.Meta[key])
+		pair(&m, modelMeta, key, model.Meta[key])
 	}
 	return m, nil
 }
 
-func marshalGraph(m *message, g *Graph) {
+func marshalGraph(m *protobuf.Message, g *Graph) {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		m.in(graphNode, func(m *message) {
+		m.In(graphNode, func(m *protobuf.Message) {
 			for _, name := range n.In {
-				m.bytes(nodeIn, []byte(name)) // an empty one too: an operand that is left out
+				m.Bytes(nodeIn, []byte(name)) // an empty one too: an operand that is left out
 			}
 			for _, name := range n.Out {
-				m.bytes(nodeOut, []byte(name))
+				m.Bytes(nodeOut, []byte(name))
 			}
-			m.text(nodeName, n.Name)
-			m.text(nodeOp, n.Op)
+			m.Text(nodeName, n.Name)
+			m.Text(nodeOp, n.Op)
 			for _, a := range n.Attrs {
-				m.in(nodeAttr, func(m *message) { marshalAttr(m, a) })
+				m.In(nodeAttr, func(m *protobuf.Message) { marshalAttr(m, a) })
 			}
-			m.text(nodeDomain, n.Domain)
+			m.Text(nodeDomain, n.Domain)
 		})
 	}
-	m.text(graphName, g.Name)
+	m.Text(graphName, g.Name)
 	for i := range g.Tensors {
-		m.in(graphTensor, func(m *message) { g.Tensors[i].marshal(m) })
+		m.In(graphTensor, func(m *protobuf.Message) { g.Tensors[i].marshal(m) })
 	}
 	for _, v := range g.Inputs {
-		m.in(graphInput, func(m *message) { marshalValue(m, v) })
+		m.In(graphInput, func(m *protobuf.Message) { marshalValue(m, v) })
 	}
 	for _, v := range g.Outputs {
-		m.in(graphOutput, func(m *message) { marshalValue(m, v) })
+		m.In(graphOutput, func(m *protobuf.Message) { marshalValue(m, v) })
 	}
 }
 
-func marshalAttr(m *message, a Attr) {
-	m.text(attrName, a.Name)
+func marshalAttr(m *protobuf.Message, a Attr) {
+	m.Text(attrName, a.Name)
 	switch a.Type {
 	case FloatAttr:
-		m.float(attrFloat, a.Float)
+		m.Float(attrFloat, a.Float)
 	case IntAttr:
-		m.int(attrInt, a.Int)
+		m.Int(attrInt, a.Int)
 	case StringAttr:
-		m.bytes(attrString, []byte(a.String))
+		m.Bytes(attrString, []byte(a.String))
 	case TensorAttr:
-		m.in(attrTensor, a.Tensor.marshal)
+		m.In(attrTensor, a.Tensor.marshal)
 	case FloatsAttr:
 		for _, v := range a.Floats {
-			m.float(attrFloats, v)
+			m.Float(attrFloats, v)
 		}
 	case IntsAttr:
 		for _, v := range a.Ints {
-			m.int(attrInts, v)
+			m.Int(attrInts, v)
 		}
 	}
-	m.int(attrType, int64(a.Type))
+	m.Int(attrType, int64(a.Type))
 }
 
-func marshalValue(m *message, v Value) {
-	m.text(valueName, v.Name)
-	m.in(valueType, func(m *message) {
-		m.in(typeTensor, func(m *message) {
-			m.int(typeElem, int64(v.Type))
-			m.in(typeShape, func(m *message) {
+func marshalValue(m *protobuf.Message, v Value) {
+	m.Text(valueName, v.Name)
+	m.In(valueType, func(m *protobuf.Message) {
+		m.In(typeTensor, func(m *protobuf.Message) {
+			m.Int(typeElem, int64(v.Type))
+			m.In(typeShape, func(m *protobuf.Message) {
 				for _, d := range v.Shape {
-					m.in(shapeDim, func(m *message) {
+					m.In(shapeDim, func(m *protobuf.Message) {
 						if d.Name != "" {
-							m.text(dimName, d.Name)
+							m.Text(dimName, d.Name)
 						} else {
-							m.int(dimSize, d.Size)
+							m.Int(dimSize, d.Size)
 						}
 					})
 				}
@@ -190,20 +157,20 @@ func (t *Tensor) len() int {
 	return 0
 }
 
-func (t *Tensor) marshal(m *message) {
+func (t *Tensor) marshal(m *protobuf.Message) {
 	for _, d := range t.Shape {
-		m.int(tensorDims, int64(d))
+		m.Int(tensorDims, int64(d))
 	}
-	m.int(tensorType, int64(t.Type()))
-	m.text(tensorName, t.Name)
+	m.Int(tensorType, int64(t.Type()))
+	m.Text(tensorName, t.Name)
 	if t.beside == nil {
-		m.bytes(tensorRaw, t.raw())
+		m.Bytes(tensorRaw, t.raw())
 		return
 	}
 	for _, p := range t.beside.pairs() {
-		m.pair(tensorPlace, p[0], p[1])
+		pair(m, tensorPlace, p[0], p[1])
 	}
-	m.int(tensorBeside, 1)
+	m.Int(tensorBeside, 1)
 }
 
 // raw is the data, little-endian.

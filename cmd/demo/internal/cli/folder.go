@@ -48,6 +48,7 @@ type Folder struct {
 	older *Manifest
 	was   []byte // the older manifest.json
 
+	curves  *curves // nil: in metrics.jsonl alone
 	metrics *os.File
 	lines   bytes.Buffer // of metrics.jsonl, whole lines that are not yet in the file
 	flushed time.Time
@@ -234,6 +235,11 @@ func (f *Folder) Line(object any) error {
 	if err != nil {
 		return errors.Wrap(err, "write metrics.jsonl")
 	}
+	if f.curves != nil {
+		if err := f.curves.line(text); err != nil {
+			return err
+		}
+	}
 	f.lines.Write(text)
 	f.lines.WriteByte('\n')
 	if f.metrics != nil && f.lines.Len() < flushBytes && time.Since(f.flushed) < flushAfter {
@@ -268,6 +274,10 @@ func (f *Folder) CloseMetrics() (err error) {
 		err = f.flush()
 		err = First(err, errors.Wrap(f.metrics.Close(), "write metrics.jsonl"))
 		f.metrics = nil
+	}
+	if f.curves != nil {
+		err = First(err, f.curves.close())
+		f.curves = nil
 	}
 	return err
 }

@@ -82,6 +82,7 @@ func (cmd TrainCmd) job(c *cli.Console, name string) error {
 		return errors.Errorf("-solver %s solves for prediction errors: add -errors, or take -solver lbfgs", cmd.Solver.Name())
 	}
 	return c.Run(name, cmd, func(r *cli.RunDir) error {
+		r.Folder.Curves(cmd.Curves)
 		training, test, err := cmd.Load(c, cmd.Seed, cmd.Widths)
 		if err != nil {
 			return err

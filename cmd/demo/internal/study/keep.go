@@ -15,14 +15,17 @@ import (
 
 // keepFlags say where a training is kept, to be gone on with.
 type keepFlags struct {
-	Checkpoint      string `placeholder:"DIR" help:"Folder in which the training is kept, made if missing: the same command again goes on where it was, after Ctrl-C or worse, and comes to the same numbers." json:"-"`
-	CheckpointEvery int    `default:"200" help:"Keep it every so many updates, beside the start, the end and Ctrl-C; 0: at those only." json:"-"`
+	Checkpoint      string   `placeholder:"DIR" help:"Folder in which the training is kept, made if missing: the same command again goes on where it was, after Ctrl-C or worse, and comes to the same numbers." json:"-"`
+	CheckpointEvery int      `default:"200" help:"Keep it every so many updates, beside the start, the end and Ctrl-C; 0: at those only." json:"-"`
+	Curves          []string `placeholder:"KIND,..." help:"Write the curves for other programs too, as they come: tensorboard (event files, a run for each rule, in the folder tensorboard), csv (tables with columns step and timestamp)." json:"-"`
 }
 
 // Kept is the folder of the checkpoints, for the run.
 func (f keepFlags) Kept() string { return f.Checkpoint }
 
-func (f keepFlags) validate() error { return cli.Count("checkpoint-every", f.CheckpointEvery, 0) }
+func (f keepFlags) validate() error {
+	return cli.First(cli.Count("checkpoint-every", f.CheckpointEvery, 0), cli.CheckCurves(f.Curves))
+}
 
 // checkpoint is where a learner's training is kept, with its ledger; nowhere, but with a ledger, without the flag.
 func (f keepFlags) checkpoint(p *learner, to *cli.Folder) (train.Checkpoint, *ledger, error) {
