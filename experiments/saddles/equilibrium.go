@@ -134,8 +134,19 @@ var equilibrium = claim.Claim{
 	},
 	Check:    energiesCoincide,
 	Shuffled: "energies are compared with the closed form of the same cell, and accuracies of the cells are alike",
-	Verdict:  claim.Open,
-	Care:     claim.Constant("Not measured in full: `demo run saddles/equilibrium -full` takes about ten minutes on two cores. CIFAR-10, which the paper has too, was not here."),
+	Verdict:  claim.Fails, QuickPasses: true,
+	Care: func(t claim.Table) string {
+		worst := map[int]float64{}
+		for _, r := range claim.Rows[inferred, gaps](t) {
+			worst[r.Params.Hidden] = max(worst[r.Params.Hidden], r.Result.Worst)
+		}
+		var list []string
+		for _, hidden := range claim.Keys(worst) {
+			list = append(list, fmt.Sprintf("%.2g of F* at H = %d", worst[hidden], hidden))
+		}
+		return "Inference as it is released does not end at equilibrium, the less the deeper the network: in the worst of 100 updates F is above F* by " + strings.Join(list, ", ") +
+			". Never below it, and accuracies and errors are those stored: F* itself is right (exact equilibria agree with it to rounding, theory's tests), time 300 is too short for it. CIFAR-10, which the paper has too, was not here."
+	},
 }
 
 // stored are the release's outputs: squared error at updates 10 and 100, accuracy.
