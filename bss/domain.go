@@ -248,7 +248,7 @@ func level(v []float64) float64 {
 				count++
 			}
 		}
-		if count == above || count == 0 {
+		if count >= above || count == 0 { // above: only by rounding, at a number that is the level itself
 			return theta
 		}
 		theta, above = sum/float64(count), count
