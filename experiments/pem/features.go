@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -410,14 +411,11 @@ var features = claim.Claim{
 	Bounds: []claim.Bound{
 		{Text: "relative errors, means over three seeds, are within .03 of the paper's", Origin: claim.Paper, Note: "one run; with the read-out A = X Y^T (Y Y^T)^-1"},
 		{Text: "accuracies are within 2 percentage points of the paper's", Origin: claim.Paper, Note: "one run; settings of the classifier were not at hand, ours has the usual penalty"},
-		{Text: "PCA has the smallest error, NMF the next, PEM the largest", Origin: claim.Paper, Note: "that PCA's is the smallest of all linear read-outs is a theorem"},
+		{Text: "PCA has the smallest error, NMF the next, PEM the largest, whatever the seeds", Origin: claim.Paper, Note: "that PCA's is the smallest of all linear read-outs is a theorem"},
 	},
-	Verdict: claim.Open,
-	Care:    claim.Constant("It was not measured in full. It needs the files of Fashion-MNIST: those of Debian's package dataset-fashion-mnist, or PCGRAPH_FASHION_MNIST."),
 	Check: func(t claim.Table) (string, error) {
 		var off claim.Off
 		var ours []string
-		mean := map[string]float64{}
 		errs, accuracy := map[string][]float64{}, map[string][]float64{}
 		rows := claim.Rows[coding, code](t)
 		for _, r := range rows {
@@ -425,7 +423,6 @@ var features = claim.Claim{
 		}
 		for _, method := range claim.Keys(errs) {
 			e, a, paper := claim.Mean(errs[method]...), claim.Mean(accuracy[method]...), publishedCodes[method]
-			mean[method] = e.Mean
 			ours = append(ours, fmt.Sprintf("%s: error %.3f, accuracy %s", method, e.Mean, claim.Percent(a.Mean)))
 			if t.Scale == claim.Quick {
 				continue
@@ -437,8 +434,8 @@ var features = claim.Claim{
 				off.Add("%s: accuracy %.3f, the paper's %.3f", method, a.Mean, paper[1])
 			}
 		}
-		if len(mean) == 3 && !(mean[pcaName] < mean[nmfName] && mean[nmfName] < mean[pemRule]) {
-			off.Add("errors of PCA, NMF and PEM: %.3f, %.3f, %.3f", mean[pcaName], mean[nmfName], mean[pemRule])
+		if len(errs) == 3 && !(slices.Max(errs[pcaName]) < slices.Min(errs[nmfName]) && slices.Max(errs[nmfName]) < slices.Min(errs[pemRule])) {
+			off.Add("errors of PCA, NMF and PEM: %.3f, %.3f, %.3f", errs[pcaName], errs[nmfName], errs[pemRule])
 		}
 		return strings.Join(ours, "; "), off.Err()
 	},
