@@ -2,8 +2,6 @@ package infer
 
 import (
 	"math"
-
-	"github.com/pcgraph/pcgraph/optim"
 )
 
 // A Spectrum is what power iterations tell of the energy's Hessian around some activities.
@@ -36,31 +34,12 @@ func MeasureSpectrum[T Float](p Problem[T], z []T) (Spectrum, error) {
 
 // shiftedCurvature is the largest eigenvalue of c - H around z, for an H with no eigenvalue above c.
 func shiftedCurvature[T Float](p Problem[T], z []T, c float64) (float64, error) {
-	g, h, at, v := make([]T, len(z)), make([]T, len(z)), make([]T, len(z)), make([]T, len(z))
-	if _, err := p.Energy(g, z); err != nil {
-		return 0, err
-	}
-	for i := range v {
-		v[i] = T(math.Sin(float64(1 + 7*i)))
-	}
-	along, small := 0., .01*math.Sqrt(float64(len(z)))
-	for range powerIterations {
-		norm := optim.Norm(v)
-		if norm == 0 {
-			break
-		}
-		for i := range at {
-			v[i] /= T(norm)
-			at[i] = z[i] + T(small)*v[i]
-		}
-		if _, err := p.Energy(h, at); err != nil {
-			return 0, err
-		}
-		along = 0
-		for i, old := range v { // the Rayleigh quotient, which has a sign
-			v[i] = T(c)*old - (h[i]-g[i])/T(small)
+	return powerIteration(p, z, func(v, hv []T) float64 {
+		along := 0. // the Rayleigh quotient, which has a sign
+		for i, old := range v {
+			v[i] = T(c)*old - hv[i]
 			along += float64(old) * float64(v[i])
 		}
-	}
-	return along, nil
+		return along
+	})
 }

@@ -19,6 +19,19 @@ func LargestCurvature[T Float](p Problem[T], z []T) (float64, error) {
 	if len(z) == 0 {
 		return 1, nil
 	}
+	c, err := powerIteration(p, z, func(v, hv []T) float64 {
+		copy(v, hv)
+		return optim.Norm(v)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return math.Max(c, 1e-3), nil
+}
+
+// powerIteration calls next with a unit vector v and H v, the Hessian's product at z by a difference of gradients, so that next can write
+// the vector to go on with to v, which is normalised. It returns next's last result, an estimate of an eigenvalue; 0 if there is none.
+func powerIteration[T Float](p Problem[T], z []T, next func(v, hv []T) float64) (last float64, err error) {
 	g, h, at, v := make([]T, len(z)), make([]T, len(z)), make([]T, len(z)), make([]T, len(z))
 	if _, err := p.Energy(g, z); err != nil {
 		return 0, err
@@ -26,7 +39,7 @@ func LargestCurvature[T Float](p Problem[T], z []T) (float64, error) {
 	for i := range v {
 		v[i] = T(math.Sin(float64(1 + 7*i))) // a start that is along no axis
 	}
-	c, small := 0., .01*math.Sqrt(float64(len(z)))
+	small := .01 * math.Sqrt(float64(len(z)))
 	for range powerIterations {
 		norm := optim.Norm(v)
 		if norm == 0 {
@@ -39,12 +52,12 @@ func LargestCurvature[T Float](p Problem[T], z []T) (float64, error) {
 		if _, err := p.Energy(h, at); err != nil {
 			return 0, err
 		}
-		for i := range v {
-			v[i] = (h[i] - g[i]) / T(small)
+		for i := range h {
+			h[i] = (h[i] - g[i]) / T(small)
 		}
-		c = optim.Norm(v)
+		last = next(v, h)
 	}
-	return math.Max(c, 1e-3), nil
+	return last, nil
 }
 
 // Rounds of Subgradient, and steps in each.

@@ -234,7 +234,7 @@ func completionCare(t claim.Table) string {
 	}
 	return fmt.Sprintf("It depends on the matrix that is drawn. As released, PC needs %.2g to %.2g times fewer updates in every draw, but in half of them more than 2000; with the same rate and mask "+
 		"BP needs %.2g to %.2g times as many as PC, and fewer in %d of %d draws; what decides between them was not found (their singular values do not). The release's steps of PC are 50 times BP's, and see the targets "+
-		"that are hidden from BP. Its single draw is among the kind ones. tanh and relu, one draw: PC is faster in both modes.",
+		"that are hidden from BP; it has one draw, on which PC is fast. tanh and relu, one draw: PC is faster in both modes.",
 		slices.Min(ratios[true]), slices.Max(ratios[true]), slices.Min(ratios[false]), slices.Max(ratios[false]), slower, len(ratios[false]))
 }
 

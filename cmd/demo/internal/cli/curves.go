@@ -31,7 +31,7 @@ func CheckCurves(kinds []string) error {
 	return nil
 }
 
-// Curves are the lines of metrics.jsonl in the forms of other programs, as they come: event files, tensorboard/RULE/events.out.tfevents..., and
+// curves are the lines of metrics.jsonl in the forms of other programs, as they come: event files, tensorboard/RULE/events.out.tfevents..., and
 // tables, curves-RULE-KIND.csv with columns step and timestamp.
 type curves struct {
 	folder *Folder
