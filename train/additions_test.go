@@ -226,6 +226,37 @@ func TestLabelSmoothing_IsItsFormula(t *testing.T) {
 	}
 }
 
+// TestLabelSmoothing_IsOfEveryToken of a sequence: each has a class of its own.
+func TestLabelSmoothing_IsOfEveryToken(t *testing.T) {
+	const tokens, part = 5, .4
+	set, _ := load(t, data.Copy{Length: 3, Tokens: tokens, Train: 16, Test: 4, Seed: 3})
+	classes := set.Classes()
+	steps := set.Out() / classes
+	r := kept(t, baseRules[float64](t, set.In(), 4, set.Out())["pc"], everyOptimizer[float64]()["sgd"], train.Checkpoint{})
+	r.Train, r.Test, r.Batch, r.Epochs, r.LabelSmoothing = set, nil, 16, 1, part
+	seen := 0
+	r.OnStep = func(s train.Step[float64]) {
+		for _, order := range (data.Batches{N: set.Len(), Size: 16, Seed: r.Seed}).Epoch(s.Epoch, 0) {
+			for k, v := range s.Y {
+				sample, token, class := k/set.Out(), k%set.Out()/classes, k%classes
+				want := part / float64(classes)
+				if set.TokenLabel(order[sample], token) == class {
+					want += 1 - part
+				}
+				seen++
+				if math.Abs(v-want) > 1e-15 {
+					t.Fatalf("sample %d, token %d, class %d: target %v, want %v", sample, token, class, v, want)
+				}
+			}
+		}
+	}
+	_, err := r.Run(t.Context())
+	ok(t, err)
+	if seen != 16*steps*classes {
+		t.Errorf("%d targets were looked at, want %d", seen, 16*steps*classes)
+	}
+}
+
 // TestTrainer_RefusesAdditionsThatDoNotFit before the first step.
 func TestTrainer_RefusesAdditionsThatDoNotFit(t *testing.T) {
 	labelled, held := classes(t)

@@ -164,14 +164,29 @@ func TestTrain_SeveralSeeds(t *testing.T) {
 	}
 }
 
+// inOrder is a table that has its rows in the order of their classes.
+func inOrder(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "ordered.csv")
+	rows := "x,y,class\n"
+	for i := range 120 {
+		rows += fmt.Sprintf("%d,%d,%d\n", i%7, i%5, i/60)
+	}
+	if err := os.WriteFile(path, []byte(rows), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // TestTrain_RefusesWhatDoesNotFitTheData, or the coordinates, before it trains.
 func TestTrain_RefusesWhatDoesNotFitTheData(t *testing.T) {
+	ordered := inOrder(t)
 	for args, want := range map[string]string{
-		"-data moons -solver newton":                "add -errors",
-		"-data sine -smoothing .1":                  "-smoothing is for classes",
-		"-data moons -solver lbfgs -rule forward":   "does not go with the other flags",
-		"-data moons -patience 2 -eval-every 0":     "-patience counts evaluations",
-		"-data moons -patience 2 -validation .0001": "is none",
+		"-data moons -solver newton":                                                  "add -errors",
+		"-data sine -smoothing .1":                                                    "-smoothing is for classes",
+		"-data moons -solver lbfgs -rule forward":                                     "does not go with the other flags",
+		"-data moons -patience 2 -eval-every 0":                                       "-patience counts evaluations",
+		"-data moons -patience 2 -validation .0001":                                   "is none",
+		"-data " + ordered + " -test-file " + ordered + " -patience 2 -validation .4": "in the order of their classes",
 	} {
 		code, stdout, stderr := demo(t, t.Context(), strings.Fields("train "+args+" -out "+filepath.Join(t.TempDir(), "run"))...)
 		if code == cli.ExitOK || !strings.Contains(stderr, want) || strings.Contains(stdout, "step") {

@@ -16,7 +16,7 @@ import (
 
 // Claims are the claims of this package.
 func Claims() []claim.Claim {
-	return []claim.Claim{nudgingOrders, nudgingIterations, nudgingLearns, errorRegime, targetAlignment, multipliersCarry, learnedPrecision}
+	return []claim.Claim{nudgingOrders, nudgingIterations, nudgingLearns, errorRegime, targetAlignment, onlineLearning, multipliersCarry, multipliersAtEverySize, learnedPrecision}
 }
 
 // samples is the batch of the claims on networks.

@@ -227,8 +227,35 @@ func (j *job) holdOut(c *cli.Console) error {
 		return errors.Errorf("-validation %g of %d training samples is none", j.learn.Validation, j.train.Len())
 	}
 	j.train, j.validation = j.train.Slice(0, j.train.Len()-n), j.train.Slice(j.train.Len()-n, j.train.Len())
+	if class, missing := lacksClass(j.validation, j.train); missing {
+		return errors.Errorf("-validation %g: the last %d training samples have none of class %d, or all of them: the samples are in the order of their classes. Shuffle the file's rows", j.learn.Validation, n, class)
+	}
 	c.Printf("The last %d training samples are held out for -patience\n", n)
 	return nil
+}
+
+// lacksClass finds a class of which one part has no sample though, by its share of the other, it should have ten or more.
+func lacksClass(held, rest *data.Set) (class int, lacks bool) {
+	inHeld, inRest := classCounts(held), classCounts(rest)
+	part := float64(held.Len()) / float64(rest.Len())
+	for i := range inHeld {
+		if inHeld[i] == 0 && float64(inRest[i])*part >= 10 || inRest[i] == 0 && float64(inHeld[i])/part >= 10 {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// classCounts is how many samples each class has; nil if they have not one label each.
+func classCounts(s *data.Set) []int {
+	if from, to := s.Scored(); to-from != 1 {
+		return nil
+	}
+	counts := make([]int, s.Classes())
+	for i := range s.Len() {
+		counts[s.TokenLabel(i, 0)]++
+	}
+	return counts
 }
 
 // fitBoth trains by backprop and by the rule, from the k-th seed. After an interruption it does nothing.

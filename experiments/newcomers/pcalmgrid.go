@@ -1,0 +1,108 @@
+package newcomers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pcgraph/pcgraph/experiments/claim"
+)
+
+// sizeRuns are the trainings of PC-ALM's paper over depth and width, and one of a thousand layers.
+var sizeRuns = claim.Grid("newcomers/pcalm-sizes", 1, func(s claim.Scale) []multiplied {
+	depths, widths := []int{8, 32, 128}, []int{8, 32, 64}
+	base := multiplied{Data: "MNIST", Mean: .5, Std: .5, Seed: 1}
+	if s == claim.Quick {
+		depths, widths = []int{4, 8}, []int{8, 16}
+		base.Limit, base.Test = 250, 1000
+	}
+	var grid []multiplied
+	add := func(p multiplied) {
+		for _, method := range []string{byBP, byPC, byALM} {
+			p.Method, p.Budget = method, 0
+			if method != byBP {
+				p.Budget = 2 * p.Depth
+			}
+			grid = append(grid, p)
+		}
+	}
+	for _, depth := range depths {
+		for _, width := range widths {
+			p := base
+			p.Depth, p.Width = depth, width
+			add(p)
+		}
+	}
+	if s == claim.Full {
+		p := base
+		p.Depth, p.Width, p.Limit = 1000, 16, 60
+		add(p)
+	}
+	return grid
+}, func(ctx context.Context, p multiplied, at *claim.Cell) (outcome, error) { return p.measure(ctx, at) })
+
+var multipliersAtEverySize = claim.Claim{
+	ID:     "newcomers/pcalm-sizes",
+	Source: "Seely and Gould, PC-ALM (arXiv 2605.31022): MNIST, depths and widths 8 to 128, ReLU, one epoch, T = 2L; 1,000 layers from the authors' page",
+	Statement: "With multipliers a residual network of any depth from 8 to 128 and any width learns as well as by backprop in 2L steps of inference, and one of 1,000 layers still does; " +
+		"without, what is lost grows with depth.",
+	Paper: "PC-ALM matches backprop over the whole grid; no table of figures at hand. The authors' 1,000 layers are narrow, near backprop",
+	Grid:  sizeRuns,
+	Bounds: []claim.Bound{
+		{Text: "PC-ALM within 2 points of backprop at every size of the grid", Origin: claim.Paper, Note: "\"matches\"; one seed here, whose deviation is about a point in narrow networks"},
+		{Text: "PC's mean loss of accuracy over widths is larger at the greatest depth than at the least", Origin: claim.Paper, Note: "the sentence"},
+		{Text: "at 1,000 layers the cosine to backprop's gradient is higher with multipliers than without, by .2 or more", Origin: claim.Paper, Note: ".305 in the reference cell of 32 layers"},
+	},
+	Check:   checkSizes,
+	Verdict: claim.Open,
+	Care: claim.Constant("One seed; widths to 64 where the paper has 128; the network of 1,000 layers has width 16 and is trained on 60 batches, so that its accuracy says little: " +
+		"its gradients are what is compared."),
+}
+
+// A residualSize is depth and width of a residual network.
+type residualSize struct{ depth, width int }
+
+// checkSizes is the check of newcomers/pcalm-sizes.
+func checkSizes(t claim.Table) (string, error) {
+	rows := claim.Rows[multiplied, outcome](t)
+	found := map[residualSize]map[string]outcome{}
+	grid := map[residualSize]bool{}
+	for _, r := range rows {
+		s := residualSize{r.Params.Depth, r.Params.Width}
+		if found[s] == nil {
+			found[s] = map[string]outcome{}
+		}
+		found[s][r.Params.Method] = r.Result
+		grid[s] = r.Params.Depth < 1000
+	}
+	near := 2.
+	if t.Scale == claim.Quick {
+		near = 6
+	}
+	var off claim.Off
+	var text []string
+	lost, least, most := map[int]float64{}, 1<<30, 0
+	for _, s := range slices.SortedFunc(maps.Keys(found), func(a, b residualSize) int { return cmp.Or(a.depth-b.depth, a.width-b.width) }) {
+		r := found[s]
+		bp, pc, alm := 100*r[byBP].Accuracy, 100*r[byPC].Accuracy, 100*r[byALM].Accuracy
+		text = append(text, fmt.Sprintf("%d x %d: BP %.2f %%, PC %.2f (cosine %.3f), PC-ALM %.2f (%.3f)", s.depth, s.width, bp, pc, float64(r[byPC].Cosine), alm, float64(r[byALM].Cosine)))
+		if !grid[s] {
+			if d := float64(r[byALM].Cosine - r[byPC].Cosine); !(d >= .2) {
+				off.Add("%d layers: the cosine is higher by %.3f", s.depth, d)
+			}
+			continue
+		}
+		least, most = min(least, s.depth), max(most, s.depth)
+		lost[s.depth] += bp - pc
+		if !(bp-alm <= near) {
+			off.Add("%d x %d: PC-ALM is %.2f points below backprop", s.depth, s.width, bp-alm)
+		}
+	}
+	if !(lost[most] > lost[least]) {
+		off.Add("PC loses %.2f points at depth %d, %.2f at %d, summed over widths", lost[most], most, lost[least], least)
+	}
+	return strings.Join(text, "; "), off.Err()
+}
