@@ -56,7 +56,7 @@ func (c *code[T]) allocate() {
 		switch {
 		case v.packed || v.materialised && (v.output || c.cache && (v.static || v.batched)):
 		case v.materialised:
-			shared.expire(ins.stage)
+			shared.expire(ins.begins())
 			v.slot = shared.take(v.size(c.rows), lastStage[ins.out])
 		default:
 			perWorker.expire(at)
@@ -65,6 +65,15 @@ func (c *code[T]) allocate() {
 	}
 	m.perWorker, m.workerSize = perWorker.layout()
 	m.shared, m.sharedSize = shared.layout()
+}
+
+// begins is the stage in which an instruction may run at the earliest: one over the whole batch together with the rows before it,
+// see partition.
+func (ins *instr[T]) begins() int {
+	if ins.kind == joint && ins.stage > 0 {
+		return ins.stage - 1
+	}
+	return ins.stage
 }
 
 // perShard is the number of samples of a shard: as many as make shardRows rows of the program's largest product, and of

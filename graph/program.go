@@ -33,6 +33,7 @@ type Program[T Float] struct {
 	// Tasks, bound once: of a worker and a shard, but of a worker and a task of the stage for stages over the whole batch.
 	check, load shardTask
 	run         [][]shardTask // by target and stage
+	divided     [][]*division // by target and stage; nil where stages follow each other
 }
 
 // A shardTask is work that the pool divides among its workers.

@@ -12,7 +12,9 @@ func (p *Program[T]) bindTasks() {
 	p.check = func(_, s int) { p.checkFinite(&p.shards[s]) }
 	p.load = func(_, s int) { p.loadShard(&p.shards[s]) }
 	p.run = make([][]shardTask, len(p.targets))
+	p.divided = make([][]*division, len(p.targets))
 	for t := range p.targets {
+		p.divided[t] = p.divideTarget(t)
 		tg := &p.targets[t]
 		for i := range tg.stages {
 			st := &tg.stages[i]
@@ -63,9 +65,15 @@ func (p *Program[T]) runTarget(t int, d *FusedSteps[T]) error {
 	if !p.cache {
 		p.touch()
 	}
-	for i := range tg.stages {
+	for i := 0; i < len(tg.stages); i++ {
 		st := &tg.stages[i]
 		switch {
+		case d == nil && p.divided[t][i] != nil:
+			if err := p.runDivided(tg, i, p.divided[t][i]); err != nil {
+				return err
+			}
+			i++ // the stage behind is done too
+			continue
 		case !st.byRows:
 			if err := p.runJoint(st, p.run[t][i]); err != nil {
 				return err
