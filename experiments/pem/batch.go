@@ -44,9 +44,6 @@ var batch = claim.Grid("pem/batch", 1, func(s claim.Scale) (grid []trial) {
 	return grid
 }, measured)
 
-// unmeasured is the care of claims that were not measured in full.
-var unmeasured = claim.Constant("It was not measured in full: single runs agree.")
-
 var ldmiTable = claim.Claim{
 	ID:     "pem/ldmi",
 	Source: paper + ", figures of S1 to S5: LDMI",
@@ -55,7 +52,9 @@ var ldmiTable = claim.Claim{
 	Paper: "mSNR at rho 0, .5: antisparse 30.11 29.13, nonnegative antisparse 30.05 31.26; at 5, 10, ..., 30 dB: sparse 6.99 11.02 15.57 20.41 25.37 30.31, nonnegative sparse 6.76 10.52 15.18 20.00 24.79 29.50, " +
 		"simplex 6.24 9.96 14.56 19.71 25.09 30.46 (" + stored + ")",
 	Grid: batch, Bounds: batchAgreement("10"),
-	Verdict: claim.Open, Care: unmeasured,
+	Verdict: claim.Fails, QuickPasses: true, Shuffled: failing,
+	Care: claim.Constant("It is better here by up to 1.6 dB on nonnegative sparse sources of 20 to 30 dB, where the released runs come to within .5 dB of the input SNR and ours exceed it by 1 dB. " +
+		"All other points, 19 of 22, are within 1 dB of the table, antisparse sources within .3 dB at every correlation."),
 	Check: func(t claim.Table) (string, error) { return both(t, ldmi, allDomains...) },
 	Plot: func(t claim.Table) []claim.Figure {
 		f := batchFigure(t, "pem-ldmi", []string{pemRule, ldmi}, allDomains...)
@@ -71,7 +70,9 @@ var infomaxTable = claim.Claim{
 		"on nonnegative antisparse ones from 26.1 to 17.6 and 10.1 dB.",
 	Paper: "mSNR at rho 0, .1, .2, .3, .4, .5: antisparse 30.07 21.52 16.43 13.31 10.77 5.95, nonnegative antisparse 26.05 21.22 17.62 14.98 12.08 10.14 (" + stored + ")",
 	Grid:  batch, Bounds: batchAgreement("30"),
-	Verdict: claim.Open, Care: unmeasured,
+	Verdict: claim.Fails, QuickPasses: true, Shuffled: failing,
+	Care: claim.Constant("At the strongest correlation, .5, it is better here, by 3.3 dB on antisparse sources and by 2 dB on nonnegative ones: the released runs lose sources there, ours do not. The other " +
+		"20 of 22 points are within 1 dB of the table."),
 	Check: func(t claim.Table) (string, error) { return both(t, ica, antiName, nnName) },
 	Plot: func(t claim.Table) []claim.Figure {
 		return []claim.Figure{batchFigure(t, "pem-infomax", []string{pemRule, ica}, antiName, nnName)}
@@ -126,8 +127,8 @@ var batchOrder = claim.Claim{
 		{Text: "InfoMax is ahead of PEM on antisparse sources at rho 0, PEM of InfoMax from .1 on, and from .05 on nonnegative ones, by the mean paired difference", Origin: claim.Paper, Note: stored},
 		{Text: "where the paper's means are more than 2 dB apart, the 95 % interval of the paired difference is above 0 too", Origin: claim.Paper, Note: stored},
 	},
-	Verdict: claim.Open, Care: unmeasured,
-	Check: batchInOrder,
+	Verdict: claim.Holds,
+	Check:   batchInOrder,
 	Plot: func(t claim.Table) []claim.Figure {
 		x := indexed(t)
 		f := claim.Figure{Name: "pem-batch-order", Caption: "By how many dB of mSNR a batch method is ahead of PEM on the same data, mean over seeds, band: standard error; grey: the difference of the paper's means. Above zero the batch method is better."}
