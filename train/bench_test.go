@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/pcgraph/pcgraph/arch"
@@ -17,7 +18,7 @@ func BenchmarkStep(b *testing.B) {
 	for _, c := range []struct {
 		widths []int
 		batch  int
-	}{{[]int{784, 300, 300, 300, 10}, 64}, {[]int{784, 128, 128, 10}, 256}} {
+	}{{[]int{784, 300, 300, 300, 10}, 64}, {[]int{784, 128, 128, 10}, 256}, {[]int{2, 32, 32, 2}, 1}, {[]int{784, 128, 10}, 1}, {slices.Repeat([]int{64}, 9), 1}} {
 		rng := rand.New(rand.NewPCG(1, 2))
 		net, err := arch.MLP(arch.SP{}, layers.ReLU, c.widths...)
 		if err != nil {
@@ -27,12 +28,13 @@ func BenchmarkStep(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		x, y := make([]float32, c.batch*784), make([]float32, c.batch*10)
+		in, out := c.widths[0], c.widths[len(c.widths)-1]
+		x, y := make([]float32, c.batch*in), make([]float32, c.batch*out)
 		for i := range x {
 			x[i] = float32(rng.NormFloat64())
 		}
 		for i := range c.batch {
-			y[i*10+rng.IntN(10)] = 1
+			y[i*out+rng.IntN(out)] = 1
 		}
 		grad := make([]float32, len(w.Data()))
 		step := func(name string, rule Rule[float32]) {
