@@ -52,6 +52,10 @@ type Checkpoint struct {
 	// Interval is the time after which the next step writes the file, whatever Every says; 0: no such limit.
 	Interval time.Duration
 
+	// Now has the file written after the step during which a value came from it, whatever Every says; nil: never. The sender must not
+	// wait for a receiver, which may have ended.
+	Now <-chan struct{}
+
 	// Own is what the caller keeps in step with the training, such as curves that OnStep adds to; nil for nothing. It is
 	// restored before the first step.
 	Own interface {
@@ -64,7 +68,7 @@ func (c Checkpoint) validate() error {
 	switch {
 	case c.Every < 0 || c.Interval < 0:
 		return errors.Errorf("train: Checkpoint.Every is %d, Interval %v: want zero or more", c.Every, c.Interval)
-	case c.File == "" && (c.Every > 0 || c.Interval > 0 || c.Own != nil):
+	case c.File == "" && (c.Every > 0 || c.Interval > 0 || c.Now != nil || c.Own != nil):
 		return errors.New("train: Checkpoint.File is missing: name it, or leave the other fields out")
 	}
 	return nil
@@ -134,7 +138,15 @@ type checkpointer[T graph.Float] struct {
 
 // due reports whether the file is to be written after so many steps.
 func (k *checkpointer[T]) due(steps int) bool {
-	return k != nil && (k.Every > 0 && steps%k.Every == 0 || k.Interval > 0 && time.Since(k.saved) >= k.Interval)
+	if k == nil {
+		return false
+	}
+	select {
+	case <-k.Now:
+		return true
+	default:
+	}
+	return k.Every > 0 && steps%k.Every == 0 || k.Interval > 0 && time.Since(k.saved) >= k.Interval
 }
 
 // lock takes the checkpoint for this Run and clears away what a killed one left half written. Without a Checkpoint it is nil.

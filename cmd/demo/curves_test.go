@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"os"
 	"path/filepath"
@@ -45,6 +46,40 @@ func TestCurves_AreWrittenForOtherPrograms(t *testing.T) {
 		t.Errorf("the manifest does not list the files: %v", err)
 	}
 	if code, _, stderr := demo(t, t.Context(), "train", "-curves", "wandb"); code != cli.ExitUsage || !strings.Contains(stderr, `"wandb"`) {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+// TestTrain_LiveChangesNothing: a page that shows the run sees more of it, and the weights are the same to the bit.
+func TestTrain_LiveChangesNothing(t *testing.T) {
+	weights := func(more ...string) (pc []byte, dir, stdout string) {
+		dir = filepath.Join(t.TempDir(), "run")
+		args := append([]string{"train", "-data", "moons", "-widths", "2,8,8,2", "-epochs", "3", "-batch", "50", "-eval-every", "10", "-no-compare", "-out", dir}, more...)
+		code, stdout, stderr := demo(t, t.Context(), args...)
+		if code != cli.ExitOK {
+			t.Fatalf("exit code %d: %s", code, stderr)
+		}
+		pc, err := os.ReadFile(filepath.Join(dir, "pc.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pc, dir, stdout
+	}
+	want, plain, _ := weights()
+	got, dir, stdout := weights("-live")
+	if !bytes.Equal(got, want) || !strings.Contains(stdout, "Live: http://127.0.0.1:") {
+		t.Errorf("equal weights: %v\n%s", bytes.Equal(got, want), stdout)
+	}
+	for at, want := range map[string]bool{plain: false, dir: true} {
+		text, err := os.ReadFile(filepath.Join(at, cli.MetricsName))
+		if err != nil || strings.Contains(string(text), `{"kind":"layers","rule":"PC","step":20,`) != want {
+			t.Errorf("looks at layers are there: %v, error %v", !want, err)
+		}
+		if want && (!strings.Contains(string(text), `"cosine":{"all":`) || !strings.Contains(string(text), `"inference":[{"block1":`)) {
+			t.Errorf("a look has no cosine or no inference")
+		}
+	}
+	if code, _, stderr := demo(t, t.Context(), "train", "-data", "moons", "-live", "-live-address", "8080", "-out", filepath.Join(t.TempDir(), "run")); code == cli.ExitOK || !strings.Contains(stderr, "want HOST:PORT") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

@@ -14,9 +14,9 @@ import (
 
 // always lists, by command, the flags that have a use whatever else is chosen. A new flag is listed here or in flagUses.
 var always = map[string]string{
-	"mnist":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves no-compare loss dir",
+	"mnist":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves live no-compare loss dir",
 	"toy":           "out seed steps rate batch epochs limit lr",
-	"train":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves no-compare arch loss data",
+	"train":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves live no-compare arch loss data",
 	"eval":          "data dir keys header separator decimal", // dir by savedFlags.samples, which knows the run's data
 	"predict":       "data dir rule to keys header separator decimal",
 	"export":        "rule beside dir",
@@ -36,12 +36,13 @@ var always = map[string]string{
 	"hybrid":        "out seed solver data dir limit batch lr eval-every test",
 	"bidirectional": "back out seed solver data dir limit batch lr eval-every test",
 	"claims":        "write",
-	"run":           "full out record cache cores shard shared",
+	"run":           "full out record cache cores shard shared live",
 	"merge":         "into",
+	"serve":         "address",
 	"doctor":        "dir",
 	"verify":        "cache cores",
 	"bench":         "json rows repeats threads quick child",
-	"benchmark":     "grid rules seeds only list cached out record write cache cores shard shared",
+	"benchmark":     "grid rules seeds only list cached out record write cache cores shard shared live",
 	"separate":      "out seed domain method sources restarts samples try",
 	"data":          "mnist fashion cifar10 cifar100",
 }
@@ -107,6 +108,7 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"train -validation .1", "validation", "-patience"},
 		{"-checkpoint-every 3", "checkpoint-every", "-checkpoint"},
 		{"toy moons -overwrite", "overwrite", "-out"},
+		{"train -live-address :80", "live-address", "-live"},
 		{"train -data moons -dir /nonexistent", "dir", "-data mnist, fashion"},
 		{"compare -data x.npz -dir d", "dir", "the whole path as -data"},
 		{"train -data moons -window 5", "window", "-data text"},

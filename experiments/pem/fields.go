@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/cmplx"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -43,6 +44,7 @@ type dictionary struct {
 	R2        []float64 `json:"r2"`        // the part of each field's variance that its Gabor function explains
 	Angle     []float64 `json:"angle"`     // degrees in [0, 180)
 	Frequency []float64 `json:"frequency"` // cycles per pixel
+	Active    int       `json:"active"`    // outputs that respond to any of the last quarter of the patches
 	Null      []float64 `json:"null"`      // R2 of fields of white noise
 	Peak      []float64 `json:"peak"`      // the part of each field's energy in its largest pixel
 	Fields    [][]int   `json:"fields"`    // pixels from -99 to 99
@@ -102,8 +104,10 @@ func grey(s *signal.Signal) []float64 {
 	return out
 }
 
-// whitenedPicture flattens the spectrum of a square picture, up to a soft limit: its Fourier transform times f exp(-(f/.4)^4), f in cycles
-// per pixel, then of mean 0 and deviation 1. (Olshausen and Field 1997.)
+// whitenedPicture flattens the spectrum of a square picture, up to a soft limit: its Fourier transform times exp(-(f/.4)^4)/a(f), f in
+// cycles per pixel, then of mean 0 and deviation 1. a(f) is the root mean square of the transform's amplitudes in a ring at f, one
+// cycle per picture wide. (Olshausen and Field 1997, who take 1/f for a(f), which it is of their pictures; of those of others it
+// falls faster, and what would then be left of the slope is learned in place of edges.)
 func whitenedPicture(picture []float64) []float64 {
 	n := int(math.Sqrt(float64(len(picture))))
 	fft := fourier.NewCmplxFFT(n)
@@ -125,21 +129,38 @@ func whitenedPicture(picture []float64) []float64 {
 		}
 	}
 	both(fft.Coefficients)
+	square, count := make([]float64, n), make([]float64, n) // by ring
+	frequency := func(r, c int) (f float64, ring int) {
+		f = math.Hypot(fft.Freq(r), fft.Freq(c))
+		return f, int(math.Round(f * float64(n)))
+	}
 	for r := range n {
 		for c := range n {
-			f := math.Hypot(fft.Freq(r), fft.Freq(c))
-			z[r*n+c] *= complex(f*math.Exp(-math.Pow(f/.4, 4)), 0)
+			_, ring := frequency(r, c)
+			square[ring], count[ring] = square[ring]+real(z[r*n+c]*cmplx.Conj(z[r*n+c])), count[ring]+1
+		}
+	}
+	const rounding = 1e-20 // of the largest power
+	loudest := slices.Max(square)
+	for r := range n {
+		for c := range n {
+			f, ring := frequency(r, c)
+			if a := math.Sqrt(square[ring] / count[ring]); ring > 0 && square[ring] > rounding*loudest {
+				z[r*n+c] *= complex(math.Exp(-math.Pow(f/.4, 4))/a, 0)
+			} else {
+				z[r*n+c] = 0
+			}
 		}
 	}
 	both(fft.Sequence)
 	out := make([]float64, n*n)
-	square := 0.
+	variance := 0.
 	for i, v := range z { // the mean went with f = 0
 		out[i] = real(v)
-		square += out[i] * out[i] / float64(n*n)
+		variance += out[i] * out[i] / float64(n*n)
 	}
 	for i := range out {
-		out[i] /= math.Sqrt(square)
+		out[i] /= math.Sqrt(variance)
 	}
 	return out
 }
@@ -175,6 +196,7 @@ func (p patchwork) learn(ctx context.Context, at *claim.Cell) (dictionary, error
 	}
 	rng := generator(p.Seed, 0)
 	x := make([]float64, n)
+	responds := make([]bool, n)
 	for k := range p.Patches {
 		if ctx.Err() != nil {
 			return dictionary{}, ctx.Err()
@@ -185,8 +207,14 @@ func (p patchwork) learn(ctx context.Context, at *claim.Cell) (dictionary, error
 		for y := range p.Side {
 			copy(x[y*p.Side:(y+1)*p.Side], picture[(top+y)*width+left:])
 		}
-		if _, err := net.Observe(x); err != nil {
+		y, err := net.Observe(x)
+		if err != nil {
 			return dictionary{}, err
+		}
+		if k >= p.Patches*3/4 {
+			for i, v := range y {
+				responds[i] = responds[i] || v != 0
+			}
 		}
 		at.Progress(k+1, p.Patches)
 	}
@@ -195,6 +223,9 @@ func (p patchwork) learn(ctx context.Context, at *claim.Cell) (dictionary, error
 	for i := range n {
 		if err := d.fit(w.RawRowView(i), p.Side); err != nil {
 			return dictionary{}, err
+		}
+		if responds[i] {
+			d.Active++
 		}
 	}
 	return d, d.noise(p.Side, rng)
@@ -235,7 +266,7 @@ func (d *dictionary) noise(side int, rng *rand.Rand) error {
 	return nil
 }
 
-var patchworks = claim.Grid("pem/receptive-fields", 1, func(s claim.Scale) []patchwork {
+var patchworks = claim.Grid("pem/receptive-fields", 3, func(s claim.Scale) []patchwork {
 	if s == claim.Quick {
 		return []patchwork{{Pictures: madeName, Side: 6, Patches: 1500, Seed: 1}}
 	}
@@ -283,8 +314,8 @@ var receptiveFields = claim.Claim{
 				}
 			}
 			median, null, peak, angles := middle(d.R2), middle(d.Null), middle(d.Peak), d.orientations()
-			ours = append(ours, fmt.Sprintf("%d %s pictures: R2 of %d fields median %.3f, %d above .75; of white noise %.3f; %d of 12 orientations; median frequency %.3f cycles per pixel; largest pixel %.2f of the energy in the median",
-				d.Pictures, r.Params.Pictures, len(d.R2), median, good, null, angles, middle(d.Frequency), peak))
+			ours = append(ours, fmt.Sprintf("%d %s pictures: R2 of %d fields median %.3f, %d above .75; of white noise %.3f; %d of 12 orientations; median frequency %.3f cycles per pixel; largest pixel %.2f of the energy in the median; %d outputs respond in the end",
+				d.Pictures, r.Params.Pictures, len(d.R2), median, good, null, angles, middle(d.Frequency), peak, d.Active))
 			if t.Scale == claim.Quick { // small fields of few patches
 				if !(median > null) {
 					off.Add("R2 %.3f, of white noise %.3f", median, null)

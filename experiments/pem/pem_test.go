@@ -16,7 +16,8 @@ func TestClaims(t *testing.T) { claimtest.Run(t, Claims()) }
 // TestClaims_Recorded: what was measured in full bears every verdict, and would not if the results were those of other cells.
 func TestClaims_Recorded(t *testing.T) { claimtest.Recorded(t, Claims(), record.Table) }
 
-// TestWhitenedPicture_FlattensTheSpectrum: oracle: of two waves each is scaled by f exp(-(f/.4)^4), and the mean goes.
+// TestWhitenedPicture_FlattensTheSpectrum: oracle: of two waves each alone in its ring of frequencies is scaled to exp(-(f/.4)^4) times the root of the
+// number of frequencies in the ring, whatever its amplitude, and the mean goes.
 func TestWhitenedPicture_FlattensTheSpectrum(t *testing.T) {
 	const n = 32
 	picture := make([]float64, n*n)
@@ -26,8 +27,16 @@ func TestWhitenedPicture_FlattensTheSpectrum(t *testing.T) {
 	for i := range picture {
 		picture[i] = 3 + 2*wave(i, 2, 0) + .5*wave(i, 3, -4)
 	}
-	gain := func(f float64) float64 { return f * math.Exp(-math.Pow(f/.4, 4)) }
-	a, b := 2*gain(2./n), .5*gain(5./n)
+	gain := func(cycles float64) float64 {
+		ring := 0.
+		for i := range n * n {
+			if across, down := float64(i%n-n/2), float64(i/n-n/2); math.Round(math.Hypot(across, down)) == cycles {
+				ring++
+			}
+		}
+		return math.Exp(-math.Pow(cycles/n/.4, 4)) * math.Sqrt(ring)
+	}
+	a, b := gain(2), gain(5)
 	size := math.Sqrt((a*a + b*b) / 2)
 	for i, v := range whitenedPicture(picture) {
 		if want := (a*wave(i, 2, 0) + b*wave(i, 3, -4)) / size; math.Abs(v-want) > 1e-12 {

@@ -40,6 +40,7 @@ type Cmd struct {
 	Record string `placeholder:"DIR" help:"Also write the whole table as far as it is measured there, as experiments/record has it." json:"-"`
 	Write  string `placeholder:"DIR" help:"Write BENCHMARK.md and its pictures there, from the record, instead of measuring." json:"-"`
 	cli.CellFlags
+	cli.LiveFlags
 }
 
 // Help is the text of -help.

@@ -230,6 +230,7 @@ type RunCmd struct {
 	cli.FolderFlags
 	Record string `placeholder:"DIR" help:"Also write the tables there, as experiments/record has them." json:"-"`
 	cli.CellFlags
+	cli.LiveFlags
 }
 
 // Validate is called by kong.

@@ -27,6 +27,9 @@ type Console struct {
 	flags []string // names of the flags that the chosen command has
 	Given []string // names of those on the command line
 	pulse *pulse   // nil before run
+	gate  *gate    // nil unless a page shows the run
+
+	cancel func() // ends the run in order
 }
 
 func (c *Console) Printf(format string, args ...any) { fmt.Fprintf(c.Out, format, args...) }

@@ -27,7 +27,7 @@ var ErrInterrupted = errors.New("interrupted")
 func Main(c *Console, commands any, description string, args []string, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
-	c.Context, c.Args, c.Errs = ctx, args, stderr
+	c.Context, c.Args, c.Errs, c.cancel = ctx, args, stderr, cancel
 	c.pulse = newPulse(c.Out, cancel) // a reader that went away, as head does, ends the run as Ctrl-C does
 	defer c.pulse.end()
 	c.Out = c.pulse

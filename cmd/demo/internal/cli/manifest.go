@@ -113,6 +113,13 @@ func (c *Console) Run(name string, options RunOptions, work func(r *RunDir) erro
 	if err := r.save(); err != nil {
 		return errors.Errorf("output folder: not writable: %v: %s", err, outRemedy)
 	}
+	if l, is := options.(interface{ live() LiveFlags }); is && l.live().Live {
+		end, err := c.serve(l.live(), r, options)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	if err := work(r); err != nil || r.Page.Title == "" || r.reported {
 		return err
 	}

@@ -15,9 +15,10 @@ import (
 
 // keepFlags say where a training is kept, to be gone on with.
 type keepFlags struct {
-	Checkpoint      string   `placeholder:"DIR" help:"Folder in which the training is kept, made if missing: the same command again goes on where it was, after Ctrl-C or worse, and comes to the same numbers." json:"-"`
-	CheckpointEvery int      `default:"200" help:"Keep it every so many updates, beside the start, the end and Ctrl-C; 0: at those only." json:"-"`
-	Curves          []string `placeholder:"KIND,..." help:"Write the curves for other programs too, as they come: tensorboard (event files, a run for each rule, in the folder tensorboard), csv (tables with columns step and timestamp)." json:"-"`
+	Checkpoint      string `placeholder:"DIR" help:"Folder in which the training is kept, made if missing: the same command again goes on where it was, after Ctrl-C or worse, and comes to the same numbers." json:"-"`
+	CheckpointEvery int    `default:"200" help:"Keep it every so many updates, beside the start, the end and Ctrl-C; 0: at those only." json:"-"`
+	cli.LiveFlags
+	Curves []string `placeholder:"KIND,..." help:"Write the curves for other programs too, as they come: tensorboard (event files, a run for each rule, in the folder tensorboard), csv (tables with columns step and timestamp)." json:"-"`
 }
 
 // Kept is the folder of the checkpoints, for the run.
@@ -28,7 +29,7 @@ func (f keepFlags) validate() error {
 }
 
 // checkpoint is where a learner's training is kept, with its ledger; nowhere, but with a ledger, without the flag.
-func (f keepFlags) checkpoint(p *learner, to *cli.Folder) (train.Checkpoint, *ledger, error) {
+func (f keepFlags) checkpoint(p *learner, to *cli.Folder, now <-chan struct{}) (train.Checkpoint, *ledger, error) {
 	r := &ledger{learner: p, folder: to, keeps: f.Checkpoint != ""}
 	if !r.keeps {
 		return train.Checkpoint{}, r, nil
@@ -37,7 +38,7 @@ func (f keepFlags) checkpoint(p *learner, to *cli.Folder) (train.Checkpoint, *le
 		return train.Checkpoint{}, nil, errors.Errorf("-checkpoint: %v: give another folder", err)
 	}
 	file := filepath.Join(f.Checkpoint, p.file()+".checkpoint"+cli.WeightsSuffix)
-	return train.Checkpoint{File: file, Every: f.CheckpointEvery, Own: r}, r, nil
+	return train.Checkpoint{File: file, Every: f.CheckpointEvery, Now: now, Own: r}, r, nil
 }
 
 // A ledger is a learner's part of metrics.jsonl. It is kept with the training, so that the run's folder has all of it after an

@@ -260,7 +260,7 @@ func (o *observer) end() {
 
 // fit trains a learner, with progress and metrics. What it has after an interruption or an error is in the learner.
 func (l *setup) fit(c *cli.Console, p *learner) error {
-	checkpoint, rec, err := l.keep.checkpoint(p, l.Folder)
+	checkpoint, rec, err := l.keep.checkpoint(p, l.Folder, c.KeepNow())
 	if err != nil {
 		return err
 	}
@@ -271,6 +271,7 @@ func (l *setup) fit(c *cli.Console, p *learner) error {
 	}}
 	terms := p.rule.Subject().Terms
 	var failed error
+	var looks *looks // nil unless a page shows the run
 	total := l.learn.Updates(l.train)
 	if l.learn.Limit > 0 {
 		total = min(total, l.learn.Limit)
@@ -284,8 +285,17 @@ func (l *setup) fit(c *cli.Console, p *learner) error {
 		Schedule: l.learn.Schedule.Over(total), LabelSmoothing: l.learn.Smoothing, WeightAverage: l.learn.EMA,
 		EarlyStop: train.EarlyStop{Patience: l.learn.Patience, On: l.validation},
 		OnSkip:    func(step int, why error) { c.Printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
-		OnStep:    func(s train.Step[float32]) { failed = cli.First(failed, o.step(terms, s)) },
-		OnEval:    func(e train.Eval) { failed = cli.First(failed, o.eval(e, l.loss(e.Score))) },
+		OnStep: func(s train.Step[float32]) {
+			failed = cli.First(failed, o.step(terms, s), looks.after(s))
+			c.Pass()
+		},
+		OnEval: func(e train.Eval) { failed = cli.First(failed, o.eval(e, l.loss(e.Score))) },
+	}
+	if looks, err = l.newLooks(c, p, rec.add); err != nil {
+		return err
+	}
+	if looks != nil {
+		t.OnGradient = looks.before
 	}
 	p.trainer = t
 	c.Doing(p.name + " learns")
