@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 	"report":                  {},
 	"report/tfevents":         {"internal/protobuf"},
 	"report/live":             {},
+	"report/mlflow":           {},
 	"graph/safetensors":       {},
 	"graph/onnx":              {"internal/protobuf"},
 	"graph":                   {"internal/kernel", "graph/onnx"},
@@ -75,7 +76,7 @@ var allowed = map[string][]string{
 	"experiments/saddles":     all,
 	"experiments/icl":         append([]string{"icl"}, all...),
 	"examples":                append([]string{"report"}, all...),
-	"cmd/demo":                append([]string{"report", "report/tfevents", "report/live", "bss", "data/signal", "experiments/record", "experiments/benchmark", "experiments/limits", "experiments/mupc", "experiments/newcomers", "experiments/jpc", "experiments/thesis", "experiments/pem", "experiments/trustregion", "experiments/saddles", "experiments/icl", "icl"}, all...),
+	"cmd/demo":                append([]string{"report", "report/tfevents", "report/live", "report/mlflow", "bss", "data/signal", "experiments/record", "experiments/benchmark", "experiments/limits", "experiments/mupc", "experiments/newcomers", "experiments/jpc", "experiments/thesis", "experiments/pem", "experiments/trustregion", "experiments/saddles", "experiments/icl", "icl"}, all...),
 }
 
 // gorgoniaOnly may import Gorgonia; an example shows how a user does.

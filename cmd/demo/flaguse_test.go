@@ -14,9 +14,9 @@ import (
 
 // always lists, by command, the flags that have a use whatever else is chosen. A new flag is listed here or in flagUses.
 var always = map[string]string{
-	"mnist":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves live no-compare loss dir",
+	"mnist":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves live mlflow no-compare loss dir",
 	"toy":           "out seed steps rate batch epochs limit lr",
-	"train":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves live no-compare arch loss data",
+	"train":         "out seed rule batch epochs limit lr decay normalise schedule clip ema smoothing patience seeds eval-every on-divergence checkpoint curves live mlflow no-compare arch loss data",
 	"eval":          "data dir keys header separator decimal", // dir by savedFlags.samples, which knows the run's data
 	"predict":       "data dir rule to keys header separator decimal",
 	"export":        "rule beside dir",
@@ -39,6 +39,7 @@ var always = map[string]string{
 	"run":           "full out record cache cores shard shared live",
 	"merge":         "into",
 	"serve":         "address",
+	"mlflow":        "experiment",
 	"doctor":        "dir",
 	"verify":        "cache cores",
 	"bench":         "json rows repeats threads quick child",
@@ -108,6 +109,7 @@ func TestFlags_WithoutAUseAreRefused(t *testing.T) {
 		{"train -validation .1", "validation", "-patience"},
 		{"-checkpoint-every 3", "checkpoint-every", "-checkpoint"},
 		{"toy moons -overwrite", "overwrite", "-out"},
+		{"train -mlflow-experiment x", "mlflow-experiment", "-mlflow"},
 		{"train -live-address :80", "live-address", "-live"},
 		{"train -data moons -dir /nonexistent", "dir", "-data mnist, fashion"},
 		{"compare -data x.npz -dir d", "dir", "the whole path as -data"},

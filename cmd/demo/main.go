@@ -63,6 +63,7 @@ type commands struct {
 	Separate      separate.Cmd           `cmd:"" help:"Separate mixtures (sounds, pictures, tables, a stream) into their sources, without knowing either; -try shows it."`
 	Data          study.DataCmd          `cmd:"" help:"Which data sets are found where, with sizes and checksums, how to get what is missing, and how to give your own."`
 	Serve         tools.ServeCmd         `cmd:"" help:"Show runs in a browser while they go: curves laid over each other, a table to choose from."`
+	MLflow        tools.MLflowCmd        `cmd:"" name:"mlflow" help:"Send a run, or what is missing of it, to an MLflow tracking server."`
 	Diff          tools.DiffCmd          `cmd:"" help:"What differs between two runs: options, program, data, results."`
 	Doctor        tools.DoctorCmd        `cmd:"" help:"Look at this machine: kernels, cores, memory, writing, data sets, and what to do about them."`
 	Completion    tools.CompletionCmd    `cmd:"" help:"A script with which bash, zsh or fish completes commands and flags."`

@@ -123,6 +123,7 @@ var FlagUses = []flagUse{
 	}, "-solver descent, of " + solverRules},
 	{ruleCommands, []string{"validation"}, with("patience"), func(Choice) string { return without("patience") }, "a training that -patience may end"},
 	{nil, []string{"checkpoint-every"}, with("checkpoint"), func(Choice) string { return without("checkpoint") }, "trainings that are kept: name the folder with -checkpoint"},
+	{nil, []string{"mlflow-experiment"}, with("mlflow"), func(Choice) string { return without("mlflow") }, "runs that are sent: with -mlflow"},
 	{nil, []string{"live-address"}, with("live"), func(Choice) string { return without("live") }, "runs that are shown: with -live"},
 	{nil, []string{"overwrite"}, with("out"), func(Choice) string { return without("out") }, "a folder of your own: name it with -out"},
 	{[]string{"curvature"}, []string{"looks", "lr"}, with("updates"), func(Choice) string { return without("updates") }, "a training that is looked along: say how long with -updates"},

@@ -17,6 +17,7 @@ import (
 	"github.com/pcgraph/pcgraph/internal/atomicfile"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
 	"github.com/pcgraph/pcgraph/report"
+	"github.com/pcgraph/pcgraph/report/mlflow"
 	"github.com/pcgraph/pcgraph/train"
 )
 
@@ -98,6 +99,7 @@ func (c *Console) Run(name string, options RunOptions, work func(r *RunDir) erro
 		Checkpoint: checkpoint, Data: []data.File{}, Files: []string{}, Weights: []weightsFile{}, Results: make(map[string]any), Seconds: make(map[string]float64)}
 	r := &RunDir{Folder: f, Manifest: m, console: c}
 	c.Doing("working")
+	var sendRest func() // to an MLflow server; nil: to none
 	defer func() {
 		c.Doing("")
 		m.end(err, time.Since(start))
@@ -105,13 +107,23 @@ func (c *Console) Run(name string, options RunOptions, work func(r *RunDir) erro
 			err = First(err, r.undo())
 			return
 		}
-		err = First(err, f.CloseMetrics(), r.save(), f.lock.Release())
+		if sendRest != nil {
+			r.add(mlflow.StateName) // so that a run that replaces this one begins anew
+		}
+		err = First(err, f.CloseMetrics(), r.save())
+		if sendRest != nil {
+			sendRest()
+		}
+		err = First(err, f.lock.Release())
 		if bad := m.NotFinite(); err == nil && len(bad) > 0 {
 			err = NotFiniteError(bad)
 		}
 	}()
 	if err := r.save(); err != nil {
 		return errors.Errorf("output folder: not writable: %v: %s", err, outRemedy)
+	}
+	if l, is := options.(interface{ mlflow() MLflowFlags }); is && l.mlflow().MLflow != "" {
+		sendRest = c.send(l.mlflow(), r)
 	}
 	if l, is := options.(interface{ live() LiveFlags }); is && l.live().Live {
 		end, err := c.serve(l.live(), r, options)

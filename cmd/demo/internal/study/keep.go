@@ -18,6 +18,7 @@ type keepFlags struct {
 	Checkpoint      string `placeholder:"DIR" help:"Folder in which the training is kept, made if missing: the same command again goes on where it was, after Ctrl-C or worse, and comes to the same numbers." json:"-"`
 	CheckpointEvery int    `default:"200" help:"Keep it every so many updates, beside the start, the end and Ctrl-C; 0: at those only." json:"-"`
 	cli.LiveFlags
+	cli.MLflowFlags
 	Curves []string `placeholder:"KIND,..." help:"Write the curves for other programs too, as they come: tensorboard (event files, a run for each rule, in the folder tensorboard), csv (tables with columns step and timestamp)." json:"-"`
 }
 
@@ -25,7 +26,7 @@ type keepFlags struct {
 func (f keepFlags) Kept() string { return f.Checkpoint }
 
 func (f keepFlags) validate() error {
-	return cli.First(cli.Count("checkpoint-every", f.CheckpointEvery, 0), cli.CheckCurves(f.Curves))
+	return cli.First(cli.Count("checkpoint-every", f.CheckpointEvery, 0), cli.CheckCurves(f.Curves), f.MLflowFlags.Check())
 }
 
 // checkpoint is where a learner's training is kept, with its ledger; nowhere, but with a ledger, without the flag.
