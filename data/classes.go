@@ -10,7 +10,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/data/internal/table"
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 const taskAdvice = "give the Task Regression if targets are numbers to be predicted"

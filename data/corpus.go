@@ -12,8 +12,8 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/file"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 // builtinText is a small text, written for this package.

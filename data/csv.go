@@ -7,10 +7,10 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pcgraph/pcgraph/data/internal/moments"
 	"github.com/pcgraph/pcgraph/data/internal/table"
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/file"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 // CSV is a data set in a table of text (RFC 4180) of at most 512 MB, a line for each sample, packed by gzip or not, in UTF-8 or, with a

@@ -8,9 +8,9 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/npy"
 	"github.com/pcgraph/pcgraph/data/internal/table"
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/npy"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 // set makes a set of samples, encoded as e says. Without targets they are zeros.

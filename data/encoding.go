@@ -6,8 +6,8 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
 	"github.com/pcgraph/pcgraph/data/internal/table"
+	"github.com/pcgraph/pcgraph/internal/file"
 )
 
 // An Encoding is what turned the values of a user's own data into the numbers that a network sees: which columns are inputs and targets,

@@ -3,7 +3,7 @@ package data
 import (
 	"io"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/internal/file"
 )
 
 // A File is a file as it was found or read.

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pcgraph/pcgraph/data/internal/npy"
+	"github.com/pcgraph/pcgraph/internal/npy"
 )
 
 // npzOf opens a fixture.

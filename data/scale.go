@@ -7,8 +7,8 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/data/internal/moments"
-	"github.com/pcgraph/pcgraph/data/internal/words"
 	"github.com/pcgraph/pcgraph/internal/jsonfloat"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 // A Scale is how an input or a target was standardised: by mean and standard deviation (that of the population) over the training part. What

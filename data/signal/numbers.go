@@ -10,10 +10,10 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
-	"github.com/pcgraph/pcgraph/data/internal/npy"
 	"github.com/pcgraph/pcgraph/data/internal/table"
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/file"
+	"github.com/pcgraph/pcgraph/internal/npy"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 // readArray reads an array of NumPy.

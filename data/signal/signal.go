@@ -18,8 +18,8 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/pcgraph/pcgraph/data"
-	"github.com/pcgraph/pcgraph/data/internal/file"
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/file"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 // A Kind is what a signal is.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 // Formats of sounds in a WAV file.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/internal/file"
 )
 
 // The magic's third byte 8 means "unsigned byte", its fourth is the number of dimensions.

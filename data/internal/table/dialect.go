@@ -9,7 +9,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 // A Say is told what was guessed: about what, what was taken, the field of data.CSV that decides it otherwise, and whether it is likely

@@ -8,7 +8,7 @@ import (
 	"github.com/pkg/errors"
 	"golang.org/x/text/encoding/unicode"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/internal/file"
 )
 
 // Limits of tables. The first pass only counts, so that a table that is too large, packed by gzip or not, is refused before any memory is

@@ -10,8 +10,8 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/file"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 // A Store is named arrays that can be read, of an archive .npz or a folder of .npy.

@@ -22,7 +22,7 @@ func FuzzNPY(f *testing.F) {
 	f.Add([]byte("\x93NUMPY\x03\x00\xff\xff\xff\xff"))
 	f.Add([]byte("\x93NUMPY\x02"))
 	for _, name := range []string{"x", "y"} {
-		stored, err := os.ReadFile(filepath.Join("..", "..", "testdata", "npyio", name+".npy"))
+		stored, err := os.ReadFile(filepath.Join("..", "..", "data", "testdata", "npyio", name+".npy"))
 		if err != nil {
 			f.Fatal(err)
 		}

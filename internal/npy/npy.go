@@ -6,6 +6,7 @@
 package npy
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"io"
@@ -15,7 +16,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/file"
+	"github.com/pcgraph/pcgraph/internal/file"
 )
 
 // The NPY format (NumPy Enhancement Proposal 1): the magic, a version, the length of the header, the header, which is a
@@ -57,37 +58,67 @@ type header struct {
 	dims    []int
 }
 
-// Read reads one array from r, which holds at most limit bytes. What the header promises is held against that before anything
-// is allocated. Errors say the offset.
+// Read reads one array from r, which holds at most limit bytes and nothing behind the array. What the header promises is held
+// against that before anything is allocated. Errors say the offset.
 func Read(r io.Reader, limit int64) (Array, error) {
-	h, start, err := readHeader(r)
+	a, end, err := next(r, limit)
 	if err != nil {
 		return Array{}, err
 	}
+	// Reading up to the end also makes zip verify its checksum.
+	switch n, err := io.ReadFull(r, make([]byte, 1)); {
+	case n > 0:
+		return Array{}, errors.Errorf("offset %d: trailing bytes, expected the array to end here: %s", end, advice)
+	case err != io.EOF:
+		return Array{}, errors.Wrapf(err, "offset %d: after the last element: %s", end, advice)
+	}
+	return a, nil
+}
+
+// ReadAll reads arrays that follow each other, as repeated calls of numpy.save write them to one file.
+func ReadAll(r *bufio.Reader, limit int64) (list []Array, err error) {
+	for at := int64(0); ; {
+		if _, err := r.Peek(1); err == io.EOF {
+			return list, nil
+		}
+		a, end, err := next(r, limit-at)
+		if err != nil {
+			return nil, errors.WithMessagef(err, "array %d, from byte %d on", len(list)+1, at)
+		}
+		list, at = append(list, a), at+end
+	}
+}
+
+// next reads one array and returns where it ends.
+func next(r io.Reader, limit int64) (a Array, end int64, err error) {
+	h, start, err := readHeader(r)
+	if err != nil {
+		return Array{}, 0, err
+	}
 	decode, size, err := decoder(h.dtype)
 	if err != nil {
-		return Array{}, errors.Wrapf(err, "offset %d", prefixLen)
+		return Array{}, 0, errors.Wrapf(err, "offset %d", prefixLen)
 	}
 	count := int64(1)
 	for k, d := range h.dims {
 		if d == 0 {
-			return Array{}, errors.Errorf("offset %d: shape %v holds nothing: save an array that is not empty", prefixLen, h.dims)
+			return Array{}, 0, errors.Errorf("offset %d: shape %v holds nothing: save an array that is not empty", prefixLen, h.dims)
 		}
 		if count > file.MaxBody/int64(d) {
-			return Array{}, errors.Errorf("offset %d: shape %v is of more than %d elements at axis %d: save a part of it, or read "+
+			return Array{}, 0, errors.Errorf("offset %d: shape %v is of more than %d elements at axis %d: save a part of it, or read "+
 				"an undamaged file", prefixLen, h.dims, file.MaxBody, k)
 		}
 		count *= int64(d)
 	}
 	if size > 1 && count > maxValues {
-		return Array{}, errors.Errorf("offset %d: shape %v is of %d numbers, expected at most %d: save a part of it, or uint8",
+		return Array{}, 0, errors.Errorf("offset %d: shape %v is of %d numbers, expected at most %d: save a part of it, or uint8",
 			prefixLen, h.dims, count, maxValues)
 	}
 	if room := limit - int64(start); count*int64(size) > room {
-		return Array{}, errors.Errorf("offset %d: shape %v of dtype %s wants %d bytes, and %d can follow at most: %s", prefixLen,
+		return Array{}, 0, errors.Errorf("offset %d: shape %v of dtype %s wants %d bytes, and %d can follow at most: %s", prefixLen,
 			h.dims, h.dtype, count*int64(size), max(room, 0), advice)
 	}
-	a := Array{Dims: h.dims, Whole: strings.ContainsAny(h.dtype[1:2], "biu")}
+	a = Array{Dims: h.dims, Whole: strings.ContainsAny(h.dtype[1:2], "biu")}
 	if !a.Whole {
 		a.Eps = map[int]float64{2: 0x1p-10, 4: 0x1p-23, 8: 0x1p-52}[size]
 	}
@@ -100,21 +131,13 @@ func Read(r io.Reader, limit int64) (Array, error) {
 		read, err = readValues(r, a.Values, size, decode)
 	}
 	if err != nil {
-		return Array{}, errors.Wrapf(err, "offset %d: array ends or is damaged here, expected %d bytes: %s", start+read,
+		return Array{}, 0, errors.Wrapf(err, "offset %d: array ends or is damaged here, expected %d bytes: %s", start+read,
 			int64(start)+count*int64(size), advice)
-	}
-	// Reading up to the end also makes zip verify its checksum.
-	switch n, err := io.ReadFull(r, make([]byte, 1)); {
-	case n > 0:
-		return Array{}, errors.Errorf("offset %d: trailing bytes, expected the array to end here: %s",
-			int64(start)+count*int64(size), advice)
-	case err != io.EOF:
-		return Array{}, errors.Wrapf(err, "offset %d: after the last element: %s", int64(start)+count*int64(size), advice)
 	}
 	if h.fortran {
 		a.Bytes, a.Values = rowMajor(a.Bytes, a.Dims), rowMajor(a.Values, a.Dims)
 	}
-	return a, nil
+	return a, int64(start) + count*int64(size), nil
 }
 
 // readValues fills dst with elements of a size and returns the bytes read.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/pcgraph/pcgraph/data/internal/words"
+	"github.com/pcgraph/pcgraph/internal/words"
 )
 
 const (
