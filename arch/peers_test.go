@@ -15,22 +15,21 @@ import (
 // peersFile is a file of testdata/peers, which has a script that says how they were made.
 func peersFile(name string) string { return filepath.Join("testdata", "peers", name) }
 
-// TestLoadStateDict_PredictsWhatEquinoxDoes: networks of Equinox in its own files, and the same weights as arrays of NumPy.
-func TestLoadStateDict_PredictsWhatEquinoxDoes(t *testing.T) {
+// TestLoadStateDict_PredictsWhatThePeersDo: networks of Equinox and of pcx in files that these libraries wrote.
+func TestLoadStateDict_PredictsWhatThePeersDo(t *testing.T) {
 	mlp := must(arch.MLP(nil, layers.ReLU, 6, 8, 8, 3))(t)
 	cnn := &arch.Network{Input: []int{6, 5, 2}, Blocks: []arch.Block{
 		{Name: "block1", Layer: layers.Conv2D{In: 2, Out: 4, Kernel: layers.Both(3), Pad: layers.Both(1), Bias: true}},
 		{Name: "block2", Layer: layers.Conv2D{In: 4, Out: 3, Kernel: layers.Both(3), Act: layers.ReLU, Bias: true}}}}
-	expected := must(safetensors.ReadFile(peersFile("expected.safetensors")))(t)
 	for _, c := range []struct {
-		file, of string
-		net      *arch.Network
-		first    string
+		file, expected, of string
+		net                *arch.Network
+		first              string
 	}{
-		{"mlp.eqx", "mlp", mlp, "1 -> block1/W, 2 -> block1/b"},
-		{"headed.eqx", "mlp", mlp, "1 -> block1/W"},
-		{"mlp.npz", "mlp", mlp, "layers.0.nn.weight -> block1/W, layers.0.nn.bias -> block1/b"},
-		{"cnn.eqx", "cnn", cnn, "1 -> block1/W"},
+		{"mlp.eqx", "expected", "mlp.", mlp, "1 -> block1/W, 2 -> block1/b"},
+		{"headed.eqx", "expected", "mlp.", mlp, "1 -> block1/W"},
+		{"pcx.npz", "pcx", "", mlp, ".layers[0].nn.weight -> block1/W, .layers[0].nn.bias -> block1/b"},
+		{"cnn.eqx", "expected", "cnn.", cnn, "1 -> block1/W"},
 	} {
 		w, taken, err := arch.LoadStateDict[float32](peersFile(c.file), c.net)
 		if err != nil {
@@ -40,12 +39,13 @@ func TestLoadStateDict_PredictsWhatEquinoxDoes(t *testing.T) {
 		if got := strings.Join(taken, ", "); !strings.HasPrefix(got, c.first) {
 			t.Errorf("%s: %s", c.file, got)
 		}
-		x, y := expected.Tensor(c.of+".x"), expected.Tensor(c.of+".y")
+		expected := must(safetensors.ReadFile(peersFile(c.expected + ".safetensors")))(t)
+		x, y := expected.Tensor(c.of+"x"), expected.Tensor(c.of+"y")
 		m := must(arch.Compile(c.net, w, arch.Plan{Batch: x.Shape[0], Coordinates: arch.Feedforward}))(t)
 		got := must(m.Predict(x.Data.([]float32)))(t)
 		for i, want := range y.Data.([]float32) {
 			if !(math.Abs(float64(got[i]-want)) <= 1e-6) {
-				t.Fatalf("%s: output %d is %v, Equinox gives %v", c.file, i, got[i], want)
+				t.Fatalf("%s: output %d is %v, the library gives %v", c.file, i, got[i], want)
 			}
 		}
 	}

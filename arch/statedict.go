@@ -22,7 +22,7 @@ import (
 // LoadStateDict reads the weights that another framework trained, for a network that is described here. The end of the path says which:
 //
 //	.safetensors  the state dictionary of a PyTorch module, safetensors.torch.save_file(net.state_dict(), path)
-//	.npz          named arrays, as pcx and others keep theirs, numpy.savez(path, **arrays)
+//	.npz          named arrays: what pcx.utils.save_params(model, path) writes, or numpy.savez(path, **arrays)
 //	.eqx          the leaves of an Equinox module (JPC's networks), eqx.tree_serialise_leaves(path, net), perhaps behind one line of JSON. They
 //	              have no names: they are called "1", "2", ... in the order of the file. Single numbers among them are left out.
 //

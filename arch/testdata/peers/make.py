@@ -1,4 +1,4 @@
-"""Makes the files of this folder: networks of Equinox, as JPC has them, and arrays of NumPy as pcx keeps its parameters, with what they predict.
+"""Makes the files of this folder: networks of Equinox, as JPC has them, with what they predict. make_pcx.py makes that of pcx.
 
     pip install equinox numpy safetensors      # equinox 0.13.8, jax 0.10.2
     python make.py
@@ -7,7 +7,6 @@ mlp.eqx         jpc.make_mlp(key, input_dim=6, width=8, depth=3, output_dim=3, a
                 the package itself is not on PyPI, its function is written out below
 headed.eqx      the same behind a line of JSON, as Equinox's documentation saves hyperparameters
 cnn.eqx         Conv2d(2, 4, 3, padding=1), relu, Conv2d(4, 3, 3, groups=1), tanh
-mlp.npz         the weights of mlp.eqx by the names that a pcx model of three layers gives its parameters
 expected.safetensors   inputs and outputs
 """
 
@@ -38,7 +37,6 @@ eqx.tree_serialise_leaves("mlp.eqx", mlp)
 with open("headed.eqx", "wb") as f:
     f.write((json.dumps({"width": 8}) + "\n").encode())
     eqx.tree_serialise_leaves(f, mlp)
-np.savez("mlp.npz", **{f"layers.{i}.nn.{name}": np.asarray(getattr(layer[1], name)) for i, layer in enumerate(mlp) for name in ("weight", "bias")})
 
 k1, k2 = jr.split(jr.PRNGKey(1))
 cnn = [nn.Conv2d(2, 4, 3, padding=1, key=k1), nn.Sequential([nn.Lambda(jax.nn.relu), nn.Conv2d(4, 3, 3, key=k2)])]
