@@ -192,6 +192,32 @@ func TestCheckpoint_GoesOnForLonger(t *testing.T) {
 	}
 }
 
+// TestCheckpoint_IsWrittenWhenAskedFor, after the step during which somebody asked, and then no more.
+func TestCheckpoint_IsWrittenWhenAskedFor(t *testing.T) {
+	file, now := filepath.Join(t.TempDir(), "kept"), make(chan struct{}, 1)
+	r := kept(t, baseRules[float32](t, 5, 6, 4, 3)["pc"], everyOptimizer[float32]()["adam"], train.Checkpoint{File: file, Now: now})
+	r.Epochs, r.MaxSteps = 9, 8
+	var texts []string // of the file, as each step finds it
+	r.OnStep = func(s train.Step[float32]) {
+		text, err := os.ReadFile(file)
+		ok(t, err)
+		if texts = append(texts, string(text)); s.Step == 3 {
+			now <- struct{}{}
+		}
+	}
+	_, err := r.Run(t.Context())
+	ok(t, err)
+	for i := 1; i < len(texts); i++ {
+		if changed := texts[i] != texts[i-1]; changed != (i == 3) { // found by step 4
+			t.Errorf("between steps %d and %d the file has changed: %v", i, i+1, changed)
+		}
+	}
+	r.Checkpoint = train.Checkpoint{Now: now}
+	if err := r.Validate(); err == nil || !strings.Contains(err.Error(), "File is missing") {
+		t.Errorf("without a file: %v", err)
+	}
+}
+
 // A forgetful rule does not say what it remembers, and so does a start, and an optimiser.
 type forgetful struct{ train.Rule[float32] }
 type ownStart struct{ train.Feedforward[float32] }

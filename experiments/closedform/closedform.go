@@ -101,6 +101,9 @@ func (r *Rule) Gradient(grad, x, y []float64, batch int) (train.Report, error) {
 // State is that of the last batch; the zero value before the first.
 func (r *Rule) State() State { return r.last }
 
+// Network is the network that is trained; its weights are live.
+func (r *Rule) Network() theory.Linear { return r.net }
+
 // Subject is the network. Its energy has no named terms.
 func (r *Rule) Subject() train.Subject[float64] {
 	return train.Subject[float64]{Weights: r.weights, In: r.in, Out: r.out, TermEnergies: func([]float64) {}, Predict: r.predict,

@@ -96,19 +96,26 @@ func (o online) learn(ctx context.Context, at *claim.Cell) (lesson, error) {
 			return x.RawMatrix().Data, y.RawMatrix().Data
 		}}
 	r := lesson{Reached: claim.Nullable(math.NaN()), Drift: claim.Nullable(math.NaN())}
-	trained := theory.Linear{Weights: fields(rule.Subject())}
-	first := far(trained, a)
-	whole := mat.Dot(vectorOf(a), vectorOf(a)) / 2
+	trained := rule.Network()
+	first, err := expectedLoss(trained, a)
+	if err != nil {
+		return lesson{}, err
+	}
+	whole := math.Pow(mat.Norm(a, 2), 2) / 2
 	drift, seen := 0., 0
 	for step, err := range t.Steps(ctx) {
 		if err != nil {
 			return lesson{}, err
 		}
+		loss, err := expectedLoss(trained, teacher)
+		if err != nil {
+			return lesson{}, err
+		}
 		if step.Step > o.Samples {
-			drift, seen = drift+far(trained, teacher)/whole, seen+1
+			drift, seen = drift+loss/whole, seen+1
 			continue
 		}
-		if math.IsNaN(float64(r.Reached)) && far(trained, a) <= .1*first {
+		if math.IsNaN(float64(r.Reached)) && loss <= .1*first {
 			r.Reached = claim.Nullable(step.Step)
 		}
 		if step.Step == o.Samples && !math.IsNaN(float64(r.Reached)) {
@@ -130,32 +137,18 @@ func (o online) learn(ctx context.Context, at *claim.Cell) (lesson, error) {
 	return r, nil
 }
 
-// fields are the weights of a subject as matrices, which alias them.
-func fields(s train.Subject[float64]) []*mat.Dense {
-	var list []*mat.Dense
-	for i, f := range s.Weights.Fields() {
-		list = append(list, mat.NewDense(f.Shape[0], f.Shape[1], s.Weights.Part(s.Weights.Data(), i)))
+// expectedLoss is the loss of a network whose target is x A, expected over x ~ N(0, I): |W - A|_F^2/2, W the product of its weights, which
+// is n times the mean loss over the n unit vectors.
+func expectedLoss(n theory.Linear, a *mat.Dense) (float64, error) {
+	eye := mat.NewDense(onlineEnds, onlineEnds, nil)
+	for i := range onlineEnds {
+		eye.Set(i, i, 1)
 	}
-	return list
-}
-
-// far is the loss, expected over x ~ N(0, I), of a network whose target is x A.
-func far(n theory.Linear, a *mat.Dense) float64 {
-	product := mat.DenseCopyOf(n.Weights[0])
-	for _, w := range n.Weights[1:] {
-		var next mat.Dense
-		next.Mul(product, w)
-		product = &next
+	pass, err := n.Feedforward(eye, a)
+	if err != nil {
+		return 0, err
 	}
-	product.Sub(product, a)
-	v := vectorOf(product)
-	return mat.Dot(v, v) / 2
-}
-
-// vectorOf is a matrix as one vector.
-func vectorOf(m *mat.Dense) *mat.VecDense {
-	d := m.RawMatrix().Data
-	return mat.NewVecDense(len(d), d)
+	return onlineEnds * pass.Loss, nil
 }
 
 // A course is a size of network that is taught online.

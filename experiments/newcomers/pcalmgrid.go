@@ -52,7 +52,7 @@ var multipliersAtEverySize = claim.Claim{
 	Paper: "PC-ALM matches backprop over the whole grid; no table of figures at hand. The authors' 1,000 layers are narrow, near backprop",
 	Grid:  sizeRuns,
 	Bounds: []claim.Bound{
-		{Text: "PC-ALM within 2 points of backprop at every size of the grid", Origin: claim.Paper, Note: "\"matches\"; one seed here, whose deviation is about a point in narrow networks"},
+		{Text: "PC-ALM within 2 points of backprop at every size of the grid", Origin: claim.Before, Commit: "a91a5d0", Note: "the paper says \"matches\"; one seed here, whose deviation is about a point in narrow networks"},
 		{Text: "PC's mean loss of accuracy over widths is larger at the greatest depth than at the least", Origin: claim.Paper, Note: "the sentence"},
 		{Text: "after training the cosine to backprop's gradient is higher with multipliers than without at every size, and without it is lower at the greatest depth than at the least, mean over widths", Origin: claim.Paper, Note: "the paper's figure of cosines"},
 		{Text: "at 1,000 layers the cosine to backprop's gradient is higher with multipliers than without, by .2 or more", Origin: claim.Paper, Note: ".305 in the reference cell of 32 layers"},

@@ -286,7 +286,7 @@ func (l *setup) fit(c *cli.Console, p *learner) error {
 		EarlyStop: train.EarlyStop{Patience: l.learn.Patience, On: l.validation},
 		OnSkip:    func(step int, why error) { c.Printf("%-4s batch %d is left out: %v\n", p.name, step, why) },
 		OnStep: func(s train.Step[float32]) {
-			failed = cli.First(failed, o.step(terms, s), looks.after(s))
+			failed = cli.First(failed, o.step(terms, s), looks.after())
 			c.Pass()
 		},
 		OnEval: func(e train.Eval) { failed = cli.First(failed, o.eval(e, l.loss(e.Score))) },

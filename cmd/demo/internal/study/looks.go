@@ -101,7 +101,7 @@ func (k *looks) before(s train.Step[float32]) error {
 }
 
 // after writes what before saw.
-func (k *looks) after(train.Step[float32]) error {
+func (k *looks) after() error {
 	if k == nil || k.line == nil {
 		return nil
 	}
